@@ -1,0 +1,28 @@
+"""Knowledge distillation, from the images to the table: see README.md."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# Snakemake would merge a config named on the command line into this one; a study has to stand alone.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/teachers.smk"
+include: "rules/students.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.build_table.output,
+        rules.draw_plots.output,

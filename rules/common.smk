@@ -1,0 +1,108 @@
+"""The study behind the config, and what its rules share: paths, wildcards, fingerprints, resources."""
+
+import json
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
+
+from kd import catalog, jobs
+from kd.errors import UserError
+from kd.fingerprint import fingerprint
+from kd.hardware import cpu_count, has_gpu
+from kd.study import load_study
+
+try:
+    study = load_study(config)
+    data_job = jobs.data_job(study)
+except UserError as error:
+    raise WorkflowError(f"The config is not valid.\n{error}")
+
+config["compute"] = study.compute.model_dump()  # scripts read it there, with its defaults
+
+DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
+RESULTS = f"results/{study.name}"
+DATASET = f"{RESULTS}/data/dataset.safetensors"
+CONDA = "../envs/environment.yaml"
+
+
+wildcard_constraints:
+    teacher="[A-Za-z0-9][A-Za-z0-9_-]*",
+    student="[A-Za-z0-9][A-Za-z0-9_-]*",
+    method="[A-Za-z0-9][A-Za-z0-9_-]*",
+    seed="[0-9]+",
+    file="[A-Za-z0-9][A-Za-z0-9_.-]*",
+
+
+# Without a limit Snakemake takes "gpu" for endless, and would start every job at once on one device.
+workflow.global_resources.setdefault("gpu", 1)
+GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or has_gpu()))
+# A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
+# make the jobs wait for each other, so each then counts for several.
+THREADS = study.compute.threads * max(1, (workflow.cores or 1) // cpu_count())
+
+
+def run_outputs(folder):
+    """What a training writes below `folder`."""
+    return {
+        "model": f"{folder}/model.safetensors",
+        "metrics": f"{folder}/metrics.json",
+        "history": f"{folder}/history.csv",
+        "test_logits": f"{folder}/test_logits.npy",
+        "board": directory(f"{folder}/tensorboard"),
+    }
+
+
+def training_code(job):
+    """Fingerprint of what a training runs: its own architecture and method, no other."""
+    modules = [catalog.architectures()[job.architecture].module, catalog.methods()[job.method].module]
+    # Stored targets come from this script, and students do not rerun when their table merely grows.
+    if job.role == "distilled" and study.caches(job.method_name):
+        modules.append("cache_targets")
+    return fingerprint("train.py", modules)
+
+
+def teacher_job(wildcards):
+    return jobs.teacher_job(study, wildcards.teacher)
+
+
+def alone_job(wildcards):
+    return jobs.alone_job(study, wildcards.student, int(wildcards.seed))
+
+
+def distill_job(wildcards):
+    return jobs.distill_job(
+        study, wildcards.teacher, wildcards.student, wildcards.method, int(wildcards.seed)
+    )
+
+
+def teacher_files(wildcards):
+    """What a student needs of its teacher."""
+    files = {
+        "dataset": DATASET,
+        "teacher_model": f"{RESULTS}/teachers/{wildcards.teacher}/model.safetensors",
+        "teacher_logits": f"{RESULTS}/teachers/{wildcards.teacher}/test_logits.npy",
+    }
+    if study.caches(wildcards.method):
+        # The table grows with new seeds or longer students, which changes nothing for finished ones;
+        # a new teacher is noticed by its model.
+        files["targets"] = ancient(f"{RESULTS}/targets/{wildcards.teacher}/targets.npy")
+    return files
+
+
+def all_runs():
+    """The folder of every training of the study, in the order of the table."""
+    teachers = dict.fromkeys(teacher for teacher, _ in study.pairs)
+    students = dict.fromkeys(student for _, student in study.pairs)
+    return [
+        *(f"{RESULTS}/teachers/{teacher}" for teacher in teachers),
+        *(f"{RESULTS}/alone/{student}/{seed}" for student in students for seed in study.seeds),
+        *(
+            f"{RESULTS}/distilled/{teacher}/{student}/{method}/{seed}"
+            for teacher, student in study.pairs
+            for method in study.methods
+            for seed in study.seeds
+        ),
+    ]

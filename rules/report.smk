@@ -1,0 +1,49 @@
+METRICS = [f"{folder}/metrics.json" for folder in all_runs()]
+FIGURES = ["learning_curves", "accuracy_parameters", "gain", "heat_map"]
+
+
+rule build_table:
+    input:
+        metrics=METRICS,
+    output:
+        csv=f"{RESULTS}/table.csv",
+        markdown=f"{RESULTS}/table.md",
+        html=report(
+            f"{RESULTS}/table.html", caption="../workflow/report/table.rst", category="Table"
+        ),
+    params:
+        cfg=json.dumps({"study": study.name}),
+        code=fingerprint("build_table.py"),
+    log:
+        f"{RESULTS}/logs/build_table.log",
+    conda:
+        CONDA
+    script:
+        "../workflow/scripts/build_table.py"
+
+
+rule draw_plots:
+    input:
+        table=rules.build_table.output.csv,
+        metrics=METRICS,
+        histories=[f"{folder}/history.csv" for folder in all_runs()],
+    output:
+        png=[f"{RESULTS}/plots/{figure}.png" for figure in FIGURES],
+        svg=[
+            report(
+                f"{RESULTS}/plots/{figure}.svg",
+                caption=f"../workflow/report/{figure}.rst",
+                category="Figures",
+                labels={"figure": figure.replace("_", " ")},
+            )
+            for figure in FIGURES
+        ],
+    params:
+        cfg=json.dumps({"study": study.name}),
+        code=fingerprint("draw_plots.py"),
+    log:
+        f"{RESULTS}/logs/draw_plots.log",
+    conda:
+        CONDA
+    script:
+        "../workflow/scripts/draw_plots.py"

@@ -1,0 +1,127 @@
+"""Finds architectures, methods and data sets by reading their files, without importing them.
+
+A name in the config is looked up in the source: `models/*.py` (every public function is an architecture),
+`methods/<name>.py` (its class `Method`) and `datasets/<name>.py` (its function `load`). The keyword-only
+arguments there are the options a user may set. Nothing is listed anywhere, torch is not imported to
+check a config, and no job comes to depend on a file that it does not use.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from kd import options as option_types
+from kd.errors import UserError
+
+HERE = Path(__file__).parent
+_TYPES = {**vars(option_types), "int": int, "float": float, "bool": bool, "str": str}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One plug-in: where it is, what can be set, and the literal constants that it declares."""
+
+    name: str
+    module: str
+    target: str  # the function or class inside the module
+    options: type[BaseModel]
+    constants: dict[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Any:
+        """Import the plug-in and return its function or class."""
+        return getattr(import_module(self.module), self.target)
+
+
+def _sources(folder: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((HERE / folder).glob("[!_]*.py")):
+        yield path.stem, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def _options(name: str, function: ast.FunctionDef | None) -> type[BaseModel]:
+    """A pydantic model of a function's keyword-only arguments."""
+    fields: dict[str, Any] = {}
+    for argument, default in zip(
+        function.args.kwonlyargs if function else [], function.args.kw_defaults if function else [], strict=True
+    ):
+        # The annotation is this project's own source, and only the names in _TYPES resolve.
+        kind = eval(ast.unparse(argument.annotation), {"__builtins__": {}}, _TYPES)
+        fields[argument.arg] = (kind, ... if default is None else ast.literal_eval(default))
+    return create_model(name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+
+
+def _constants(body: list[ast.stmt]) -> dict[str, Any]:
+    """Upper-case names that are bound to a literal."""
+    found = {}
+    for statement in body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name = statement.targets[0].id
+            if name.isupper():
+                try:
+                    found[name] = ast.literal_eval(statement.value)
+                except ValueError:
+                    continue  # computed at import: nobody reads it from here
+    return found
+
+
+def _named(body: list[ast.stmt], kind: type, name: str) -> Any:
+    return next((node for node in body if isinstance(node, kind) and node.name == name), None)
+
+
+@cache
+def architectures() -> dict[str, Entry]:
+    """Every public function of models/*.py, by name."""
+    return {
+        node.name: Entry(node.name, f"kd.models.{stem}", node.name, _options(node.name, node))
+        for stem, tree in _sources("models")
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+
+
+@cache
+def methods() -> dict[str, Entry]:
+    """Every methods/<name>.py with a class Method; its class constants (NEEDS) come along."""
+    found = {}
+    for stem, tree in _sources("methods"):
+        if node := _named(tree.body, ast.ClassDef, "Method"):
+            init = _named(node.body, ast.FunctionDef, "__init__")
+            found[stem] = Entry(
+                stem, f"kd.methods.{stem}", "Method", _options(stem, init), _constants(node.body)
+            )
+    return found
+
+
+@cache
+def datasets() -> dict[str, Entry]:
+    """Every datasets/<name>.py with a function load; its module constants (PAD, FLIP, FILES) come along."""
+    found = {}
+    for stem, tree in _sources("datasets"):
+        if node := _named(tree.body, ast.FunctionDef, "load"):
+            found[stem] = Entry(
+                stem, f"kd.datasets.{stem}", "load", _options(stem, node), _constants(tree.body)
+            )
+    return found
+
+
+def build_network(architecture: str, settings: dict[str, Any], in_channels: int, num_classes: int) -> Any:
+    """A freshly initialised network; `settings` are its options as in the config.
+
+    Raises UserError when this version of the code has no such architecture.
+    """
+    if architecture not in architectures():
+        raise UserError(f"architecture {architecture!r} is not defined in {HERE / 'models'}")
+    entry = architectures()[architecture]
+    checked = entry.options.model_validate(settings)
+    return entry.load()(in_channels, num_classes, **dict(checked))
+
+
+def build_method(name: str, settings: dict[str, Any]) -> Any:
+    """A method, ready to be called by the engine; `settings` are its options as in the config."""
+    entry = methods()[name]
+    return entry.load()(**dict(entry.options.model_validate(settings)))

@@ -1,0 +1,44 @@
+"""Which device a job computes on, and how it is set up there."""
+
+import platform
+from pathlib import Path
+
+import torch
+
+from kd.errors import UserError
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device named in the config; "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises UserError if the wanted one is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        wanted = next(name for name, found in there.items() if found)
+    if not there[wanted]:
+        found = ", ".join(name for name, yes in there.items() if yes)
+        raise UserError(f"compute.device: {wanted} is not available on this machine; available: auto, {found}")
+    return torch.device(wanted)
+
+
+def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
+    """Make this process compute reproducibly and within its share of the cores."""
+    torch.set_num_threads(threads)
+    if device.type == "cuda" and deterministic:
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+
+
+def device_name(device: torch.device) -> str:
+    """The model of the device, such as "NVIDIA H100" or the processor's name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return f"{platform.machine()} GPU (MPS)"
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,142 @@
+"""Trains a network on numbered views. Knows nothing of any method, architecture or data set."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kd.errors import UserError
+from kd.metrics import evaluate
+from kd.recipe import Recipe
+from kd.teacher import Teacher
+from kd.views import ViewedImages, order_seen, views_seen
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One split on a device: images and labels (N,) int64."""
+
+    images: ViewedImages
+    labels: Tensor
+
+
+@dataclass
+class Training:
+    """What a training leaves behind: one row per epoch, and the epoch that validation chose."""
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    selected_epoch: int = 0
+    selected_weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+def fit(
+    model: nn.Module,
+    method: Any,
+    train: Labelled,
+    validation: Labelled,
+    recipe: Recipe,
+    *,
+    seed: int,
+    teacher: Teacher | None = None,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+) -> Training:
+    """Train `model` in place by `recipe` and return its history; `report` is called after every epoch.
+
+    `method.losses(student logits, teacher logits or None, labels)` gives the terms to be minimised.
+    Raises UserError if the loss stops being finite.
+    """
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+        fused=True,
+    )
+    training = Training()
+    for epoch in range(recipe.epochs):
+        started = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.lr_at(epoch)
+        row = {"epoch": epoch + 1, "lr": recipe.lr_at(epoch)}
+        row |= _train_epoch(model, method, train, optimizer, recipe.batch_size, seed, epoch, teacher)
+        seconds = time.perf_counter() - started  # the totals were read, so the device has finished
+        score = evaluate(model, validation.images, validation.labels)
+        row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
+        row |= {"seconds": seconds, "images_per_second": train.images.samples / seconds}
+        training.history.append(row)
+        _remember_best(training, model)
+        report(row)
+    return training
+
+
+def _train_epoch(
+    model: nn.Module,
+    method: Any,
+    train: Labelled,
+    optimizer: torch.optim.Optimizer,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    teacher: Teacher | None,
+) -> dict[str, float]:
+    """One pass over the training images; means of the loss terms, and accuracy, as they were in passing."""
+    device = train.labels.device
+    samples = train.images.samples
+    seen = views_seen(seed, epoch, samples, train.images.count)
+    if teacher:
+        teacher.start_epoch(seen)
+    views = torch.from_numpy(seen).to(device)
+    order = torch.from_numpy(order_seen(seed, epoch, samples)).to(device)
+    model.train()
+    totals: dict[str, Tensor] = {}
+    for indices in _batches(order, batch_size):
+        images, labels = train.images.take(indices, views[indices]), train.labels[indices]
+        targets = teacher.logits(images, indices) if teacher else None
+        logits = model(images)
+        terms = method.losses(logits, targets, labels)
+        loss = torch.stack(list(terms.values())).sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        # Sums stay on the device: reading a number here would make it wait in every step.
+        with torch.no_grad():
+            size = len(indices)
+            named = {"loss": loss} | {f"loss_{name}": value for name, value in terms.items()}
+            for name, value in named.items():
+                totals[name] = totals.get(name, 0) + value.detach() * size
+            totals["correct"] = totals.get("correct", 0) + (logits.argmax(1) == labels).sum()
+    means = {name: (total / samples).item() for name, total in totals.items()}
+    if not torch.isfinite(torch.tensor(means["loss"])):
+        raise UserError(
+            f"the training loss became {means['loss']} in epoch {epoch + 1};"
+            " a lower lr (in recipe, or for this network alone) usually helps"
+        )
+    means["train_accuracy"] = 100 * means.pop("correct")
+    return means
+
+
+def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Every sample once; a single one left over joins the batch before, as batch norm cannot take it alone."""
+    whole, rest = divmod(len(order), batch_size)
+    sizes = [batch_size] * whole + ([rest] if rest else [])
+    if rest == 1 and whole:
+        sizes[-2:] = [batch_size + 1]
+    return iter(order.split(sizes))
+
+
+def _remember_best(training: Training, model: nn.Module) -> None:
+    """Keep the weights of the epoch with the highest validation accuracy, then the lowest loss, then the first."""
+
+    def rank(row: dict[str, float]) -> tuple[float, float]:
+        return row["validation_accuracy"], -row["validation_loss"]
+
+    now, history = training.history[-1], training.history
+    if training.selected_epoch == 0 or rank(now) > rank(history[training.selected_epoch - 1]):
+        training.selected_epoch = len(history)
+        training.selected_weights = {
+            name: tensor.detach().clone() for name, tensor in model.state_dict().items()
+        }

@@ -1,0 +1,86 @@
+"""Turns what is wrong with a config into lines that a person can act on."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+_PLAIN = {  # where pydantic speaks of its own types
+    "string_pattern_mismatch": "a name may hold letters, digits, '_' and '-', and starts with a letter or digit",
+    "too_short": "needs at least one entry",
+    "dict_type": "should be a mapping of names to values",
+    "model_type": "should be a mapping of keys to values",
+    "list_type": "should be a list",
+    "tuple_type": "should be a list",
+}
+
+
+def near(name: Any, allowed: Iterable[str]) -> str:
+    """'; did you mean …?' for a near miss, and nothing otherwise."""
+    close = get_close_matches(str(name), list(allowed), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+class Problems:
+    """Collects mistakes; several looks at the same key report it once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+
+    @property
+    def lines(self) -> list[str]:
+        """One line per mistake, in the order found."""
+        return [f"{key}: {text}" for key, text in self._found.items()]
+
+    def add(self, path: tuple, text: str) -> None:
+        """Report `text` at a key path; the first report of a path is kept."""
+        self._found.setdefault(_dotted(path) or "config", text)
+
+    def check(self, model: type[BaseModel], value: Any, path: tuple) -> Any:
+        """`value` as `model`, or None after its mistakes have been added below `path`."""
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            for item in error.errors():
+                self._add_pydantic(model, item, path)
+            return None
+
+    def _add_pydantic(self, model: type[BaseModel], item: Mapping[str, Any], path: tuple) -> None:
+        # "[key]" marks a wrong name, and the tags of a union's branches are no keys of the config.
+        place = tuple(part for part in item["loc"] if part != "[key]" and not _is_branch(part))
+        self.add((*path, *place), _sentence(model, item))
+
+
+def _is_branch(part: Any) -> bool:
+    return isinstance(part, str) and ("[" in part or part == "literal['all']")
+
+
+def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
+    kind, name = item["type"], item["loc"][-1] if item["loc"] else ""
+    if kind == "extra_forbidden":
+        allowed = _keys(model, item["loc"][:-1])
+        return f"unknown key{near(name, allowed)}; allowed: {', '.join(sorted(allowed))}"
+    if kind == "missing":
+        return "this key is required"
+    text = _PLAIN.get(kind) or item["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    return f"{text} (it is {_shown(item['input'])})"
+
+
+def _keys(model: type[BaseModel], path: tuple) -> list[str]:
+    """The keys allowed in the model at `path` inside `model`."""
+    for part in path:
+        field = model.model_fields.get(part)
+        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            model = field.annotation
+    return list(model.model_fields)
+
+
+def _dotted(path: tuple) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

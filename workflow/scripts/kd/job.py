@@ -1,0 +1,58 @@
+"""What the jobs are told: each carries exactly its own configuration, as one JSON text."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from kd.recipe import Recipe
+
+
+class Job(BaseModel):
+    """A job's whole configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def to_json(self) -> str:
+        """One text with sorted keys, so that any change of a value, and nothing else, changes it."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+
+class DownloadJob(Job):
+    """Fetch one file."""
+
+    url: str
+    sha256: str
+
+
+class DataJob(Job):
+    """Turn raw images into the splits of a study."""
+
+    name: str
+    options: dict[str, Any]
+    validation: float
+    split_seed: int
+    pad: int
+    flip: bool
+    listing: str | None = None  # digest of an image folder's names and sizes, to notice that they changed
+
+
+class TrainJob(Job):
+    """Train one network: a teacher, a student alone, or a distilled student."""
+
+    role: str
+    name: str
+    teacher: str | None = None
+    method_name: str | None = None  # as the study calls it
+    architecture: str
+    options: dict[str, Any]
+    recipe: Recipe
+    method: str  # as the code calls it
+    method_options: dict[str, Any]
+    seed: int
+
+
+class TargetsJob(Job):
+    """Store a teacher's logits for everything that these runs will see."""
+
+    epochs: dict[int, int]  # seed of the students -> the most epochs of any of them

@@ -1,0 +1,72 @@
+"""From a study to the configuration of each of its jobs."""
+
+from typing import Any
+
+from kd import catalog
+from kd.job import DataJob, DownloadJob, TargetsJob, TrainJob
+from kd.listing import listing
+from kd.study import Network, Study
+
+PLAIN = "cross_entropy"  # the method of every network that learns from labels alone
+
+
+def download_job(study: Study, file: str) -> DownloadJob:
+    """What to fetch, and its checksum."""
+    return DownloadJob(url=f"{study.dataset.mirror}/{file}", sha256=study.dataset.files[file])
+
+
+def data_job(study: Study) -> DataJob:
+    """Which data set, and how it is split; a watched folder's listing makes changed images count."""
+    data = study.dataset
+    watched = catalog.datasets()[data.name].constants.get("WATCHES")
+    return DataJob(
+        name=data.name,
+        options=data.options,
+        validation=data.validation,
+        split_seed=data.split_seed,
+        pad=data.pad,
+        flip=data.flip,
+        listing=listing(data.options[watched]) if watched else None,
+    )
+
+
+def teacher_job(study: Study, teacher: str) -> TrainJob:
+    """A teacher, trained once with its own seed."""
+    network = study.teachers[teacher]
+    return _train_job(network, role="teacher", seed=network.seed, method=PLAIN, method_options={})
+
+
+def alone_job(study: Study, student: str, seed: int) -> TrainJob:
+    """The baseline: a student that has no teacher."""
+    return _train_job(study.students[student], role="alone", seed=seed, method=PLAIN, method_options={})
+
+
+def distill_job(study: Study, teacher: str, student: str, method: str, seed: int) -> TrainJob:
+    """A student of a teacher. Nothing of the teacher's configuration is in it but the name."""
+    chosen = study.methods[method]
+    return _train_job(
+        study.students[student],
+        role="distilled",
+        seed=seed,
+        teacher=teacher,
+        method_name=method,
+        method=chosen.method,
+        method_options=chosen.options,
+    )
+
+
+def targets_job(study: Study, teacher: str) -> TargetsJob:
+    """What the students of a teacher will see: epochs per seed, up to the longest of them."""
+    students = [student for name, student in study.pairs if name == teacher]
+    longest = max(study.students[student].recipe.epochs for student in students)
+    return TargetsJob(epochs=dict.fromkeys(sorted(study.seeds), longest))
+
+
+def _train_job(network: Network, **rest: Any) -> TrainJob:
+    return TrainJob(
+        name=network.name,
+        architecture=network.architecture,
+        options=network.options,
+        recipe=network.recipe,
+        **rest,
+    )

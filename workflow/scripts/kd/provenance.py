@@ -1,0 +1,27 @@
+"""Where a result came from: versions of what made it, and the commit of the code."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that shape a result."""
+    packages = ("torch", "torchvision", "numpy", "snakemake")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def commit() -> str:
+    """The commit of the code, with "+" if files of it have changed since; "unknown" outside git."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

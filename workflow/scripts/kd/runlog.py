@@ -1,0 +1,64 @@
+"""What a training tells while it runs: a line per epoch, TensorBoard events, and the history as CSV."""
+
+import csv
+import logging
+import time
+from pathlib import Path
+from typing import Self
+
+
+from torch.utils.tensorboard import SummaryWriter
+
+from kd.files import whole
+
+logger = logging.getLogger("kd")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as "0:42" or "1:02:03"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class RunLog:
+    """Reports the epochs of one run; a context manager that closes its event file."""
+
+    def __init__(self, label: str, epochs: int, board: Path) -> None:
+        self._label, self._epochs, self._started = label, epochs, time.monotonic()
+        self._board = SummaryWriter(str(board))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._board.close()
+
+    def report(self, row: dict[str, float]) -> None:
+        """Report one epoch: losses as means over samples, accuracies in percent."""
+        left = (time.monotonic() - self._started) * (self._epochs / row["epoch"] - 1)
+        terms = [f"{name[5:]} {value:.4f}" for name, value in row.items() if name.startswith("loss_")]
+        logger.info(
+            "%s  epoch %d/%d  loss %.4f (%s)  train %.2f %%  validation %.4f, %.2f %%  lr %.3g  %.0f images/s  left %s",
+            self._label,
+            row["epoch"],
+            self._epochs,
+            row["loss"],
+            ", ".join(terms),
+            row["train_accuracy"],
+            row["validation_loss"],
+            row["validation_accuracy"],
+            row["lr"],
+            row["images_per_second"],
+            duration(left),
+        )
+        for name in row.keys() - {"epoch"}:
+            self._board.add_scalar(name, row[name], row["epoch"])
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """One line per epoch; the columns are the keys of the rows."""
+    with whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

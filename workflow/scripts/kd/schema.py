@@ -1,0 +1,101 @@
+"""The shape of a config file: what each key is, before names are looked up in the catalog."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from kd.options import Count, Fraction, Name, NonNegative, NonNegativeInt, Positive, Seed
+from kd.recipe import Recipe
+
+
+class DatasetEntry(BaseModel):
+    """`dataset:`; the options of the named data set stand beside these keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: Name = Field(description="a file of workflow/scripts/kd/datasets/")
+    validation: Fraction = Field(0.1, description="share of the training images kept out to choose epochs on")
+    split_seed: Seed = Field(0, description="which images these are")
+    pad: NonNegativeInt | None = Field(
+        None, description="pixels of padding before the random crop; default: the data set's own"
+    )
+    flip: bool | None = Field(None, description="mirror images at random; default: the data set's own")
+    mirror: str | None = Field(None, description="address of the folder that holds the downloads")
+
+
+class NetworkEntry(BaseModel):
+    """One teacher or student: overrides of the recipe, and beside them the options of its architecture."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    architecture: Name | None = Field(None, description="default: the entry's own name")
+    epochs: Count | None = Field(None, description="instead of the recipe's")
+    batch_size: Count | None = Field(None, ge=2, description="instead of the recipe's")
+    lr: Positive | None = Field(None, description="instead of the recipe's")
+    momentum: NonNegative | None = Field(None, lt=1, description="instead of the recipe's")
+    weight_decay: NonNegative | None = Field(None, description="instead of the recipe's")
+    nesterov: bool | None = Field(None, description="instead of the recipe's")
+    schedule: Literal["cosine", "multi_step", "constant"] | None = Field(
+        None, description="instead of the recipe's"
+    )
+    milestones: tuple[Count, ...] | None = Field(None, description="instead of the recipe's")
+    gamma: Positive | None = Field(None, description="instead of the recipe's")
+
+
+class TeacherEntry(NetworkEntry):
+    """A teacher is trained once, with a seed of its own."""
+
+    # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
+    seed: Seed = Field(1000, description="of the initial weights and of the augmentation")
+
+
+class MethodEntry(BaseModel):
+    """One way to distil; the options of the method stand beside this key."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    method: Name | None = Field(
+        None, description="a file of workflow/scripts/kd/methods/; default: the entry's own name"
+    )
+
+
+class Compute(BaseModel):
+    """Where jobs run. Nothing here changes a result beyond rounding, so a change reruns nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="auto takes the first there is")
+    threads: Count = Field(1, description="CPU cores of one job")
+    deterministic: bool = Field(True, description="on CUDA: the same bits every time, a little slower")
+
+
+def _null_is_empty(value: Any) -> Any:
+    """`cnn:` with nothing behind it reads as null in YAML, and means: no overrides."""
+    return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
+
+
+def _entries(kind: type[BaseModel]) -> Any:
+    return Annotated[dict[Name, kind], BeforeValidator(_null_is_empty), Field(min_length=1)]
+
+
+class StudyFile(BaseModel):
+    """A config file of the workflow: one study."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    study: Name = Field(description="names the folder below results/")
+    dataset: DatasetEntry
+    recipe: Recipe = Field(default_factory=Recipe, description="how every network is trained")
+    teachers: _entries(TeacherEntry) = Field(description="name: overrides")
+    students: _entries(NetworkEntry) = Field(description="name: overrides")
+    pairs: Literal["all"] | Annotated[list[tuple[Name, Name]], Field(min_length=1)] = Field(
+        "all", description="all, or a list of [teacher, student]"
+    )
+    methods: _entries(MethodEntry) = Field(description="name: parameters")
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(description="one run of every student for each")
+    targets: Literal["auto", "cached", "live"] = Field(
+        "auto",
+        description="cached: the teacher runs once over all views that will be seen, and its logits are kept;"
+        " live: it runs beside every student; auto: cached for every method that needs nothing but logits",
+    )
+    compute: Compute = Field(default_factory=Compute, description="where jobs run")

@@ -1,0 +1,72 @@
+"""A teacher's logits during a student's training, stored or computed on the spot.
+
+Both kinds answer the same two calls: `start_epoch(views)` with the view (N,) of every sample, and
+`logits(images, indices)` for a batch of exactly these views.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kd.errors import UserError
+
+
+class Teacher(Protocol):
+    """What the engine asks of a teacher."""
+
+    def start_epoch(self, views: np.ndarray) -> None:
+        """Announce the view of every sample: (N,) int64."""
+
+    def logits(self, images: Tensor, indices: Tensor) -> Tensor:
+        """(B, classes) float32 for the images (B, C, H, W) of the samples `indices` (B,) int64."""
+
+
+class LiveTeacher:
+    """Runs the network beside the student, in eval mode and without gradients."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network.eval().requires_grad_(False)
+
+    def start_epoch(self, views: np.ndarray) -> None:
+        """Nothing to prepare: the images carry their views."""
+
+    def logits(self, images: Tensor, indices: Tensor) -> Tensor:
+        """The network's answer to the very images that the student sees."""
+        with torch.no_grad():
+            return self._network(images)
+
+
+class CachedTeacher:
+    """Reads a table (views, samples, classes) float16, NaN where nothing was computed."""
+
+    def __init__(self, path: Path, samples: int, views: int, device: torch.device) -> None:
+        self._path, self._device = path, device
+        try:
+            # Copy-on-write, because torch wants writable memory; nothing is ever written.
+            self._table = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"{path}: not a whole table of targets ({error}); delete it to have it made again") from error
+        if self._table.shape[:2] != (views, samples):
+            raise UserError(
+                f"{path}: holds targets for {tuple(self._table.shape[:2])} (views, samples),"
+                f" but the data set has {(views, samples)}; delete it to have it made again"
+            )
+
+    def start_epoch(self, views: np.ndarray) -> None:
+        """Gather the epoch's logits in one go; a sample whose view is missing raises UserError."""
+        epoch = self._table[torch.from_numpy(views), torch.arange(len(views))].float()
+        missing = epoch.isnan().any(dim=1)
+        if missing.any():
+            sample = int(missing.nonzero()[0])
+            raise UserError(
+                f"{self._path}: no targets for sample {sample} in view {int(views[sample])}"
+                f" ({int(missing.sum())} of {len(views)} missing); delete it to have it made again"
+            )
+        self._epoch = epoch.to(self._device)
+
+    def logits(self, images: Tensor, indices: Tensor) -> Tensor:
+        """The stored answers; the images are not looked at."""
+        return self._epoch[indices]
