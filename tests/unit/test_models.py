@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
+from torchvision.models import densenet, resnet, vgg
+
 from kd.catalog import architectures, build_network
 from kd.models.preact_resnet import _PreActBlock
 from kd.models.staged import Scale, StagedNet
-from torch import nn
-from torchvision.models import densenet, resnet, vgg
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -73,7 +73,9 @@ def _fill(
             batch = images.take(torch.from_numpy(sample).to(device), torch.from_numpy(view).to(device))
             logits = network(batch).half().cpu().numpy()
         if not np.isfinite(logits).all():
-            raise UserError(f"{label} some logits are not finite in float16; train the teacher with a lower lr")
+            raise UserError(
+                f"{label} some logits are not finite in float16; train the teacher with a lower lr"
+            )
         table[view, sample] = logits
         now, done = time.monotonic(), first + len(view)
         if now - told > EVERY or done == len(views):

@@ -81,8 +81,7 @@ def main(
         _identity(job, method.describe())
         | _scored(scores, data.test_labels, teacher_logits)
         | _selected(network, training, scores["test"], splits["test"])
-        | {"parameters": count_parameters(network)}
-        | {"macs": count_macs(network, splits["test"].images.take(torch.zeros(1, dtype=int, device=where), 0))}
+        | {"parameters": count_parameters(network), "macs": count_macs(network, _one_image(splits["test"]))}
         | {"seconds": time.perf_counter() - started}
         | {"device": device_name(where), "versions": versions(), "commit": commit()}
     )
@@ -102,6 +101,10 @@ def _on_device(data: Dataset, part: str, device: torch.device) -> Labelled:
     images = tensors[f"{part}_images"].to(device)
     viewed = ViewedImages(images, data.pad, data.flip, data.mean, data.std)
     return Labelled(viewed, tensors[f"{part}_labels"].to(device))
+
+
+def _one_image(split: Labelled) -> Tensor:
+    return split.images.take(torch.zeros(1, dtype=torch.int64, device=split.labels.device), 0)
 
 
 def _teacher(

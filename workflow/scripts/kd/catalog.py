@@ -47,7 +47,9 @@ def _options(name: str, function: ast.FunctionDef | None) -> type[BaseModel]:
     """A pydantic model of a function's keyword-only arguments."""
     fields: dict[str, Any] = {}
     for argument, default in zip(
-        function.args.kwonlyargs if function else [], function.args.kw_defaults if function else [], strict=True
+        function.args.kwonlyargs if function else [],
+        function.args.kw_defaults if function else [],
+        strict=True,
     ):
         # The annotation is this project's own source, and only the names in _TYPES resolve.
         kind = eval(ast.unparse(argument.annotation), {"__builtins__": {}}, _TYPES)

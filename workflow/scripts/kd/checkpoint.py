@@ -16,10 +16,21 @@ from kd.files import whole
 
 
 def save_network(
-    path: Path, weights: Mapping[str, Tensor], *, architecture: str, options: Mapping[str, Any], in_channels: int, num_classes: int
+    path: Path,
+    weights: Mapping[str, Tensor],
+    *,
+    architecture: str,
+    options: Mapping[str, Any],
+    in_channels: int,
+    num_classes: int,
 ) -> None:
     """Write a state dict with the recipe to rebuild its network, so that no reader needs the config."""
-    network = {"architecture": architecture, "options": dict(options), "in_channels": in_channels, "num_classes": num_classes}
+    network = {
+        "architecture": architecture,
+        "options": dict(options),
+        "in_channels": in_channels,
+        "num_classes": num_classes,
+    }
     # safetensors stores plain row-major tensors only; channels-last weights are copied into that order.
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with whole(path) as temporary:
@@ -40,5 +51,7 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
         )
         model.load_state_dict(weights)
     except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
-        raise UserError(f"{path}: not a whole network file ({error}); delete it to have it made again") from error
+        raise UserError(
+            f"{path}: not a whole network file ({error}); delete it to have it made again"
+        ) from error
     return model.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)

@@ -18,7 +18,9 @@ def pick_device(wanted: str) -> torch.device:
         wanted = next(name for name, found in there.items() if found)
     if not there[wanted]:
         found = ", ".join(name for name, yes in there.items() if yes)
-        raise UserError(f"compute.device: {wanted} is not available on this machine; available: auto, {found}")
+        raise UserError(
+            f"compute.device: {wanted} is not available on this machine; available: auto, {found}"
+        )
     return torch.device(wanted)
 
 

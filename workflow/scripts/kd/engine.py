@@ -1,8 +1,10 @@
 """Trains a network on numbered views. Knows nothing of any method, architecture or data set."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -56,15 +58,17 @@ def fit(
         nesterov=recipe.nesterov,
         fused=True,
     )
+    step = partial(_step, model, method, optimizer)
     training = Training()
     for epoch in range(recipe.epochs):
         started = time.perf_counter()
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr_at(epoch)
-        row = {"epoch": epoch + 1, "lr": recipe.lr_at(epoch)}
-        row |= _train_epoch(model, method, train, optimizer, recipe.batch_size, seed, epoch, teacher)
-        seconds = time.perf_counter() - started  # the totals were read, so the device has finished
+        model.train()
+        means = _train_epoch(step, train, teacher, seed, epoch, recipe.batch_size)
+        seconds = time.perf_counter() - started  # the means were read, so the device has finished
         score = evaluate(model, validation.images, validation.labels)
+        row = {"epoch": epoch + 1, "lr": recipe.lr_at(epoch), **means}
         row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
         row |= {"seconds": seconds, "images_per_second": train.images.samples / seconds}
         training.history.append(row)
@@ -74,43 +78,29 @@ def fit(
 
 
 def _train_epoch(
-    model: nn.Module,
-    method: Any,
+    step: Callable[..., dict[str, Tensor]],
     train: Labelled,
-    optimizer: torch.optim.Optimizer,
-    batch_size: int,
+    teacher: Teacher | None,
     seed: int,
     epoch: int,
-    teacher: Teacher | None,
+    batch_size: int,
 ) -> dict[str, float]:
     """One pass over the training images; means of the loss terms, and accuracy, as they were in passing."""
-    device = train.labels.device
-    samples = train.images.samples
+    device, samples = train.labels.device, train.images.samples
     seen = views_seen(seed, epoch, samples, train.images.count)
     if teacher:
         teacher.start_epoch(seen)
     views = torch.from_numpy(seen).to(device)
     order = torch.from_numpy(order_seen(seed, epoch, samples)).to(device)
-    model.train()
     totals: dict[str, Tensor] = {}
     for indices in _batches(order, batch_size):
-        images, labels = train.images.take(indices, views[indices]), train.labels[indices]
+        images = train.images.take(indices, views[indices])
         targets = teacher.logits(images, indices) if teacher else None
-        logits = model(images)
-        terms = method.losses(logits, targets, labels)
-        loss = torch.stack(list(terms.values())).sum()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
         # Sums stay on the device: reading a number here would make it wait in every step.
-        with torch.no_grad():
-            size = len(indices)
-            named = {"loss": loss} | {f"loss_{name}": value for name, value in terms.items()}
-            for name, value in named.items():
-                totals[name] = totals.get(name, 0) + value.detach() * size
-            totals["correct"] = totals.get("correct", 0) + (logits.argmax(1) == labels).sum()
+        for name, total in step(images, targets, train.labels[indices]).items():
+            totals[name] = totals.get(name, 0) + total
     means = {name: (total / samples).item() for name, total in totals.items()}
-    if not torch.isfinite(torch.tensor(means["loss"])):
+    if not math.isfinite(means["loss"]):
         raise UserError(
             f"the training loss became {means['loss']} in epoch {epoch + 1};"
             " a lower lr (in recipe, or for this network alone) usually helps"
@@ -119,8 +109,28 @@ def _train_epoch(
     return means
 
 
+def _step(
+    model: nn.Module,
+    method: Any,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    targets: Tensor | None,
+    labels: Tensor,
+) -> dict[str, Tensor]:
+    """One update; sums over the batch of the loss, of its terms and of the correct answers."""
+    logits = model(images)
+    terms = method.losses(logits, targets, labels)
+    loss = torch.stack(list(terms.values())).sum()
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
+    sums = {name: term.detach() * len(labels) for name, term in named.items()}
+    return sums | {"correct": (logits.detach().argmax(1) == labels).sum()}
+
+
 def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
-    """Every sample once; a single one left over joins the batch before, as batch norm cannot take it alone."""
+    """Every sample once; a last single one joins the batch before it: batch norm cannot take one alone."""
     whole, rest = divmod(len(order), batch_size)
     sizes = [batch_size] * whole + ([rest] if rest else [])
     if rest == 1 and whole:
@@ -129,7 +139,7 @@ def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
 
 
 def _remember_best(training: Training, model: nn.Module) -> None:
-    """Keep the weights of the epoch with the highest validation accuracy, then the lowest loss, then the first."""
+    """Keep the weights with the highest validation accuracy; then the lowest loss, then the first, win."""
 
     def rank(row: dict[str, float]) -> tuple[float, float]:
         return row["validation_accuracy"], -row["validation_loss"]

@@ -6,9 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-
 _PLAIN = {  # where pydantic speaks of its own types
-    "string_pattern_mismatch": "a name may hold letters, digits, '_' and '-', and starts with a letter or digit",
+    "string_pattern_mismatch": "a name holds letters, digits, '_' and '-', and starts with a letter or digit",
     "too_short": "needs at least one entry",
     "dict_type": "should be a mapping of names to values",
     "model_type": "should be a mapping of keys to values",

@@ -11,11 +11,15 @@ def has_gpu() -> bool:
         return platform.machine() == "arm64"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     # The second is what the driver makes inside containers and WSL, where /proc/driver may be missing.
-    return not hidden and any(Path(path).exists() for path in ("/proc/driver/nvidia/gpus", "/dev/nvidiactl", "/dev/dxg"))
+    return not hidden and any(
+        Path(path).exists() for path in ("/proc/driver/nvidia/gpus", "/dev/nvidiactl", "/dev/dxg")
+    )
 
 
 def cpu_count() -> int:
     """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux: a container or a job's cpuset may allow fewer than there are
+    if hasattr(
+        os, "sched_getaffinity"
+    ):  # Linux: a container or a job's cpuset may allow fewer than there are
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -14,7 +14,7 @@ BINS = 15  # of the calibration error, as in Guo et al. 2017
 
 @dataclass(frozen=True)
 class Score:
-    """A network on one split: mean cross-entropy in nats, accuracy in percent, logits (N, C) float32 on the CPU."""
+    """A network on one split: cross-entropy in nats, accuracy in percent, logits (N, C) float32 on the CPU."""
 
     loss: float
     accuracy: float
@@ -52,7 +52,7 @@ def expected_calibration_error(logits: Tensor, labels: Tensor) -> float:
 
 
 def agreement(student: Tensor, teacher: Tensor) -> float:
-    """Percent of samples for which both predict the same class (Stanton et al. 2021, arXiv:2106.05945, eq. 3).
+    """Percent of samples for which both predict the same class (Stanton et al. 2021, arXiv:2106.05945).
 
     student, teacher: (N, C) logits of the same samples in the same order.
     """

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Self
 
-
 from torch.utils.tensorboard import SummaryWriter
 
 from kd.files import whole
@@ -39,15 +38,16 @@ class RunLog:
         left = (time.monotonic() - self._started) * (self._epochs / row["epoch"] - 1)
         terms = [f"{name[5:]} {value:.4f}" for name, value in row.items() if name.startswith("loss_")]
         logger.info(
-            "%s  epoch %d/%d  loss %.4f (%s)  train %.2f %%  validation %.4f, %.2f %%  lr %.3g  %.0f images/s  left %s",
+            "%s  epoch %d/%d  loss %.4f (%s)  train %.2f %%  validation %.2f %% (%.4f)"
+            "  lr %.3g  %.0f images/s  left %s",
             self._label,
             row["epoch"],
             self._epochs,
             row["loss"],
             ", ".join(terms),
             row["train_accuracy"],
-            row["validation_loss"],
             row["validation_accuracy"],
+            row["validation_loss"],
             row["lr"],
             row["images_per_second"],
             duration(left),

@@ -71,7 +71,11 @@ class Compute(BaseModel):
 
 def _null_is_empty(value: Any) -> Any:
     """`cnn:` with nothing behind it reads as null in YAML, and means: no overrides."""
-    return {name: {} if entry is None else entry for name, entry in value.items()} if isinstance(value, dict) else value
+    return (
+        {name: {} if entry is None else entry for name, entry in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 def _entries(kind: type[BaseModel]) -> Any:

@@ -117,7 +117,9 @@ def _with_options(base: type[BaseModel], options: type[BaseModel]) -> type[BaseM
 def _find(problems: Problems, entries: Mapping[str, catalog.Entry], name: Any, path: tuple, what: str) -> Any:
     if isinstance(name, str) and name in entries:
         return entries[name]
-    problems.add(path, f"there is no {what} {name!r}{near(name, entries)}; allowed: {', '.join(sorted(entries))}")
+    problems.add(
+        path, f"there is no {what} {name!r}{near(name, entries)}; allowed: {', '.join(sorted(entries))}"
+    )
     return None
 
 
@@ -210,5 +212,6 @@ def _check_cacheable(problems: Problems, methods: dict[str, Method]) -> None:
     for method in methods.values():
         if not set(method.needs) <= {"logits"}:
             problems.add(
-                ("targets",), f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live"
+                ("targets",),
+                f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live",
             )

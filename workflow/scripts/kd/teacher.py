@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from kd.errors import UserError
 
+_AGAIN = "delete it to have it made again"
+
 
 class Teacher(Protocol):
     """What the engine asks of a teacher."""
@@ -48,12 +50,10 @@ class CachedTeacher:
             # Copy-on-write, because torch wants writable memory; nothing is ever written.
             self._table = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
         except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{path}: not a whole table of targets ({error}); delete it to have it made again") from error
+            raise UserError(f"{path}: not a whole table of targets ({error}); {_AGAIN}") from error
         if self._table.shape[:2] != (views, samples):
-            raise UserError(
-                f"{path}: holds targets for {tuple(self._table.shape[:2])} (views, samples),"
-                f" but the data set has {(views, samples)}; delete it to have it made again"
-            )
+            held = tuple(self._table.shape[:2])
+            raise UserError(f"{path}: holds {held} (views, samples), not {(views, samples)}; {_AGAIN}")
 
     def start_epoch(self, views: np.ndarray) -> None:
         """Gather the epoch's logits in one go; a sample whose view is missing raises UserError."""
@@ -63,7 +63,7 @@ class CachedTeacher:
             sample = int(missing.nonzero()[0])
             raise UserError(
                 f"{self._path}: no targets for sample {sample} in view {int(views[sample])}"
-                f" ({int(missing.sum())} of {len(views)} missing); delete it to have it made again"
+                f" ({int(missing.sum())} of {len(views)} missing); {_AGAIN}"
             )
         self._epoch = epoch.to(self._device)
 

@@ -17,7 +17,7 @@ _VIEW_STREAM, _ORDER_STREAM = 1, 2  # so that view and order of a sample are unr
 
 
 def _scramble(x: np.ndarray) -> np.ndarray:
-    """The output function of SplitMix64 (Steele, Lea & Flood 2014, figure 17): uint64 -> uint64, a bijection."""
+    """The output function of SplitMix64 (Steele, Lea & Flood 2014), a bijection of uint64."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

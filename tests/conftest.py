@@ -1,0 +1,28 @@
+"""What every test has: the scripts on the path, one thread, and a tier by folder."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent / "unit"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test's folder is its tier; the unit tier comes first, because it fails fastest."""
+    tiers = ("unit", "workflow", "slurm", "gpu")
+    for item in items:
+        item.tier = item.path.relative_to(ROOT / "tests").parts[0]
+        if item.tier != "unit":
+            item.add_marker(item.tier)
+    items.sort(key=lambda item: tiers.index(item.tier))
+
+
+@pytest.fixture
+def one_thread() -> None:
+    """Tests share two cores; more threads than that make small networks wait for each other."""
+    import torch
+
+    torch.set_num_threads(1)

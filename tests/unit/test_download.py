@@ -1,0 +1,166 @@
+"""Downloads from a real server on this machine that misbehaves on request."""
+
+import hashlib
+import logging
+import re
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import download_data
+from kd.download import download
+from kd.errors import UserError
+from kd.progress import Progress, describe
+
+BODY = bytes(range(256)) * 4000  # about 1 MB: several chunks
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Answers its n-th request as `plan[n]` says; the last entry is repeated."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.plan = ["whole"]
+        self.requests = 0
+        self.url = f"http://127.0.0.1:{self.server_port}/data.tar.gz"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        answer = self.server.plan[min(self.server.requests, len(self.server.plan) - 1)]
+        self.server.requests += 1
+        if isinstance(answer, int):
+            return self.send_error(answer)
+        if answer == "moved":
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere/data.tar.gz")
+            return self.end_headers()
+        body = {"wrong": b"!" + BODY[1:], "half": BODY[: len(BODY) // 2]}.get(answer, BODY)
+        self.send_response(200)
+        if answer != "no length":
+            self.send_header("Content-Length", str(len(BODY)))
+        if answer == "called packed":  # what some servers say of every .gz file
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        if answer == "slow":
+            time.sleep(0.3)
+        self.wfile.write(body)
+
+    def log_message(self, *args) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def server():
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "downloads" / "data.tar.gz"
+
+
+def leftovers(target):
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+@pytest.mark.parametrize("answer", ["whole", "no length", "called packed", "moved"])
+def test_success(server, target, answer):
+    server.plan = [answer, "whole"]
+    download(server.url, target, SHA256)
+    assert target.read_bytes() == BODY
+    assert leftovers(target) == ["data.tar.gz"]
+
+
+@pytest.mark.parametrize("failures", [[500], [503, 429], ["half"], ["wrong"], ["half", 502, "wrong", 500]])
+def test_tries_again(server, target, caplog, failures):
+    server.plan = [*failures, "whole"]
+    download(server.url, target, SHA256, pause=0)
+    assert target.read_bytes() == BODY
+    assert server.requests == len(failures) + 1
+    assert leftovers(target) == ["data.tar.gz"]
+    assert caplog.text.count("failed: ") == len(failures)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("wrong", f"SHA-256 {SHA256} expected, {hashlib.sha256(b'!' + BODY[1:]).hexdigest()} got"),
+        ("half", "512000"),
+        (500, "the server answered 500"),
+    ],
+)
+def test_gives_up_and_leaves_nothing(server, target, answer, reason):
+    server.plan = [answer]
+    with pytest.raises(UserError, match=f"{re.escape(server.url)}: not downloaded in 3 tries: .*{reason}"):
+        download(server.url, target, SHA256, attempts=3, pause=0)
+    assert server.requests == 3
+    assert leftovers(target) == []
+
+
+@pytest.mark.parametrize("status", [404, 403, 410])
+def test_what_is_not_there_is_not_asked_for_again(server, target, status):
+    server.plan = [status]
+    with pytest.raises(UserError, match=rf"{re.escape(server.url)}: .* {status} .*dataset\.mirror"):
+        download(server.url, target, SHA256)
+    assert server.requests == 1
+    assert leftovers(target) == []
+
+
+def test_nobody_listens(server, target):
+    server.server_close()
+    with pytest.raises(UserError, match="not downloaded in 2 tries"):
+        download(server.url, target, SHA256, attempts=2, pause=0)
+    assert leftovers(target) == []
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/a", "example.org/a", "http:///a"])
+def test_an_address_of_another_kind(target, url):
+    with pytest.raises(UserError, match=r"dataset\.mirror: .* https://"):
+        download(url, target, SHA256)
+
+
+def test_a_good_file_is_kept_when_the_new_one_is_bad(server, target):
+    target.parent.mkdir()
+    target.write_text("old")
+    server.plan = [500]
+    with pytest.raises(UserError):
+        download(server.url, target, SHA256, attempts=1)
+    assert target.read_text() == "old"
+
+
+def test_waits_grow(server, target, caplog, monkeypatch):
+    slept = []
+    monkeypatch.setattr("kd.download.time.sleep", slept.append)
+    server.plan = [500, 500, 500, 500, "whole"]
+    caplog.set_level(logging.INFO)
+    download(server.url, target, SHA256)
+    assert slept == [1, 2, 4, 4, 4]  # 1, 2, 4 and 8 seconds, never more than 4 without a word
+    assert "trying again in 8 s" in caplog.text
+
+
+def test_a_silent_server_is_reported(server, target, caplog, monkeypatch):
+    monkeypatch.setattr("kd.download.Progress", lambda name: Progress(name, interval=0.05))
+    caplog.set_level(logging.INFO)
+    server.plan = ["slow"]
+    download(server.url, target, SHA256)
+    assert "data.tar.gz: 0% of 1.0 MB, waiting for the server" in caplog.text
+
+
+def test_progress_lines():
+    assert describe(50_000_000, 200_000_000, 10e6) == "25% of 200.0 MB, 10.0 MB/s, 15 s left"
+    assert describe(50_000_000, None, 10e6) == "50.0 MB, 10.0 MB/s"
+    assert describe(0, None, 0) == "0.0 MB, waiting for the server"
+
+
+def test_script(server, target):
+    download_data.main(server.url, SHA256, target)
+    assert target.read_bytes() == BODY

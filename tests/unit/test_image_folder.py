@@ -1,0 +1,252 @@
+"""Folders of images, and the script that prepares a data set, on images made here."""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import prepare_data
+from kd import catalog
+from kd.data import read_dataset
+from kd.datasets import image_folder
+from kd.errors import UserError
+from kd.listing import listing
+
+NOWHERE = Path("nowhere")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes with three training images and one test image each, of 6x6 random pixels."""
+    random = np.random.RandomState(0)
+    for split, count in (("train", 3), ("test", 1)):
+        for name in ("bird", "ape"):
+            for number in range(count):
+                path = tmp_path / split / name / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(random.randint(0, 256, (6, 6, 3)).astype(np.uint8)).save(path)
+    return tmp_path
+
+
+def load(folder, size=6):
+    return image_folder.load(NOWHERE, path=str(folder), image_size=size)
+
+
+def test_image_folder_is_watched():
+    entry = catalog.datasets()["image_folder"]
+    assert entry.constants["WATCHES"] in entry.options.model_fields
+
+
+def test_image_folder(folder):
+    raw = load(folder)
+    assert raw.classes == ("ape", "bird")
+    assert raw.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert raw.test_labels.tolist() == [0, 1]
+    for index, name in enumerate(["ape/0", "ape/1", "ape/2", "bird/0", "bird/1", "bird/2"]):
+        pixels = np.asarray(Image.open(folder / "train" / f"{name}.png"))
+        assert np.array_equal(raw.train_images[index], pixels)
+
+
+def test_hidden_and_other_files_are_ignored(folder):
+    before = load(folder), listing(str(folder))
+    ape = folder / "train" / "ape"
+    for name in (".hidden.png", "Thumbs.db", "notes.txt"):
+        (ape / name).write_bytes(b"no image")
+    (folder / "train" / ".ipynb_checkpoints").mkdir()
+    (folder / "train" / "README.md").write_text("about these images")
+    after = load(folder), listing(str(folder))
+    assert np.array_equal(before[0].train_images, after[0].train_images)
+    assert before[1] == after[1]
+
+
+def save(folder, image, name="new.png", **options):
+    path = folder / name
+    image.save(path, **options)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "name", "expected"),
+    [
+        ("1", 1, "a.png", (255, 255, 255)),
+        ("L", 100, "a.png", (100, 100, 100)),
+        ("LA", (100, 50), "a.png", (100, 100, 100)),
+        ("P", 2, "a.png", (6, 7, 8)),
+        ("RGB", (10, 20, 30), "a.webp", (10, 20, 30)),
+        ("RGBA", (10, 20, 30, 40), "a.png", (10, 20, 30)),
+        ("CMYK", (0, 255, 255, 0), "a.tif", (255, 0, 0)),
+        ("I;16", 25700, "a.png", (100, 100, 100)),
+        ("I;16", 65535, "a.tif", (255, 255, 255)),
+        ("I", 25700, "a.tif", (100, 100, 100)),
+    ],
+)
+def test_modes_become_rgb(tmp_path, mode, colour, name, expected):
+    image = Image.new(mode, (4, 4), colour)
+    if mode == "P":
+        image.putpalette(list(range(30)))
+    options = {"lossless": True} if name.endswith("webp") else {}
+    pixels = image_folder.read_image(save(tmp_path, image, name, **options), 4)
+    assert pixels.dtype == np.uint8
+    assert (pixels == expected).all()
+
+
+def test_a_transparent_palette_gives_no_warning(tmp_path, recwarn):
+    image = Image.new("P", (4, 4), 2)
+    image.putpalette(list(range(30)))
+    pixels = image_folder.read_image(save(tmp_path, image, transparency=b"\xff\xff\x00"), 4)
+    assert (pixels == (6, 7, 8)).all()
+    assert not recwarn.list
+
+
+def test_cmyk_jpeg(tmp_path):
+    file = save(tmp_path, Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "a.jpg", quality=95)
+    assert np.abs(image_folder.read_image(file, 8).astype(int) - (255, 0, 0)).max() < 5
+
+
+@pytest.mark.parametrize(("width", "height"), [(20, 10), (10, 20), (21, 10)])
+def test_the_middle_is_kept(tmp_path, width, height):
+    """White outside the middle square: none of it may be left, and no pixel of the middle changed."""
+    pixels = np.full((height, width, 3), 255, dtype=np.uint8)
+    left, top = (width - 10) // 2, (height - 10) // 2
+    middle = np.random.RandomState(0).randint(0, 200, (10, 10, 3)).astype(np.uint8)
+    pixels[top : top + 10, left : left + 10] = middle
+    assert np.array_equal(image_folder.read_image(save(tmp_path, Image.fromarray(pixels)), 10), middle)
+
+
+def test_shrinking_is_antialiased(tmp_path):
+    """One-pixel stripes become grey; picking single pixels would make them all black or all white."""
+    stripes = np.zeros((64, 64), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    pixels = image_folder.read_image(save(tmp_path, Image.fromarray(stripes)), 16)
+    assert np.abs(pixels[:, 1:-1].astype(int) - 127).max() < 12
+
+
+def test_enlarging(tmp_path):
+    assert image_folder.read_image(save(tmp_path, Image.new("RGB", (1, 3), (9, 9, 9))), 8).shape == (8, 8, 3)
+
+
+def test_exif_orientation(tmp_path):
+    image = Image.new("RGB", (4, 4), (0, 0, 0))
+    image.putpixel((0, 0), (255, 255, 255))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    pixels = image_folder.read_image(save(tmp_path, image, exif=exif), 4)
+    assert pixels[3, 3].tolist() == [255, 255, 255]
+    assert pixels.sum() == 3 * 255
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "tif", "webp", "bmp", "ppm"])
+@pytest.mark.parametrize("share", [0, 0.1, 0.6])
+def test_a_truncated_image_is_named(folder, suffix, share):
+    pixels = np.random.RandomState(0).randint(0, 256, (40, 40, 3)).astype(np.uint8)
+    path = folder / "train" / "bird" / f"broken.{suffix}"
+    Image.fromarray(pixels).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError, match=rf"bird/broken\.{suffix}: cannot be read as an image"):
+        load(folder)
+
+
+def test_floating_point_pixels_are_refused(tmp_path):
+    file = save(tmp_path, Image.new("F", (4, 4), 0.5), "a.tif")
+    with pytest.raises(UserError, match=r"a\.tif: .* 8 or 16 bits are allowed"):
+        image_folder.read_image(file, 4)
+
+
+@pytest.mark.parametrize(
+    ("gone", "reason"),
+    [
+        (["test"], r"no folder '.*/test'"),
+        (["train"], r"no folder '.*/train'"),
+        (["train/ape", "train/bird"], r"'.*/train' needs two class folders or more, has: none"),
+        (["train/ape", "test/ape"], r"'.*/train' needs two class folders or more, has: bird"),
+    ],
+)
+def test_a_layout_that_lacks_folders(folder, gone, reason):
+    for name in gone:
+        shutil.rmtree(folder / name)
+    with pytest.raises(UserError, match=rf"dataset\.path: {reason}"):
+        load(folder)
+
+
+@pytest.mark.parametrize(("split", "other"), [("train", "test"), ("test", "train")])
+def test_classes_of_one_split_only(folder, split, other):
+    (folder / split / "cat").mkdir()
+    Image.new("L", (6, 6)).save(folder / split / "cat" / "0.png")
+    with pytest.raises(UserError, match=rf"/{other}' lacks the classes cat of {split}/"):
+        load(folder)
+
+
+def test_a_class_without_images(folder):
+    (folder / "test" / "cat").mkdir()
+    (folder / "test" / "cat" / "notes.txt").write_text("none yet")
+    with pytest.raises(UserError, match=r"no image in '.*/test/cat'; allowed are \.bmp, .*\.webp"):
+        load(folder)
+
+
+def test_long_reading_is_reported(folder, caplog, monkeypatch):
+    monkeypatch.setattr(image_folder, "QUIET", -1)
+    caplog.set_level(logging.INFO)
+    load(folder)
+    assert "train: 3 of 6 images read" in caplog.text
+
+
+def test_listing_sees_changes_but_neither_place_nor_time(folder, tmp_path_factory):
+    before = listing(str(folder))
+    os.utime(folder / "train" / "ape" / "0.png", (0, 0))
+    moved = tmp_path_factory.mktemp("elsewhere") / "images"
+    folder.rename(moved)
+    assert listing(str(moved)) == before
+    (moved / "train" / "ape" / "0.png").rename(moved / "train" / "ape" / "00.png")
+    renamed = listing(str(moved))
+    with open(moved / "train" / "ape" / "00.png", "ab") as file:
+        file.write(b"more")
+    assert len({before, renamed, listing(str(moved))}) == 3
+
+
+def test_listing_refuses_what_load_refuses(folder):
+    shutil.rmtree(folder / "test")
+    with pytest.raises(UserError, match=r"dataset\.path: no folder"):
+        listing(str(folder))
+
+
+def test_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert listing(f"~/{folder.name}") == listing(str(folder))
+
+
+def test_listing_is_quick_to_import():
+    code = "import sys, kd.listing; assert not {'numpy', 'PIL', 'pydantic'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(prepare_data.__file__).parent)
+
+
+def test_prepare_data(folder, caplog):
+    caplog.set_level(logging.INFO)
+    cfg = {
+        "name": "image_folder",
+        "options": {"path": str(folder), "image_size": 5},
+        "validation": 0.3,
+        "split_seed": 0,
+        "pad": 2,
+        "flip": True,
+        "listing": listing(str(folder)),
+    }
+    dataset, summary = folder / "out" / "dataset.safetensors", folder / "out" / "summary.json"
+    prepare_data.main(cfg, NOWHERE, dataset, summary)
+    assert caplog.messages == ["6 training images (4 + 2 for validation), 2 test images, 2 classes, 5×5×3"]
+    facts = json.loads(summary.read_text())
+    assert facts["images"] == {"train": 4, "validation": 2, "test": 2}
+    assert facts["images_per_class"]["train"] == {"ape": 2, "bird": 2}
+    assert (facts["dataset"], facts["classes"]) == ("image_folder", ["ape", "bird"])
+    assert (facts["image_shape"], facts["views"]) == ([5, 5, 3], 50)
+    assert facts["mean"] == list(read_dataset(dataset).mean)
+    first = facts["sha256"]
+    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, summary)
+    assert json.loads(summary.read_text())["sha256"] != first

@@ -1,0 +1,22 @@
+"""Downloads one file of a data set."""
+
+import json
+from pathlib import Path
+
+from kd.download import download
+
+
+def main(url: str, sha256: str, output: Path) -> None:
+    """Download `url`, whose checksum is `sha256`, to `output`; UserError when that cannot be done."""
+    download(url, output, sha256)
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    run(
+        snakemake.log[0],
+        main,
+        output=Path(snakemake.output[0]),
+        **json.loads(snakemake.params.cfg),
+    )

@@ -1,0 +1,28 @@
+"""Handwritten digits, 8x8, grey: the 1,797 images that come with scikit-learn. Nothing to download."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kd.data import RawSplits
+from kd.options import Fraction
+from kd.preparation import stratified_split
+
+PAD = 1
+FLIP = False  # a mirrored digit is another sign
+SEED = 0  # of the split into training and test images, the same in every study
+
+
+def load(downloads: Path, *, test_fraction: Fraction = 0.5) -> RawSplits:
+    """Images (N, 8, 8, 1); `test_fraction` of every digit is kept for the test. `downloads` is not used.
+
+    Raises UserError when `test_fraction` leaves a digit without training images.
+    """
+    from sklearn.datasets import load_digits  # here, because it takes a second to import
+
+    bunch = load_digits()
+    images = np.rint(bunch.images[..., None] * (255 / 16)).astype(np.uint8)  # stored as 0 to 16
+    labels = bunch.target.astype(np.int64)
+    train, test = stratified_split(labels, test_fraction, SEED, key="dataset.test_fraction")
+    classes = tuple(str(digit) for digit in range(10))
+    return RawSplits(images[train], labels[train], images[test], labels[test], classes)

@@ -1,0 +1,94 @@
+"""Fetches a file over HTTP until its checksum is right, or says why that cannot be."""
+
+import hashlib
+import logging
+import time
+from pathlib import Path
+
+import requests
+import urllib3
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+
+from kd.errors import UserError
+from kd.files import whole
+from kd.progress import Progress
+
+TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
+CHUNK = 1 << 18  # bytes
+TEMPORARY = (408, 425, 429)  # of the 4xx answers, those that another try may change; so may any 5xx
+
+log = logging.getLogger("kd")
+
+
+class _Failed(Exception):
+    """A try that went wrong in a way that the next one may not."""
+
+
+def download(url: str, path: Path, sha256: str, *, attempts: int = 5, pause: float = 1.0) -> None:
+    """Download `url` to `path`, which is whole and has the checksum `sha256` or does not appear at all.
+
+    Broken connections, 5xx answers, short bodies and wrong checksums are tried again up to `attempts` times
+    in all, after `pause` seconds, then twice that, and so on. Raises UserError naming the address: at once
+    when the server says that the file is not to be had, and with the last error after the last try.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            return _fetch(url, path, sha256)
+        except (MissingSchema, InvalidSchema, InvalidURL) as error:
+            raise UserError(f"dataset.mirror: {error}; an address begins with https:// or http://") from error
+        except (_Failed, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            if attempt == attempts:
+                raise UserError(
+                    f"{url}: not downloaded in {attempts} tries: {error}; try again later, or name another"
+                    " address in dataset.mirror"
+                ) from error
+            log.warning("try %d of %d failed: %s", attempt, attempts, error)
+            _wait(pause * 2 ** (attempt - 1))
+
+
+def _fetch(url: str, path: Path, sha256: str) -> None:
+    """One try."""
+    log.info("downloading %s", url)
+    # identity: a server may otherwise pack the body, or call a .gz file packed, and the checksum be off
+    headers = {"Accept-Encoding": "identity"}
+    with (
+        whole(path) as temporary,
+        Progress(path.name) as progress,
+        requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response,
+    ):
+        _check_status(response, url)
+        length = response.headers.get("Content-Length")
+        progress.total = int(length) if length else None
+        got = _save(response, temporary, progress)
+        if progress.total is not None and progress.done != progress.total:
+            raise _Failed(f"{progress.done} of {progress.total} bytes came")
+        if got != sha256:
+            raise _Failed(f"the checksum is wrong: SHA-256 {sha256} expected, {got} got")
+    log.info("%s: %.1f MB, the checksum is right", path.name, progress.done / 1e6)
+
+
+def _check_status(response: requests.Response, url: str) -> None:
+    answer = f"{response.status_code} {response.reason}"
+    if response.status_code >= 500 or response.status_code in TEMPORARY:
+        raise _Failed(f"the server answered {answer}")
+    if response.status_code != 200:
+        raise UserError(f"{url}: the server answered {answer}; dataset.mirror must name a folder that has it")
+
+
+def _save(response: requests.Response, path: Path, progress: Progress) -> str:
+    """Write the body to `path` as it comes over the wire; its SHA-256."""
+    digest = hashlib.sha256()
+    with open(path, "wb") as file:
+        for chunk in response.raw.stream(CHUNK, decode_content=False):
+            file.write(chunk)
+            digest.update(chunk)
+            progress.done += len(chunk)
+    return digest.hexdigest()
+
+
+def _wait(seconds: float) -> None:
+    """Sleep, and say every few seconds how much longer."""
+    while seconds > 0:
+        log.info("trying again in %.0f s", seconds)
+        time.sleep(min(seconds, 4))
+        seconds -= 4

@@ -1,0 +1,90 @@
+"""From the raw images of a data set to three honest parts: training, validation, test.
+
+Apart from data.py because no training job runs this code: an edit here must not make one run again.
+"""
+
+import logging
+
+import numpy as np
+
+from kd.data import Dataset, RawSplits
+from kd.errors import UserError
+
+log = logging.getLogger("kd")
+
+
+def stratified_split(
+    labels: np.ndarray, fraction: float, seed: int, key: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut `fraction` of each class off; a function of (labels, fraction, seed) and of nothing else.
+
+    Returns the indices (int64, rising) of what stays and of what is cut off. Of a class with n images,
+    round(n · fraction) are cut off, and never none. The choice follows the raw words of a PCG64 generator:
+    NumPy guarantees those for ever, but not its `shuffle`, and a split must outlive an upgrade.
+    Raises UserError naming `key` when the fraction is not inside (0, 1) or nothing of a class would stay.
+    """
+    if not 0 < fraction < 1:
+        raise UserError(f"{key}: {fraction} is not allowed; a fraction above 0 and below 1 is")
+    ranks = np.random.PCG64(seed).random_raw(len(labels))
+    cut = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        count = max(1, round(fraction * len(members)))
+        if count >= len(members):
+            raise UserError(
+                f"{key}: class number {label} (from 0) has {len(members)} image(s), of which {count} would"
+                " be cut off and none stay; give it more images or lower the fraction"
+            )
+        cut[members[np.argsort(ranks[members], kind="stable")[:count]]] = True
+    return np.flatnonzero(~cut), np.flatnonzero(cut)
+
+
+def split_validation(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training and of the validation images; see stratified_split."""
+    return stratified_split(labels, fraction, seed, key="dataset.validation")
+
+
+def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of (N, H, W, C) uint8 images scaled to [0, 1].
+
+    The 256 values are counted rather than the pixels summed: exact whatever N is, and no float copy of
+    the images. A channel that never varies gets a deviation of 1, for it is divided by later on.
+    """
+    channels = images.shape[-1]
+    counts = np.zeros((channels, 256), dtype=np.int64)
+    for start in range(0, len(images), 4096):  # bincount widens what it is given to eight bytes a pixel
+        for channel in range(channels):
+            pixels = images[start : start + 4096, ..., channel].ravel()
+            counts[channel] += np.bincount(pixels, minlength=256)
+    values = np.arange(256) / 255
+    weights = counts / counts.sum(axis=1, keepdims=True)
+    mean = weights @ values
+    std = np.sqrt((weights * (values - mean[:, None]) ** 2).sum(axis=1))
+    for channel in np.flatnonzero(std == 0):
+        log.warning("channel %d (from 0) is the same in every pixel of the training images", channel)
+    return tuple(mean.tolist()), tuple(np.where(std == 0, 1, std).tolist())
+
+
+def prepare(
+    raw: RawSplits, *, validation: float, split_seed: int, pad: int, flip: bool
+) -> Dataset[np.ndarray]:
+    """Cut the validation images off and measure the channels on what is left for training.
+
+    Raises UserError when a class is too small for the fraction `validation`.
+    """
+    train, held_out = split_validation(raw.train_labels, validation, split_seed)
+    train_images = raw.train_images[train]
+    mean, std = channel_statistics(train_images)
+    return Dataset(
+        train_images=train_images,
+        train_labels=raw.train_labels[train],
+        validation_images=raw.train_images[held_out],
+        validation_labels=raw.train_labels[held_out],
+        test_images=raw.test_images,
+        test_labels=raw.test_labels,
+        classes=raw.classes,
+        mean=mean,
+        std=std,
+        pad=pad,
+        flip=flip,
+    )

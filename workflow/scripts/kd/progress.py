@@ -1,0 +1,48 @@
+"""How far a download is, said every few seconds."""
+
+import logging
+import threading
+from types import TracebackType
+
+log = logging.getLogger("kd")
+
+
+class Progress:
+    """Logs a line every `interval` seconds while its block runs; set `total` and add to `done`, in bytes.
+
+    The lines come from a thread of their own, so that they also come while a server says nothing.
+    """
+
+    def __init__(self, name: str, interval: float = 3.0) -> None:
+        self.name = name
+        self.interval = interval
+        self.done = 0
+        self.total: int | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._report, daemon=True)
+
+    def __enter__(self) -> "Progress":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _report(self) -> None:
+        before = 0
+        while not self._ended.wait(self.interval):
+            done = self.done
+            log.info("%s: %s", self.name, describe(done, self.total, (done - before) / self.interval))
+            before = done
+
+
+def describe(done: int, total: int | None, speed: float) -> str:
+    """One line of progress from bytes done, bytes in all (None: not known) and bytes a second."""
+    share = f"{done / total:.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+    if speed == 0:
+        return f"{share}, waiting for the server"
+    left = f", {(total - done) / speed:.0f} s left" if total else ""
+    return f"{share}, {speed / 1e6:.1f} MB/s{left}"

@@ -1,0 +1,85 @@
+"""Turns a data set into the one file that every training job reads, and a summary for people."""
+
+import hashlib
+import json
+import logging
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kd.data import PARTS, Dataset, write_dataset
+from kd.files import write_json
+from kd.preparation import prepare
+
+log = logging.getLogger("kd")
+
+
+def main(cfg: dict[str, Any], downloads: Path, dataset: Path, summary: Path) -> None:
+    """Prepare the data set `cfg["name"]` from the files in `downloads`.
+
+    Writes `dataset` (see kd.data.write_dataset) and `summary` (JSON). `cfg` also has the data set's own
+    `options`, and `validation` (a fraction), `split_seed`, `pad` and `flip`.
+    Raises UserError when the images or the options do not allow it.
+    """
+    raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"])
+    settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip")}
+    prepared = prepare(raw, **settings)
+    write_dataset(dataset, prepared)
+    write_json(summary, {"dataset": cfg["name"], **summarise(prepared)})
+    log.info("%s", describe(prepared))
+
+
+def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:
+    """What the data set holds: images per part and class, pixel statistics, number of augmented views."""
+    labels = {part: getattr(dataset, f"{part}_labels") for part in PARTS}
+    return {
+        "classes": dataset.classes,
+        "image_shape": dataset.train_images.shape[1:],  # height, width, channels
+        "images": {part: len(array) for part, array in labels.items()},
+        "images_per_class": {part: _count(array, dataset.classes) for part, array in labels.items()},
+        "mean": dataset.mean,
+        "std": dataset.std,
+        "pad": dataset.pad,
+        "flip": dataset.flip,
+        "views": (2 * dataset.pad + 1) ** 2 * (2 if dataset.flip else 1),
+        "sha256": fingerprint(dataset),
+    }
+
+
+def _count(labels: np.ndarray, classes: tuple[str, ...]) -> dict[str, int]:
+    counts = np.bincount(labels, minlength=len(classes))
+    return dict(zip(classes, counts.tolist(), strict=True))
+
+
+def fingerprint(dataset: Dataset[np.ndarray]) -> str:
+    """SHA-256 over the six arrays: their names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, array in sorted(dataset.tensors().items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def describe(dataset: Dataset[np.ndarray]) -> str:
+    """The data set in one line."""
+    train, validation, test = (len(getattr(dataset, f"{part}_labels")) for part in PARTS)
+    shape = "×".join(str(side) for side in dataset.train_images.shape[1:])
+    return (
+        f"{train + validation:,} training images ({train:,} + {validation:,} for validation),"
+        f" {test:,} test images, {len(dataset.classes)} classes, {shape}"
+    )
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    run(
+        snakemake.log[0],
+        main,
+        cfg=json.loads(snakemake.params.cfg),
+        downloads=Path(snakemake.params.downloads),
+        dataset=Path(snakemake.output.dataset),
+        summary=Path(snakemake.output.summary),
+    )
