@@ -8,16 +8,14 @@ rule build_table:
     output:
         csv=f"{RESULTS}/table.csv",
         markdown=f"{RESULTS}/table.md",
-        html=report(
-            f"{RESULTS}/table.html", caption="../workflow/report/table.rst", category="Table"
-        ),
-    params:
-        cfg=json.dumps({"study": study.name}),
-        code=fingerprint("build_table.py"),
+        html=report(f"{RESULTS}/table.html", caption="../workflow/report/table.rst", category="Table"),
     log:
         f"{RESULTS}/logs/build_table.log",
     conda:
         CONDA
+    params:
+        cfg=json.dumps({"study": study.name}),
+        code=fingerprint("build_table.py"),
     script:
         "../workflow/scripts/build_table.py"
 
@@ -38,12 +36,12 @@ rule draw_plots:
             )
             for figure in FIGURES
         ],
-    params:
-        cfg=json.dumps({"study": study.name}),
-        code=fingerprint("draw_plots.py"),
     log:
         f"{RESULTS}/logs/draw_plots.log",
     conda:
         CONDA
+    params:
+        cfg=json.dumps({"study": study.name}),
+        code=fingerprint("draw_plots.py"),
     script:
         "../workflow/scripts/draw_plots.py"

@@ -1,13 +1,13 @@
 use rule train_teacher as train_student_alone with:
     output:
         **run_outputs(f"{RESULTS}/alone/{{student}}/{{seed}}"),
-    params:
-        cfg=lambda wildcards: alone_job(wildcards).to_json(),
-        code=lambda wildcards: training_code(alone_job(wildcards)),
     log:
         f"{RESULTS}/logs/train_student_alone/{{student}}/{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_student_alone/{{student}}/{{seed}}.tsv"
+    params:
+        cfg=lambda wildcards: alone_job(wildcards).to_json(),
+        code=lambda wildcards: training_code(alone_job(wildcards)),
 
 
 use rule train_teacher as distill_student with:
@@ -15,10 +15,10 @@ use rule train_teacher as distill_student with:
         unpack(teacher_files),
     output:
         **run_outputs(f"{RESULTS}/distilled/{{teacher}}/{{student}}/{{method}}/{{seed}}"),
-    params:
-        cfg=lambda wildcards: distill_job(wildcards).to_json(),
-        code=lambda wildcards: training_code(distill_job(wildcards)),
     log:
         f"{RESULTS}/logs/distill_student/{{teacher}}/{{student}}/{{method}}/{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/distill_student/{{teacher}}/{{student}}/{{method}}/{{seed}}.tsv"
+    params:
+        cfg=lambda wildcards: distill_job(wildcards).to_json(),
+        code=lambda wildcards: training_code(distill_job(wildcards)),

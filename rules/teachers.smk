@@ -3,9 +3,6 @@ rule train_teacher:
         dataset=DATASET,
     output:
         **run_outputs(f"{RESULTS}/teachers/{{teacher}}"),
-    params:
-        cfg=lambda wildcards: teacher_job(wildcards).to_json(),
-        code=lambda wildcards: training_code(teacher_job(wildcards)),
     log:
         f"{RESULTS}/logs/train_teacher/{{teacher}}.log",
     benchmark:
@@ -15,6 +12,9 @@ rule train_teacher:
     threads: THREADS
     resources:
         gpu=GPU,
+    params:
+        cfg=lambda wildcards: teacher_job(wildcards).to_json(),
+        code=lambda wildcards: training_code(teacher_job(wildcards)),
     script:
         "../workflow/scripts/train.py"
 
@@ -25,9 +25,6 @@ rule cache_targets:
         teacher_model=rules.train_teacher.output.model,
     output:
         targets=f"{RESULTS}/targets/{{teacher}}/targets.npy",
-    params:
-        cfg=lambda wildcards: jobs.targets_job(study, wildcards.teacher).to_json(),
-        code=fingerprint("cache_targets.py"),
     log:
         f"{RESULTS}/logs/cache_targets/{{teacher}}.log",
     benchmark:
@@ -37,5 +34,8 @@ rule cache_targets:
     threads: THREADS
     resources:
         gpu=GPU,
+    params:
+        cfg=lambda wildcards: jobs.targets_job(study, wildcards.teacher).to_json(),
+        code=fingerprint("cache_targets.py"),
     script:
         "../workflow/scripts/cache_targets.py"

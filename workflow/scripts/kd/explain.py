@@ -47,13 +47,8 @@ class Problems:
             return None
 
     def _add_pydantic(self, model: type[BaseModel], item: Mapping[str, Any], path: tuple) -> None:
-        # "[key]" marks a wrong name, and the tags of a union's branches are no keys of the config.
-        place = tuple(part for part in item["loc"] if part != "[key]" and not _is_branch(part))
+        place = tuple(part for part in item["loc"] if part != "[key]")  # it marks a wrong name
         self.add((*path, *place), _sentence(model, item))
-
-
-def _is_branch(part: Any) -> bool:
-    return isinstance(part, str) and ("[" in part or part == "literal['all']")
 
 
 def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ BINS = 15  # of the calibration error, as in Guo et al. 2017
 
 @dataclass(frozen=True)
 class Score:
-    """A network on one split: cross-entropy in nats, accuracy in percent, logits (N, C) float32 on the CPU."""
+    """A network on one split: cross-entropy in nats, accuracy in percent, logits (N, C) float32 on CPU."""
 
     loss: float
     accuracy: float

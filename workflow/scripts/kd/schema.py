@@ -1,8 +1,9 @@
 """The shape of a config file: what each key is, before names are looked up in the catalog."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
 from kd.options import Count, Fraction, Name, NonNegative, NonNegativeInt, Positive, Seed
 from kd.recipe import Recipe
@@ -82,6 +83,19 @@ def _entries(kind: type[BaseModel]) -> Any:
     return Annotated[dict[Name, kind], BeforeValidator(_null_is_empty), Field(min_length=1)]
 
 
+def _all_or_a_list(value: Any, check: Any) -> Any:
+    """One sentence instead of one for each branch of the union."""
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError("should be 'all' or a list of [teacher, student]") from None
+
+
+Pairs = Annotated[
+    Literal["all"] | Annotated[list[tuple[Name, Name]], Field(min_length=1)], WrapValidator(_all_or_a_list)
+]
+
+
 class StudyFile(BaseModel):
     """A config file of the workflow: one study."""
 
@@ -92,9 +106,7 @@ class StudyFile(BaseModel):
     recipe: Recipe = Field(default_factory=Recipe, description="how every network is trained")
     teachers: _entries(TeacherEntry) = Field(description="name: overrides")
     students: _entries(NetworkEntry) = Field(description="name: overrides")
-    pairs: Literal["all"] | Annotated[list[tuple[Name, Name]], Field(min_length=1)] = Field(
-        "all", description="all, or a list of [teacher, student]"
-    )
+    pairs: Pairs = Field("all", description="all, or a list of [teacher, student]")
     methods: _entries(MethodEntry) = Field(description="name: parameters")
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(description="one run of every student for each")
     targets: Literal["auto", "cached", "live"] = Field(
@@ -103,3 +115,12 @@ class StudyFile(BaseModel):
         " live: it runs beside every student; auto: cached for every method that needs nothing but logits",
     )
     compute: Compute = Field(default_factory=Compute, description="where jobs run")
+
+
+def json_schema() -> str:
+    """The JSON schema that editors read (config/schema.json)."""
+    return json.dumps(StudyFile.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(json_schema(), end="")

@@ -1,0 +1,46 @@
+# make run | make test | make lint | make schema
+# An environment is set up in .venv from envs/; VENV=/some/venv uses one that is there already.
+
+VENV ?= .venv
+PYTHON ?= python3
+CORES ?= 4
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+.PHONY: run test unit lint schema
+
+ifeq ($(VENV),.venv)
+ready := .venv/ready
+else
+ready := given
+endif
+
+run: $(ready)
+	snakemake --cores $(CORES) --resources gpu=1
+
+test: $(ready)
+	python -m pytest
+
+unit: $(ready)
+	python -m pytest tests/unit
+
+lint: $(ready)
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile rules workflow/Snakefile
+	snakemake --lint
+
+schema: $(ready)
+	PYTHONPATH=workflow/scripts python -m kd.schema > config/schema.json
+
+# pip speaks only of what it downloads, so that the gigabytes of torch are not waited for in silence.
+.venv/ready: envs/requirements.txt envs/requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "error: $$($(PYTHON) --version) is too old; Python 3.11 or newer is needed (PYTHON=python3.12 make ...)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --disable-pip-version-check -r envs/requirements-dev.txt
+	touch $@
+
+.PHONY: given
+given:
+	@test -x $(VENV)/bin/snakemake || \
+	    { echo "error: VENV=$(VENV) holds no snakemake; install envs/requirements-dev.txt there, or leave VENV out"; exit 1; }

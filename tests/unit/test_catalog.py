@@ -1,0 +1,78 @@
+"""Plug-ins are found by reading them; one new file is all it takes."""
+
+import sys
+
+import pytest
+
+from kd import catalog
+from kd.errors import UserError
+
+
+def test_what_is_there():
+    assert {"resnet18", "preact_resnet18", "googlenet", "densenet", "vgg16", "mobilenet", "cnn"} <= set(
+        catalog.architectures()
+    )
+    assert {"kd", "cross_entropy"} <= set(catalog.methods())
+    assert {"digits", "cifar10", "image_folder"} <= set(catalog.datasets())
+
+
+@pytest.mark.parametrize("kind", ["architectures", "methods", "datasets"])
+def test_what_the_source_says_is_what_python_sees(kind):
+    """The options read from the source are the keyword-only arguments of the imported thing."""
+    import inspect
+
+    for entry in getattr(catalog, kind)().values():
+        signature = inspect.signature(entry.load())
+        keywords = {
+            name: argument.default
+            for name, argument in signature.parameters.items()
+            if argument.kind is argument.KEYWORD_ONLY
+        }
+        assert keywords.keys() == entry.options.model_fields.keys(), entry.name
+        for name, default in keywords.items():
+            if default is not inspect.Parameter.empty:
+                assert entry.options.model_fields[name].default == default
+
+
+def test_constants_are_read_without_importing():
+    data = catalog.datasets()["cifar10"].constants
+    assert (data["PAD"], data["FLIP"]) == (4, True)
+    assert set(data["FILES"]) == {"cifar-10-binary.tar.gz"}
+    assert catalog.methods()["kd"].constants["NEEDS"] == ("logits",)
+
+
+@pytest.fixture
+def other_code(tmp_path, monkeypatch):
+    """An empty zoo."""
+    for folder in ("models", "methods", "datasets"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(catalog, "HERE", tmp_path)
+    finders = (catalog.architectures, catalog.methods, catalog.datasets)
+    for finder in finders:
+        finder.cache_clear()
+    yield tmp_path
+    for finder in finders:
+        finder.cache_clear()
+
+
+def test_an_architecture_is_one_function_in_one_file(other_code):
+    (other_code / "models" / "mine.py").write_text(
+        "def _helper(): ...\n"
+        "def my_net(in_channels: int, num_classes: int, *, depth: Count, width: Width = 0.5): raise SystemExit\n"
+    )
+    found = catalog.architectures()
+    assert list(found) == ["my_net"]
+    assert found["my_net"].module == "kd.models.mine"
+    assert found["my_net"].options.model_validate({"depth": 3}).model_dump() == {"depth": 3, "width": 0.5}
+    assert "kd.models.mine" not in sys.modules
+
+
+def test_a_name_that_left_the_code_is_an_error_that_says_so(other_code):
+    with pytest.raises(UserError, match="architecture 'resnet18' is not defined in"):
+        catalog.build_network("resnet18", {}, 3, 10)
+
+
+def test_annotations_reach_nothing_but_the_option_types(other_code):
+    (other_code / "models" / "evil.py").write_text("def net(*, x: __import__('os') = 1): ...\n")
+    with pytest.raises(NameError):
+        catalog.architectures()

@@ -1,0 +1,60 @@
+"""Networks on disk: the same after a round trip, and a damaged file is named."""
+
+import pytest
+import torch
+
+from kd.catalog import build_network
+from kd.checkpoint import load_network, save_network
+from kd.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    torch.manual_seed(0)
+    network = build_network("cnn", {"channels": [4, 8]}, 1, 3).to(memory_format=torch.channels_last)
+    network(torch.randn(8, 1, 8, 8))  # moves the running statistics away from their start
+    path = tmp_path / "model.safetensors"
+    about = {"architecture": "cnn", "options": {"channels": [4, 8], "width": 1.0}, "in_channels": 1}
+    save_network(path, network.state_dict(), num_classes=3, **about)
+    return path, network.eval()
+
+
+def test_a_network_comes_back_without_its_config(saved):
+    path, network = saved
+    loaded = load_network(path, CPU)
+    images = torch.randn(5, 1, 8, 8)
+    assert torch.equal(loaded(images), network(images))
+    assert not loaded.training
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_the_same_network_gives_the_same_bytes(saved, tmp_path):
+    path, network = saved
+    about = {"architecture": "cnn", "options": {"width": 1.0, "channels": [4, 8]}, "in_channels": 1}
+    save_network(tmp_path / "again.safetensors", network.state_dict(), num_classes=3, **about)
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, -1])
+def test_a_truncated_file_is_named(saved, keep):
+    path, _ = saved
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"model\.safetensors: not a whole network file"):
+        load_network(path, CPU)
+
+
+def test_a_pickle_is_not_opened(tmp_path):
+    path = tmp_path / "model.safetensors"
+    torch.save({"weight": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match="not a whole network file"):
+        load_network(path, CPU)
+
+
+def test_weights_of_another_shape_are_refused(saved):
+    path, network = saved
+    about = {"architecture": "cnn", "options": {"channels": [4, 9]}, "in_channels": 1, "num_classes": 3}
+    save_network(path, network.state_dict(), **about)
+    with pytest.raises(UserError, match=r"model\.safetensors: not a whole network file"):
+        load_network(path, CPU)

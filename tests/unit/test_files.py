@@ -1,0 +1,39 @@
+"""A file is whole or absent."""
+
+import json
+
+import pytest
+
+from kd.files import whole, write_json
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text("old")
+
+    def fail():
+        with whole(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_is_there_until_the_end(tmp_path):
+    path = tmp_path / "new" / "result.txt"
+    with whole(path) as temporary:
+        temporary.write_text("half")
+        assert not path.exists()
+        assert temporary.suffix == ".txt"
+    assert path.read_text() == "half"
+
+
+def test_json_has_sorted_keys_and_no_nan(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": "·"})
+    assert list(json.loads((tmp_path / "a.json").read_text())) == ["a", "b"]
+    with pytest.raises(ValueError, match="nan"):
+        write_json(tmp_path / "b.json", {"a": float("nan")})
+    assert not (tmp_path / "b.json").exists()

@@ -1,0 +1,97 @@
+"""A job's fingerprint changes when its code does, and only then."""
+
+import pytest
+
+from kd import fingerprint as subject
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """train.py -> kd.engine -> kd.views; kd.models.{a,b} are imported by name only."""
+    files = {
+        "train.py": 'from kd.engine import fit\nimport numpy\n\ndef main():\n    """Doc."""\n    fit()\n',
+        "kd/__init__.py": "",
+        "kd/engine.py": "def fit():\n    from kd import views  # late\n    return views.take()\n",
+        "kd/views.py": "def take():\n    return 1\n",
+        "kd/models/a.py": "from kd.models.shared import x\n",
+        "kd/models/b.py": "y = 1\n",
+        "kd/models/shared.py": "x = 1\n",
+        "plot.py": "z = 1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(subject, "SCRIPTS", tmp_path)
+    subject._read.cache_clear()
+    return tmp_path
+
+
+def of_a(tree):
+    subject._read.cache_clear()
+    return subject.fingerprint("train.py", ["kd.models.a"])
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("train.py", "fit()\n", "fit() or 0\n"),
+        ("kd/engine.py", "views.take()", "views.take() + 1"),
+        ("kd/views.py", "return 1", "return 2"),
+        ("kd/models/a.py", "import x", "import x\nw = 1"),
+        ("kd/models/shared.py", "x = 1", "x = 2"),
+    ],
+)
+def test_an_edit_of_what_the_job_runs_counts(tree, file, old, new):
+    before = of_a(tree)
+    text = (tree / file).read_text()
+    assert old in text
+    (tree / file).write_text(text.replace(old, new))
+    assert of_a(tree) != before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("train.py", '"""Doc."""', '"""Another\n\n    text."""'),
+        ("kd/engine.py", "# late", "# a comment"),
+        ("kd/views.py", "    return 1", "\n\n    # why\n    return   1"),
+        ("kd/models/b.py", "y = 1", "y = 2"),
+        ("plot.py", "z = 1", "z = 2"),
+    ],
+)
+def test_comments_docstrings_layout_and_other_jobs_code_do_not(tree, file, old, new):
+    before = of_a(tree)
+    text = (tree / file).read_text()
+    assert old in text
+    (tree / file).write_text(text.replace(old, new))
+    assert of_a(tree) == before
+
+
+def test_removing_the_only_docstring_of_an_empty_function_is_no_change(tree):
+    (tree / "kd" / "views.py").write_text('def take():\n    """Doc."""\n')
+    before = of_a(tree)
+    (tree / "kd" / "views.py").write_text("def take():\n    pass\n")
+    assert of_a(tree) == before
+
+
+def test_another_architecture_is_another_fingerprint(tree):
+    assert of_a(tree) != subject.fingerprint("train.py", ["kd.models.b"])
+
+
+def test_a_missing_script_is_an_error(tree):
+    with pytest.raises(FileNotFoundError):
+        subject.fingerprint("gone.py")
+
+
+def test_a_training_of_one_architecture_does_not_read_the_others():
+    """On the real code: only its own model and method files are in a training's fingerprint."""
+    subject._read.cache_clear()
+    seen = []
+    original = subject._read
+    subject._read = lambda path: seen.append(path.name) or original(path)
+    try:
+        subject.fingerprint("train.py", ["kd.models.vgg", "kd.methods.cross_entropy"])
+    finally:
+        subject._read = original
+    assert {"train.py", "engine.py", "vgg.py", "staged.py", "cross_entropy.py"} <= set(seen)
+    assert not {"resnet.py", "kd.py", "study.py", "digits.py", "table.py"} & set(seen)

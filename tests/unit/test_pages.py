@@ -1,0 +1,185 @@
+"""The table as Markdown and HTML: how numbers read, and that no name can break a page."""
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from fake_runs import fake_run, fake_study
+
+import build_table
+from kd import cells
+from kd.pages import headlines, provenance, to_html, to_markdown
+from kd.table import summarise
+
+EVIL = '<script>alert("1")</script>|*x*'
+NAN = math.nan
+
+
+class Page(HTMLParser):
+    """Counts the tags of a page and what they refer to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.links, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href", "srcset", "action")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def pages(runs, study="cifar10"):
+    table = summarise(runs)
+    return to_markdown(table, study, runs), to_html(table, study, runs)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0.0 s"),
+        (12.34, "12.3 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (245, "4 min 05 s"),
+        (3599.4, "59 min 59 s"),
+        (3599.6, "1 h 00 min"),
+        (7980, "2 h 13 min"),
+        (360000, "100 h 00 min"),
+        (NAN, "–"),
+    ],
+)
+def test_duration(seconds, text):
+    assert cells.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (11_173_962, 4, "11.17 M"),
+        (556_651_530, 3, "557 M"),
+        (1_529_488_394, 3, "1.53 G"),
+        (999_999, 4, "1.000 M"),
+        (1000, 3, "1.00 k"),
+        (999, 4, "999"),
+        (10**15, 3, "1.00 P"),
+        (pd.NA, 4, "–"),
+    ],
+)
+def test_quantity(value, digits, text):
+    assert cells.quantity(value, digits) == text
+
+
+def test_plus_minus_leaves_out_a_spread_that_is_not_known():
+    assert cells.plus_minus(94.789, 0.123) == "94.79 ± 0.12"
+    assert cells.plus_minus(94.789, NAN) == "94.79"
+    assert cells.plus_minus(1.231, 0.4, "+") == "+1.23 ± 0.40"
+    assert cells.plus_minus(-1.231, 0.4, "+") == "\N{MINUS SIGN}1.23 ± 0.40"
+    assert cells.plus_minus(NAN, NAN) == "–"
+
+
+@pytest.mark.parametrize(
+    ("gain", "half_width", "mark"),
+    [(1.0, 0.9, "▲"), (1.0, 1.1, ""), (-1.0, 0.9, "▼"), (1.0, 1.0, ""), (1.0, NAN, ""), (NAN, NAN, "")],
+)
+def test_verdict_marks_intervals_without_zero(gain, half_width, mark):
+    assert cells.verdict(gain, half_width) == mark
+
+
+def test_markdown_has_equal_columns_in_every_line_of_a_table():
+    markdown, _ = pages(fake_study(teachers=2))
+    for block in markdown.split("\n\n"):
+        if block.startswith("|"):
+            assert len({line.count("|") for line in block.splitlines()}) == 1
+            assert len({len(line) for line in block.splitlines()}) == 1  # padded
+
+
+def test_both_pages_show_the_same_cells():
+    markdown, html = pages(fake_study(teachers=2, methods=("kd", "at")))
+    lines = markdown.split("\n\n")[2].splitlines()[2:]
+    text = Page(html).text
+    for line in lines:
+        for cell in line.strip("|").split("|")[4:]:
+            assert cell.strip().replace("\\", "") in text
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_pages_of_the_smallest_study(seeds):
+    markdown, html = pages(fake_study(teachers=1, students=1, seeds=seeds, epochs=1))
+    for page in (markdown, html):
+        assert not re.search(r"\bnan\b|<NA>|&lt;NA|None", page)
+
+
+def test_pages_of_a_study_without_distillation_or_teachers():
+    for runs in ([fake_run()], [fake_run("alone", "cnn")]):
+        markdown, html = pages(runs)
+        assert not headlines(summarise(runs))
+        assert markdown.startswith("# Knowledge distillation: cifar10\n\n| role")
+        assert "</html>" in html
+
+
+def test_names_cannot_break_a_page():
+    alone = fake_run("alone", EVIL, loss_function=EVIL, device=EVIL, commit=EVIL)
+    distilled = fake_run("distilled", EVIL, teacher=EVIL, method=EVIL, versions={EVIL: EVIL})
+    runs = [fake_run("teacher", EVIL, loss_function=EVIL), alone, distilled]
+    plain, _ = pages([fake_run(), fake_run("alone", "cnn"), fake_run("distilled", "cnn")])
+    markdown, html = pages(runs, study=EVIL)
+    page = Page(html)
+    assert "script" not in page.tags
+    assert page.text.count(EVIL) >= 10
+    assert "<script" not in markdown.replace("\\<script", "")
+    bars = [line.replace("\\|", "").count("|") for line in markdown.splitlines()]
+    assert bars == [line.count("|") for line in plain.splitlines()]
+
+
+def test_html_asks_nothing_of_the_network():
+    _, html = pages(fake_study(teachers=2))
+    page = Page(html)
+    assert not page.links
+    assert not {"link", "script", "img", "iframe", "object"} & set(page.tags)
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_gains_beyond_chance_are_marked_by_a_sign_and_not_by_colour_alone():
+    runs = []
+    for seed, gain in enumerate((-2.0, -2.1, -1.9)):
+        runs.append(fake_run("alone", "cnn", seed, test_accuracy=80.0))
+        runs.append(fake_run("distilled", "cnn", seed, test_accuracy=80.0 + gain))
+    markdown, html = pages(runs)
+    # s = 0.1, so the half-width is 4.3027 · 0.1 / √3 = 0.25.
+    assert "▼ \N{MINUS SIGN}2.00 ± 0.25" in markdown
+    assert '<td class="worse">▼ \N{MINUS SIGN}2.00 ± 0.25</td>' in html
+
+
+def test_provenance_lists_every_device_version_and_commit():
+    runs = [fake_run(seed=0), fake_run(seed=1, device="CPU", commit="abc", versions={"torch": "2.9.0"})]
+    assert provenance(runs) == {
+        "runs": "2",
+        "devices": "CPU, NVIDIA H100",
+        "versions": "python 3.12.8, torch 2.9.0, torch 2.9.1",
+        "commits": "0123456789abcdef0123456789abcdef01234567, abc",
+    }
+
+
+def test_script_writes_the_same_bytes_twice_and_a_csv_that_reads_back(tmp_path):
+    runs = fake_study(teachers=2)
+    metrics = [tmp_path / f"{number}.json" for number in range(len(runs))]
+    for path, run in zip(metrics, runs, strict=True):
+        path.write_text(json.dumps(run), encoding="utf-8")
+    folders = (tmp_path / "first", tmp_path / "second")
+    for folder in folders:
+        files = {"csv": folder / "t.csv", "markdown": folder / "t.md", "html": folder / "t.html"}
+        build_table.main(metrics, **files, study="cifar10")
+    first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
+    assert first == second
+    assert set(first) == {"t.csv", "t.md", "t.html"}
+    words = dict.fromkeys(["name", "teacher", "architecture", "method"], "")
+    read = pd.read_csv(folders[0] / "t.csv", keep_default_na=False, na_values=[""]).fillna(words)
+    expected = summarise(runs).astype({"gain_n": float, "parameters": float, "macs": float})
+    pd.testing.assert_frame_equal(read, expected, check_dtype=False, rtol=1e-6)

@@ -1,0 +1,205 @@
+"""The plots: what they show, that the smallest and oddest studies are drawn, and that files reproduce."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+from fake_runs import TEACHERS, fake_history, fake_run, fake_study
+from matplotlib.colors import to_rgb
+
+import draw_plots
+from kd.plots.accuracy_parameters import draw_accuracy_parameters
+from kd.plots.gain import draw_gain
+from kd.plots.heat_map import draw_heat_map
+from kd.plots.learning_curves import draw_learning_curves, gather
+from kd.plots.style import ALONE, COLOURS, DISTILLED, ink_on, message, save, short
+from kd.table import summarise
+
+STUDIES = {
+    "smallest": fake_study(teachers=1, students=1, seeds=1, epochs=1),
+    "one seed": fake_study(teachers=3, students=2, seeds=1, epochs=3),
+    "teachers only": [fake_run(), fake_run(name="vgg16")],
+    "alone only": [fake_run("alone", "cnn", seed) for seed in range(2)],
+    "many methods": fake_study(2, 2, 2, methods=tuple(f"method{i}" for i in range(5)), epochs=2),
+    "long names": [
+        fake_run(name="t" * 64),
+        fake_run("alone", "s" * 64),
+        fake_run("distilled", "s" * 64, teacher="t" * 64, method="m" * 64),
+    ],
+    "equal accuracies": [
+        fake_run("alone", "cnn", test_accuracy=50.0),
+        fake_run("distilled", "cnn", test_accuracy=50.0),
+    ],
+}
+
+
+def written_table(runs, folder: Path) -> pd.DataFrame:
+    """The table as the script reads it: through its CSV."""
+    summarise(runs).to_csv(folder / "table.csv", index=False)
+    return pd.read_csv(folder / "table.csv", keep_default_na=False, na_values=[""])
+
+
+def curves_of(runs) -> pd.DataFrame:
+    return gather(runs, [fake_history(run) for run in runs])
+
+
+def texts(ax) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("runs", STUDIES.values(), ids=STUDIES)
+def test_every_plot_of_every_study_is_drawn_without_a_warning(runs, tmp_path):
+    table = written_table(runs, tmp_path)
+    figures = [draw(table) for draw in (draw_accuracy_parameters, draw_gain, draw_heat_map)]
+    for number, figure in enumerate([*figures, draw_learning_curves(curves_of(runs))]):
+        figure.savefig(tmp_path / f"{number}.png", dpi=40)
+        assert 5 <= figure.get_figwidth() <= 6
+
+
+def test_gains_stand_sorted_below_their_mean_on_their_values(tmp_path):
+    table = written_table(fake_study(teachers=3, students=1, seeds=3), tmp_path)
+    (ax,) = draw_gain(table).axes
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    gains = table[table["role"] == "distilled student"].sort_values("gain")
+    assert names == [*(f"cnn from {teacher}" for teacher in gains["teacher"]), "mean over pairs"]
+    drawn = [bars.lines[2][0].get_segments()[0] for bars in ax.containers]  # the bar of each row
+    for segment, row in zip(drawn, gains.itertuples(), strict=False):
+        assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
+
+
+def test_a_gain_is_filled_only_where_its_interval_excludes_zero(tmp_path):
+    runs = []
+    for seed, (sure, unsure) in enumerate([(2.0, -1.0), (2.1, 1.0), (1.9, 0.3)]):
+        runs.append(fake_run("alone", "cnn", seed, test_accuracy=80.0))
+        runs.append(fake_run("distilled", "cnn", seed, teacher="sure", test_accuracy=80 + sure))
+        runs.append(fake_run("distilled", "cnn", seed, teacher="unsure", test_accuracy=80 + unsure))
+    (ax,) = draw_gain(written_table(runs, tmp_path)).axes
+    fills = {line.get_ydata()[0]: line.get_markerfacecolor() for line in ax.lines if line.get_marker() == "o"}
+    assert fills[0] == "white"  # unsure: the lower gain
+    assert fills[1] != "white"
+
+
+def test_heat_map_writes_accuracy_and_gain_of_each_pair_and_a_dash_for_none(tmp_path):
+    runs = [run for run in fake_study(2, 2, 1) if (run["teacher"], run["name"]) != ("preactresnet18", "cnn")]
+    table = written_table(runs, tmp_path)
+    ax = draw_heat_map(table).axes[0]
+    pair = table[(table["teacher"] == "resnet18") & (table["name"] == "cnn")].iloc[0]
+    assert f"{pair['test_accuracy']:.2f}\n{pair['gain']:+.2f}" in texts(ax)
+    assert texts(ax).count("\N{EN DASH}") == 1
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["(alone)", "resnet18", "preactresnet18"]
+
+
+def test_all_heat_maps_share_one_colour_scale(tmp_path):
+    figure = draw_heat_map(written_table(fake_study(2, 2, 1, methods=("kd", "at")), tmp_path))
+    meshes = [ax.collections[0] for ax in figure.axes[:2]]
+    assert meshes[0].norm is meshes[1].norm
+
+
+def test_curves_are_means_over_seeds_and_bands_their_range():
+    histories = [
+        pd.DataFrame({"epoch": [1, 2], "validation_accuracy": values}) for values in ([10, 30], [20, 50])
+    ]
+    figure = draw_learning_curves(gather([fake_run(seed=0), fake_run(seed=1)], histories))
+    (ax,) = [ax for part in figure.subfigs for ax in part.axes]
+    assert list(ax.lines[0].get_ydata()) == [15, 40]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert {(1, 10), (1, 20), (2, 30), (2, 50)} <= set(map(tuple, band))
+
+
+def test_a_student_that_is_not_distilled_is_not_forgotten():
+    runs = [fake_run("alone", "cnn"), fake_run("alone", "vgg11"), fake_run("distilled", "cnn")]
+    (part,) = draw_learning_curves(curves_of(runs)).subfigs
+    assert [ax.get_title("left") for ax in part.axes] == ["cnn, kd", "vgg11"]
+
+
+def test_gather_refuses_lists_of_different_length():
+    with pytest.raises(ValueError, match="shorter"):
+        gather([fake_run(), fake_run(seed=1)], [fake_history(fake_run())])
+
+
+def test_every_name_is_written_beside_its_point_and_none_on_another(tmp_path):
+    figure = draw_accuracy_parameters(written_table(fake_study(6, 2, 3), tmp_path))
+    (ax,) = figure.axes
+    figure.draw_without_rendering()
+    assert set(texts(ax)) == {*TEACHERS, "cnn", "vgg11"}
+    boxes = [matplotlib.text.Text.get_window_extent(text) for text in ax.texts]
+    for place, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:place])
+
+
+@pytest.mark.parametrize("value", [place / 20 for place in range(21)])
+def test_text_in_a_cell_has_the_better_contrast(value):
+    """WCAG asks for 4.5; one of black and white always has it."""
+    colour = COLOURS(value)
+    other = {"black": "white", "white": "black"}[ink_on(colour)]
+    assert contrast(colour, ink_on(colour)) >= max(4.5, contrast(colour, other))
+
+
+def contrast(first, second) -> float:
+    """WCAG 2 contrast ratio of two colours."""
+    low, high = sorted(map(luminance, (first, second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_short_keeps_both_ends():
+    assert short("resnet18") == "resnet18"
+    assert short("x" * 18) == "x" * 18
+    assert short("a" * 30 + "b" * 30) == "a" * 12 + "…" + "b" * 5  # 18 in all
+
+
+def test_files_are_equal_byte_for_byte_whatever_the_users_settings(tmp_path):
+    table = written_table(STUDIES["smallest"], tmp_path)
+    for name, size in (("first", 10.0), ("second.dotted", 33.0)):
+        with matplotlib.rc_context({"font.size": size, "svg.hashsalt": None}):
+            save(draw_heat_map(table), tmp_path / name)
+    for suffix in (".svg", ".png"):
+        first, second = (tmp_path / f"{name}{suffix}" for name in ("first", "second.dotted"))
+        assert first.read_bytes() == second.read_bytes()
+    assert "<dc:date>" not in (tmp_path / "first.svg").read_text(encoding="utf-8")
+
+
+def test_saving_leaves_nothing_behind_but_two_files(tmp_path):
+    save(message("nothing"), tmp_path / "plots" / "empty")
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["empty.png", "empty.svg"]
+
+
+def test_script_draws_four_plots_and_imports_neither_the_table_nor_torch(tmp_path):
+    runs = [run | {"name": "null" if run["name"] == "cnn" else run["name"]} for run in STUDIES["one seed"]]
+    files = {"metrics": [], "histories": []}
+    for number, run in enumerate(runs):
+        files["metrics"].append(tmp_path / f"{number}.json")
+        files["metrics"][-1].write_text(json.dumps(run), encoding="utf-8")
+        files["histories"].append(tmp_path / f"{number}.csv")
+        fake_history(run).to_csv(files["histories"][-1], index=False)
+    summarise(runs).to_csv(tmp_path / "table.csv", index=False)
+    draw_plots.main(tmp_path / "table.csv", **files, plots=tmp_path / "plots")
+    names = ["accuracy_parameters", "gain", "heat_map", "learning_curves"]
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        f"{name}.{suffix}" for name in names for suffix in ("png", "svg")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "foreign"),
+    [("draw_plots", ("torch", "kd.table", "kd.pages")), ("build_table", ("torch", "kd.plots", "matplotlib"))],
+)
+def test_scripts_import_only_what_they_use(script, foreign):
+    """A change to the plots must not make a table anew, nor the other way round."""
+    code = f"import sys, {script}; print(set({foreign!r}) & set(sys.modules))"
+    folder = Path(draw_plots.__file__).parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("set()", "")
+
+
+def test_main_colours_differ_in_grey():
+    assert abs(luminance(ALONE) - luminance(DISTILLED)) > 0.2

@@ -1,0 +1,217 @@
+"""Configs: what is taken, and that every mistake is reported at once, by its key, with what is allowed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kd.errors import UserError
+from kd.schema import Compute, DatasetEntry, MethodEntry, StudyFile, TeacherEntry, json_schema
+from kd.study import load_study
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+def config(**changes):
+    base = yaml.safe_load(
+        """
+        study: tiny
+        dataset: {name: digits}
+        recipe: {epochs: 20, batch_size: 128, lr: 0.1, momentum: 0.9, weight_decay: 5e-4, schedule: cosine}
+        teachers: {resnet18: {width: 0.25}, vgg16: {width: 0.25, epochs: 30, lr: 0.05}}
+        students: {cnn: {width: 0.125}}
+        pairs: all
+        methods: {kd: {temperature: 4, ce_weight: 0.1, kd_weight: 0.9}}
+        seeds: [0, 1, 2]
+        """
+    )
+    return {**base, **changes}
+
+
+def complaints(**changes):
+    with pytest.raises(UserError) as caught:
+        load_study(config(**changes))
+    return str(caught.value).splitlines()
+
+
+def test_a_good_config():
+    study = load_study(config())
+    assert study.teachers["vgg16"].recipe.epochs == 30
+    assert study.teachers["vgg16"].recipe.lr == 0.05
+    assert study.teachers["vgg16"].recipe.weight_decay == 5e-4  # YAML reads 5e-4 as text
+    assert study.teachers["resnet18"].recipe.epochs == 20
+    assert study.teachers["resnet18"].options == {"width": 0.25}
+    assert study.pairs == (("resnet18", "cnn"), ("vgg16", "cnn"))
+    assert (study.dataset.pad, study.dataset.flip) == (1, False)  # the data set's own
+    assert study.caches("kd")
+
+
+def test_names_may_differ_from_architectures_and_methods():
+    study = load_study(
+        config(
+            students={"wide": {"architecture": "cnn", "width": 2}, "cnn": None},
+            methods={"hot": {"method": "kd", "temperature": 20}, "kd": {}},
+        )
+    )
+    assert study.students["wide"].architecture == study.students["cnn"].architecture == "cnn"
+    assert study.students["cnn"].options["width"] == 1
+    assert (study.methods["hot"].method, study.methods["hot"].options["temperature"]) == ("kd", 20)
+    assert study.methods["kd"].options["temperature"] == 4
+
+
+def test_a_list_of_pairs():
+    assert load_study(config(pairs=[["vgg16", "cnn"]])).pairs == (("vgg16", "cnn"),)
+
+
+def test_live_targets_are_not_cached():
+    assert not load_study(config(targets="live")).caches("kd")
+
+
+def test_all_mistakes_are_reported_at_once():
+    lines = complaints(
+        study="../../etc",
+        dataset={"name": "digits", "pads": 1},
+        recipe={"epochs": 0, "lr": "fast"},
+        teachers={"resnet_18": {}, "vgg16": {"widht": 1, "epochs": -1}},
+        students={"cnn": {"width": -1}},
+        pairs=[["vgg16", "cnnn"]],
+        methods={"kd": {"temperature": 0}},
+        seeds=[],
+        colour="red",
+    )
+    keys = [line.split(":")[0] for line in lines]
+    assert sorted(keys) == sorted(
+        [
+            "study",
+            "dataset.pads",
+            "recipe.epochs",
+            "recipe.lr",
+            "teachers.resnet_18",
+            "teachers.vgg16.widht",
+            "teachers.vgg16.epochs",
+            "students.cnn.width",
+            "pairs.0",
+            "methods.kd.temperature",
+            "seeds",
+            "colour",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"teachers": {"resnet_18": {}}},
+            "teachers.resnet_18: there is no architecture 'resnet_18'; did you mean",
+        ),
+        (
+            {"students": {"cnn": {"widht": 1}}},
+            "students.cnn.widht: unknown key; did you mean 'width'?; allowed: arch",
+        ),
+        ({"methods": {"kb": {}}}, "methods.kb: there is no method 'kb'; allowed: cross_entropy, kd"),
+        (
+            {"dataset": {"name": "digts"}},
+            "dataset.name: there is no data set 'digts'; did you mean 'digits'?",
+        ),
+        ({"dataset": {"name": "digits", "path": "x"}}, "dataset.path: unknown key"),
+        ({"dataset": {"name": "image_folder"}}, "dataset.path: this key is required"),
+        (
+            {"dataset": {"name": "digits", "mirror": "http://x"}},
+            "dataset.mirror: data set 'digits' downloads nothing",
+        ),
+        ({"dataset": "digits"}, "dataset: should be a mapping of keys to values (it is 'digits')"),
+        ({"dataset": {"name": "digits", "validation": 0}}, "dataset.validation: should be greater than 0"),
+        (
+            {"pairs": [["vgg", "cnn"]]},
+            "pairs.0: 'vgg' is not in teachers; did you mean 'vgg16'?; allowed: resnet18, vgg16",
+        ),
+        ({"pairs": [["vgg16", "cnn"]] * 2}, "pairs: ['vgg16', 'cnn'] is given more than once"),
+        ({"pairs": "some"}, "pairs: should be 'all' or a list of [teacher, student] (it is 'some')"),
+        ({"pairs": []}, "pairs: should be 'all' or a list of [teacher, student] (it is [])"),
+        (
+            {"pairs": [["vgg16"]]},
+            "pairs: should be 'all' or a list of [teacher, student] (it is [['vgg16']])",
+        ),
+        ({"seeds": [1, 1]}, "seeds: 1 is given more than once"),
+        ({"seeds": [-1]}, "seeds.0: should be greater than or equal to 0 (it is -1)"),
+        ({"seeds": 3}, "seeds: should be a list (it is 3)"),
+        ({"students": {}}, "students: needs at least one entry"),
+        ({"students": {"a/b": {"architecture": "cnn"}}}, "students.a/b: a name holds letters, digits"),
+        ({"students": {"$(id)": {"architecture": "cnn"}}}, "students.$(id): a name holds letters"),
+        ({"students": {"cnn": {"seed": 1}}}, "students.cnn.seed: unknown key"),
+        ({"students": {"cnn": {"channels": []}}}, "students.cnn.channels: needs at least one entry"),
+        (
+            {"teachers": {"vgg16": {"architecture": "vgg"}}},
+            "teachers.vgg16.architecture: there is no architecture 'vgg'",
+        ),
+        (
+            {"teachers": {"vgg16": {"milestones": [3]}}},
+            "teachers.vgg16: milestones go with schedule: multi_step",
+        ),
+        (
+            {"teachers": {"vgg16": {"width": True}}},
+            "teachers.vgg16.width: should be a number, not true or false",
+        ),
+        ({"teachers": {18: {}}}, "teachers.18: should be a valid string (it is 18)"),
+        ({"recipe": {"schedule": "multi_step"}}, "recipe: schedule multi_step needs milestones"),
+        ({"recipe": {"lr": float("inf")}}, "recipe.lr: should be a finite number (it is inf)"),
+        ({"targets": "cache"}, "targets: should be 'auto', 'cached' or 'live' (it is 'cache')"),
+        (
+            {"compute": {"device": "tpu"}},
+            "compute.device: should be 'auto', 'cuda', 'mps' or 'cpu' (it is 'tpu')",
+        ),
+        ({"compute": {"gpus": 1}}, "compute.gpus: unknown key; allowed: deterministic, device, threads"),
+    ],
+)
+def test_a_mistake_names_its_key_and_what_is_allowed(changes, line):
+    lines = complaints(**changes)
+    assert [found for found in lines if found.startswith(line)], lines
+    assert len(lines) == 1, lines
+
+
+@pytest.mark.parametrize("key", ["study", "dataset", "teachers", "students", "methods", "seeds"])
+def test_required_keys(key):
+    broken = config()
+    del broken[key]
+    with pytest.raises(UserError, match=rf"(?m)^{key}: this key is required$"):
+        load_study(broken)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_shipped_configs_are_valid(path, tmp_path):
+    content = yaml.safe_load(path.read_text())
+    assert load_study(content).name
+
+
+def test_checking_a_config_does_not_import_torch():
+    """It would cost seconds at every call of Snakemake."""
+    code = (
+        "import sys, yaml; from kd.study import load_study; "
+        f"load_study(yaml.safe_load(open({str(CONFIGS[0])!r}))); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'pandas')))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow" / "scripts", check=True)
+
+
+def test_the_schema_file_is_that_of_the_models():
+    """Run `make schema` after a change of the models."""
+    assert (ROOT / "config" / "schema.json").read_text() == json_schema()
+
+
+def test_every_key_of_the_default_config_is_commented_and_every_key_there_is_appears():
+    """A key counts as commented if its own line, or the comment lines right above, say something."""
+    text = (ROOT / "config" / "config.yaml").read_text()
+    models = (StudyFile, DatasetEntry, TeacherEntry, MethodEntry, Compute)
+    for model in models:
+        for key in model.model_fields:
+            assert f"{key}:" in text, f"{key} of {model.__name__} is not mentioned in config/config.yaml"
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        key = line.split("#")[0].strip()
+        if key.endswith(":") or ": " in key:
+            above = lines[number - 1].strip() if number else ""
+            assert "#" in line or above.startswith("#"), f"no comment: {line!r}"

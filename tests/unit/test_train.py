@@ -1,0 +1,174 @@
+"""The scripts that train and that store targets, called as functions on a handful of images."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import cache_targets
+import train
+from kd.data import Dataset, write_dataset
+from kd.errors import UserError
+from kd.job import TargetsJob, TrainJob
+from kd.recipe import Recipe
+from kd.views import views_seen
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Three classes, told apart by how bright the image is: 60 training, 9 validation, 30 test images."""
+    random = np.random.default_rng(0)
+
+    def part(count):
+        labels = np.arange(count) % 3
+        images = 30 + 80 * labels[:, None, None, None] + random.integers(0, 30, (count, 8, 8, 1))
+        return images.astype(np.uint8), labels
+
+    parts = {"train": part(60), "validation": part(9), "test": part(30)}
+    arrays = {f"{name}_images": images for name, (images, _) in parts.items()}
+    arrays |= {f"{name}_labels": labels for name, (_, labels) in parts.items()}
+    path = tmp_path_factory.mktemp("data") / "dataset.safetensors"
+    facts = {"classes": ("dark", "grey", "bright"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    write_dataset(path, Dataset(**arrays, **facts))
+    return path
+
+
+def job(role="alone", epochs=4, **more):
+    settings = {
+        "role": role,
+        "name": "small",
+        "architecture": "cnn",
+        "options": {"channels": [8, 8]},
+        "recipe": Recipe(epochs=epochs, batch_size=16, lr=0.05),
+        "method": "cross_entropy",
+        "method_options": {},
+        "seed": 3,
+    }
+    return TrainJob(**{**settings, **more})
+
+
+def run(folder, dataset, what, **more):
+    names = ("model.safetensors", "metrics.json", "history.csv", "test_logits.npy", "board")
+    paths = [folder / name for name in names]
+    train.main(what, dataset, *paths, device="cpu", **more)
+    return json.loads(paths[1].read_text())
+
+
+def rows_of(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def teacher(dataset, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("teacher")
+    return folder, run(folder, dataset, job("teacher", name="big", seed=1000, epochs=12))
+
+
+def test_a_teacher_learns_and_says_all_that_the_table_needs(teacher):
+    metrics = teacher[1]
+    assert metrics["test_accuracy"] > 90
+    assert metrics["role"] == "teacher"
+    assert metrics["loss_function"] == "CE"
+    assert metrics["agreement"] is metrics["method"] is metrics["teacher"] is None
+    # 3×3 convolutions 1 → 8 → 8 without bias, two norms, 8 → 3 classifier
+    assert metrics["parameters"] == 72 + 16 + 576 + 16 + 27
+    assert metrics["macs"] == 64 * 72 + 16 * 576 + 24
+    for key in ("train_loss", "validation_accuracy", "test_loss", "ece", "seconds", "selected_test_accuracy"):
+        assert isinstance(metrics[key], float)
+    assert set(metrics["versions"]) >= {"python", "torch", "numpy"}
+    assert metrics["device"]
+    assert metrics["commit"]
+
+
+def test_metrics_can_be_recomputed_from_the_stored_logits(teacher, dataset):
+    folder, metrics = teacher
+    logits, labels = np.load(folder / "test_logits.npy"), np.arange(30) % 3
+    assert metrics["test_accuracy"] == pytest.approx(100 * (logits.argmax(1) == labels).mean())
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert metrics["test_loss"] == pytest.approx(-np.log(probabilities[range(30), labels]).mean(), rel=1e-4)
+
+
+def test_the_history_has_a_row_per_epoch(teacher):
+    folder, metrics = teacher
+    rows = rows_of(folder)
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 13)]
+    accuracies = [float(row["validation_accuracy"]) for row in rows]
+    assert metrics["validation_accuracy"] == pytest.approx(accuracies[-1])
+    assert metrics["selected_validation_accuracy"] == max(accuracies)
+    assert accuracies[metrics["selected_epoch"] - 1] == max(accuracies)
+
+
+def test_tensorboard_can_read_the_events(teacher):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(teacher[0] / "board")).Reload()
+    assert {"loss", "lr", "train_accuracy", "validation_accuracy"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("loss")] == list(range(1, 13))
+
+
+def test_the_same_job_gives_the_same_bytes_and_another_seed_does_not(dataset, tmp_path):
+    for name, seed in (("one", 3), ("two", 3), ("other", 4)):
+        (tmp_path / name).mkdir()
+        run(tmp_path / name, dataset, job(seed=seed))
+    models = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two", "other")}
+    assert models["one"] == models["two"] != models["other"]
+
+
+def make_targets(teacher, dataset, path, epochs):
+    model = teacher[0] / "model.safetensors"
+    cache_targets.main(TargetsJob(epochs=epochs), dataset, model, path, device="cpu")
+    return np.load(path)
+
+
+def test_targets_are_there_where_a_student_looks_and_nowhere_else(teacher, dataset, tmp_path):
+    table = make_targets(teacher, dataset, tmp_path / "targets.npy", {3: 4})
+    assert table.shape == (18, 60, 3)
+    assert table.dtype == np.float16
+    visited = {(views_seen(3, epoch, 60, 18)[sample], sample) for epoch in range(4) for sample in range(60)}
+    there = set(zip(*map(np.ndarray.tolist, np.nonzero(~np.isnan(table).any(axis=2))), strict=True))
+    assert there == visited
+
+
+def distill(folder, dataset, teacher, **more):
+    folder.mkdir()
+    what = job("distilled", teacher="big", method_name="soft", method="kd", method_options={"temperature": 2})
+    return run(folder, dataset, what, teacher_logits=teacher[0] / "test_logits.npy", **more)
+
+
+def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teacher, dataset, tmp_path):
+    """Float16 rounding of logits near 4 is 0.002; a teacher that saw other views would be far off."""
+    make_targets(teacher, dataset, tmp_path / "targets.npy", {3: 4})
+    cached = distill(tmp_path / "cached", dataset, teacher, targets=tmp_path / "targets.npy")
+    live = distill(tmp_path / "live", dataset, teacher, teacher_model=teacher[0] / "model.safetensors")
+    logits = {name: np.load(tmp_path / name / "test_logits.npy") for name in ("cached", "live")}
+    assert np.abs(logits["cached"] - logits["live"]).max() < 0.02
+    assert cached["agreement"] == pytest.approx(live["agreement"], abs=3.4)  # one of thirty
+    assert cached["loss_function"] == "0.1·CE + 0.9·T²·KL, T=2"
+    agreed = logits["cached"].argmax(1) == np.load(teacher[0] / "test_logits.npy").argmax(1)
+    assert cached["agreement"] == pytest.approx(100 * agreed.mean())
+    rows = rows_of(tmp_path / "cached")
+    assert float(rows[0]["loss_ce"]) + float(rows[0]["loss_kd"]) == pytest.approx(
+        float(rows[0]["loss"]), rel=1e-4
+    )
+
+
+def test_targets_of_another_seed_are_not_enough(teacher, dataset, tmp_path):
+    make_targets(teacher, dataset, tmp_path / "targets.npy", {4: 4})
+    with pytest.raises(UserError, match=r"no targets for sample \d+ in view \d+"):
+        distill(tmp_path / "out", dataset, teacher, targets=tmp_path / "targets.npy")
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_a_device_that_is_not_there_is_said(dataset, tmp_path):
+    import torch
+
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has MPS")
+    with pytest.raises(
+        UserError, match=r"compute\.device: mps is not available on this machine; available: auto"
+    ):
+        train.main(job(), dataset, *[tmp_path / name for name in "abcde"], device="mps")

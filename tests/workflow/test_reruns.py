@@ -1,0 +1,187 @@
+"""After a change exactly what depends on it runs again: read from Snakemake's own plan."""
+
+import os
+import shutil
+
+import pytest
+
+REPORT = {"build_table": {""}, "draw_plots": {""}}
+ALL_DISTILLED = {"vgg16 cnn kd 0", "vgg16 cnn kd 1", "mobilenet cnn kd 0", "mobilenet cnn kd 1"}
+SCRIPTS = "workflow/scripts"
+
+
+def test_nothing_changed_nothing_to_do(finished):
+    assert finished.pending() == {}
+
+
+def test_a_temperature_reruns_the_distilled_students_alone(finished):
+    finished.configure(methods={"kd": {"temperature": 5}})
+    assert finished.pending() == {"distill_student": ALL_DISTILLED, **REPORT}
+
+
+def test_one_teachers_lr_reruns_it_its_targets_and_its_students(finished):
+    finished.configure(teachers={"vgg16": {"width": 0.125, "lr": 0.03}, "mobilenet": {"width": 0.125}})
+    assert finished.pending() == {
+        "train_teacher": {"vgg16"},
+        "cache_targets": {"vgg16"},
+        "distill_student": {"vgg16 cnn kd 0", "vgg16 cnn kd 1"},
+        **REPORT,
+    }
+
+
+def test_two_values_swapped_inside_one_recipe_are_noticed(finished):
+    finished.configure(recipe={"epochs": 2, "batch_size": 64, "lr": 0.9, "momentum": 0.05})
+    assert finished.pending()["train_teacher"] == {"vgg16", "mobilenet"}
+
+
+def test_an_added_teacher_brings_only_its_own_jobs(finished):
+    finished.configure(
+        teachers={"vgg16": {"width": 0.125}, "mobilenet": {"width": 0.125}, "more": {"architecture": "cnn"}}
+    )
+    assert finished.pending() == {
+        "train_teacher": {"more"},
+        "cache_targets": {"more"},
+        "distill_student": {"more cnn kd 0", "more cnn kd 1"},
+        **REPORT,
+    }
+
+
+def test_an_added_student_brings_only_its_own_jobs(finished):
+    finished.configure(students={"cnn": {"width": 0.125}, "thin": {"architecture": "cnn", "channels": [4]}})
+    assert finished.pending() == {
+        "train_student_alone": {"thin 0", "thin 1"},
+        "distill_student": {
+            f"{teacher} thin kd {seed}" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)
+        },
+        **REPORT,
+    }
+
+
+def test_an_added_method_brings_only_its_own_jobs(finished):
+    finished.configure(methods={"kd": {"temperature": 4}, "hot": {"method": "kd", "temperature": 20}})
+    assert finished.pending() == {
+        "distill_student": {job.replace("kd", "hot") for job in ALL_DISTILLED},
+        **REPORT,
+    }
+
+
+def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(finished):
+    """Run for real: the table of targets is made anew under students that have used it."""
+    results = finished.folder / "results" / "tiny"
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("[01]/model.safetensors")}
+    assert len(before) == 6
+    finished.configure(seeds=[0, 1, 2])
+    assert finished.pending() == {
+        "cache_targets": {"vgg16", "mobilenet"},
+        "train_student_alone": {"cnn 2"},
+        "distill_student": {"vgg16 cnn kd 2", "mobilenet cnn kd 2"},
+        **REPORT,
+    }
+    finished.run()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert finished.pending() == {}
+
+
+def test_a_removed_teacher_reruns_the_report_alone(finished):
+    finished.configure(teachers={"vgg16": {"width": 0.125}})
+    assert finished.pending() == REPORT
+
+
+def test_where_jobs_compute_is_no_reason_to_rerun(finished):
+    finished.configure(compute={"device": "cpu", "threads": 2})
+    assert finished.pending() == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (f"{SCRIPTS}/kd/engine.py", "import math", "# A comment.\nimport math"),
+        (f"{SCRIPTS}/kd/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
+        (f"{SCRIPTS}/train.py", '"""Train one network', '"""Do train one network'),
+        ("config/config.yaml", "seeds: [0, 1, 2]", "seeds: [5, 6]"),  # not this study's config
+        (f"{SCRIPTS}/kd/study.py", "import", "UNUSED = 1\nimport"),  # no job runs what checks the config
+    ],
+)
+def test_an_edit_that_changes_no_job_reruns_nothing(finished, file, old, new):
+    text = (finished.folder / file).read_text()
+    assert old in text
+    (finished.folder / file).write_text(text.replace(old, new, 1))
+    assert finished.pending() == {}
+
+
+def test_a_touched_file_reruns_nothing(finished):
+    for path in (finished.folder / "workflow" / "scripts").rglob("*.py"):
+        os.utime(path)
+    os.utime(finished.folder / "study.yaml")
+    assert finished.pending() == {}
+
+
+def test_a_fresh_clone_over_kept_results_reruns_nothing(finished, fresh):
+    for kept in ("results", ".snakemake"):
+        shutil.copytree(finished.folder / kept, fresh.folder / kept)
+    assert fresh.pending() == {}
+
+
+def test_a_model_file_reruns_just_what_uses_it(finished):
+    finished.edit(f"{SCRIPTS}/kd/models/vgg.py", "ceil_mode=True", "ceil_mode=bool(1)")
+    assert finished.pending() == {
+        "train_teacher": {"vgg16"},
+        "cache_targets": {"vgg16"},
+        "distill_student": {"vgg16 cnn kd 0", "vgg16 cnn kd 1"},
+        **REPORT,
+    }
+
+
+def test_the_students_model_file_reruns_the_students(finished):
+    file = finished.folder / SCRIPTS / "kd" / "models" / "cnn.py"
+    file.write_text(file.read_text() + "\n\n_EDITED = True\n")
+    assert finished.pending() == {
+        "train_student_alone": {"cnn 0", "cnn 1"},
+        "distill_student": ALL_DISTILLED,
+        **REPORT,
+    }
+
+
+def test_a_method_file_reruns_the_students_of_that_method(finished):
+    finished.edit(f"{SCRIPTS}/kd/methods/kd.py", "temperature**2", "temperature * temperature")
+    assert finished.pending() == {"distill_student": ALL_DISTILLED, **REPORT}
+
+
+def test_a_new_architecture_or_method_file_reruns_nothing(finished):
+    models, methods = (finished.folder / SCRIPTS / "kd" / folder for folder in ("models", "methods"))
+    (models / "mine.py").write_text("def mine(in_channels: int, num_classes: int): ...\n")
+    (methods / "mine.py").write_text("class Method:\n    NEEDS = ()\n")
+    assert finished.pending() == {}
+
+
+def test_the_plot_script_reruns_just_the_plots(finished):
+    file = finished.folder / SCRIPTS / "draw_plots.py"
+    file.write_text(file.read_text() + "\n\n_EDITED = True\n")
+    assert finished.pending() == {"draw_plots": {""}}
+
+
+def test_the_table_script_reruns_the_table_and_what_reads_it(finished):
+    finished.edit(f"{SCRIPTS}/build_table.py", '"%.8g"', '"%.9g"')
+    assert finished.pending() == REPORT
+
+
+def test_the_template_of_the_page_reruns_the_table(finished):
+    finished.edit(f"{SCRIPTS}/kd/page_template.py", "<table", '<table data-edited="1"')
+    assert finished.pending() == REPORT
+
+
+def test_the_data_reruns_everything(finished):
+    finished.configure(dataset={"name": "digits", "test_fraction": 0.8, "split_seed": 1})
+    assert set(finished.pending()) == {
+        "prepare_data",
+        "train_teacher",
+        "cache_targets",
+        "train_student_alone",
+        "distill_student",
+        *REPORT,
+    }
+
+
+def test_a_deleted_result_is_made_again(finished):
+    (finished.folder / "results/tiny/distilled/vgg16/cnn/kd/0/metrics.json").unlink()
+    assert finished.pending() == {"distill_student": {"vgg16 cnn kd 0"}, **REPORT}

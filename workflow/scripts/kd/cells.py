@@ -1,0 +1,51 @@
+"""Numbers as the text of a table's cell; a missing number is a dash."""
+
+import math
+
+import pandas as pd
+
+DASH = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"  # as wide as a plus, unlike the hyphen
+_PREFIXES = ("", " k", " M", " G", " T", " P")
+
+
+def number(value: float, digits: int = 2) -> str:
+    """`value` with `digits` decimals, a dash where there is none."""
+    return DASH if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def plus_minus(value: float, spread: float, sign: str = "") -> str:
+    """`94.79 ± 0.12`, or `94.79` alone where the spread is unknown; `sign="+"` writes the plus too."""
+    if pd.isna(value):
+        return DASH
+    text = f"{value:{sign}.2f}".replace("-", _MINUS)
+    return text if pd.isna(spread) else f"{text} ± {spread:.2f}"
+
+
+def verdict(gain: float, half_width: float) -> str:
+    """`▲` if the whole interval gain ± half_width lies above 0, `▼` if below, else nothing."""
+    if pd.isna(gain) or pd.isna(half_width) or abs(gain) <= half_width:
+        return ""
+    return "▲" if gain > 0 else "▼"
+
+
+def quantity(value: float, digits: int) -> str:
+    """`value` with a decimal prefix and `digits` significant digits: 11173962 is `11.17 M` with 4."""
+    if pd.isna(value):
+        return DASH
+    if value < 1000:
+        return f"{value:.0f}"
+    rounded = float(f"{value:.{digits}g}")  # first: 999999 is 1.000 M, not 1000 k
+    power = int(math.log10(rounded)) // 3
+    return f"{rounded / 1000**power:#.{digits}g}".rstrip(".") + _PREFIXES[power]
+
+
+def duration(seconds: float) -> str:
+    """`12.3 s`, `4 min 05 s` or `2 h 13 min`, whichever reads best."""
+    if pd.isna(seconds):
+        return DASH
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    if round(seconds) < 3600:
+        return "{} min {:02d} s".format(*divmod(round(seconds), 60))
+    return "{} h {:02d} min".format(*divmod(round(seconds / 60), 60))

@@ -1,0 +1,137 @@
+"""The table of kd.table as a Markdown page and as one self-contained HTML page."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from kd.cells import DASH, duration, number, plus_minus, quantity, verdict
+from kd.page_template import TEMPLATE
+from kd.table import MEAN, seed_table
+
+HEADINGS = {"teacher": "Teachers", "student alone": "Students alone"}
+HEADINGS |= {"distilled student": "Distilled students", MEAN: "Mean over pairs"}
+LEGEND = (
+    "Accuracy, agreement (share of test images on which student and teacher predict the same class) and "
+    "ECE (expected calibration error) are in per cent; losses are cross-entropies in nats.",
+    "Measures are means over the seeds; ± after an accuracy is the sample standard deviation over seeds.",
+    "Gain: test accuracy of the distilled student minus that of the same student trained alone with the same "
+    "seed, in percentage points; ± after a gain is the half-width of its 95 % Student-t interval. "
+    "▲ and ▼ mark gains whose interval excludes 0 (above, below).",
+    "Mean over pairs: gains are first averaged over the teachers of each student and seed, because these "
+    "share one baseline; the interval is over these student-and-seed clusters.",
+    "last: weights of the last epoch (all columns but one); selected: weights of the epoch that did best on "
+    "the validation split. The test set chooses nothing.",
+    "MACs: multiply-accumulate operations for one image. Time: of one run, evaluation included. "
+    f"{DASH}: does not apply. With a single seed there is no ±.",
+)
+
+
+def to_markdown(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]]) -> str:
+    """The whole page as GitHub-flavoured Markdown, columns padded so that it reads well as plain text."""
+    cells = [{"role": row.role} | _names(row) | _measures(row) for row in table.itertuples()]
+    parts = [
+        f"# Knowledge distillation: {_plain(study)}",
+        _bullets(headlines(table)),
+        _grid(list(cells[0]), [list(row.values()) for row in cells], left=4),
+        _bullets(LEGEND),
+    ]
+    classic = seed_table(table)
+    if len(classic.columns):
+        rows = [[name, *classic.loc[name]] for name in classic.index]
+        parts += ["## Teachers", _grid(["", *classic.columns], rows, left=1)]
+    parts += ["## Provenance", _bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def to_html(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]]) -> str:
+    """The whole page as HTML: escaped, styled within, and asking nothing of the network."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    groups = [
+        (HEADINGS[role], [(_names(row), _measures(row)) for row in rows.itertuples()])
+        for role, rows in table.groupby("role", sort=False)
+    ]
+    return environment.from_string(TEMPLATE).render(
+        study=study,
+        dash=DASH,
+        headlines=headlines(table),
+        groups=groups,
+        legend=LEGEND,
+        classic=seed_table(table),
+        provenance=provenance(runs),
+    )
+
+
+def headlines(table: pd.DataFrame) -> list[str]:
+    """One sentence per method: its mean gain over all pairs."""
+    means = table[table["role"] == MEAN]
+    return [
+        f"{row.method}: {_gain(row)} percentage points over the same students trained alone "
+        f"(mean over {row.gain_n} student-and-seed cluster{'s' if row.gain_n > 1 else ''})"
+        for row in means.itertuples()
+    ]
+
+
+def provenance(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Which devices, library versions and commits made the runs; more than one of a kind are all listed."""
+    runs = list(runs)
+    versions = {f"{name} {version}" for run in runs for name, version in run["versions"].items()}
+    found = {"devices": {run["device"] for run in runs}, "versions": versions}
+    found["commits"] = {run["commit"] for run in runs}
+    return {"runs": str(len(runs))} | {name: ", ".join(sorted(values)) for name, values in found.items()}
+
+
+def _names(row: Any) -> dict[str, str]:
+    """What says which row this is."""
+    return {"network": row.name or "all", "teacher": row.teacher or DASH, "method": row.method or DASH}
+
+
+def _measures(row: Any) -> dict[str, str]:
+    """The cells of a row by their headings, the most wanted first."""
+    return {
+        "test accuracy, last": plus_minus(row.test_accuracy, row.test_accuracy_std),
+        "gain": _gain(row),
+        "test accuracy, selected": plus_minus(row.selected_test_accuracy, row.selected_test_accuracy_std),
+        "validation accuracy": number(row.validation_accuracy),
+        "agreement": number(row.agreement),
+        "ECE": number(row.ece),
+        "train accuracy": number(row.train_accuracy),
+        "train loss": number(row.train_loss, 3),
+        "test loss": number(row.test_loss, 3),
+        "parameters": quantity(row.parameters, 4),
+        "MACs": quantity(row.macs, 3),
+        "seeds": str(row.seeds),
+        "epochs": number(row.epochs, 0),
+        "time": duration(row.seconds),
+        "loss function": row.loss_function or DASH,
+    }
+
+
+def _gain(row: Any) -> str:
+    """`▲ +1.23 ± 0.40`: the mark stands in front, so that the digits of a column stay in line."""
+    return f"{verdict(row.gain, row.gain_ci95)} {plus_minus(row.gain, row.gain_ci95, '+')}".strip()
+
+
+def _grid(header: list[str], rows: list[list[str]], left: int) -> str:
+    """A Markdown table with its first `left` columns to the left and the others to the right."""
+    lines = [[_plain(cell) for cell in line] for line in [header, *rows]]
+    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * width if i < left else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    return "\n".join(_line(cells, widths, left) for cells in [lines[0], rule, *lines[1:]])
+
+
+def _line(cells: list[str], widths: list[int], left: int) -> str:
+    pairs = enumerate(zip(cells, widths, strict=True))
+    padded = (cell.ljust(width) if i < left else cell.rjust(width) for i, (cell, width) in pairs)
+    return "| " + " | ".join(padded) + " |"
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {_plain(line)}" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it stands: what could open a cell, a tag or a style is escaped."""
+    return re.sub(r"([\\|<>`*\[\]&])", r"\\\1", " ".join(str(text).split()))

@@ -1,0 +1,67 @@
+"""Test accuracy of every pair of teacher and student as a map, one per method."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from kd.plots.style import COLOURS, WIDTH, ink_on, message, short, styled
+
+ALONE = "(alone)"
+
+
+@styled
+def draw_heat_map(table: pd.DataFrame) -> Figure:
+    """Teachers down, students across; in each cell the accuracy and, below it, the gain."""
+    methods = list(table.loc[table["role"] == "distilled student", "method"].unique())
+    if not methods:
+        return message("no distilled students in this study")
+    rows = table[table["role"].isin(["student alone", "distilled student"])].fillna({"teacher": ALONE})
+    students, teachers = list(rows["name"].unique()), list(rows["teacher"].unique())
+    scale = _scale(rows["test_accuracy"])
+    width = max(WIDTH, 2.2 + 0.6 * len(students))
+    height = 0.75 + len(methods) * (0.62 + 0.38 * len(teachers))
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(len(methods), 1, squeeze=False)[:, 0]
+    for ax, method in zip(axes, methods, strict=True):
+        shown = rows[rows["method"].isna() | (rows["method"] == method)]
+        _draw_map(ax, shown, students, teachers, scale)
+        ax.set_title(short(method), loc="left", fontweight="bold")
+    axes[-1].set_xlabel("student")
+    bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, aspect=30, fraction=0.05)
+    bar.set_label("test accuracy (%)")
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _scale(accuracies: pd.Series) -> Normalize:
+    """From the lowest to the highest accuracy of all maps, so that their colours can be compared."""
+    low, high = accuracies.min(), accuracies.max()
+    margin = 0.5 if low == high else 0.0
+    return Normalize(low - margin, high + margin)
+
+
+def _draw_map(ax: Axes, rows: pd.DataFrame, students: list, teachers: list, scale: Normalize) -> None:
+    accuracies = np.full((len(teachers), len(students)), np.nan)  # (teachers, students)
+    for row in rows.itertuples():
+        x, y = students.index(row.name), teachers.index(row.teacher)
+        accuracies[y, x] = row.test_accuracy
+        text = f"{row.test_accuracy:.2f}" + ("" if pd.isna(row.gain) else f"\n{row.gain:+.2f}")
+        text = text.replace("-", "\N{MINUS SIGN}")
+        colour = ink_on(COLOURS(scale(row.test_accuracy)))
+        ax.text(x, y, text, ha="center", va="center", color=colour, fontsize=9, linespacing=1.1)
+    for y, x in np.argwhere(np.isnan(accuracies)):
+        ax.text(x, y, "\N{EN DASH}", ha="center", va="center", color="0.4")
+    edges = [np.arange(count + 1) - 0.5 for count in reversed(accuracies.shape)]
+    # A mesh stays sharp in an SVG, where an image would not.
+    ax.pcolormesh(*edges, accuracies, cmap=COLOURS, norm=scale, edgecolors="white", linewidth=2)
+    ax.invert_yaxis()
+    names = list(map(short, students))
+    slant = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len("".join(names)) > 40 else {}
+    ax.set_xticks(range(len(students)), names, **slant)
+    ax.set_yticks(range(len(teachers)), map(short, teachers))
+    ax.set_ylabel("teacher")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)

@@ -1,0 +1,122 @@
+"""Validation accuracy by epoch: teachers in one panel, then a panel per student and method."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
+
+from kd.plots.style import ALONE, COLOURS, DISTILLED, WIDTH, short, styled
+
+_DASHES = ["-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 3)), (0, (5, 1, 1, 1, 1, 1))]
+_SHAPES = "os^Dv*"
+_HEIGHTS = {"teachers": 2.5, "students": 2.1}  # inches
+
+
+def gather(runs: Iterable[Mapping[str, Any]], histories: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """All histories as one frame, each line of which says which run it is of.
+
+    `runs` and `histories` are in the same order; ValueError if they are not equally many.
+    """
+    keys = ("role", "name", "teacher", "method", "seed")
+    parts = [
+        history[["epoch", "validation_accuracy"]].assign(**{key: run[key] for key in keys})
+        for run, history in zip(runs, histories, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@styled
+def draw_learning_curves(curves: pd.DataFrame) -> Figure:
+    """Draw what `gather` returns: lines are means over seeds, bands the range from lowest to highest."""
+    teachers = curves[curves["role"] == "teacher"]
+    students = curves[curves["role"] != "teacher"]
+    panels = list(_panels(students))
+    rows = -(-len(panels) // 2)
+    heights = [_HEIGHTS["teachers"]] * (not teachers.empty) + [0.4 + _HEIGHTS["students"] * rows] * bool(rows)
+    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+    parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
+    if not teachers.empty:
+        _draw_teachers(parts.pop(0).subplots(), teachers)
+    if panels:
+        _draw_students(parts.pop(0), panels, students)
+    return figure
+
+
+def _panels(students: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
+    """Name, title and curves of each student, method by method, then of students that are not distilled."""
+    alone = students[students["role"] == "alone"]
+    distilled = students[students["role"] == "distilled"]
+    for method, curves in distilled.groupby("method", sort=False):
+        for name, group in curves.groupby("name", sort=False):
+            yield name, f"{short(name)}, {short(method)}", pd.concat([alone[alone["name"] == name], group])
+    for name, group in alone[~alone["name"].isin(distilled["name"])].groupby("name", sort=False):
+        yield name, short(name), group
+
+
+def _draw_teachers(ax: Axes, teachers: pd.DataFrame) -> None:
+    groups = dict(list(teachers.groupby("name", sort=False)))
+    last = {name: curves["validation_accuracy"].iloc[-1] for name, curves in groups.items()}
+    for place, name in enumerate(sorted(groups, key=last.get, reverse=True)):
+        colour, turn = COLOURS(0.85 * place / max(1, len(groups) - 1)), place % len(_DASHES)
+        _draw_line(ax, groups[name], short(name), _SHAPES[turn], color=colour, ls=_DASHES[turn], lw=1.6)
+    _finish(ax, teachers, "teachers")
+    ax.set(xlabel="epoch", ylabel="validation accuracy (%)")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=3)
+
+
+def _draw_students(
+    part: SubFigure, panels: list[tuple[str, str, pd.DataFrame]], students: pd.DataFrame
+) -> None:
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    axes = part.subplots(rows, columns, sharex=True, squeeze=False)
+    for ax, (name, title, curves) in zip(axes.flat, panels, strict=False):
+        _draw_student(ax, curves)
+        # One scale for all methods of a student, which can so be compared.
+        _finish(ax, students[students["name"] == name], title)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_visible(False)
+    for ax in axes.flat[len(panels) - columns : len(panels)]:
+        ax.tick_params(labelbottom=True)  # also where the panel below is one of those left out
+    part.supylabel("validation accuracy (%)", fontsize="medium")
+    part.supxlabel("epoch", fontsize="medium")
+    keys = {
+        label: line for ax in axes.flat for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    part.legend(keys.values(), keys, loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.4)
+
+
+def _draw_student(ax: Axes, curves: pd.DataFrame) -> None:
+    distilled = curves[curves["role"] == "distilled"]
+    for place, (_, pair) in enumerate(distilled.groupby("teacher", sort=False)):
+        label = "distilled, each teacher" if place == 0 else None
+        _draw_line(ax, pair, label, "^", band=False, color="0.6", lw=0.8)
+    if not distilled.empty:
+        _draw_line(ax, distilled, "distilled, mean", "^", color=DISTILLED, lw=2)
+    alone = curves[curves["role"] == "alone"]
+    _draw_line(ax, alone, "alone", "o", color=ALONE, ls=(0, (4, 1.5)), lw=2)
+
+
+def _draw_line(
+    ax: Axes, curves: pd.DataFrame, label: str | None, shape: str, band: bool = True, **style: Any
+) -> None:
+    """Mean over the runs as a line, lowest to highest as a band; a single epoch as a mark."""
+    by_epoch = curves.groupby("epoch")["validation_accuracy"]
+    mean = by_epoch.mean()
+    ax.plot(mean.index, mean, label=label, marker=shape if len(mean) == 1 else "", **style)
+    if band:
+        ax.fill_between(mean.index, by_epoch.min(), by_epoch.max(), color=style["color"], alpha=0.18, lw=0)
+
+
+def _finish(ax: Axes, shown: pd.DataFrame, title: str) -> None:
+    """Start the axis at the lowest accuracy after a quarter of the epochs: the ends are what is compared."""
+    epochs, accuracies = shown["epoch"].max(), shown["validation_accuracy"]
+    lowest = accuracies[shown["epoch"] >= epochs / 4].min()
+    margin = max(0.5, 0.06 * (accuracies.max() - lowest))
+    ax.set(xlim=(0, 1.03 * epochs), ylim=(lowest - margin, accuracies.max() + margin))
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    ax.set_title(title, loc="left")
+    ax.grid()

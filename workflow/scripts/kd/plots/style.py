@@ -1,0 +1,69 @@
+"""What all plots share: sizes, colours that keep their order in grey, and how a figure is written."""
+
+from pathlib import Path
+
+import matplotlib
+import matplotlib.style
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from kd.files import whole
+
+WIDTH = 5.8  # inches: a phone shows the whole width, and 9 points are still read without zooming
+COLOURS = matplotlib.colormaps["cividis"]
+WARM = matplotlib.colormaps["YlOrBr"]
+ALONE, DISTILLED = COLOURS(0.0), WARM(0.62)  # dark against light, blue against orange
+_SETTINGS = {
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "lines.markersize": 6,
+    "grid.color": "0.88",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "svg.hashsalt": "kd",  # the ids within an SVG are otherwise drawn at random
+}
+
+
+# A decorator: its functions draw under these settings, whatever the user's own matplotlibrc says.
+styled = matplotlib.style.context(["default", _SETTINGS])
+
+
+@styled
+def save(figure: Figure, stem: Path) -> None:
+    """Write `<stem>.svg` and `<stem>.png`, whole or not at all, and equal byte for byte every time."""
+    for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
+        # with_suffix() would cut a name that has a dot in it.
+        with whole(stem.with_name(stem.name + suffix)) as temporary:
+            figure.savefig(temporary, dpi=150, metadata=metadata)
+
+
+def short(name: str, most: int = 18) -> str:
+    """`name`, without its middle where it is longer than `most` characters; both ends tell names apart."""
+    if len(name) <= most:
+        return name
+    head = most * 2 // 3
+    return f"{name[:head]}…{name[head + 1 - most :]}"
+
+
+def ink_on(colour: tuple[float, ...]) -> str:
+    """Black or white, whichever has the larger WCAG 2 contrast ratio on `colour`.
+
+    Relative luminance L of sRGB; the contrasts 1.05 / (L + 0.05) with white and (L + 0.05) / 0.05 with
+    black are equal at L = √0.0525 - 0.05 ≈ 0.179.
+    """
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if luminance > 0.179 else "white"
+
+
+@styled
+def message(text: str) -> Figure:
+    """A figure that says in words why there is nothing to draw."""
+    figure = Figure(figsize=(WIDTH, 1.2))
+    figure.text(0.5, 0.5, text, ha="center", va="center")
+    return figure
