@@ -12,6 +12,7 @@ from kd import catalog, jobs
 from kd.errors import UserError
 from kd.fingerprint import fingerprint
 from kd.hardware import cpu_count, has_gpu
+from kd.job import TargetsJob
 from kd.study import load_study
 
 try:
@@ -33,6 +34,7 @@ wildcard_constraints:
     student="[A-Za-z0-9][A-Za-z0-9_-]*",
     method="[A-Za-z0-9][A-Za-z0-9_-]*",
     seed="[0-9]+",
+    epochs="[0-9]+",
     file="[A-Za-z0-9][A-Za-z0-9_.-]*",
 
 
@@ -58,9 +60,6 @@ def run_outputs(folder):
 def training_code(job):
     """Fingerprint of what a training runs: its own architecture and method, no other."""
     modules = [catalog.architectures()[job.architecture].module, catalog.methods()[job.method].module]
-    # Stored targets come from this script, and students do not rerun when their table merely grows.
-    if job.role == "distilled" and study.caches(job.method_name):
-        modules.append("cache_targets")
     return fingerprint("train.py", modules)
 
 
@@ -86,9 +85,8 @@ def teacher_files(wildcards):
         "teacher_logits": f"{RESULTS}/teachers/{wildcards.teacher}/test_logits.npy",
     }
     if study.caches(wildcards.method):
-        # The table grows with new seeds or longer students, which changes nothing for finished ones;
-        # a new teacher is noticed by its model.
-        files["targets"] = ancient(f"{RESULTS}/targets/{wildcards.teacher}/targets.npy")
+        epochs = study.students[wildcards.student].recipe.epochs
+        files["targets"] = f"{RESULTS}/targets/{wildcards.teacher}/{wildcards.seed}/{epochs}.json"
     return files
 
 

@@ -19,23 +19,26 @@ rule train_teacher:
         "../workflow/scripts/train.py"
 
 
+# The table itself is no declared output: it grows when seeds are added, which is no reason to train the
+# students of other seeds again. What a job adds to it is declared by a note of its own.
 rule cache_targets:
     input:
         dataset=DATASET,
         teacher_model=rules.train_teacher.output.model,
     output:
-        targets=f"{RESULTS}/targets/{{teacher}}/targets.npy",
+        note=f"{RESULTS}/targets/{{teacher}}/{{seed}}/{{epochs}}.json",
     log:
-        f"{RESULTS}/logs/cache_targets/{{teacher}}.log",
+        f"{RESULTS}/logs/cache_targets/{{teacher}}/{{seed}}/{{epochs}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/cache_targets/{{teacher}}.tsv"
+        f"{RESULTS}/benchmarks/cache_targets/{{teacher}}/{{seed}}/{{epochs}}.tsv"
     conda:
         CONDA
     threads: THREADS
     resources:
         gpu=GPU,
     params:
-        cfg=lambda wildcards: jobs.targets_job(study, wildcards.teacher).to_json(),
+        cfg=lambda wildcards: TargetsJob(seed=wildcards.seed, epochs=wildcards.epochs).to_json(),
         code=fingerprint("cache_targets.py"),
+        table_folder=f"{RESULTS}/targets/{{teacher}}/table",
     script:
         "../workflow/scripts/cache_targets.py"

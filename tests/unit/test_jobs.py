@@ -29,7 +29,6 @@ def every_job(which):
         "data": jobs.data_job(which).to_json(),
         "resnet18": jobs.teacher_job(which, "resnet18").to_json(),
         "vgg16": jobs.teacher_job(which, "vgg16").to_json(),
-        "targets": jobs.targets_job(which, "vgg16").to_json(),
         "alone": jobs.alone_job(which, "cnn", 0).to_json(),
         "kd": jobs.distill_job(which, "vgg16", "cnn", "kd", 0).to_json(),
         "hot": jobs.distill_job(which, "vgg16", "cnn", "hot", 0).to_json(),
@@ -60,7 +59,7 @@ def every_job(which):
             {"students": {"cnn": {"width": 0.25}, "longer": {"architecture": "cnn", "epochs": 25}}},
             {"alone", "kd", "hot"},
         ),
-        ({"seeds": [0, 1, 2]}, {"targets"}),
+        ({"seeds": [0, 1, 2]}, set()),
         ({"dataset": {"name": "digits", "split_seed": 1}}, {"data"}),
         ({"compute": {"device": "cpu", "threads": 2}}, set()),
         ({"study": "other", "pairs": [["vgg16", "cnn"], ["resnet18", "cnn"], ["vgg16", "longer"]]}, set()),
@@ -94,12 +93,6 @@ def test_a_student_knows_nothing_of_its_teacher_but_the_name():
     assert told["options"] == {"channels": [32, 64, 128, 256], "width": 0.125}
     assert told["recipe"]["lr"] == 0.1
     assert told["seed"] == 1
-
-
-def test_targets_cover_the_longest_student_of_every_seed():
-    assert jobs.targets_job(study(), "vgg16").epochs == {0: 25, 1: 25}
-    only = study(pairs=[["vgg16", "cnn"], ["resnet18", "longer"]])
-    assert jobs.targets_job(only, "vgg16").epochs == {0: 20, 1: 20}
 
 
 def test_a_job_survives_its_json():

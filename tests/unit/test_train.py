@@ -12,6 +12,7 @@ from kd.data import Dataset, write_dataset
 from kd.errors import UserError
 from kd.job import TargetsJob, TrainJob
 from kd.recipe import Recipe
+from kd.targets import open_for_filling, open_noted
 from kd.views import views_seen
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -118,19 +119,107 @@ def test_the_same_job_gives_the_same_bytes_and_another_seed_does_not(dataset, tm
     assert models["one"] == models["two"] != models["other"]
 
 
-def make_targets(teacher, dataset, path, epochs):
+def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc"):
+    """Store targets; return the note, and the table as it then is."""
+    note = folder / str(seed) / f"{epochs}.json"
+    what = TargetsJob(seed=seed, epochs=epochs)
     model = teacher[0] / "model.safetensors"
-    cache_targets.main(TargetsJob(epochs=epochs), dataset, model, path, device="cpu")
-    return np.load(path)
+    cache_targets.main(what, code, dataset, model, folder / "table", note, device="cpu")
+    return note, np.array(open_noted(note, 18, 60))
+
+
+def there(table):
+    return set(zip(*map(np.ndarray.tolist, np.nonzero(~np.isnan(table).any(axis=2))), strict=True))
+
+
+def visited(seed, epochs=4):
+    return {
+        (views_seen(seed, epoch, 60, 18)[sample], sample) for epoch in range(epochs) for sample in range(60)
+    }
 
 
 def test_targets_are_there_where_a_student_looks_and_nowhere_else(teacher, dataset, tmp_path):
-    table = make_targets(teacher, dataset, tmp_path / "targets.npy", {3: 4})
+    _, table = make_targets(teacher, dataset, tmp_path, 3)
     assert table.shape == (18, 60, 3)
     assert table.dtype == np.float16
-    visited = {(views_seen(3, epoch, 60, 18)[sample], sample) for epoch in range(4) for sample in range(60)}
-    there = set(zip(*map(np.ndarray.tolist, np.nonzero(~np.isnan(table).any(axis=2))), strict=True))
-    assert there == visited
+    assert there(table) == visited(3)
+
+
+def test_another_seed_adds_to_the_table_and_computes_only_what_it_lacks(
+    teacher, dataset, tmp_path, monkeypatch
+):
+    note, first = make_targets(teacher, dataset, tmp_path, 3)
+    computed = []
+    original = cache_targets._fill
+    monkeypatch.setattr(
+        cache_targets,
+        "_fill",
+        lambda table, missing, *rest: computed.append(missing) or original(table, missing, *rest),
+    )
+    before = note.stat().st_mtime_ns
+    _, both = make_targets(teacher, dataset, tmp_path, 4)
+    assert there(both) == visited(3) | visited(4)
+    assert computed[0].sum() == len(visited(4) - visited(3))
+    known = ~np.isnan(first)
+    assert np.array_equal(both[known], first[known])
+    assert note.stat().st_mtime_ns == before
+    make_targets(teacher, dataset, tmp_path, 4)
+    assert computed[1].sum() == 0
+    assert len(list((tmp_path / "table").glob("*.npy"))) == 1
+
+
+def test_other_code_or_another_teacher_starts_a_new_table(teacher, dataset, tmp_path):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    _, table = make_targets(teacher, dataset, tmp_path, 4, code="other")
+    assert there(table) == visited(4)
+    with pytest.raises(UserError, match=r"3/4\.json: its table .* is gone; delete the note"):
+        open_noted(note, 18, 60)
+
+
+def test_a_job_waits_for_the_one_that_fills_the_table(tmp_path, caplog):
+    """A lock that did not hold would let the second one in at once, and lose what the first wrote."""
+    from threading import Thread
+
+    caplog.set_level("INFO", "kd")
+    order = []
+
+    def second():
+        with open_for_filling(tmp_path, "key", (2, 2, 2)):
+            order.append("second in")
+
+    with open_for_filling(tmp_path, "key", (2, 2, 2)) as table:
+        thread = Thread(target=second)
+        thread.start()
+        thread.join(0.5)
+        table[0] = 1
+        order.append("first out")
+    thread.join(10)
+    assert order == ["first out", "second in"]
+    assert "waits for another job" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"no table", b"\x93NUMPY\x01\x00"])
+def test_a_broken_table_is_named(teacher, dataset, tmp_path, content):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    (table,) = (tmp_path / "table").glob("*.npy")
+    table.write_bytes(content)
+    with pytest.raises(UserError, match=r"\.npy: not a whole table"):
+        open_noted(note, 18, 60)
+    with pytest.raises(UserError, match=r"\.npy: not a whole table"):
+        make_targets(teacher, dataset, tmp_path, 4)
+
+
+def test_a_table_of_another_data_set_is_refused(teacher, dataset, tmp_path):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    with pytest.raises(UserError, match=r"holds \(18, 60\) \(views, samples\), not \(18, 61\)"):
+        open_noted(note, 18, 61)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]"])
+def test_a_broken_note_is_named(tmp_path, content):
+    (tmp_path / "4.json").write_text(content)
+    with pytest.raises(UserError, match=r"4\.json: not a whole note"):
+        open_noted(tmp_path / "4.json", 18, 60)
 
 
 def distill(folder, dataset, teacher, **more):
@@ -141,8 +230,8 @@ def distill(folder, dataset, teacher, **more):
 
 def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teacher, dataset, tmp_path):
     """Float16 rounding of logits near 4 is 0.002; a teacher that saw other views would be far off."""
-    make_targets(teacher, dataset, tmp_path / "targets.npy", {3: 4})
-    cached = distill(tmp_path / "cached", dataset, teacher, targets=tmp_path / "targets.npy")
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    cached = distill(tmp_path / "cached", dataset, teacher, targets=note)
     live = distill(tmp_path / "live", dataset, teacher, teacher_model=teacher[0] / "model.safetensors")
     logits = {name: np.load(tmp_path / name / "test_logits.npy") for name in ("cached", "live")}
     assert np.abs(logits["cached"] - logits["live"]).max() < 0.02
@@ -157,9 +246,9 @@ def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teach
 
 
 def test_targets_of_another_seed_are_not_enough(teacher, dataset, tmp_path):
-    make_targets(teacher, dataset, tmp_path / "targets.npy", {4: 4})
+    note, _ = make_targets(teacher, dataset, tmp_path, 4)
     with pytest.raises(UserError, match=r"no targets for sample \d+ in view \d+"):
-        distill(tmp_path / "out", dataset, teacher, targets=tmp_path / "targets.npy")
+        distill(tmp_path / "out", dataset, teacher, targets=note)
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 

@@ -23,7 +23,7 @@ def test_one_teachers_lr_reruns_it_its_targets_and_its_students(finished):
     finished.configure(teachers={"vgg16": {"width": 0.125, "lr": 0.03}, "mobilenet": {"width": 0.125}})
     assert finished.pending() == {
         "train_teacher": {"vgg16"},
-        "cache_targets": {"vgg16"},
+        "cache_targets": {"vgg16 0 2", "vgg16 1 2"},
         "distill_student": {"vgg16 cnn kd 0", "vgg16 cnn kd 1"},
         **REPORT,
     }
@@ -40,7 +40,7 @@ def test_an_added_teacher_brings_only_its_own_jobs(finished):
     )
     assert finished.pending() == {
         "train_teacher": {"more"},
-        "cache_targets": {"more"},
+        "cache_targets": {"more 0 2", "more 1 2"},
         "distill_student": {"more cnn kd 0", "more cnn kd 1"},
         **REPORT,
     }
@@ -66,13 +66,13 @@ def test_an_added_method_brings_only_its_own_jobs(finished):
 
 
 def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(finished):
-    """Run for real: the table of targets is made anew under students that have used it."""
+    """Run for real: the table of targets grows under students that have used it."""
     results = finished.folder / "results" / "tiny"
     before = {path: path.stat().st_mtime_ns for path in results.rglob("[01]/model.safetensors")}
     assert len(before) == 6
     finished.configure(seeds=[0, 1, 2])
     assert finished.pending() == {
-        "cache_targets": {"vgg16", "mobilenet"},
+        "cache_targets": {"vgg16 2 2", "mobilenet 2 2"},
         "train_student_alone": {"cnn 2"},
         "distill_student": {"vgg16 cnn kd 2", "mobilenet cnn kd 2"},
         **REPORT,
@@ -126,7 +126,7 @@ def test_a_model_file_reruns_just_what_uses_it(finished):
     finished.edit(f"{SCRIPTS}/kd/models/vgg.py", "ceil_mode=True", "ceil_mode=bool(1)")
     assert finished.pending() == {
         "train_teacher": {"vgg16"},
-        "cache_targets": {"vgg16"},
+        "cache_targets": {"vgg16 0 2", "vgg16 1 2"},
         "distill_student": {"vgg16 cnn kd 0", "vgg16 cnn kd 1"},
         **REPORT,
     }

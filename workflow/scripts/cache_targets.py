@@ -1,4 +1,4 @@
-"""Run a teacher once over everything that its students will see, and keep its logits."""
+"""Run a teacher over everything that its students of one seed will see, and keep its logits."""
 
 import logging
 import time
@@ -11,10 +11,10 @@ from kd.checkpoint import load_network
 from kd.data import read_dataset
 from kd.device import device_name, pick_device, set_up
 from kd.errors import UserError
-from kd.files import whole
 from kd.job import TargetsJob
 from kd.runlog import duration
-from kd.views import ViewedImages, views_seen
+from kd.targets import needed_views, open_for_filling, table_key, write_note
+from kd.views import ViewedImages
 
 logger = logging.getLogger("kd")
 BATCH = 1000  # images a step; without gradients the activations of one layer at a time are all it holds
@@ -23,49 +23,47 @@ EVERY = 5.0  # seconds between two progress lines
 
 def main(
     job: TargetsJob,
+    code: str,
     dataset: Path,
     teacher_model: Path,
-    targets: Path,
+    table_folder: Path,
+    note: Path,
     *,
     device: str = "auto",
     threads: int = 1,
     deterministic: bool = True,
 ) -> None:
-    """Write `targets`: (views, samples, classes) float16 logits, NaN where no run of `job` looks."""
+    """Fill the teacher's table in `table_folder` with what `job` needs and it lacks; then write `note`.
+
+    `code` is the fingerprint of the code that fills it: a table made by other code is not added to.
+    Raises UserError if the teacher's logits are not finite in float16.
+    """
     where = pick_device(device)
     set_up(where, threads=threads, deterministic=deterministic)
     data = read_dataset(dataset)
     images = ViewedImages(data.train_images.to(where), data.pad, data.flip, data.mean, data.std)
-    needed = needed_views(job.epochs, images.samples, images.count)
+    needed = needed_views(job.seed, job.epochs, images.samples, images.count)
     network = load_network(teacher_model, where)
-    label = f"[targets of {teacher_model.parent.name}]"
-    logger.info("%s  %d of %d views on %s", label, needed.sum(), needed.size, device_name(where))
-    with whole(targets) as temporary:
-        shape = (images.count, images.samples, len(data.classes))
-        table = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
-        table[:] = np.nan
-        _fill(table, needed, network, images, where, label)
-        table.flush()
-
-
-def needed_views(epochs: dict[int, int], samples: int, views: int) -> np.ndarray:
-    """Which (view, sample) students of these seeds and numbers of epochs see: (views, samples) bool."""
-    needed = np.zeros((views, samples), dtype=bool)
-    for seed, count in epochs.items():
-        for epoch in range(count):
-            needed[views_seen(seed, epoch, samples, views), np.arange(samples)] = True
-    return needed
+    label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
+    key = table_key(code, dataset, teacher_model)
+    shape = (images.count, images.samples, len(data.classes))
+    with open_for_filling(table_folder, key, shape) as table:
+        missing = needed & np.isnan(table).any(axis=2)
+        told = (label, needed.sum(), missing.sum(), device_name(where))
+        logger.info("%s  %d views needed, %d to be computed on %s", *told)
+        _fill(table, missing, network, images, where, label)
+    write_note(note, table_folder, key)
 
 
 def _fill(
     table: np.ndarray,
-    needed: np.ndarray,
+    missing: np.ndarray,
     network: torch.nn.Module,
     images: ViewedImages,
     device: torch.device,
     label: str,
 ) -> None:
-    views, samples = np.nonzero(needed)
+    views, samples = np.nonzero(missing)
     started = told = time.monotonic()
     for first in range(0, len(views), BATCH):
         view, sample = views[first : first + BATCH], samples[first : first + BATCH]
@@ -90,8 +88,10 @@ if __name__ == "__main__":
         snakemake.log[0],
         main,
         job=TargetsJob.model_validate_json(snakemake.params.cfg),
+        code=snakemake.params.code,
         dataset=Path(snakemake.input.dataset),
         teacher_model=Path(snakemake.input.teacher_model),
-        targets=Path(snakemake.output.targets),
+        table_folder=Path(snakemake.params.table_folder),
+        note=Path(snakemake.output.note),
         **snakemake.config["compute"],
     )

@@ -19,6 +19,7 @@ from kd.job import TrainJob
 from kd.metrics import Score, agreement, count_macs, count_parameters, evaluate, expected_calibration_error
 from kd.provenance import commit, versions
 from kd.runlog import RunLog, write_history
+from kd.targets import open_noted
 from kd.teacher import CachedTeacher, LiveTeacher, Teacher
 from kd.views import ViewedImages
 
@@ -43,7 +44,7 @@ def main(
 ) -> None:
     """Train by `job` on `dataset` and write the network, its metrics, history, test logits and events.
 
-    With `targets` a student reads its teacher's stored logits, otherwise it runs `teacher_model`.
+    With the note `targets` a student reads its teacher's stored logits, otherwise it runs `teacher_model`.
     `teacher_logits` are the teacher's on the test set, for the agreement. Losses are means in nats,
     accuracies, agreement and calibration error in percent.
     """
@@ -111,7 +112,7 @@ def _teacher(
     targets: Path | None, network: Path | None, images: ViewedImages, device: torch.device
 ) -> Teacher | None:
     if targets:
-        return CachedTeacher(targets, images.samples, images.count, device)
+        return CachedTeacher(open_noted(targets, images.count, images.samples), device)
     return LiveTeacher(load_network(network, device)) if network else None
 
 

@@ -53,6 +53,7 @@ class TrainJob(Job):
 
 
 class TargetsJob(Job):
-    """Store a teacher's logits for everything that these runs will see."""
+    """Store a teacher's logits for all that runs of this seed and length will see."""
 
-    epochs: dict[int, int]  # seed of the students -> the most epochs of any of them
+    seed: int
+    epochs: int

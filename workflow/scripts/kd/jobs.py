@@ -3,7 +3,7 @@
 from typing import Any
 
 from kd import catalog
-from kd.job import DataJob, DownloadJob, TargetsJob, TrainJob
+from kd.job import DataJob, DownloadJob, TrainJob
 from kd.listing import listing
 from kd.study import Network, Study
 
@@ -53,13 +53,6 @@ def distill_job(study: Study, teacher: str, student: str, method: str, seed: int
         method=chosen.method,
         method_options=chosen.options,
     )
-
-
-def targets_job(study: Study, teacher: str) -> TargetsJob:
-    """What the students of a teacher will see: epochs per seed, up to the longest of them."""
-    students = [student for name, student in study.pairs if name == teacher]
-    longest = max(study.students[student].recipe.epochs for student in students)
-    return TargetsJob(epochs=dict.fromkeys(sorted(study.seeds), longest))
 
 
 def _train_job(network: Network, **rest: Any) -> TrainJob:

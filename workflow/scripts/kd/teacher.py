@@ -4,7 +4,6 @@ Both kinds answer the same two calls: `start_epoch(views)` with the view (N,) of
 `logits(images, indices)` for a batch of exactly these views.
 """
 
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,8 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from kd.errors import UserError
-
-_AGAIN = "delete it to have it made again"
 
 
 class Teacher(Protocol):
@@ -44,16 +41,8 @@ class LiveTeacher:
 class CachedTeacher:
     """Reads a table (views, samples, classes) float16, NaN where nothing was computed."""
 
-    def __init__(self, path: Path, samples: int, views: int, device: torch.device) -> None:
-        self._path, self._device = path, device
-        try:
-            # Copy-on-write, because torch wants writable memory; nothing is ever written.
-            self._table = torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{path}: not a whole table of targets ({error}); {_AGAIN}") from error
-        if self._table.shape[:2] != (views, samples):
-            held = tuple(self._table.shape[:2])
-            raise UserError(f"{path}: holds {held} (views, samples), not {(views, samples)}; {_AGAIN}")
+    def __init__(self, table: np.ndarray, device: torch.device) -> None:
+        self._table, self._device = torch.from_numpy(table), device
 
     def start_epoch(self, views: np.ndarray) -> None:
         """Gather the epoch's logits in one go; a sample whose view is missing raises UserError."""
@@ -62,8 +51,8 @@ class CachedTeacher:
         if missing.any():
             sample = int(missing.nonzero()[0])
             raise UserError(
-                f"{self._path}: no targets for sample {sample} in view {int(views[sample])}"
-                f" ({int(missing.sum())} of {len(views)} missing); {_AGAIN}"
+                f"the teacher's table holds no targets for sample {sample} in view {int(views[sample])}"
+                f" ({int(missing.sum())} of {len(views)} missing); delete its folder to have it made again"
             )
         self._epoch = epoch.to(self._device)
 

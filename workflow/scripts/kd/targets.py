@@ -1,0 +1,100 @@
+"""The table of a teacher's stored logits: (views, samples, classes) float16, NaN where none was computed.
+
+One table serves every student of a teacher. It is filled in place, seed by seed, as runs come to need it,
+so that a seed that is added later costs what it adds, and touches no file that finished students were made
+from: each run's targets are declared by a small note that says which table holds them.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from kd.errors import UserError
+from kd.files import whole, write_json
+from kd.views import views_seen
+
+logger = logging.getLogger("kd")
+AGAIN = "delete it to have it made again"
+
+
+def table_key(code: str, *files: Path) -> str:
+    """Names the one table that this code makes from these files (teacher, data set)."""
+    digest = hashlib.sha256(code.encode())
+    for path in files:
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def needed_views(seed: int, epochs: int, samples: int, views: int) -> np.ndarray:
+    """Which (view, sample) a run of this seed and length sees: (views, samples) bool."""
+    needed = np.zeros((views, samples), dtype=bool)
+    for epoch in range(epochs):
+        needed[views_seen(seed, epoch, samples, views), np.arange(samples)] = True
+    return needed
+
+
+@contextmanager
+def open_for_filling(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
+    """The table `key` in `folder`, new if it is not there, for this process alone while the block lasts.
+
+    Tables of other keys belong to a teacher that is no more, and are removed. The kernel frees the lock
+    of a process that dies; what it had written so far stays and is not computed again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{key}.npy"
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("waits for another job that fills %s", folder)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for old in set(folder.glob("*.npy")) - {path}:
+            old.unlink()
+        if not path.exists():
+            with whole(path) as temporary:
+                new = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
+                new[:] = np.nan
+                new.flush()
+        table = _open(path, "r+")
+        if table.shape != shape:
+            raise UserError(f"{path}: holds a table {table.shape}, not {shape}; {AGAIN}")
+        yield table
+        table.flush()
+
+
+def write_note(path: Path, folder: Path, key: str) -> None:
+    """Declare that the table `key` in `folder` holds what the run of this note needs."""
+    write_json(path, {"table": os.path.relpath(folder / f"{key}.npy", path.parent)})
+
+
+def open_noted(note: Path, views: int, samples: int) -> np.ndarray:
+    """The table that a note points to, for reading: (views, samples, classes) float16.
+
+    Raises UserError naming the file that is missing, truncated or of another data set.
+    """
+    try:
+        path = note.parent / json.loads(note.read_text(encoding="utf-8"))["table"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{note}: not a whole note of targets ({error}); {AGAIN}") from error
+    if not path.exists():
+        raise UserError(f"{note}: its table {path} is gone; delete the note to have both made again")
+    # Copy-on-write, because torch wants writable memory; nothing is ever written.
+    table = _open(path, "c")
+    if table.shape[:2] != (views, samples):
+        raise UserError(f"{path}: holds {table.shape[:2]} (views, samples), not {(views, samples)}; {AGAIN}")
+    return table
+
+
+def _open(path: Path, mode: str) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: not a whole table of targets ({error}); {AGAIN}") from error
