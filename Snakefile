@@ -24,5 +24,8 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
+        # Every run by name, so that one that was deleted is made again.
+        METRICS,
+        [f"{folder}/model.safetensors" for folder in RUNS],
         rules.build_table.output,
         rules.draw_plots.output,

@@ -43,7 +43,7 @@ workflow.global_resources.setdefault("gpu", 1)
 GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or has_gpu()))
 # A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
 # make the jobs wait for each other, so each then counts for several.
-THREADS = study.compute.threads * max(1, (workflow.cores or 1) // cpu_count())
+THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1) // cpu_count())
 
 
 def run_outputs(folder):

@@ -1,4 +1,5 @@
-METRICS = [f"{folder}/metrics.json" for folder in all_runs()]
+RUNS = all_runs()
+METRICS = [f"{folder}/metrics.json" for folder in RUNS]
 FIGURES = ["learning_curves", "accuracy_parameters", "gain", "heat_map"]
 
 
@@ -24,7 +25,7 @@ rule draw_plots:
     input:
         table=rules.build_table.output.csv,
         metrics=METRICS,
-        histories=[f"{folder}/history.csv" for folder in all_runs()],
+        histories=[f"{folder}/history.csv" for folder in RUNS],
     output:
         png=[f"{RESULTS}/plots/{figure}.png" for figure in FIGURES],
         svg=[

@@ -99,7 +99,11 @@ def test_where_jobs_compute_is_no_reason_to_rerun(finished):
         (f"{SCRIPTS}/kd/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
         (f"{SCRIPTS}/train.py", '"""Train one network', '"""Do train one network'),
         ("config/config.yaml", "seeds: [0, 1, 2]", "seeds: [5, 6]"),  # not this study's config
-        (f"{SCRIPTS}/kd/study.py", "import", "UNUSED = 1\nimport"),  # no job runs what checks the config
+        (
+            f"{SCRIPTS}/kd/study.py",
+            "@dataclass",
+            "UNUSED = 1\n\n\n@dataclass",
+        ),  # no job runs what checks the config
     ],
 )
 def test_an_edit_that_changes_no_job_reruns_nothing(finished, file, old, new):
