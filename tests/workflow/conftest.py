@@ -38,7 +38,8 @@ class Checkout:
 
     def snakemake(self, *arguments: str, config: str | None = "study.yaml") -> subprocess.CompletedProcess:
         named = ["--configfile", config] if config else []
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *named, *arguments]
+        cores = [] if "--report" in arguments else ["--cores", "2"]  # a report is asked for without cores
+        command = [sys.executable, "-m", "snakemake", *cores, *named, *arguments]
         # What a caller's terminal may set must not reach the tests.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE")}
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=environment)

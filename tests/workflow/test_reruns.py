@@ -98,7 +98,7 @@ def test_where_jobs_compute_is_no_reason_to_rerun(finished):
         (f"{SCRIPTS}/kd/engine.py", "import math", "# A comment.\nimport math"),
         (f"{SCRIPTS}/kd/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
         (f"{SCRIPTS}/train.py", '"""Train one network', '"""Do train one network'),
-        ("config/config.yaml", "seeds: [0, 1, 2]", "seeds: [5, 6]"),  # not this study's config
+        ("config/config.yaml", "seeds: [0, 1, 2, 3]", "seeds: [5, 6]"),  # not this study's config
         (
             f"{SCRIPTS}/kd/study.py",
             "@dataclass",
