@@ -8,6 +8,7 @@ import pytest
 
 import cache_targets
 import train
+from kd import runlog
 from kd.data import Dataset, write_dataset
 from kd.errors import UserError
 from kd.job import TargetsJob, TrainJob
@@ -261,3 +262,41 @@ def test_a_device_that_is_not_there_is_said(dataset, tmp_path):
         UserError, match=r"compute\.device: mps is not available on this machine; available: auto"
     ):
         train.main(job(), dataset, *[tmp_path / name for name in "abcde"], device="mps")
+
+
+def test_a_long_epoch_says_how_far_it_is(tmp_path, monkeypatch, caplog):
+    """Half of the first of two epochs in 30 s: 90 s are left."""
+    clock = [100.0]
+    monkeypatch.setattr(runlog.time, "monotonic", lambda: clock[0])
+    caplog.set_level("INFO", "kd")
+    with runlog.RunLog("[run]", 2, 60, tmp_path) as log:
+        log.tick(1, 0)
+        clock[0] += 19
+        log.tick(1, 20)
+        assert not caplog.records
+        clock[0] += 11
+        log.tick(1, 30)
+        log.tick(1, 40)
+    assert [record.getMessage() for record in caplog.records] == [
+        "[run]  epoch 1/2  30 of 60 images  left 1:30"
+    ]
+
+
+def test_the_test_set_cannot_reach_the_training_or_the_choice_of_the_epoch(dataset, tmp_path):
+    """With test labels turned round, nothing but the test results may differ."""
+    from dataclasses import replace
+
+    from kd.data import read_dataset
+
+    data = read_dataset(dataset)
+    arrays = {name: tensor.numpy() for name, tensor in data.tensors().items()}
+    arrays["test_labels"] = 2 - arrays["test_labels"]
+    write_dataset(tmp_path / "turned.safetensors", replace(data, **arrays))
+    found = {}
+    for name, path in (("straight", dataset), ("turned", tmp_path / "turned.safetensors")):
+        (tmp_path / name).mkdir()
+        found[name] = run(tmp_path / name, path, job(epochs=6))
+        found[name]["bytes"] = (tmp_path / name / "model.safetensors").read_bytes()
+    for key in ("bytes", "selected_epoch", "selected_validation_accuracy", "train_loss"):
+        assert found["straight"][key] == found["turned"][key]
+    assert found["straight"]["test_loss"] != found["turned"]["test_loss"]

@@ -60,7 +60,8 @@ def main(
     method = build_method(job.method, job.method_options)
     logger.info("%s  starts on %s: %s", _label(job), device_name(where), method.describe())
 
-    with RunLog(_label(job), job.recipe.epochs, board) as log:
+    samples = splits["train"].images.samples
+    with RunLog(_label(job), job.recipe.epochs, samples, board) as log:
         training = fit(
             network,
             method,
@@ -70,9 +71,10 @@ def main(
             seed=job.seed,
             teacher=_teacher(targets, teacher_model, splits["train"].images, where),
             report=log.report,
+            tick=log.tick,
         )
 
-    scores = {part: evaluate(network, split.images, split.labels) for part, split in splits.items()}
+    scores = {part: _evaluate(job, network, part, split) for part, split in splits.items()}
     about = {"architecture": job.architecture, "options": job.options, **shape}
     save_network(model, network.state_dict(), **about)
     write_history(history, training.history)
@@ -102,6 +104,11 @@ def _on_device(data: Dataset, part: str, device: torch.device) -> Labelled:
     images = tensors[f"{part}_images"].to(device)
     viewed = ViewedImages(images, data.pad, data.flip, data.mean, data.std)
     return Labelled(viewed, tensors[f"{part}_labels"].to(device))
+
+
+def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Labelled) -> Score:
+    logger.info("%s  evaluates on %d %s images", _label(job), split.images.samples, part)
+    return evaluate(network, split.images, split.labels)
 
 
 def _one_image(split: Labelled) -> Tensor:

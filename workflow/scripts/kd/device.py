@@ -1,5 +1,6 @@
 """Which device a job computes on, and how it is set up there."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -28,8 +29,12 @@ def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
     """Make this process compute reproducibly and within its share of the cores."""
     torch.set_num_threads(threads)
     if device.type == "cuda" and deterministic:
-        torch.backends.cudnn.deterministic = True
-        torch.backends.cudnn.benchmark = False
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # what cuBLAS asks for, before its first use
+        # An operation that has no deterministic form warns, rather than ending a study.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads it
 
 
 def device_name(device: torch.device) -> str:

@@ -44,9 +44,12 @@ def fit(
     seed: int,
     teacher: Teacher | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
+    tick: Callable[[int, int], None] = lambda epoch, done: None,
 ) -> Training:
-    """Train `model` in place by `recipe` and return its history; `report` is called after every epoch.
+    """Train `model` in place by `recipe` and return its history.
 
+    `report` is called after every epoch with its row, `tick` before every step with the epoch (from 1) and
+    the number of its images that went before.
     `method.losses(student logits, teacher logits or None, labels)` gives the terms to be minimised.
     Raises UserError if the loss stops being finite.
     """
@@ -65,7 +68,7 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr_at(epoch)
         model.train()
-        means = _train_epoch(step, train, teacher, seed, epoch, recipe.batch_size)
+        means = _train_epoch(step, train, teacher, seed, epoch, recipe.batch_size, partial(tick, epoch + 1))
         seconds = time.perf_counter() - started  # the means were read, so the device has finished
         score = evaluate(model, validation.images, validation.labels)
         row = {"epoch": epoch + 1, "lr": recipe.lr_at(epoch), **means}
@@ -84,6 +87,7 @@ def _train_epoch(
     seed: int,
     epoch: int,
     batch_size: int,
+    tick: Callable[[int], None],
 ) -> dict[str, float]:
     """One pass over the training images; means of the loss terms, and accuracy, as they were in passing."""
     device, samples = train.labels.device, train.images.samples
@@ -93,7 +97,10 @@ def _train_epoch(
     views = torch.from_numpy(seen).to(device)
     order = torch.from_numpy(order_seen(seed, epoch, samples)).to(device)
     totals: dict[str, Tensor] = {}
+    done = 0
     for indices in _batches(order, batch_size):
+        tick(done)
+        done += len(indices)
         images = train.images.take(indices, views[indices])
         targets = teacher.logits(images, indices) if teacher else None
         # Sums stay on the device: reading a number here would make it wait in every step.

@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from kd.files import whole
 
 logger = logging.getLogger("kd")
+EVERY = 20.0  # seconds after which a long epoch says how far it is
 
 
 def duration(seconds: float) -> str:
@@ -23,8 +24,9 @@ def duration(seconds: float) -> str:
 class RunLog:
     """Reports the epochs of one run; a context manager that closes its event file."""
 
-    def __init__(self, label: str, epochs: int, board: Path) -> None:
-        self._label, self._epochs, self._started = label, epochs, time.monotonic()
+    def __init__(self, label: str, epochs: int, samples: int, board: Path) -> None:
+        self._label, self._epochs, self._samples = label, epochs, samples
+        self._started = self._told = time.monotonic()
         self._board = SummaryWriter(str(board))
 
     def __enter__(self) -> Self:
@@ -33,9 +35,19 @@ class RunLog:
     def __exit__(self, *error: object) -> None:
         self._board.close()
 
+    def _left(self, epochs_done: float) -> str:
+        self._told = time.monotonic()
+        return duration((self._told - self._started) * (self._epochs / epochs_done - 1))
+
+    def tick(self, epoch: int, done: int) -> None:
+        """Say how far an epoch is, if nothing has been said for a while."""
+        if done and time.monotonic() - self._told > EVERY:
+            left = self._left(epoch - 1 + done / self._samples)
+            counts = (epoch, self._epochs, done, self._samples)
+            logger.info("%s  epoch %d/%d  %d of %d images  left %s", self._label, *counts, left)
+
     def report(self, row: dict[str, float]) -> None:
         """Report one epoch: losses as means over samples, accuracies in percent."""
-        left = (time.monotonic() - self._started) * (self._epochs / row["epoch"] - 1)
         terms = [f"{name[5:]} {value:.4f}" for name, value in row.items() if name.startswith("loss_")]
         logger.info(
             "%s  epoch %d/%d  loss %.4f (%s)  train %.2f %%  validation %.2f %% (%.4f)"
@@ -50,7 +62,7 @@ class RunLog:
             row["validation_loss"],
             row["lr"],
             row["images_per_second"],
-            duration(left),
+            self._left(row["epoch"]),
         )
         for name in row.keys() - {"epoch"}:
             self._board.add_scalar(name, row[name], row["epoch"])
