@@ -13,7 +13,7 @@ from kd.errors import UserError
 from kd.fingerprint import fingerprint
 from kd.hardware import cpu_count, has_gpu
 from kd.job import TargetsJob
-from kd.study import load_study
+from kd.config import load_study
 
 try:
     study = load_study(config)

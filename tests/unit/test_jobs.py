@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from kd import jobs
+from kd.config import load_study
 from kd.job import TrainJob
-from kd.study import load_study
 
 BASE = """
 study: tiny

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kd.config import load_study
 from kd.errors import UserError
 from kd.schema import Compute, DatasetEntry, MethodEntry, StudyFile, TeacherEntry, json_schema
-from kd.study import load_study
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -190,7 +190,7 @@ def test_the_shipped_configs_are_valid(path, tmp_path):
 def test_checking_a_config_does_not_import_torch():
     """It would cost seconds at every call of Snakemake."""
     code = (
-        "import sys, yaml; from kd.study import load_study; "
+        "import sys, yaml; from kd.config import load_study; "
         f"load_study(yaml.safe_load(open({str(CONFIGS[0])!r}))); "
         "sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'pandas')))"
     )
