@@ -67,11 +67,47 @@ def test_comments_docstrings_layout_and_other_jobs_code_do_not(tree, file, old, 
     assert of_a(tree) == before
 
 
-def test_removing_the_only_docstring_of_an_empty_function_is_no_change(tree):
-    (tree / "kd" / "views.py").write_text('def take():\n    """Doc."""\n')
+TRICKY = '''"""Module."""
+import os  # why
+
+
+class A:
+    "one" "two"
+
+    def f(self, x: int = 3) -> str:
+        r"""Doc
+        of two lines."""
+        y = (1,
+             2)  # a comment
+        return f"{x!r:>{y[0]}} {{#}} {f'{x}'}" + "# no comment"
+'''
+
+
+def test_every_version_of_python_gives_the_same_normal_form():
+    """Written down by hand: f-strings are one token, as before Python 3.12."""
+    import ast
+
+    assert subject._normal(TRICKY, ast.parse(TRICKY)).split(" ") == [
+        *("import", "os", "\n", "class", "A", ":", "\n", "{", "def", "f", "(", "self", ",", "x", ":", "int"),
+        *("=", "3", ")", "->", "str", ":", "\n", "{", "y", "=", "(", "1", ",", "2", ")", "\n", "return"),
+        *('f"{x!r:>{y[0]}}', "{{#}}", "{f'{x}'}\"", "+", '"#', "no", 'comment"', "\n", "}", "}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["from .shared import x\n", "from . import shared\n", "from ..models import shared\n"]
+)
+def test_relative_imports_are_followed(tree, line):
+    (tree / "kd" / "models" / "a.py").write_text(line)
     before = of_a(tree)
-    (tree / "kd" / "views.py").write_text("def take():\n    pass\n")
-    assert of_a(tree) == before
+    (tree / "kd" / "models" / "shared.py").write_text("x = 2\n")
+    assert of_a(tree) != before
+
+
+def test_what_a_package_runs_when_it_is_imported_counts(tree):
+    before = of_a(tree)
+    (tree / "kd" / "__init__.py").write_text("import os\n")
+    assert of_a(tree) != before
 
 
 def test_another_architecture_is_another_fingerprint(tree):

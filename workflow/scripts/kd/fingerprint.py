@@ -5,20 +5,28 @@ Snakemake itself looks at a script's modification time, and not at all at what t
 
 import ast
 import hashlib
+import io
+import tokenize
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parent.parent
+_SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
+_MARKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
+# From Python 3.12 on an f-string is several tokens; it is one here, as it is before.
+_OPENS = {getattr(tokenize, name, None) for name in ("FSTRING_START", "TSTRING_START")}
+_CLOSES = {getattr(tokenize, name, None) for name in ("FSTRING_END", "TSTRING_END")}
 
 
 def fingerprint(script: str, modules: Iterable[str] = ()) -> str:
     """SHA-256 of a script and of all local modules that it imports, directly or not.
 
     `modules` names those that it imports by a name known at run time only ("kd.models.vgg").
-    Comments, docstrings and layout do not count. Raises FileNotFoundError for a script that is not there.
+    Comments, docstrings, blank lines and spaces do not count, and every version of Python gives the same
+    digest. Raises FileNotFoundError for a script that is not there.
     """
-    waiting = [SCRIPTS / script, *filter(None, map(_find, modules))]
+    waiting = [SCRIPTS / script, *(path for module in modules for path in _find(module))]
     seen: dict[str, str] = {}
     while waiting:
         path = waiting.pop()
@@ -32,39 +40,74 @@ def fingerprint(script: str, modules: Iterable[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def _find(module: str) -> Path | None:
-    """The file of a local module, or None for anything installed."""
-    path = SCRIPTS.joinpath(*module.split(".")).with_suffix(".py")
-    return path if path.is_file() else None
+def _find(module: str) -> list[Path]:
+    """The files that importing a local module runs, its packages' among them; none for what is installed."""
+    parts = module.split(".")
+    folders = [SCRIPTS.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
+    files = [folder / "__init__.py" for folder in folders] + [folders[-1].with_suffix(".py")]
+    return [path for path in files if path.is_file()]
 
 
 @cache
 def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     """The code of a file in a normal form, and the local files that it imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    imported = tuple(filter(None, map(_find, _imports(tree))))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_text(body[0]):
-            node.body = body[1:] or [ast.Pass()]
-    return ast.unparse(tree), imported
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source, filename=str(path))
+    package = path.relative_to(SCRIPTS).parent.parts
+    imported = tuple(file for module in sorted(_imports(tree, package)) for file in _find(module))
+    return _normal(source, tree), imported
 
 
-def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _imports(tree: ast.Module) -> set[str]:
-    """Names that may be modules: of `from kd import x` both kd and kd.x."""
+def _imports(tree: ast.Module, package: tuple[str, ...]) -> set[str]:
+    """Names that may be modules: of `from kd import x` both kd and kd.x; `package` is that of the file."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names.update([module, *(f"{module}.{alias.name}" for alias in node.names)])
     return names
+
+
+def _docstring_starts(tree: ast.Module) -> set[tuple[int, int]]:
+    """(line, column) at which every docstring begins."""
+    starts = set()  # ast counts columns in bytes, tokenize in characters: only spaces stand before these
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
+            starts.add((first.lineno, first.col_offset))
+    return starts
+
+
+def _normal(source: str, tree: ast.Module) -> str:
+    """The tokens of the code; its structure, and nothing of its comments and layout, remains."""
+    docstrings, lines = _docstring_starts(tree), source.splitlines(keepends=True)
+    code: list[str] = []
+    inside, opened, skipping = 0, (0, 0), False
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in _OPENS:
+            opened = opened if inside else token.start
+            inside += 1
+        elif token.type in _CLOSES:
+            inside -= 1
+            if not inside:
+                code.append(_between(lines, opened, token.end))
+        elif inside or token.type in _SILENT:
+            continue
+        elif token.start in docstrings or skipping:
+            # A docstring lasts, in pieces perhaps, to the end of its line.
+            skipping = token.type != tokenize.NEWLINE
+        else:
+            code.append(_MARKS.get(token.type, token.string))
+    return " ".join(code)
+
+
+def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """The source from `start` to `end`, both (line from 1, column)."""
+    if start[0] == end[0]:
+        return lines[start[0] - 1][start[1] : end[1]]
+    middle = lines[start[0] : end[0] - 1]
+    return "".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])
