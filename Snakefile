@@ -25,7 +25,7 @@ rule all:
     default_target: True
     input:
         # Every run by name, so that one that was deleted is made again.
-        METRICS,
-        [f"{folder}/model.safetensors" for folder in RUNS],
+        DATA_SUMMARY,
+        [f"{folder}/{name}" for folder in RUNS for name in RUN_FILES],
         rules.build_table.output,
         rules.draw_plots.output,

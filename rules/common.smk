@@ -13,26 +13,31 @@ from kd.errors import UserError
 from kd.fingerprint import fingerprint
 from kd.hardware import cpu_count, has_gpu
 from kd.job import TargetsJob
-from kd.config import load_study
+from kd.config import load_study, refuse_repeated_keys
 
 try:
     study = load_study(config)
+    refuse_repeated_keys(workflow.configfiles)
     data_job = jobs.data_job(study)
 except UserError as error:
     raise WorkflowError(f"The config is not valid.\n{error}")
 
-config["compute"] = study.compute.model_dump()  # scripts read it there, with its defaults
+# What is no part of a result, and so of no job's params, scripts read in the config: where to compute, and
+# where images come from.
+config["compute"] = study.compute.model_dump()
+config["dataset"] |= {"mirror": study.dataset.mirror, "places": jobs.places(study)}
 
 DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
 RESULTS = f"results/{study.name}"
 DATASET = f"{RESULTS}/data/dataset.safetensors"
+DATA_SUMMARY = f"{RESULTS}/data/summary.json"
 CONDA = "../envs/environment.yaml"
 
 
 wildcard_constraints:
-    teacher="[A-Za-z0-9][A-Za-z0-9_-]*",
-    student="[A-Za-z0-9][A-Za-z0-9_-]*",
-    method="[A-Za-z0-9][A-Za-z0-9_-]*",
+    teacher="|".join(study.teachers),
+    student="|".join(study.students),
+    method="|".join(study.methods),
     seed="[0-9]+",
     epochs="[0-9]+",
     file="[A-Za-z0-9][A-Za-z0-9_.-]*",
@@ -44,6 +49,9 @@ GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or h
 # A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
 # make the jobs wait for each other, so each then counts for several.
 THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1) // cpu_count())
+
+
+RUN_FILES = ["model.safetensors", "metrics.json", "history.csv", "test_logits.npy"]
 
 
 def run_outputs(folder):
@@ -92,11 +100,9 @@ def teacher_files(wildcards):
 
 def all_runs():
     """The folder of every training of the study, in the order of the table."""
-    teachers = dict.fromkeys(teacher for teacher, _ in study.pairs)
-    students = dict.fromkeys(student for _, student in study.pairs)
     return [
-        *(f"{RESULTS}/teachers/{teacher}" for teacher in teachers),
-        *(f"{RESULTS}/alone/{student}/{seed}" for student in students for seed in study.seeds),
+        *(f"{RESULTS}/teachers/{teacher}" for teacher in study.teachers),
+        *(f"{RESULTS}/alone/{student}/{seed}" for student in study.students for seed in study.seeds),
         *(
             f"{RESULTS}/distilled/{teacher}/{student}/{method}/{seed}"
             for teacher, student in study.pairs

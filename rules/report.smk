@@ -15,7 +15,7 @@ rule build_table:
     conda:
         CONDA
     params:
-        cfg=json.dumps({"study": study.name}),
+        cfg=json.dumps({"study": study.name, "runs": RUNS}),
         code=fingerprint("build_table.py"),
     script:
         "../workflow/scripts/build_table.py"
@@ -42,7 +42,7 @@ rule draw_plots:
     conda:
         CONDA
     params:
-        cfg=json.dumps({"study": study.name}),
+        cfg=json.dumps({"study": study.name, "runs": RUNS}),
         code=fingerprint("draw_plots.py"),
     script:
         "../workflow/scripts/draw_plots.py"

@@ -74,5 +74,7 @@ def test_a_name_that_left_the_code_is_an_error_that_says_so(other_code):
 
 def test_annotations_reach_nothing_but_the_option_types(other_code):
     (other_code / "models" / "evil.py").write_text("def net(*, x: __import__('os') = 1): ...\n")
-    with pytest.raises(NameError):
+    with pytest.raises(
+        UserError, match=r"net: its option x is declared as __import__\('os'\), which must be"
+    ):
         catalog.architectures()

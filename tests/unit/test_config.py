@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kd.config import load_study
+from kd.config import load_study, refuse_repeated_keys
 from kd.errors import UserError
 from kd.schema import Compute, DatasetEntry, MethodEntry, StudyFile, TeacherEntry, json_schema
 
@@ -131,6 +131,13 @@ def test_all_mistakes_are_reported_at_once():
         ),
         ({"pairs": [["vgg16", "cnn"]] * 2}, "pairs: ['vgg16', 'cnn'] is given more than once"),
         ({"pairs": "some"}, "pairs: should be 'all' or a list of [teacher, student] (it is 'some')"),
+        ({"pairs": 3}, "pairs: should be 'all' or a list of [teacher, student] (it is 3)"),
+        ({"dataset": {"name": "digits", "pad": 100}}, "dataset.pad: should be less than or equal to 32"),
+        (
+            {"methods": {"kd": {"temperature": 1e300}}},
+            "methods.kd.temperature: should be less than or equal to 1000000",
+        ),
+        ({"recipe": {"gamma": 0.5}}, "recipe: gamma goes with schedule: multi_step, not with cosine"),
         ({"pairs": []}, "pairs: should be 'all' or a list of [teacher, student] (it is [])"),
         (
             {"pairs": [["vgg16"]]},
@@ -158,7 +165,7 @@ def test_all_mistakes_are_reported_at_once():
         ),
         ({"teachers": {18: {}}}, "teachers.18: should be a valid string (it is 18)"),
         ({"recipe": {"schedule": "multi_step"}}, "recipe: schedule multi_step needs milestones"),
-        ({"recipe": {"lr": float("inf")}}, "recipe.lr: should be a finite number (it is inf)"),
+        ({"recipe": {"lr": float("inf")}}, "recipe.lr: should be less than or equal to 1000000 (it is inf)"),
         ({"targets": "cache"}, "targets: should be 'auto', 'cached' or 'live' (it is 'cache')"),
         (
             {"compute": {"device": "tpu"}},
@@ -179,6 +186,16 @@ def test_required_keys(key):
     del broken[key]
     with pytest.raises(UserError, match=rf"(?m)^{key}: this key is required$"):
         load_study(broken)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text(
+        "study: a\nmethods:\n  kd: {}\n  other: {method: kd, temperature: 3}\n  kd: {temperature: 5}\n"
+    )
+    with pytest.raises(UserError, match=r"study\.yaml, line 5: the key 'kd' is there twice"):
+        refuse_repeated_keys([str(file)])
+    refuse_repeated_keys([str(path) for path in CONFIGS])
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -152,6 +152,18 @@ def test_a_loss_that_is_not_finite_stops_with_the_epoch():
         fit(network(), Broken(), split(20), split(10, 1), RECIPE, seed=5)
 
 
+def test_weights_that_diverge_in_the_last_step_are_noticed():
+    recipe = Recipe(epochs=1, batch_size=20, lr=1e6)
+    with pytest.raises(UserError, match=r"the validation loss became (nan|inf) in epoch 1; a lower lr"):
+        # One step: the loss before it is still finite.
+        fit(network(), Overflowing(), split(20), split(10, 1), recipe, seed=5)
+
+
+class Overflowing:
+    def losses(self, student, teacher, labels):
+        return {"ce": student.sum() * 1e30}
+
+
 def complete_table(teacher, data):
     """(views, samples, classes) float16, view by view."""
     with torch.no_grad():

@@ -31,6 +31,17 @@ def test_nothing_is_there_until_the_end(tmp_path):
     assert path.read_text() == "half"
 
 
+def test_others_may_read_what_the_umask_lets_them(tmp_path):
+    """safetensors makes files that only their owner can read."""
+    path = tmp_path / "model.bin"
+    with whole(path) as temporary:
+        temporary.write_text("x")
+        temporary.chmod(0o600)
+    other = tmp_path / "other"
+    other.write_text("x")
+    assert path.stat().st_mode == other.stat().st_mode
+
+
 def test_json_has_sorted_keys_and_no_nan(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1, "a": "·"})
     assert list(json.loads((tmp_path / "a.json").read_text())) == ["a", "b"]

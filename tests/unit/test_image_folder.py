@@ -22,6 +22,12 @@ from kd.listing import listing
 NOWHERE = Path("nowhere")
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """The digests of listings are kept below the working folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Two classes with three training images and one test image each, of 6x6 random pixels."""
@@ -209,6 +215,34 @@ def test_listing_sees_changes_but_neither_place_nor_time(folder, tmp_path_factor
     with open(moved / "train" / "ape" / "00.png", "ab") as file:
         file.write(b"more")
     assert len({before, renamed, listing(str(moved))}) == 3
+
+
+def test_listing_sees_an_edit_that_keeps_the_size(folder, tmp_path):
+    path = folder / "train" / "ape" / "0.png"
+    before = listing(str(folder), tmp_path)
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    assert listing(str(folder), tmp_path) != before
+
+
+def test_listing_reads_a_file_once(folder, tmp_path, monkeypatch):
+    before = listing(str(folder), tmp_path)
+    monkeypatch.setattr(Path, "read_bytes", None)
+    assert listing(str(folder), tmp_path) == before
+
+
+def test_a_broken_cache_of_listings_is_no_harm(folder, tmp_path):
+    before = listing(str(folder), tmp_path)
+    (cache,) = tmp_path.glob("*.json")
+    cache.write_text("{")
+    assert listing(str(folder), tmp_path) == before
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "x" * 5000])
+def test_a_path_that_cannot_be_one_is_said(path):
+    with pytest.raises(UserError, match=r"dataset\.path: "):
+        listing(path)
 
 
 def test_listing_refuses_what_load_refuses(folder):

@@ -169,12 +169,37 @@ def test_another_seed_adds_to_the_table_and_computes_only_what_it_lacks(
     assert len(list((tmp_path / "table").glob("*.npy"))) == 1
 
 
-def test_other_code_or_another_teacher_starts_a_new_table(teacher, dataset, tmp_path):
+def test_other_code_or_another_teacher_starts_a_new_table_and_the_old_ones_notes_go(
+    teacher, dataset, tmp_path
+):
+    """A note that outlived its table would be taken for targets that are there."""
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
-    _, table = make_targets(teacher, dataset, tmp_path, 4, code="other")
+    other, table = make_targets(teacher, dataset, tmp_path, 4, code="other")
     assert there(table) == visited(4)
-    with pytest.raises(UserError, match=r"3/4\.json: its table .* is gone; delete the note"):
+    assert not note.exists()
+    assert other.exists()
+
+
+def test_a_lost_table_is_said_with_what_to_delete(teacher, dataset, tmp_path):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    next((tmp_path / "table").glob("*.npy")).unlink()
+    with pytest.raises(
+        UserError, match=rf"3/4\.json: its table is gone; delete {tmp_path} to have it made again"
+    ):
         open_noted(note, 18, 60)
+
+
+def test_a_table_that_does_not_fit_the_disk_is_refused_with_its_size(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
+    with (
+        pytest.raises(UserError, match=r"needs 25\.9 MB: .*No space left on device; free some space"),
+        open_for_filling(tmp_path, "key", (162, 8000, 10)),
+    ):
+        pass
+    assert not list(tmp_path.glob("*.npy"))
 
 
 def test_a_job_waits_for_the_one_that_fills_the_table(tmp_path, caplog):

@@ -182,7 +182,11 @@ def test_a_folder_of_the_users_own_images(fresh):
     assert summary["classes"] == ["cat", "dog"]
     assert (results(fresh) / "table.md").exists()
     assert fresh.pending() == {}
-    (fresh.folder / "mine" / "train" / "cat" / "0.png").unlink()
+    (fresh.folder / "mine").rename(fresh.folder / "moved")
+    moved = FOLDER_STUDY["dataset"] | {"path": "./moved"}
+    fresh.configure(**FOLDER_STUDY | {"dataset": moved})
+    assert fresh.pending() == {}
+    (fresh.folder / "moved" / "train" / "cat" / "0.png").unlink()
     assert "prepare_data" in fresh.pending()
 
 
@@ -214,6 +218,9 @@ def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh, tmp_
         mirror = f"http://127.0.0.1:{server.server_port}"
         fresh.configure(**FOLDER_STUDY | {"dataset": {"name": "cifar10", "mirror": mirror}})
         fresh.run("--until", "prepare_data")
+        other = mirror.replace("127.0.0.1", "localhost")
+        fresh.configure(**FOLDER_STUDY | {"dataset": {"name": "cifar10", "mirror": other}})
+        assert fresh.pending("--until", "prepare_data") == {}
     finally:
         server.shutdown()
     summary = json.loads((results(fresh) / "data" / "summary.json").read_text())

@@ -82,6 +82,19 @@ def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(fi
     assert finished.pending() == {}
 
 
+def test_another_order_of_teachers_reruns_the_report_alone(finished):
+    finished.configure(pairs=[["vgg16", "cnn"], ["mobilenet", "cnn"]])
+    assert finished.pending() == REPORT
+
+
+def test_a_teacher_without_a_student_stays_in_the_table(finished):
+    finished.configure(pairs=[["vgg16", "cnn"]])
+    assert finished.pending() == REPORT
+    finished.run()
+    table = (finished.folder / "results" / "tiny" / "table.csv").read_text()
+    assert "teacher,mobilenet," in table
+
+
 def test_a_removed_teacher_reruns_the_report_alone(finished):
     finished.configure(teachers={"vgg16": {"width": 0.125}})
     assert finished.pending() == REPORT
@@ -186,6 +199,7 @@ def test_the_data_reruns_everything(finished):
     }
 
 
-def test_a_deleted_result_is_made_again(finished):
-    (finished.folder / "results/tiny/distilled/vgg16/cnn/kd/0/metrics.json").unlink()
+@pytest.mark.parametrize("name", ["metrics.json", "history.csv", "model.safetensors", "test_logits.npy"])
+def test_a_deleted_result_is_made_again(finished, name):
+    (finished.folder / "results/tiny/distilled/vgg16/cnn/kd/0" / name).unlink()
     assert finished.pending() == {"distill_student": {"vgg16 cnn kd 0"}, **REPORT}

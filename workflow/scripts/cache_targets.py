@@ -12,12 +12,12 @@ from kd.data import read_dataset
 from kd.device import device_name, pick_device, set_up
 from kd.errors import UserError
 from kd.job import TargetsJob
+from kd.metrics import batch_without_gradients
 from kd.runlog import duration
 from kd.targets import needed_views, open_for_filling, table_key, write_note
 from kd.views import ViewedImages
 
 logger = logging.getLogger("kd")
-BATCH = 1000  # images a step; without gradients the activations of one layer at a time are all it holds
 EVERY = 5.0  # seconds between two progress lines
 
 
@@ -65,8 +65,9 @@ def _fill(
 ) -> None:
     views, samples = np.nonzero(missing)
     started = told = time.monotonic()
-    for first in range(0, len(views), BATCH):
-        view, sample = views[first : first + BATCH], samples[first : first + BATCH]
+    batch_size = batch_without_gradients(images)
+    for first in range(0, len(views), batch_size):
+        view, sample = views[first : first + batch_size], samples[first : first + batch_size]
         with torch.inference_mode():
             batch = images.take(torch.from_numpy(sample).to(device), torch.from_numpy(view).to(device))
             logits = network(batch).half().cpu().numpy()

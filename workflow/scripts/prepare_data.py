@@ -16,14 +16,17 @@ from kd.preparation import prepare
 log = logging.getLogger("kd")
 
 
-def main(cfg: dict[str, Any], downloads: Path, dataset: Path, summary: Path) -> None:
+def main(
+    cfg: dict[str, Any], downloads: Path, dataset: Path, summary: Path, places: dict[str, str] | None = None
+) -> None:
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
     Writes `dataset` (see kd.data.write_dataset) and `summary` (JSON). `cfg` also has the data set's own
-    `options`, and `validation` (a fraction), `split_seed`, `pad` and `flip`.
+    `options`, and `validation` (a fraction), `split_seed`, `pad` and `flip`. `places` are options that say
+    where images are, which is no part of what they are.
     Raises UserError when the images or the options do not allow it.
     """
-    raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"])
+    raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"], **(places or {}))
     settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip")}
     prepared = prepare(raw, **settings)
     write_dataset(dataset, prepared)
@@ -79,6 +82,7 @@ if __name__ == "__main__":
         snakemake.log[0],
         main,
         cfg=json.loads(snakemake.params.cfg),
+        places=snakemake.config["dataset"]["places"],
         downloads=Path(snakemake.params.downloads),
         dataset=Path(snakemake.output.dataset),
         summary=Path(snakemake.output.summary),

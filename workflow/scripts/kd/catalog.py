@@ -51,9 +51,16 @@ def _options(name: str, function: ast.FunctionDef | None) -> type[BaseModel]:
         function.args.kw_defaults if function else [],
         strict=True,
     ):
-        # The annotation is this project's own source, and only the names in _TYPES resolve.
-        kind = eval(ast.unparse(argument.annotation), {"__builtins__": {}}, _TYPES)
-        fields[argument.arg] = (kind, ... if default is None else ast.literal_eval(default))
+        annotation = ast.unparse(argument.annotation) if argument.annotation else "nothing"
+        try:
+            # The annotation is this project's own source, and only the names in _TYPES resolve.
+            kind = eval(annotation, {"__builtins__": {}}, _TYPES)
+            fields[argument.arg] = (kind, ... if default is None else ast.literal_eval(default))
+        except (NameError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{name}: its option {argument.arg} is declared as {annotation}, which must be a type of"
+                f" {HERE / 'options.py'}, with a literal default ({error})"
+            ) from error
     return create_model(name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
 
 

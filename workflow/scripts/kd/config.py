@@ -1,8 +1,10 @@
 """From a config to a study: every mistake is reported at once, each under its key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from kd import catalog
@@ -34,6 +36,27 @@ def load_study(config: Mapping[str, Any]) -> Study:
     return Study(
         file.study, dataset, teachers, students, pairs, methods, tuple(file.seeds), file.targets, file.compute
     )
+
+
+def refuse_repeated_keys(files: Iterable[str]) -> None:
+    """Refuse YAML in which a key stands twice: YAML takes the last, and the first is lost without a word.
+
+    Raises UserError naming the file, the line and the key.
+    """
+    for file in files:
+        waiting = [yaml.compose(Path(file).read_text(encoding="utf-8"), yaml.SafeLoader)]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, yaml.MappingNode):
+                seen: set[str] = set()
+                for key, value in node.value:
+                    if key.value in seen:
+                        line = key.start_mark.line + 1
+                        raise UserError(f"{file}, line {line}: the key {key.value!r} is there twice")
+                    seen.add(key.value)
+                    waiting.append(value)
+            elif isinstance(node, yaml.SequenceNode):
+                waiting.extend(node.value)
 
 
 def _quiet(model: type[BaseModel], value: Any) -> Any:
@@ -136,7 +159,8 @@ def _pairs(problems: Problems, config: Mapping[str, Any]) -> tuple[tuple[str, st
     given = config.get("pairs", "all")
     if given == "all":
         return tuple((teacher, student) for teacher in names["teachers"] for student in names["students"])
-    given = [pair for pair in given if isinstance(pair, list | tuple) and len(pair) == 2] if given else []
+    given = given if isinstance(given, list | tuple) else []
+    given = [pair for pair in given if isinstance(pair, list | tuple) and len(pair) == 2]
     for index, pair in enumerate(given):
         for side, name in zip(names, pair, strict=True):
             if isinstance(name, str) and name not in names[side]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from kd.errors import UserError
+from kd.hardware import cpu_count
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -27,7 +28,7 @@ def pick_device(wanted: str) -> torch.device:
 
 def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
     """Make this process compute reproducibly and within its share of the cores."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, cpu_count()))
     if device.type == "cuda" and deterministic:
         os.environ.setdefault(
             "CUBLAS_WORKSPACE_CONFIG", ":4096:8"

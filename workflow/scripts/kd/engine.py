@@ -70,7 +70,9 @@ def fit(
         model.train()
         means = _train_epoch(step, train, teacher, seed, epoch, recipe.batch_size, partial(tick, epoch + 1))
         seconds = time.perf_counter() - started  # the means were read, so the device has finished
+        _check_finite(epoch, "training", means["loss"])
         score = evaluate(model, validation.images, validation.labels)
+        _check_finite(epoch, "validation", score.loss)
         row = {"epoch": epoch + 1, "lr": recipe.lr_at(epoch), **means}
         row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
         row |= {"seconds": seconds, "images_per_second": train.images.samples / seconds}
@@ -107,11 +109,6 @@ def _train_epoch(
         for name, total in step(images, targets, train.labels[indices]).items():
             totals[name] = totals.get(name, 0) + total
     means = {name: (total / samples).item() for name, total in totals.items()}
-    if not math.isfinite(means["loss"]):
-        raise UserError(
-            f"the training loss became {means['loss']} in epoch {epoch + 1};"
-            " a lower lr (in recipe, or for this network alone) usually helps"
-        )
     means["train_accuracy"] = 100 * means.pop("correct")
     return means
 
@@ -134,6 +131,14 @@ def _step(
     named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
     sums = {name: term.detach() * len(labels) for name, term in named.items()}
     return sums | {"correct": (logits.detach().argmax(1) == labels).sum()}
+
+
+def _check_finite(epoch: int, what: str, loss: float) -> None:
+    if not math.isfinite(loss):
+        raise UserError(
+            f"the {what} loss became {loss} in epoch {epoch + 1};"
+            " a lower lr (in recipe, or for this network alone) usually helps"
+        )
 
 
 def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:

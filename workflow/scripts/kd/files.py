@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_UMASK = os.umask(0)  # it can only be read by setting it
+os.umask(_UMASK)
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -22,6 +25,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_UMASK)  # safetensors would let nobody else read its files
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -18,13 +18,6 @@ class Job(BaseModel):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
 
 
-class DownloadJob(Job):
-    """Fetch one file."""
-
-    url: str
-    sha256: str
-
-
 class DataJob(Job):
     """Turn raw images into the splits of a study."""
 
@@ -34,7 +27,8 @@ class DataJob(Job):
     split_seed: int
     pad: int
     flip: bool
-    listing: str | None = None  # digest of an image folder's names and sizes, to notice that they changed
+    files: dict[str, str]  # name -> SHA-256 of what was downloaded
+    listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
 
 
 class TrainJob(Job):

@@ -3,30 +3,32 @@
 from typing import Any
 
 from kd import catalog
-from kd.job import DataJob, DownloadJob, TrainJob
+from kd.job import DataJob, TrainJob
 from kd.listing import listing
 from kd.study import Network, Study
 
 PLAIN = "cross_entropy"  # the method of every network that learns from labels alone
 
 
-def download_job(study: Study, file: str) -> DownloadJob:
-    """What to fetch, and its checksum."""
-    return DownloadJob(url=f"{study.dataset.mirror}/{file}", sha256=study.dataset.files[file])
+def places(study: Study) -> dict[str, str]:
+    """The options of the data set that say where its images are."""
+    watched = catalog.datasets()[study.dataset.name].constants.get("WATCHES")
+    return {watched: study.dataset.options[watched]} if watched else {}
 
 
 def data_job(study: Study) -> DataJob:
-    """Which data set, and how it is split; a watched folder's listing makes changed images count."""
+    """Which data set, and how it is split. Of a folder it is what counts that it holds, not where it is."""
     data = study.dataset
-    watched = catalog.datasets()[data.name].constants.get("WATCHES")
+    where = places(study)
     return DataJob(
         name=data.name,
-        options=data.options,
+        options={name: value for name, value in data.options.items() if name not in where},
         validation=data.validation,
         split_seed=data.split_seed,
         pad=data.pad,
         flip=data.flip,
-        listing=listing(data.options[watched]) if watched else None,
+        files=data.files,
+        listing="".join(map(listing, where.values())) or None,
     )
 
 

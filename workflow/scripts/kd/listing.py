@@ -1,10 +1,14 @@
 """Which images a folder holds. Standard library only: the Snakefile asks each time it is read."""
 
 import hashlib
+import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from kd.errors import UserError
+from kd.files import whole
 
 SPLITS = ("train", "test")
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -45,7 +49,11 @@ def find_images(path: str) -> Images:
     folder when a split is missing, a class has no image, there are fewer than two classes, or the two
     splits have different classes.
     """
-    root = Path(path).expanduser()
+    try:
+        root = Path(path).expanduser()
+        root.is_dir()
+    except (RuntimeError, OSError) as error:
+        raise UserError(f"dataset.path: {path[:60]!r} is no folder: {error}") from error
     found = {split: _classes(root / split) for split in SPLITS}
     for split, other in (SPLITS, SPLITS[::-1]):
         if len(found[split]) < 2:
@@ -60,15 +68,52 @@ def find_images(path: str) -> Images:
     return found
 
 
-def listing(path: str) -> str:
-    """SHA-256 over the names and sizes in bytes of the images under `path`, as hexadecimal.
+def listing(path: str, cache: Path = Path(".snakemake/kd-listings")) -> str:
+    """SHA-256 over the names and contents of the images under `path`, as hexadecimal.
 
-    It changes when images are added, removed, renamed or resized in bytes, but not when they are copied to
-    another place or touched. Raises UserError as find_images does.
+    It changes when images are added, removed, renamed or edited, but not when they are copied to another
+    place or touched. A file is read once: `cache` keeps its digest for as long as its size and time stay.
+    Raises UserError as find_images does.
     """
-    digest = hashlib.sha256()
-    for split, classes in find_images(path).items():
-        for name, files in classes.items():
-            for file in files:
-                digest.update(os.fsencode(f"{split}/{name}/{file.name}\0{file.stat().st_size}\n"))
-    return digest.hexdigest()
+    files = {
+        f"{split}/{name}/{file.name}": file
+        for split, classes in find_images(path).items()
+        for name, entries in classes.items()
+        for file in entries
+    }
+    place = os.fsencode(Path(path).expanduser().absolute())
+    known = _Digests(cache / f"{hashlib.sha256(place).hexdigest()}.json")
+    together = hashlib.sha256()
+    with ThreadPoolExecutor(8) as pool:
+        for name, digest in zip(files, pool.map(known.find, files.values()), strict=True):
+            together.update(os.fsencode(f"{name}\0{digest}\n"))
+    known.save()
+    return together.hexdigest()
+
+
+class _Digests:
+    """Digests of files by their name, size and time, kept in a file of their own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._before = {}  # a lost or broken cache costs time and nothing else
+        self._now: dict[str, str] = {}
+
+    def find(self, file: os.DirEntry) -> str:
+        """SHA-256 of a file's content."""
+        stat = file.stat()
+        key = f"{file.path}\0{stat.st_size}\0{stat.st_mtime_ns}"
+        found = self._before.get(key)
+        if found is None:
+            found = hashlib.sha256(Path(file.path).read_bytes()).hexdigest()
+        self._now[key] = found
+        return found
+
+    def save(self) -> None:
+        """Write what is new; a folder that cannot be written to is no reason to stop."""
+        if self._now != self._before:
+            with suppress(OSError), whole(self._path) as temporary:
+                temporary.write_text(json.dumps(self._now), encoding="utf-8")

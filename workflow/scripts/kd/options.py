@@ -23,7 +23,8 @@ Count = Annotated[int, _Number, Field(ge=1)]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 NonNegativeInt = Annotated[int, _Number, Field(ge=0)]
 Seed = Annotated[int, _Number, Field(ge=0, lt=2**31)]
-Positive = Annotated[float, _Number, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, _Number, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, _Number, Field(gt=0, le=1e6, allow_inf_nan=False)]
+NonNegative = Annotated[float, _Number, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Fraction = Annotated[float, _Number, Field(gt=0, lt=1)]
+ImageSize = Annotated[int, _Number, Field(ge=8, le=512)]  # pixels a side
 Width = Annotated[float, _Number, Field(gt=0, le=16)]  # multiplies every channel count of a network

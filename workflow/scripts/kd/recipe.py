@@ -31,6 +31,8 @@ class Recipe(BaseModel):
     def _check_milestones(self) -> "Recipe":
         if self.schedule != "multi_step" and self.milestones:
             raise ValueError(f"milestones go with schedule: multi_step, not with {self.schedule}")
+        if self.schedule != "multi_step" and self.gamma != 0.1:
+            raise ValueError(f"gamma goes with schedule: multi_step, not with {self.schedule}")
         if self.schedule == "multi_step":
             rising = list(self.milestones) == sorted(set(self.milestones))
             if not self.milestones or not rising or self.milestones[-1] >= self.epochs:

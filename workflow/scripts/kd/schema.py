@@ -18,7 +18,7 @@ class DatasetEntry(BaseModel):
     validation: Fraction = Field(0.1, description="share of the training images kept out to choose epochs on")
     split_seed: Seed = Field(0, description="which images these are")
     pad: NonNegativeInt | None = Field(
-        None, description="pixels of padding before the random crop; default: the data set's own"
+        None, le=32, description="pixels of padding before the random crop; default: the data set's own"
     )
     flip: bool | None = Field(None, description="mirror images at random; default: the data set's own")
     mirror: str | None = Field(None, description="address of the folder that holds the downloads")
@@ -66,7 +66,7 @@ class Compute(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="auto takes the first there is")
-    threads: Count = Field(1, description="CPU cores of one job")
+    threads: Count = Field(1, le=1024, description="CPU cores of one job, as far as the machine has them")
     deterministic: bool = Field(True, description="on CUDA: the same bits every time, a little slower")
 
 

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,17 +58,40 @@ def open_for_filling(folder: Path, key: str, shape: tuple[int, int, int]) -> Ite
             logger.info("waits for another job that fills %s", folder)
             fcntl.flock(lock, fcntl.LOCK_EX)
         for old in set(folder.glob("*.npy")) - {path}:
-            old.unlink()
+            _remove(old)
         if not path.exists():
-            with whole(path) as temporary:
-                new = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
-                new[:] = np.nan
-                new.flush()
+            _write_empty(path, shape)
         table = _open(path, "r+")
         if table.shape != shape:
             raise UserError(f"{path}: holds a table {table.shape}, not {shape}; {AGAIN}")
         yield table
         table.flush()
+
+
+def _remove(table: Path) -> None:
+    """Remove a table, and first the notes that point to it: they would outlive what they declare."""
+    for note in table.parent.parent.glob("*/*.json"):
+        if table.name in note.read_text(encoding="utf-8"):
+            note.unlink()
+    table.unlink()
+
+
+def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
+    """A table of NaN, written rather than mapped: a full disk is then an error, and no SIGBUS later on."""
+    size = 2 * math.prod(shape)
+    logger.info("a new table of %.1f MB in %s", size / 1e6, path)
+    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    row = np.full(shape[1:], np.nan, dtype="<f2").tobytes()
+    try:
+        with whole(path) as temporary, open(temporary, "wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for _ in range(shape[0]):
+                file.write(row)
+    except OSError as error:
+        raise UserError(
+            f"{path}: the table of targets needs {size / 1e6:.1f} MB: {error}; free some space, or set"
+            " targets: live"
+        ) from error
 
 
 def write_note(path: Path, folder: Path, key: str) -> None:
@@ -85,7 +109,7 @@ def open_noted(note: Path, views: int, samples: int) -> np.ndarray:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{note}: not a whole note of targets ({error}); {AGAIN}") from error
     if not path.exists():
-        raise UserError(f"{note}: its table {path} is gone; delete the note to have both made again")
+        raise UserError(f"{note}: its table is gone; delete {note.parent.parent} to have it made again")
     # Copy-on-write, because torch wants writable memory; nothing is ever written.
     table = _open(path, "c")
     if table.shape[:2] != (views, samples):

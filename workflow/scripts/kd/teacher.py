@@ -52,7 +52,8 @@ class CachedTeacher:
             sample = int(missing.nonzero()[0])
             raise UserError(
                 f"the teacher's table holds no targets for sample {sample} in view {int(views[sample])}"
-                f" ({int(missing.sum())} of {len(views)} missing); delete its folder to have it made again"
+                f" ({int(missing.sum())} of {len(views)} missing); delete the teacher's folder below targets/"
+                " to have it made again"
             )
         self._epoch = epoch.to(self._device)
 

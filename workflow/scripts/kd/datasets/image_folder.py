@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from kd.data import RawSplits
 from kd.errors import UserError
 from kd.listing import find_images
-from kd.options import Count
+from kd.options import ImageSize
 
 PAD = 4
 FLIP = True
@@ -24,7 +24,7 @@ QUIET = 2.0  # seconds without a line while images are read; a small folder says
 log = logging.getLogger("kd")
 
 
-def load(downloads: Path, *, path: str, image_size: Count = 32) -> RawSplits:
+def load(downloads: Path, *, path: str, image_size: ImageSize = 32) -> RawSplits:
     """Images (N, image_size, image_size, 3) of the folder `path`; `downloads` is not used.
 
     Raises UserError naming the folder when the layout is not right, and the file when it cannot be read.
