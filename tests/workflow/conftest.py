@@ -58,7 +58,8 @@ class Checkout:
             values = [item.split("=")[1] for item in found.group(1).split(", ")] if found else []
             jobs.setdefault(rule, set()).add(" ".join(values))
         jobs.pop("all", None)
-        assert bool(jobs) != ("Nothing to be done" in text), text
+        nothing = "Nothing to be done" in text or re.search(r"(?m)^total +0$", text)
+        assert bool(jobs) != bool(nothing), text
         return jobs
 
     def edit(self, file: str, old: str, new: str) -> None:
