@@ -14,7 +14,7 @@ from kd.errors import UserError
 from kd.job import TargetsJob, TrainJob
 from kd.recipe import Recipe
 from kd.targets import open_for_filling, open_noted
-from kd.views import views_seen
+from kd.views import ViewedImages, views_seen
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -167,6 +167,24 @@ def test_another_seed_adds_to_the_table_and_computes_only_what_it_lacks(
     make_targets(teacher, dataset, tmp_path, 4)
     assert computed[1].sum() == 0
     assert len(list((tmp_path / "table").glob("*.npy"))) == 1
+
+
+def test_the_table_does_not_depend_on_which_seed_came_first(teacher, dataset, tmp_path, monkeypatch):
+    """An answer's last bits depend on the size of its batch, so all batches have one size."""
+    sizes = set()
+    original = ViewedImages.take
+
+    def take(self, indices, views):
+        sizes.add(len(indices))
+        return original(self, indices, views)
+
+    monkeypatch.setattr(ViewedImages, "take", take)
+    for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
+        for seed in seeds:
+            _, table = make_targets(teacher, dataset, tmp_path / name, seed)
+    assert len(sizes) == 1
+    found = [next((tmp_path / name / "table").glob("*.npy")).read_bytes() for name in ("rising", "falling")]
+    assert found[0] == found[1]
 
 
 def test_other_code_or_another_teacher_starts_a_new_table_and_the_old_ones_notes_go(

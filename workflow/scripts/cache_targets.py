@@ -65,12 +65,15 @@ def _fill(
 ) -> None:
     views, samples = np.nonzero(missing)
     started = told = time.monotonic()
-    batch_size = batch_without_gradients(images)
-    for first in range(0, len(views), batch_size):
-        view, sample = views[first : first + batch_size], samples[first : first + batch_size]
+    size = batch_without_gradients(images)
+    for first in range(0, len(views), size):
+        view, sample = views[first : first + size], samples[first : first + size]
+        # Always a whole batch: the last bits of an answer depend on the size of its batch (though not on
+        # the others in it), and a table must not depend on which seed's job came first.
+        whole = np.resize(np.arange(len(view)), size)
+        indices = torch.from_numpy(np.stack([sample[whole], view[whole]])).to(device)
         with torch.inference_mode():
-            batch = images.take(torch.from_numpy(sample).to(device), torch.from_numpy(view).to(device))
-            logits = network(batch).half().cpu().numpy()
+            logits = network(images.take(*indices))[: len(view)].half().cpu().numpy()
         if not np.isfinite(logits).all():
             raise UserError(
                 f"{label} some logits are not finite in float16; train the teacher with a lower lr"
