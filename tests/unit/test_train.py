@@ -181,7 +181,7 @@ def test_the_table_does_not_depend_on_which_seed_came_first(teacher, dataset, tm
     monkeypatch.setattr(ViewedImages, "take", take)
     for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
         for seed in seeds:
-            _, table = make_targets(teacher, dataset, tmp_path / name, seed)
+            make_targets(teacher, dataset, tmp_path / name, seed)
     assert len(sizes) == 1
     found = [next((tmp_path / name / "table").glob("*.npy")).read_bytes() for name in ("rising", "falling")]
     assert found[0] == found[1]
