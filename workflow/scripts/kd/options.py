@@ -16,15 +16,18 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
-_Number = BeforeValidator(_refuse_bool)
+_Number = BeforeValidator(_refuse_bool)  # stands last: bounds before it reach the JSON schema, others do not
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]  # becomes a folder
-Count = Annotated[int, _Number, Field(ge=1)]
+Count = Annotated[int, Field(ge=1), _Number]
+BatchSize = Annotated[int, Field(ge=2), _Number]  # batch norm needs two
+Threads = Annotated[int, Field(ge=1, le=1024), _Number]
+Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
-NonNegativeInt = Annotated[int, _Number, Field(ge=0)]
-Seed = Annotated[int, _Number, Field(ge=0, lt=2**31)]
-Positive = Annotated[float, _Number, Field(gt=0, le=1e6, allow_inf_nan=False)]
-NonNegative = Annotated[float, _Number, Field(ge=0, le=1e6, allow_inf_nan=False)]
-Fraction = Annotated[float, _Number, Field(gt=0, lt=1)]
-ImageSize = Annotated[int, _Number, Field(ge=8, le=512)]  # pixels a side
-Width = Annotated[float, _Number, Field(gt=0, le=16)]  # multiplies every channel count of a network
+Seed = Annotated[int, Field(ge=0, lt=2**31), _Number]
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), _Number]
+NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False), _Number]
+Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
+Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
+ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
+Width = Annotated[float, Field(gt=0, le=16), _Number]  # multiplies every channel count of a network

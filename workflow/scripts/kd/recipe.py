@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kd.options import Count, NonNegative, Positive
+from kd.options import BatchSize, Count, Momentum, NonNegative, Positive
 
 
 class Recipe(BaseModel):
@@ -14,9 +14,9 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: Count = Field(200, description="passes over the training images")
-    batch_size: Count = Field(128, ge=2, description="images per step (batch norm needs two)")
+    batch_size: BatchSize = Field(128, description="images per step (batch norm needs two)")
     lr: Positive = Field(0.1, description="learning rate of the first epoch")
-    momentum: NonNegative = Field(0.9, lt=1, description="of SGD")
+    momentum: Momentum = Field(0.9, description="of SGD")
     weight_decay: NonNegative = Field(5e-4, description="L2 penalty, on every parameter")
     nesterov: bool = Field(False, description="Nesterov's form of momentum")
     schedule: Literal["cosine", "multi_step", "constant"] = Field(

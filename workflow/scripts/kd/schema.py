@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
-from kd.options import Count, Fraction, Name, NonNegative, NonNegativeInt, Positive, Seed
+from kd.options import (
+    BatchSize,
+    Count,
+    Fraction,
+    Momentum,
+    Name,
+    NonNegative,
+    Padding,
+    Positive,
+    Seed,
+    Threads,
+)
 from kd.recipe import Recipe
 
 
@@ -17,8 +28,8 @@ class DatasetEntry(BaseModel):
     name: Name = Field(description="a file of workflow/scripts/kd/datasets/")
     validation: Fraction = Field(0.1, description="share of the training images kept out to choose epochs on")
     split_seed: Seed = Field(0, description="which images these are")
-    pad: NonNegativeInt | None = Field(
-        None, le=32, description="pixels of padding before the random crop; default: the data set's own"
+    pad: Padding | None = Field(
+        None, description="pixels of padding before the random crop; default: the data set's own"
     )
     flip: bool | None = Field(None, description="mirror images at random; default: the data set's own")
     mirror: str | None = Field(None, description="address of the folder that holds the downloads")
@@ -31,9 +42,9 @@ class NetworkEntry(BaseModel):
 
     architecture: Name | None = Field(None, description="default: the entry's own name")
     epochs: Count | None = Field(None, description="instead of the recipe's")
-    batch_size: Count | None = Field(None, ge=2, description="instead of the recipe's")
+    batch_size: BatchSize | None = Field(None, description="instead of the recipe's")
     lr: Positive | None = Field(None, description="instead of the recipe's")
-    momentum: NonNegative | None = Field(None, lt=1, description="instead of the recipe's")
+    momentum: Momentum | None = Field(None, description="instead of the recipe's")
     weight_decay: NonNegative | None = Field(None, description="instead of the recipe's")
     nesterov: bool | None = Field(None, description="instead of the recipe's")
     schedule: Literal["cosine", "multi_step", "constant"] | None = Field(
@@ -66,7 +77,7 @@ class Compute(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="auto takes the first there is")
-    threads: Count = Field(1, le=1024, description="CPU cores of one job, as far as the machine has them")
+    threads: Threads = Field(1, description="CPU cores of one job, as far as the machine has them")
     deterministic: bool = Field(True, description="on CUDA: the same bits every time, a little slower")
 
 
