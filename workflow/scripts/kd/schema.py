@@ -72,7 +72,7 @@ class MethodEntry(BaseModel):
 
 
 class Compute(BaseModel):
-    """Where jobs run. Nothing here changes a result beyond rounding, so a change reruns nothing."""
+    """Where jobs run. Nothing here changes more of a result than its rounding, so a change reruns nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
