@@ -26,6 +26,6 @@ rule all:
     input:
         # Every run by name, so that one that was deleted is made again.
         DATA_SUMMARY,
-        [f"{folder}/{name}" for folder in RUNS for name in RUN_FILES],
+        [f"{folder}/{file}" for folder in RUNS for file in RUN_FILES.values()],
         rules.build_table.output,
         rules.draw_plots.output,

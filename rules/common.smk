@@ -51,18 +51,18 @@ GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or h
 THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1) // cpu_count())
 
 
-RUN_FILES = ["model.safetensors", "metrics.json", "history.csv", "test_logits.npy"]
+RUN_FILES = {
+    "model": "model.safetensors",
+    "metrics": "metrics.json",
+    "history": "history.csv",
+    "test_logits": "test_logits.npy",
+}
 
 
 def run_outputs(folder):
     """What a training writes below `folder`."""
-    return {
-        "model": f"{folder}/model.safetensors",
-        "metrics": f"{folder}/metrics.json",
-        "history": f"{folder}/history.csv",
-        "test_logits": f"{folder}/test_logits.npy",
-        "board": directory(f"{folder}/tensorboard"),
-    }
+    files = {name: f"{folder}/{file}" for name, file in RUN_FILES.items()}
+    return {**files, "board": directory(f"{folder}/tensorboard")}
 
 
 def training_code(job):

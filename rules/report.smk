@@ -1,5 +1,6 @@
 RUNS = all_runs()
 METRICS = [f"{folder}/metrics.json" for folder in RUNS]
+REPORT = json.dumps({"study": study.name, "runs": RUNS})  # their order is that of the rows
 FIGURES = ["learning_curves", "accuracy_parameters", "gain", "heat_map"]
 
 
@@ -15,7 +16,7 @@ rule build_table:
     conda:
         CONDA
     params:
-        cfg=json.dumps({"study": study.name, "runs": RUNS}),
+        cfg=REPORT,
         code=fingerprint("build_table.py"),
     script:
         "../workflow/scripts/build_table.py"
@@ -42,7 +43,7 @@ rule draw_plots:
     conda:
         CONDA
     params:
-        cfg=json.dumps({"study": study.name, "runs": RUNS}),
+        cfg=REPORT,
         code=fingerprint("draw_plots.py"),
     script:
         "../workflow/scripts/draw_plots.py"

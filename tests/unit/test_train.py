@@ -12,9 +12,10 @@ from kd import runlog
 from kd.data import Dataset, write_dataset
 from kd.errors import UserError
 from kd.job import TargetsJob, TrainJob
+from kd.numbering import views_seen
 from kd.recipe import Recipe
 from kd.targets import open_for_filling, open_noted
-from kd.views import ViewedImages, views_seen
+from kd.views import ViewedImages
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

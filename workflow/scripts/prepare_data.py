@@ -11,6 +11,7 @@ import numpy as np
 
 from kd.data import PARTS, Dataset, write_dataset
 from kd.files import write_json
+from kd.numbering import count_views
 from kd.preparation import prepare
 
 log = logging.getLogger("kd")
@@ -46,7 +47,7 @@ def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:
         "std": dataset.std,
         "pad": dataset.pad,
         "flip": dataset.flip,
-        "views": (2 * dataset.pad + 1) ** 2 * (2 if dataset.flip else 1),
+        "views": count_views(dataset.pad, dataset.flip),
         "sha256": fingerprint(dataset),
     }
 

@@ -74,7 +74,7 @@ def main(
             tick=log.tick,
         )
 
-    scores = {part: _evaluate(job, network, part, split) for part, split in splits.items()}
+    scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
     about = {"architecture": job.architecture, "options": job.options, **shape}
     save_network(model, network.state_dict(), **about)
     write_history(history, training.history)
@@ -83,6 +83,7 @@ def main(
     results = (
         _identity(job, method.describe())
         | _scored(scores, data.test_labels, teacher_logits)
+        | {key: training.history[-1][key] for key in ("validation_loss", "validation_accuracy")}
         | _selected(network, training, scores["test"], splits["test"])
         | {"parameters": count_parameters(network), "macs": count_macs(network, _one_image(splits["test"]))}
         | {"seconds": time.perf_counter() - started}
@@ -138,7 +139,7 @@ def _identity(job: TrainJob, loss_function: str) -> dict[str, Any]:
 
 
 def _scored(scores: dict[str, Score], labels: Tensor, teacher_logits: Path | None) -> dict[str, Any]:
-    """The last epoch's weights on every split, and how the test answers compare with truth and teacher."""
+    """The last epoch's weights on these splits, and how the test answers compare with truth and teacher."""
     answers = scores["test"].logits
     taught = torch.from_numpy(np.load(teacher_logits, allow_pickle=False)) if teacher_logits else None
     found = {f"{part}_loss": score.loss for part, score in scores.items()}

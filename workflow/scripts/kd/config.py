@@ -92,6 +92,20 @@ def _find(problems: Problems, entries: Mapping[str, catalog.Entry], name: Any, p
     return None
 
 
+def _resolve(
+    problems: Problems,
+    entries: Mapping[str, catalog.Entry],
+    base: type[BaseModel],
+    section: Mapping[str, Any],
+    path: tuple,
+    what: str,
+) -> tuple[catalog.Entry | None, Any]:
+    """The plug-in that a named section is about, by the key `what` or its own name; the section, checked."""
+    given = section.get(what)
+    entry = _find(problems, entries, given or path[-1], (*path, what) if given else path, what)
+    return entry, entry and problems.check(_with_options(base, entry.options), section, path)
+
+
 def _chosen(entry: catalog.Entry, checked: BaseModel) -> dict[str, Any]:
     """The plug-in's own options in `checked`, as JSON values, defaults included."""
     return checked.model_dump(mode="json", include=set(entry.options.model_fields))
@@ -126,10 +140,7 @@ def _networks(
     found = {}
     for name, overrides in _items(config.get(section)):
         path = (section, name)
-        given = overrides.get("architecture")
-        where = (*path, "architecture") if given else path
-        entry = _find(problems, catalog.architectures(), given or name, where, "architecture")
-        checked = entry and problems.check(_with_options(base, entry.options), overrides, path)
+        entry, checked = _resolve(problems, catalog.architectures(), base, overrides, path, "architecture")
         if not checked:
             continue
         own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
@@ -144,11 +155,8 @@ def _networks(
 def _methods(problems: Problems, config: Mapping[str, Any]) -> dict[str, Method]:
     found = {}
     for name, options in _items(config.get("methods")):
-        given = options.get("method")
         path = ("methods", name)
-        where = (*path, "method") if given else path
-        entry = _find(problems, catalog.methods(), given or name, where, "method")
-        checked = entry and problems.check(_with_options(MethodEntry, entry.options), options, path)
+        entry, checked = _resolve(problems, catalog.methods(), MethodEntry, options, path, "method")
         if checked:
             found[name] = Method(name, entry.name, _chosen(entry, checked), entry.constants["NEEDS"])
     return found
@@ -180,7 +188,7 @@ def _check_repeats(problems: Problems, values: Any, key: str) -> None:
 
 def _check_cacheable(problems: Problems, methods: dict[str, Method]) -> None:
     for method in methods.values():
-        if not set(method.needs) <= {"logits"}:
+        if not method.needs_only_logits:
             problems.add(
                 ("targets",),
                 f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live",

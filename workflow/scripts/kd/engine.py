@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from kd.errors import UserError
 from kd.metrics import evaluate
+from kd.numbering import order_seen, views_seen
 from kd.recipe import Recipe
 from kd.teacher import Teacher
-from kd.views import ViewedImages, order_seen, views_seen
+from kd.views import ViewedImages
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ def has_gpu() -> bool:
 
 def cpu_count() -> int:
     """Cores that this process may use."""
-    if hasattr(
-        os, "sched_getaffinity"
-    ):  # Linux: a container or a job's cpuset may allow fewer than there are
+    # Only Linux tells: there a container or a job's cpuset may allow fewer than there are.
+    if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

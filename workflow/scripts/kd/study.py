@@ -41,6 +41,11 @@ class Method:
     options: dict[str, Any]
     needs: tuple[str, ...]  # of the teacher
 
+    @property
+    def needs_only_logits(self) -> bool:
+        """Whether stored logits are all that it wants of its teacher."""
+        return set(self.needs) <= {"logits"}
+
 
 @dataclass(frozen=True)
 class Study:
@@ -58,4 +63,4 @@ class Study:
 
     def caches(self, method: str) -> bool:
         """Whether students of this method read stored logits instead of running the teacher."""
-        return self.targets != "live" and set(self.methods[method].needs) <= {"logits"}
+        return self.targets != "live" and self.methods[method].needs_only_logits

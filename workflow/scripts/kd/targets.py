@@ -19,7 +19,7 @@ import numpy as np
 
 from kd.errors import UserError
 from kd.files import whole, write_json
-from kd.views import views_seen
+from kd.numbering import views_seen
 
 logger = logging.getLogger("kd")
 AGAIN = "delete it to have it made again"
