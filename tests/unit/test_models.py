@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import nn
-from torchvision.models import densenet, resnet, vgg
+from torchvision.models import densenet, resnet, shufflenetv2, vgg
 
 from kd.catalog import architectures, build_network
 from kd.models.preact_resnet import _PreActBlock
@@ -119,6 +119,14 @@ def test_stage_outputs_lead_to_the_logits(name):
     assert all(before.shape[2] >= after.shape[2] for before, after in pairwise(outputs))
 
 
+@EVERY
+def test_maps_stay_channels_last(name):
+    """The format that the jobs train in: a layer that leaves it costs a copy, and another on the way back."""
+    network = _build(name).to(memory_format=torch.channels_last)
+    outputs, _ = network.forward_stages(_images(2).to(memory_format=torch.channels_last))
+    assert all(output.is_contiguous(memory_format=torch.channels_last) for output in outputs)
+
+
 # --- Parameter counts, by hand. `w` scales a published channel count.
 
 
@@ -192,6 +200,32 @@ def _densenet(ins, classes, w):
     return total + _norm(channels) + _linear(channels, classes)
 
 
+def _resnet_x4(blocks):
+    def derive(ins, classes, w):
+        stem, *planes = w(32), w(64), w(128), w(256)
+        stem_and_blocks = _chain(ins, stem, *(outs for outs in planes for _ in range(2 * blocks)))
+        shortcuts = sum(_conv(a, b, 1) + _norm(b) for a, b in pairwise([stem, *planes]))
+        return stem_and_blocks + shortcuts + _linear(planes[-1], classes)
+
+    return derive
+
+
+def _shufflenetv2(ins, classes, w):
+    def point(a, b):
+        return _conv(a, b, 1) + _norm(b)
+
+    def depth(a):
+        return _conv(1, a) + _norm(a)
+
+    total, channels = point(ins, w(24)), w(24)
+    for half, units in ((w(58), 4), (w(116), 8), (w(232), 4)):
+        left = depth(channels) + point(channels, half)
+        right = point(channels, half) + depth(half) + point(half, half)
+        total += left + right + (units - 1) * (2 * point(half, half) + depth(half))
+        channels = 2 * half
+    return total + point(channels, w(1024)) + _linear(w(1024), classes)
+
+
 def _cnn(ins, classes, w):
     return _chain(ins, w(32), w(64), w(128), w(256)) + _linear(w(256), classes)
 
@@ -203,6 +237,9 @@ COUNTS = {
     "mobilenet": (_mobilenet, 3_217_226),
     "googlenet": (_googlenet, 6_166_250),
     "densenet": (_densenet, 6_956_298),
+    "resnet8x4": (_resnet_x4(1), 1_210_410),
+    "resnet32x4": (_resnet_x4(5), 7_410_730),
+    "shufflenetv2": (_shufflenetv2, 1_263_278),
     "cnn": (_cnn, 391_466),
 }
 
@@ -225,6 +262,9 @@ SHAPES = {
     "densenet": [(32, 32), (64, 16), (128, 8), (128, 4)],
     "cnn": [(4, 32), (8, 16), (16, 8), (32, 4)],
     "googlenet": [(60, 32), (104, 16), (128, 8)],
+    "resnet8x4": [(8, 32), (16, 16), (32, 8)],
+    "resnet32x4": [(8, 32), (16, 16), (32, 8)],
+    "shufflenetv2": [(4, 32), (14, 16), (28, 8), (128, 4)],
 }
 
 
@@ -254,12 +294,34 @@ def _torchvision_vgg16():
     return nn.Sequential(vgg.make_layers(vgg.cfgs["D"], batch_norm=True), nn.Flatten(), nn.Linear(512, 10))
 
 
+def _torchvision_resnet_x4(blocks):
+    def build():
+        reference = resnet.ResNet(resnet.BasicBlock, [blocks] * 4, num_classes=10)
+        reference.conv1, reference.bn1 = nn.Conv2d(3, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32)
+        reference.inplanes = 32  # so that the first stage projects too
+        reference.layer1 = reference._make_layer(resnet.BasicBlock, 64, blocks)
+        reference.maxpool = reference.layer4 = nn.Identity()
+        reference.fc = nn.Linear(256, 10)
+        return reference
+
+    return build
+
+
+def _torchvision_shufflenetv2():
+    reference = shufflenetv2.shufflenet_v2_x1_0(num_classes=10)
+    reference.conv1[0], reference.maxpool = nn.Conv2d(3, 24, 1, bias=False), nn.Identity()
+    return reference
+
+
 @pytest.mark.parametrize(
     ("name", "build_reference"),
     [
         ("resnet18", _torchvision_resnet18),
         ("densenet", _torchvision_densenet),
         ("vgg16", _torchvision_vgg16),
+        ("resnet8x4", _torchvision_resnet_x4(1)),
+        ("resnet32x4", _torchvision_resnet_x4(5)),
+        ("shufflenetv2", _torchvision_shufflenetv2),
     ],
 )
 def test_same_logits_as_torchvision(name, build_reference):

@@ -1,0 +1,75 @@
+"""Residual networks in the form that He et al. gave them for CIFAR: three stages and 6n + 2 weight layers."""
+
+from torch import Tensor, nn
+
+from kd.models.staged import ConvNormReLU, Scale, StagedNet
+from kd.options import Width
+
+
+class _BasicBlock(nn.Module):
+    """Two 3x3 convolutions, added to the shortcut (arXiv:1512.03385, figure 2).
+
+    Written out, though torchvision has it too (see resnet.py): importing that takes each job a second.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int):
+        super().__init__()
+        self.residual = nn.Sequential(
+            ConvNormReLU(in_channels, out_channels, stride=stride),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+        self.shortcut = (
+            nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
+            if stride != 1 or in_channels != out_channels
+            else nn.Identity()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, H/stride, W/stride)."""
+        return nn.functional.relu(self.residual(x) + self.shortcut(x), inplace=True)
+
+
+def _stage(in_channels: int, out_channels: int, stride: int, blocks: int) -> nn.Sequential:
+    rest = (_BasicBlock(out_channels, out_channels, 1) for _ in range(blocks - 1))
+    return nn.Sequential(_BasicBlock(in_channels, out_channels, stride), *rest)
+
+
+def _resnet(
+    in_channels: int, num_classes: int, width: float, *, depth: int, channels: tuple[int, int, int, int]
+) -> StagedNet:
+    """A network of `depth` = 6n + 2 weight layers, shortcuts apart; `channels` of the stem and the stages."""
+    blocks = (depth - 2) // 6
+    c0, c1, c2, c3 = map(Scale(width), channels)
+    stages = [
+        nn.Sequential(ConvNormReLU(in_channels, c0), _stage(c0, c1, 1, blocks)),
+        _stage(c1, c2, 2, blocks),
+        _stage(c2, c3, 2, blocks),
+    ]
+    return StagedNet(stages, c3, num_classes)
+
+
+def resnet8x4(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
+    """ResNet-8x4 of Tian, Krishnan & Isola 2020, Contrastive Representation Distillation, arXiv:1910.10699.
+
+    The CIFAR networks of He et al. 2015 (arXiv:1512.03385, section 4.2) with one block a stage, the stages
+    four times as wide and the stem twice; where shapes change, the shortcut is a 1x1 convolution with norm
+    (that paper's option B) instead of zero padding. A usual student of `resnet32x4`.
+
+    CIFAR form: the only one. 1,210,410 parameters for 3 channels and 10 classes (1,233,540 for 100); the
+    stages put out, for 32x32 pixels, 64x32x32, 128x16x16 and 256x8x8.
+    """
+    return _resnet(in_channels, num_classes, width, depth=8, channels=(32, 64, 128, 256))
+
+
+def resnet32x4(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
+    """ResNet-32x4 of Tian, Krishnan & Isola 2020, Contrastive Representation Distillation, arXiv:1910.10699.
+
+    `resnet8x4` with five blocks a stage instead of one. A usual teacher.
+
+    CIFAR form: the only one. 7,410,730 parameters for 3 channels and 10 classes (7,433,860 for 100); the
+    stages put out, for 32x32 pixels, 64x32x32, 128x16x16 and 256x8x8.
+    """
+    return _resnet(in_channels, num_classes, width, depth=32, channels=(32, 64, 128, 256))
