@@ -7,21 +7,20 @@ import pytest
 import torch
 
 from kd.catalog import build_method, build_network
+from kd.compute import Compute
 from kd.device import set_up
-from kd.engine import Labelled, fit
+from kd.engine import fit
 from kd.metrics import evaluate
 from kd.recipe import Recipe
 from kd.teacher import CachedTeacher, LiveTeacher
-from kd.views import ViewedImages
+from kd.views import Labelled, ViewedImages
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
 
 @pytest.fixture(autouse=True)
 def cuda():
-    device = torch.device("cuda")
-    set_up(device, threads=1, deterministic=True)
-    yield device
+    yield set_up(Compute())
     torch.use_deterministic_algorithms(False)
 
 

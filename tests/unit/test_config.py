@@ -172,7 +172,10 @@ def test_all_mistakes_are_reported_at_once():
             {"compute": {"device": "tpu"}},
             "compute.device: should be 'auto', 'cuda', 'mps' or 'cpu' (it is 'tpu')",
         ),
-        ({"compute": {"gpus": 1}}, "compute.gpus: unknown key; allowed: deterministic, device, threads"),
+        (
+            {"compute": {"gpus": 1}},
+            "compute.gpus: unknown key; allowed: compile, cuda_graphs, deterministic, device, precision, slots_per_device, threads",
+        ),
     ],
 )
 def test_a_mistake_names_its_key_and_what_is_allowed(changes, line):

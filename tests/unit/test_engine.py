@@ -9,12 +9,12 @@ from torch import nn
 from torch.nn import functional
 
 from kd.catalog import build_method, build_network
-from kd.engine import Labelled, _batches, fit
+from kd.engine import _batches, fit
 from kd.errors import UserError
 from kd.numbering import order_seen, views_seen
 from kd.recipe import Recipe
 from kd.teacher import CachedTeacher, LiveTeacher
-from kd.views import ViewedImages
+from kd.views import Labelled, ViewedImages
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from kd import inference
 from kd.metrics import agreement, count_macs, count_parameters, evaluate, expected_calibration_error
 from kd.views import ViewedImages
 
@@ -31,10 +32,11 @@ def five_images():
     return ViewedImages(pixels, 0, False, (0.0, 0.0), (1.0, 1 / math.log(3)))
 
 
-def test_every_sample_counts_the_same_also_in_a_short_last_batch():
+def test_every_sample_counts_the_same_also_in_a_short_last_batch(monkeypatch):
     """Four right in batches of 2, 2 and 1. Per batch: 100, 100 and 0 %, whose mean would be 66.7."""
     model, labels = Scripted().train(), torch.tensor([1, 1, 1, 1, 0])
-    score = evaluate(model, five_images(), labels, batch_size=2)
+    monkeypatch.setattr(inference, "CPU_BATCH", (2, 1000))  # pixels: two of these images
+    score = evaluate(model, five_images(), labels)
     assert model.batches == [2, 2, 1]
     assert score.accuracy == 80
     assert score.loss == pytest.approx((4 * math.log(4 / 3) + math.log(4)) / 5, rel=1e-6)

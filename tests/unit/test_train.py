@@ -9,6 +9,7 @@ import pytest
 import cache_targets
 import train
 from kd import runlog
+from kd.compute import Compute
 from kd.data import Dataset, write_dataset
 from kd.errors import UserError
 from kd.job import TargetsJob, TrainJob
@@ -18,6 +19,7 @@ from kd.targets import open_for_filling, open_noted
 from kd.views import ViewedImages
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+CPU = Compute(device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def job(role="alone", epochs=4, **more):
 def run(folder, dataset, what, **more):
     names = ("model.safetensors", "metrics.json", "history.csv", "test_logits.npy", "board")
     paths = [folder / name for name in names]
-    train.main(what, dataset, *paths, device="cpu", **more)
+    train.main(what, dataset, *paths, compute=CPU, **more)
     return json.loads(paths[1].read_text())
 
 
@@ -126,7 +128,7 @@ def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc"):
     note = folder / str(seed) / f"{epochs}.json"
     what = TargetsJob(seed=seed, epochs=epochs)
     model = teacher[0] / "model.safetensors"
-    cache_targets.main(what, code, dataset, model, folder / "table", note, device="cpu")
+    cache_targets.main(what, code, dataset, model, folder / "table", note, compute=CPU)
     return note, np.array(open_noted(note, 18, 60))
 
 
@@ -152,10 +154,10 @@ def test_another_seed_adds_to_the_table_and_computes_only_what_it_lacks(
 ):
     note, first = make_targets(teacher, dataset, tmp_path, 3)
     computed = []
-    original = cache_targets._fill
+    original = cache_targets.fill
     monkeypatch.setattr(
         cache_targets,
-        "_fill",
+        "fill",
         lambda table, missing, *rest: computed.append(missing) or original(table, missing, *rest),
     )
     before = note.stat().st_mtime_ns
@@ -219,6 +221,18 @@ def test_a_table_that_does_not_fit_the_disk_is_refused_with_its_size(tmp_path, m
     ):
         pass
     assert not list(tmp_path.glob("*.npy"))
+
+
+def test_a_table_larger_than_what_the_disk_has_is_refused_before_a_byte_is_written(tmp_path, monkeypatch):
+    """162 views of 8,000 samples in 10 classes of 2 bytes: 25.92 MB."""
+    free = type("Usage", (), {"free": 25_000_000})
+    monkeypatch.setattr("kd.targets.shutil.disk_usage", lambda path: free)
+    with (
+        pytest.raises(UserError, match=r"needs 25\.9 MB, and the disk has 25\.0 MB; free some space, or set"),
+        open_for_filling(tmp_path, "key", (162, 8000, 10)),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
 def test_a_job_waits_for_the_one_that_fills_the_table(tmp_path, caplog):
@@ -305,7 +319,7 @@ def test_a_device_that_is_not_there_is_said(dataset, tmp_path):
     with pytest.raises(
         UserError, match=r"compute\.device: mps is not available on this machine; available: auto"
     ):
-        train.main(job(), dataset, *[tmp_path / name for name in "abcde"], device="mps")
+        train.main(job(), dataset, *[tmp_path / name for name in "abcde"], compute=Compute(device="mps"))
 
 
 def test_a_long_epoch_says_how_far_it_is(tmp_path, monkeypatch, caplog):

@@ -6,19 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kd.checkpoint import load_network
+from kd.compute import Compute
 from kd.data import read_dataset
-from kd.device import device_name, pick_device, set_up
+from kd.device import device_name, set_up
 from kd.errors import UserError
+from kd.inference import answers
 from kd.job import TargetsJob
-from kd.metrics import batch_without_gradients
 from kd.runlog import duration
+from kd.speed import Speed, choose_speed
 from kd.targets import needed_views, open_for_filling, table_key, write_note
 from kd.views import ViewedImages
 
 logger = logging.getLogger("kd")
 EVERY = 5.0  # seconds between two progress lines
+BATCH = 128  # images that count as a step when it is decided whether there are enough to compile for
 
 
 def main(
@@ -29,17 +33,14 @@ def main(
     table_folder: Path,
     note: Path,
     *,
-    device: str = "auto",
-    threads: int = 1,
-    deterministic: bool = True,
+    compute: Compute = Compute(),
 ) -> None:
     """Fill the teacher's table in `table_folder` with what `job` needs and it lacks; then write `note`.
 
     `code` is the fingerprint of the code that fills it: a table made by other code is not added to.
     Raises UserError if the teacher's logits are not finite in float16.
     """
-    where = pick_device(device)
-    set_up(where, threads=threads, deterministic=deterministic)
+    where = set_up(compute)
     data = read_dataset(dataset)
     images = ViewedImages(data.train_images.to(where), data.pad, data.flip, data.mean, data.std)
     needed = needed_views(job.seed, job.epochs, images.samples, images.count)
@@ -51,38 +52,45 @@ def main(
         missing = needed & np.isnan(table).any(axis=2)
         told = (label, needed.sum(), missing.sum(), device_name(where))
         logger.info("%s  %d views needed, %d to be computed on %s", *told)
-        _fill(table, missing, network, images, where, label)
+        speed = choose_speed(compute, where, int(missing.sum()) // BATCH)
+        fill(table, missing, network, images, where, speed, label)
     write_note(note, table_folder, key)
 
 
-def _fill(
+def fill(
     table: np.ndarray,
     missing: np.ndarray,
     network: torch.nn.Module,
     images: ViewedImages,
     device: torch.device,
-    label: str,
+    speed: Speed = Speed(),
+    label: str = "[targets]",
 ) -> None:
+    """Compute the logits of what is `missing`, (views, samples) bool, and write them into `table`.
+
+    Each is there as soon as it is computed, so that what is cut off goes on where it was.
+    Raises UserError if one is not finite in float16.
+    """
     views, samples = np.nonzero(missing)
+    on_device = [torch.from_numpy(numbers).to(device) for numbers in (samples, views)]
     started = told = time.monotonic()
-    size = batch_without_gradients(images)
-    for first in range(0, len(views), size):
-        view, sample = views[first : first + size], samples[first : first + size]
-        # Always a whole batch: the last bits of an answer depend on the size of its batch (though not on
-        # the others in it), and a table must not depend on which seed's job came first.
-        whole = np.resize(np.arange(len(view)), size)
-        indices = torch.from_numpy(np.stack([sample[whole], view[whole]])).to(device)
-        with torch.inference_mode():
-            logits = network(images.take(*indices))[: len(view)].half().cpu().numpy()
-        if not np.isfinite(logits).all():
-            raise UserError(
-                f"{label} some logits are not finite in float16; train the teacher with a lower lr"
-            )
-        table[view, sample] = logits
-        now, done = time.monotonic(), first + len(view)
-        if now - told > EVERY or done == len(views):
-            told, left = now, (now - started) * (len(views) / done - 1)
-            logger.info("%s  %d of %d  left %s", label, done, len(views), duration(left))
+    done = 0
+    with speed.autocast(device):
+        # Whole batches: a table must not depend on which seed's job came first.
+        for logits in answers(speed.compiled(network), images, *on_device, whole=True):
+            now, done = time.monotonic(), done + len(logits)
+            here = slice(done - len(logits), done)
+            table[views[here], samples[here]] = _as_stored(logits, label)
+            if now - told > EVERY or done == len(views):
+                told, left = now, (now - started) * (len(views) / done - 1)
+                logger.info("%s  %d of %d  left %s", label, done, len(views), duration(left))
+
+
+def _as_stored(logits: Tensor, label: str) -> np.ndarray:
+    stored = logits.half().cpu().numpy()
+    if not np.isfinite(stored).all():
+        raise UserError(f"{label} some logits are not finite in float16; train the teacher with a lower lr")
+    return stored
 
 
 if __name__ == "__main__":
@@ -97,5 +105,5 @@ if __name__ == "__main__":
         teacher_model=Path(snakemake.input.teacher_model),
         table_folder=Path(snakemake.params.table_folder),
         note=Path(snakemake.output.note),
-        **snakemake.config["compute"],
+        compute=Compute(**snakemake.config["compute"]),
     )

@@ -11,17 +11,19 @@ from torch import Tensor, nn
 
 from kd.catalog import build_method, build_network
 from kd.checkpoint import load_network, save_network
+from kd.compute import Compute
 from kd.data import PARTS, Dataset, read_dataset
-from kd.device import device_name, pick_device, set_up
-from kd.engine import Labelled, Training, fit
+from kd.device import device_name, set_up
+from kd.engine import Training, fit
 from kd.files import whole, write_json
 from kd.job import TrainJob
 from kd.metrics import Score, agreement, count_macs, count_parameters, evaluate, expected_calibration_error
 from kd.provenance import commit, versions
 from kd.runlog import RunLog, write_history
+from kd.speed import choose_speed
 from kd.targets import open_noted
 from kd.teacher import CachedTeacher, LiveTeacher, Teacher
-from kd.views import ViewedImages
+from kd.views import Labelled, ViewedImages
 
 logger = logging.getLogger("kd")
 
@@ -38,19 +40,16 @@ def main(
     teacher_model: Path | None = None,
     teacher_logits: Path | None = None,
     targets: Path | None = None,
-    device: str = "auto",
-    threads: int = 1,
-    deterministic: bool = True,
+    compute: Compute = Compute(),
 ) -> None:
     """Train by `job` on `dataset` and write the network, its metrics, history, test logits and events.
 
     With the note `targets` a student reads its teacher's stored logits, otherwise it runs `teacher_model`.
     `teacher_logits` are the teacher's on the test set, for the agreement. Losses are means in nats,
-    accuracies, agreement and calibration error in percent.
+    accuracies, agreement and calibration error in percent. What is evaluated at the end is in float32.
     """
     started = time.perf_counter()
-    where = pick_device(device)
-    set_up(where, threads=threads, deterministic=deterministic)
+    where = set_up(compute)
     data = read_dataset(dataset)
     splits = {part: _on_device(data, part, where) for part in PARTS}
     torch.manual_seed(job.seed)  # before the network: its first weights are drawn here
@@ -58,9 +57,11 @@ def main(
     network = build_network(job.architecture, job.options, **shape)
     network = network.to(device=where, memory_format=torch.channels_last)
     method = build_method(job.method, job.method_options)
-    logger.info("%s  starts on %s: %s", _label(job), device_name(where), method.describe())
-
     samples = splits["train"].images.samples
+    speed = choose_speed(compute, where, job.recipe.epochs * -(-samples // job.recipe.batch_size))
+    logger.info("%s  starts on %s: %s", _label(job), device_name(where), method.describe())
+    logger.info("%s  %s", _label(job), speed.reason)
+
     with RunLog(_label(job), job.recipe.epochs, samples, board) as log:
         training = fit(
             network,
@@ -70,6 +71,7 @@ def main(
             job.recipe,
             seed=job.seed,
             teacher=_teacher(targets, teacher_model, splits["train"].images, where),
+            speed=speed,
             report=log.report,
             tick=log.tick,
         )
@@ -171,5 +173,5 @@ if __name__ == "__main__":
         job=TrainJob.model_validate_json(snakemake.params.cfg),
         **{name: Path(path) for name, path in snakemake.input.items()},
         **{name: Path(path) for name, path in snakemake.output.items()},
-        **snakemake.config["compute"],
+        compute=Compute(**snakemake.config["compute"]),
     )

@@ -6,15 +6,37 @@ from pathlib import Path
 
 import torch
 
+from kd.compute import Compute
 from kd.errors import UserError
 from kd.hardware import cpu_count
+from kd.memory import keep_freed_memory
+from kd.slots import take_slot
 
 
-def pick_device(wanted: str) -> torch.device:
-    """The device named in the config; "auto" takes CUDA, then Apple's MPS, then the CPU.
+def set_up(compute: Compute) -> torch.device:
+    """The device to compute on, with this process set up to do so reproducibly and in its share of the cores.
 
-    Raises UserError if the wanted one is not there.
+    Raises UserError if the wanted device is not there.
     """
+    keep_freed_memory()
+    torch.set_num_threads(min(compute.threads, cpu_count()))
+    device = _pick_device(compute.device)
+    if device.type != "cuda":
+        return device
+    if compute.deterministic:
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # what cuBLAS asks for, before its first use
+        # An operation that has no deterministic form warns, rather than ending a study.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads it
+    device = torch.device("cuda", take_slot(torch.cuda.device_count(), compute.slots_per_device))
+    torch.cuda.set_device(device)
+    return device
+
+
+def _pick_device(wanted: str) -> torch.device:
+    """The device named in the config; "auto" takes CUDA, then Apple's MPS, then the CPU."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         wanted = next(name for name, found in there.items() if found)
@@ -24,18 +46,6 @@ def pick_device(wanted: str) -> torch.device:
             f"compute.device: {wanted} is not available on this machine; available: auto, {found}"
         )
     return torch.device(wanted)
-
-
-def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
-    """Make this process compute reproducibly and within its share of the cores."""
-    torch.set_num_threads(min(threads, cpu_count()))
-    if device.type == "cuda" and deterministic:
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # what cuBLAS asks for, before its first use
-        # An operation that has no deterministic form warns, rather than ending a study.
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads it
 
 
 def device_name(device: torch.device) -> str:

@@ -14,16 +14,10 @@ from kd.errors import UserError
 from kd.metrics import evaluate
 from kd.numbering import order_seen, views_seen
 from kd.recipe import Recipe
+from kd.speed import Speed
+from kd.step import GraphedStep, Step
 from kd.teacher import Teacher
-from kd.views import ViewedImages
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """One split on a device: images and labels (N,) int64."""
-
-    images: ViewedImages
-    labels: Tensor
+from kd.views import Labelled
 
 
 @dataclass
@@ -44,6 +38,7 @@ def fit(
     *,
     seed: int,
     teacher: Teacher | None = None,
+    speed: Speed = Speed(),
     report: Callable[[dict[str, float]], None] = lambda row: None,
     tick: Callable[[int, int], None] = lambda epoch, done: None,
 ) -> Training:
@@ -54,25 +49,18 @@ def fit(
     `method.losses(student logits, teacher logits or None, labels)` gives the terms to be minimised.
     Raises UserError if the loss stops being finite.
     """
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov,
-        fused=True,
-    )
-    step = partial(_step, model, method, optimizer)
+    step = Step(model, method, train, recipe, teacher, speed)
+    if speed.graph:
+        step = GraphedStep(step, recipe.batch_size, train.labels.device)
     training = Training()
     for epoch in range(recipe.epochs):
         started = time.perf_counter()
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.lr_at(epoch)
         model.train()
-        means = _train_epoch(step, train, teacher, seed, epoch, recipe.batch_size, partial(tick, epoch + 1))
+        means = _train_epoch(step, train, recipe, seed, epoch, partial(tick, epoch + 1))
         seconds = time.perf_counter() - started  # the means were read, so the device has finished
         _check_finite(epoch, "training", means["loss"])
-        score = evaluate(model, validation.images, validation.labels)
+        with speed.autocast(train.labels.device):
+            score = evaluate(model, validation.images, validation.labels)
         _check_finite(epoch, "validation", score.loss)
         row = {"epoch": epoch + 1, "lr": recipe.lr_at(epoch), **means}
         row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
@@ -84,54 +72,25 @@ def fit(
 
 
 def _train_epoch(
-    step: Callable[..., dict[str, Tensor]],
+    step: Step | GraphedStep,
     train: Labelled,
-    teacher: Teacher | None,
+    recipe: Recipe,
     seed: int,
     epoch: int,
-    batch_size: int,
     tick: Callable[[int], None],
 ) -> dict[str, float]:
     """One pass over the training images; means of the loss terms, and accuracy, as they were in passing."""
-    device, samples = train.labels.device, train.images.samples
-    seen = views_seen(seed, epoch, samples, train.images.count)
-    if teacher:
-        teacher.start_epoch(seen)
-    views = torch.from_numpy(seen).to(device)
-    order = torch.from_numpy(order_seen(seed, epoch, samples)).to(device)
-    totals: dict[str, Tensor] = {}
+    samples = train.images.samples
+    step.start_epoch(views_seen(seed, epoch, samples, train.images.count), recipe.lr_at(epoch))
+    order = torch.from_numpy(order_seen(seed, epoch, samples)).to(train.labels.device)
     done = 0
-    for indices in _batches(order, batch_size):
+    for indices in _batches(order, recipe.batch_size):
         tick(done)
         done += len(indices)
-        images = train.images.take(indices, views[indices])
-        targets = teacher.logits(images, indices) if teacher else None
-        # Sums stay on the device: reading a number here would make it wait in every step.
-        for name, total in step(images, targets, train.labels[indices]).items():
-            totals[name] = totals.get(name, 0) + total
-    means = {name: (total / samples).item() for name, total in totals.items()}
+        step(indices)
+    means = {name: (total / samples).item() for name, total in step.totals.items()}
     means["train_accuracy"] = 100 * means.pop("correct")
     return means
-
-
-def _step(
-    model: nn.Module,
-    method: Any,
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    targets: Tensor | None,
-    labels: Tensor,
-) -> dict[str, Tensor]:
-    """One update; sums over the batch of the loss, of its terms and of the correct answers."""
-    logits = model(images)
-    terms = method.losses(logits, targets, labels)
-    loss = torch.stack(list(terms.values())).sum()
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
-    sums = {name: term.detach() * len(labels) for name, term in named.items()}
-    return sums | {"correct": (logits.detach().argmax(1) == labels).sum()}
 
 
 def _check_finite(epoch: int, what: str, loss: float) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from kd.inference import answers
 from kd.views import ViewedImages
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
@@ -21,26 +22,20 @@ class Score:
     logits: Tensor
 
 
-def batch_without_gradients(images: ViewedImages) -> int:
-    """Images a step that fit beside other jobs: 2¹⁸ pixels, 256 images of 32×32, some 1.5 GB in DenseNet."""
-    return max(1, min(1000, 2**18 // (images.height * images.width)))
-
-
-def evaluate(model: nn.Module, images: ViewedImages, labels: Tensor, batch_size: int | None = None) -> Score:
+def evaluate(model: nn.Module, images: ViewedImages, labels: Tensor) -> Score:
     """Run `model` in eval mode over the un-augmented images; its train or eval mode is put back after.
 
     labels: (N,) int64, on the device of the images. Every sample counts the same, also in a short last batch.
     """
     was_training = model.training
     model.eval()
+    everything = torch.arange(images.samples, device=labels.device)
     with torch.inference_mode():
-        size = batch_size or batch_without_gradients(images)
-        parts = torch.arange(images.samples, device=labels.device).split(size)
-        logits = torch.cat([model(images.take(part, images.plain)) for part in parts])
+        logits = torch.cat(list(answers(model, images, everything, images.plain))).float()
         loss = functional.cross_entropy(logits, labels).item()
         correct = (logits.argmax(1) == labels).sum().item()
     model.train(was_training)
-    return Score(loss, 100 * correct / images.samples, logits.float().cpu())
+    return Score(loss, 100 * correct / images.samples, logits.cpu())
 
 
 def expected_calibration_error(logits: Tensor, labels: Tensor) -> float:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
+from kd.compute import Compute
 from kd.options import (
     BatchSize,
     Count,
@@ -15,7 +16,6 @@ from kd.options import (
     Padding,
     Positive,
     Seed,
-    Threads,
 )
 from kd.recipe import Recipe
 
@@ -69,16 +69,6 @@ class MethodEntry(BaseModel):
     method: Name | None = Field(
         None, description="a file of workflow/scripts/kd/methods/; default: the entry's own name"
     )
-
-
-class Compute(BaseModel):
-    """Where jobs run. Nothing here changes more of a result than its rounding, so a change reruns nothing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="auto takes the first there is")
-    threads: Threads = Field(1, description="CPU cores of one job, as far as the machine has them")
-    deterministic: bool = Field(True, description="on CUDA: the same bits every time, a little slower")
 
 
 def _null_is_empty(value: Any) -> Any:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from kd.compute import Compute
 from kd.recipe import Recipe
-from kd.schema import Compute
 
 
 @dataclass(frozen=True)

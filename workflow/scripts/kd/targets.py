@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from kd.numbering import views_seen
 
 logger = logging.getLogger("kd")
 AGAIN = "delete it to have it made again"
+INSTEAD = "free some space, or set targets: live"
 
 
 def table_key(code: str, *files: Path) -> str:
@@ -78,7 +80,12 @@ def _remove(table: Path) -> None:
 
 def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
     """A table of NaN, written rather than mapped: a full disk is then an error, and no SIGBUS later on."""
-    size = 2 * math.prod(shape)
+    size, free = 2 * math.prod(shape), shutil.disk_usage(path.parent).free
+    if size > free:
+        raise UserError(
+            f"{path}: the table of targets needs {size / 1e6:.1f} MB, and the disk has {free / 1e6:.1f} MB;"
+            f" {INSTEAD}"
+        )
     logger.info("a new table of %.1f MB in %s", size / 1e6, path)
     header = {"descr": "<f2", "fortran_order": False, "shape": shape}
     row = np.full(shape[1:], np.nan, dtype="<f2").tobytes()
@@ -89,8 +96,7 @@ def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
                 file.write(row)
     except OSError as error:
         raise UserError(
-            f"{path}: the table of targets needs {size / 1e6:.1f} MB: {error}; free some space, or set"
-            " targets: live"
+            f"{path}: the table of targets needs {size / 1e6:.1f} MB: {error}; {INSTEAD}"
         ) from error
 
 

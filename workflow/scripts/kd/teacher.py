@@ -42,7 +42,8 @@ class CachedTeacher:
     """Reads a table (views, samples, classes) float16, NaN where nothing was computed."""
 
     def __init__(self, table: np.ndarray, device: torch.device) -> None:
-        self._table, self._device = torch.from_numpy(table), device
+        self._table = torch.from_numpy(table)
+        self._epoch = torch.empty(table.shape[1:], device=device)  # stays where it is: see step.py
 
     def start_epoch(self, views: np.ndarray) -> None:
         """Gather the epoch's logits in one go; a sample whose view is missing raises UserError."""
@@ -55,7 +56,7 @@ class CachedTeacher:
                 f" ({int(missing.sum())} of {len(views)} missing); delete the teacher's folder below targets/"
                 " to have it made again"
             )
-        self._epoch = epoch.to(self._device)
+        self._epoch.copy_(epoch)
 
     def logits(self, images: Tensor, indices: Tensor) -> Tensor:
         """The stored answers; the images are not looked at."""

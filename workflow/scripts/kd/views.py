@@ -1,6 +1,7 @@
 """The pixels of an image's numbered views (see numbering.py), as batched operations on a device."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -48,3 +49,11 @@ class ViewedImages:
         columns = (position % side)[:, None] + columns
         pixels = self._padded[indices[:, None, None], rows[:, :, None], columns[:, None, :]]
         return ((pixels - self._mean) * self._scale).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One split on a device: images and labels (N,) int64."""
+
+    images: ViewedImages
+    labels: Tensor

@@ -1,0 +1,20 @@
+"""The C library's memory, kept by a training job rather than given back after every step."""
+
+import ctypes
+import sys
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc reuse what one step frees in the next; says whether this C library can be told.
+
+    By default it maps every large tensor anew and returns it to the kernel when it is freed, and then each
+    step of a training on the CPU faults its activations in again, page by page: 0.1 to 4 million faults, up
+    to half of the time. The peak use of memory is about the same.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if not hasattr(libc, "mallopt"):  # musl, macOS
+        return False
+    settings = {_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 2**26}
+    return all(libc.mallopt(name, value) == 1 for name, value in settings.items())

@@ -1,0 +1,55 @@
+"""Which of the GPUs a job takes: Snakemake counts how many are in use, but gives out none in particular."""
+
+import fcntl
+import itertools
+import logging
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+logger = logging.getLogger("kd")
+_held: list[IO[str]] = []  # locks live as long as the process: the kernel frees them however it ends
+
+
+def take_slot(devices: int, slots_per_device: int) -> int:
+    """The number (from 0) of the visible device that this job may use, one of its slots locked until it ends.
+
+    Devices are filled evenly. When every slot is taken it waits for one. Inside a Slurm job nothing is
+    locked, for there the scheduler has given the job a device of its own.
+    """
+    if "SLURM_JOB_ID" in os.environ:
+        return 0
+    told = False
+    while True:
+        for slot, device in itertools.product(range(slots_per_device), range(devices)):
+            if _lock(_name(device), slot):
+                return device
+        if not told:
+            logger.info(
+                "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken",
+                devices,
+                slots_per_device,
+            )
+            told = True
+        time.sleep(0.2)
+
+
+def _name(device: int) -> str:
+    """What tells the device from others of the machine, also when some of them are hidden from this job."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return visible.split(",")[device].strip().replace("/", "-") if visible else str(device)
+
+
+def _lock(name: str, slot: int) -> bool:
+    folder = Path(tempfile.gettempdir()) / f"kd-gpu-slots-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = open(folder / f"{name}-{slot}", "w")  # noqa: SIM115 (stays open)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _held.append(file)
+    return True
