@@ -12,6 +12,7 @@ from kd.device import set_up
 from kd.engine import fit
 from kd.metrics import evaluate
 from kd.recipe import Recipe
+from kd.speed import Speed
 from kd.teacher import CachedTeacher, LiveTeacher
 from kd.views import Labelled, ViewedImages
 
@@ -37,10 +38,11 @@ def network(device, architecture="cnn", seed=0):
     return built.to(device=device, memory_format=torch.channels_last)
 
 
-def train(device, model, samples=512, epochs=2, method="cross_entropy", teacher=None):
+def train(device, model, samples=512, epochs=2, method="cross_entropy", teacher=None, speed=Speed()):
     recipe = Recipe(epochs=epochs, batch_size=64, lr=0.02)
     data = split(device, samples), split(device, 64, 1)
-    return fit(model, build_method(method, {}), *data, recipe, seed=3, teacher=teacher)
+    method = build_method(method, {}) if isinstance(method, str) else method
+    return fit(model, method, *data, recipe, seed=3, teacher=teacher, speed=speed)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +90,59 @@ def test_stored_targets_equal_a_live_teacher(cuda):
         train(cuda, student, 128, method="kd", teacher=kind)
         scores.append(evaluate(student, data.images, data.labels).logits)
     assert (scores[0] - scores[1]).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("samples", [512, 500])
+@pytest.mark.parametrize("taught", ["alone", "live", "cached"])
+def test_a_replayed_run_is_the_same_run(cuda, caplog, samples, taught):
+    """To the bit, over epochs of different learning rates, with and without a short last batch."""
+    found = []
+    for graph in (False, True):
+        teachers = {
+            "alone": lambda: None,
+            "live": lambda: LiveTeacher(network(cuda, "resnet18", 1)),
+            "cached": lambda: CachedTeacher(np.ones((162, samples, 10), np.float16), cuda),
+        }
+        model, method = network(cuda), "cross_entropy" if taught == "alone" else "kd"
+        speed = Speed(bf16=True, graph=graph)
+        history = train(cuda, model, samples, 4, method, teachers[taught](), speed).history
+        found.append((model.state_dict(), [row["loss"] for row in history]))
+    assert "CUDA graph" not in caplog.text  # it says so where one was not possible
+    assert found[0][1] == found[1][1]
+    for name, tensor in found[0][0].items():
+        assert torch.equal(tensor, found[1][0][name]), name
+
+
+def test_a_method_that_reads_a_number_back_runs_without_a_graph(cuda, caplog):
+    class Reading:
+        def losses(self, student, teacher, labels):
+            loss = torch.nn.functional.cross_entropy(student, labels)
+            return {"ce": loss * (1 if loss.item() > 0 else 0)}
+
+    models = [network(cuda) for _ in range(2)]
+    for model, graph in zip(models, (False, True), strict=True):
+        train(cuda, model, method=Reading(), speed=Speed(graph=graph))
+    assert "goes on without a CUDA graph" in caplog.text
+    for first, second in zip(*(model.state_dict().values() for model in models), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_bf16_and_compiling_train_about_as_float32_does(cuda):
+    speeds = Speed(), Speed(bf16=True), Speed(bf16=True, graph=True, compile=True)
+    losses = [train(cuda, network(cuda), 1024, 3, speed=speed).history[-1]["loss"] for speed in speeds]
+    assert losses[1:] == pytest.approx([losses[0]] * 2, rel=0.05)
+
+
+def test_a_batch_that_does_not_fit_is_halved(cuda, caplog):
+    """With a tenth of a gigabyte for everything, 4,096 images do not go through ResNet-18 at once."""
+    caplog.set_level("INFO", "kd")
+    model, data = network(cuda, "resnet18"), split(cuda, 4096)
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(cuda).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 1e8) / total)
+    try:
+        score = evaluate(model, data.images, data.labels)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert score.logits.shape == (4096, 10)
+    assert "goes on with" in caplog.text
