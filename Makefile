@@ -1,4 +1,4 @@
-# make run | make test | make lint | make schema
+# make run | make test | make lint | make bench | make schema
 # An environment is set up in .venv from envs/; VENV=/some/venv uses one that is there already.
 
 VENV ?= .venv
@@ -6,7 +6,7 @@ PYTHON ?= python3
 CORES ?= 4
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run test unit lint schema
+.PHONY: run test unit lint bench schema
 
 ifeq ($(VENV),.venv)
 ready := .venv/ready
@@ -28,6 +28,10 @@ lint: $(ready)
 	ruff format --check
 	snakefmt --check Snakefile rules workflow/Snakefile
 	snakemake --lint
+
+# BENCH holds options of `python -m bench`: make bench BENCH="--only training --networks cnn"
+bench: $(ready)
+	PYTHONPATH=workflow/scripts python -m bench $(BENCH)
 
 schema: $(ready)
 	PYTHONPATH=workflow/scripts python -m kd.schema > config/schema.json

@@ -1,0 +1,80 @@
+"""A teacher's stored logits beside those it gives live, for the very images that a student sees."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench import ours
+from bench.images import Pictures
+from bench.small_task import BATCH
+from kd.numbering import count_views
+from kd.teacher import LiveTeacher, Teacher
+
+EVERY_VIEW = 500  # epochs that see each of 18 views of 1,000 images, but for a chance of 10⁻⁸
+# Live and stored logits come from batches of different sizes, in which sums run in another order. What that
+# may change, relative to the largest logit of a sample: float32's rounding on a CPU (where none was seen
+# at all); elsewhere convolutions may round to TF32 or bfloat16, and each order to another neighbour.
+MARGIN = {"cpu": 2.0**-16}
+OTHER_MARGIN = 2.0**-6
+
+
+class Compared:
+    """A teacher that answers with its stored logits, and keeps how far they were from its live ones.
+
+    `shift` is added to the number of every view before the stored logits are looked up.
+    """
+
+    def __init__(self, stored: Teacher, live: Teacher, worst: Tensor, views: int, shift: int = 0) -> None:
+        self._stored, self._live = stored, live
+        self._views, self._shift = views, shift
+        self.worst = worst  # (N,) float32: the largest `excess` of every sample so far, at first 0
+
+    def start_epoch(self, views: np.ndarray) -> None:
+        """Announce the views (N,) to both."""
+        self._live.start_epoch(views)
+        self._stored.start_epoch((views + self._shift) % self._views)
+
+    def logits(self, images: Tensor, indices: Tensor) -> Tensor:
+        """The stored logits, (B, classes) float32."""
+        stored, live = (teacher.logits(images, indices).float() for teacher in (self._stored, self._live))
+        found = excess(stored, live, MARGIN.get(images.device.type, OTHER_MARGIN))
+        # In place, because a CUDA graph replays what is done to tensors and nothing else.
+        self.worst[indices] = torch.maximum(self.worst[indices], found)
+        return stored
+
+
+def excess(stored: Tensor, live: Tensor, margin: float) -> Tensor:
+    """The worst error of each sample in units of what is allowed: (B,) float32, agreement up to 1.
+
+    Allowed of a logit x is float16's rounding, |x|·2⁻¹¹ + 2⁻²⁴ (to the nearest of its normal or subnormal
+    numbers), and `margin` times the largest |logit| of the sample. stored, live: (B, classes) float32.
+    """
+    size = live.abs()
+    allowed = size * 2.0**-11 + 2.0**-24 + margin * size.amax(dim=1, keepdim=True)
+    return ((stored - live).abs() / allowed).amax(dim=1)
+
+
+def compare(
+    network: nn.Module,
+    student: nn.Module,
+    pictures: Pictures,
+    device: torch.device,
+    *,
+    epochs: int,
+    shift: int,
+) -> Tensor:
+    """Train `student` with the stored logits of `network`; the largest `excess` of every sample, (N,).
+
+    The table is filled, stored, read and looked up by the workflow's own code, for every view.
+    """
+    views, samples = count_views(pictures.pad, pictures.flip), len(pictures.labels)
+    with tempfile.TemporaryDirectory() as folder:
+        stored = ours.stored_teacher(network, pictures, device, EVERY_VIEW, Path(folder))
+        worst = torch.zeros(samples, device=device)
+        teacher = Compared(stored, LiveTeacher(network), worst, views, shift)
+        settings = {"batch": BATCH, "epochs": epochs, "speed": ours.usual_speed(device, BATCH)}
+        ours.train(student, pictures, device, **settings, teacher=teacher, report=lambda row: None)
+    return teacher.worst.cpu()

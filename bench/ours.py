@@ -1,0 +1,138 @@
+"""This project's own loops, giving the same rows as the reference: all that bench asks of `kd` is here."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import cache_targets
+from bench.images import Pictures
+from bench.spec import Network
+from kd import device as kd_device
+from kd.catalog import build_method, build_network
+from kd.compute import Compute
+from kd.engine import fit
+from kd.numbering import views_seen
+from kd.recipe import Recipe
+from kd.speed import Speed, choose_speed
+from kd.targets import needed_views, open_for_filling, open_noted, write_note
+from kd.teacher import CachedTeacher, LiveTeacher, Teacher
+from kd.views import Labelled, ViewedImages
+
+SEED = 0
+VALIDATION = 2  # images: validation is not what is measured, but the engine wants some
+KEY = "bench"  # of the table of targets, which lives for one measurement
+SLOTS = 64  # jobs that may share a GPU: idle loops hold theirs while another one is measured
+EPOCHS, IMAGES = 200, 50_000  # of the training whose length decides what is worth while
+Report = Callable[[dict[str, float]], None]
+
+
+def set_up(device: str, threads: int) -> torch.device:
+    """Set this process up as the workflow's jobs are, allocator and all."""
+    return kd_device.set_up(Compute(device=device, threads=threads, slots_per_device=SLOTS))
+
+
+def usual_speed(device: torch.device, batch: int) -> Speed:
+    """What a whole training on CIFAR-10 would use, with nothing set in the config."""
+    return choose_speed(Compute(), device, EPOCHS * -(-IMAGES // batch))
+
+
+def build(network: Network, pictures: Pictures, device: torch.device) -> nn.Module:
+    """A freshly initialised network where and as training jobs have it."""
+    torch.manual_seed(SEED)
+    channels = pictures.images.shape[-1]
+    model = build_network(network.architecture, network.options, channels, pictures.classes)
+    return model.to(device=device, memory_format=torch.channels_last)
+
+
+def train(
+    model: nn.Module,
+    pictures: Pictures,
+    device: torch.device,
+    *,
+    batch: int,
+    epochs: int,
+    report: Report,
+    teacher: Teacher | None = None,
+    speed: Speed = Speed(),
+) -> None:
+    """Train for `epochs`; after each, `report` gets "seconds", "step_seconds", "loss" and "accuracy"."""
+    steps = -(-len(pictures.labels) // batch)
+
+    def give(row: dict[str, float]) -> None:
+        # `seconds` is the training part of the epoch alone, without the validation after it.
+        values = {name: row[name] for name in ("seconds", "loss", "images_per_second")}
+        report(values | {"step_seconds": row["seconds"] / steps, "accuracy": row["train_accuracy"]})
+
+    fit(
+        model,
+        build_method("kd" if teacher else "cross_entropy", {}),
+        _labelled(pictures, device, len(pictures.labels)),
+        _labelled(pictures, device, VALIDATION),
+        Recipe(epochs=epochs, batch_size=batch, schedule="constant"),
+        seed=SEED,
+        teacher=teacher,
+        speed=speed,
+        report=give,
+    )
+
+
+def live_teacher(network: Network, pictures: Pictures, device: torch.device) -> Teacher:
+    """A teacher that runs in every step."""
+    return LiveTeacher(build(network, pictures, device))
+
+
+def stored_teacher(
+    model: nn.Module, pictures: Pictures, device: torch.device, epochs: int, folder: Path
+) -> Teacher:
+    """The answers of `model` to all that `epochs` epochs will see, stored below `folder` and opened again."""
+    images = _labelled(pictures, device, len(pictures.labels)).images
+    needed = needed_views(SEED, epochs, images.samples, images.count)
+    _fill(folder / "table", needed, model.eval(), images, pictures.classes, device)
+    note = folder / "student" / "targets.json"
+    write_note(note, folder / "table", KEY)
+    return CachedTeacher(open_noted(note, images.count, images.samples), device)
+
+
+def time_targets(
+    model: nn.Module,
+    pictures: Pictures,
+    device: torch.device,
+    epochs: int,
+    folder: Path,
+    report: Report,
+    speed: Speed = Speed(),
+) -> None:
+    """Compute what each of `epochs` epochs sees, one view of every image; `report` gets its "seconds"."""
+    images = _labelled(pictures, device, len(pictures.labels)).images
+    model.eval()
+    for epoch in range(epochs):
+        seen = views_seen(SEED, epoch, images.samples, images.count)
+        needed = np.zeros((images.count, images.samples), dtype=bool)
+        needed[seen, np.arange(images.samples)] = True
+        started = time.perf_counter()
+        _fill(folder, needed, model, images, pictures.classes, device, speed)
+        report({"seconds": time.perf_counter() - started})
+
+
+def _labelled(pictures: Pictures, device: torch.device, count: int) -> Labelled:
+    images, labels = torch.from_numpy(pictures.images[:count]), torch.from_numpy(pictures.labels[:count])
+    viewed = ViewedImages(images.to(device), pictures.pad, pictures.flip, pictures.mean, pictures.std)
+    return Labelled(viewed, labels.to(device))
+
+
+def _fill(
+    folder: Path,
+    needed: np.ndarray,
+    model: nn.Module,
+    images: ViewedImages,
+    classes: int,
+    device: torch.device,
+    speed: Speed = Speed(),
+) -> None:
+    """Store the answers to the (view, sample) pairs `needed`, also where there are some already."""
+    with open_for_filling(folder, KEY, (images.count, images.samples, classes)) as table:
+        cache_targets.fill(table, needed, model, images, device, speed)

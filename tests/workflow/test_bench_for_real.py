@@ -1,0 +1,24 @@
+"""Parts of `python -m bench` that take longer than a unit test may."""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from bench import gate
+from bench.overhead import measure
+
+
+def test_dry_runs_of_a_study_of_a_hundred_jobs():
+    (row,) = measure(jobs=(100,), repeats=1, study=False)
+    assert row["jobs"] == 102
+    assert row["quiet_lines"] < 80
+    assert row["seconds"]["repeats"] == 1
+
+
+def test_the_gate_lets_this_checkout_pass():
+    found = gate.run_gate(seeds=4, device="cpu")
+    assert found["passed"], found["message"]
+    assert [check["name"] for check in found["checks"]] == ["same accuracy", "stored = live", "shifted view"]
+    json.dumps(found)
