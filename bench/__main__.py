@@ -30,6 +30,7 @@ def _arguments() -> argparse.Namespace:
     add("--repeats", type=int, default=5, help="repetitions that count, after one that does not (default: 5)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--threads", type=int, default=cpu_count(), help="of a loop (default: all cores)")
+    add("--compile", choices=("auto", "always", "never"), default="auto", help="our networks (default: auto)")
     add("--images", type=int, help="of a repetition; few of them show that everything works")
     add("--dataset", help="a prepared dataset.safetensors instead of random images")
     add("--folder", type=Path, default=Path("bench/results"), help="for the results (default: %(default)s)")
@@ -41,7 +42,9 @@ def _setting(arguments: argparse.Namespace) -> Setting:
     device = arguments.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    shared = {name: getattr(arguments, name) for name in ("threads", "repeats", "images", "dataset")}
+    shared = {
+        name: getattr(arguments, name) for name in ("threads", "repeats", "images", "dataset", "compile")
+    }
     return Setting(device=device, **shared)
 
 

@@ -35,9 +35,9 @@ def set_up(device: str, threads: int) -> torch.device:
     return kd_device.set_up(Compute(device=device, threads=threads, slots_per_device=SLOTS))
 
 
-def usual_speed(device: torch.device, batch: int) -> Speed:
-    """What a whole training on CIFAR-10 would use, with nothing set in the config."""
-    return choose_speed(Compute(), device, EPOCHS * -(-IMAGES // batch))
+def usual_speed(device: torch.device, batch: int, compile: str = "auto") -> Speed:
+    """What a whole training on CIFAR-10 would use, with nothing but `compile` set in the config."""
+    return choose_speed(Compute(compile=compile), device, EPOCHS * -(-IMAGES // batch))
 
 
 def build(network: Network, pictures: Pictures, device: torch.device) -> nn.Module:

@@ -28,6 +28,7 @@ class Setting(BaseModel):
     repeats: int = 5
     images: int | None = None  # of a repetition; None: as many as suit the device and the network
     dataset: str | None = None  # a prepared data set instead of random images
+    compile: Literal["auto", "always", "never"] = "auto"  # our loops, as in a config
 
 
 class Spec(BaseModel):

@@ -84,7 +84,7 @@ def _ours(spec: Spec, turns: Turns) -> None:
             teacher = ours.stored_teacher(twin, pictures, device, spec.repetitions, Path(folder))
         turns.wait()
         settings = {"batch": spec.batch, "epochs": spec.repetitions, "teacher": teacher}
-        settings["speed"] = ours.usual_speed(device, spec.batch)
+        settings["speed"] = ours.usual_speed(device, spec.batch, spec.setting.compile)
         ours.train(model, pictures, device, **settings, report=turns.report)
 
 
@@ -94,7 +94,8 @@ def _targets(spec: Spec, turns: Turns) -> None:
 
     device = ours.set_up(spec.setting.device, spec.setting.threads)
     pictures = load(spec.images, spec.setting.dataset)
-    model, speed = ours.build(spec.network, pictures, device), ours.usual_speed(device, spec.batch)
+    model = ours.build(spec.network, pictures, device)
+    speed = ours.usual_speed(device, spec.batch, spec.setting.compile)
     with tempfile.TemporaryDirectory() as folder:
         turns.wait()
         ours.time_targets(model, pictures, device, spec.repetitions, Path(folder), turns.report, speed)
