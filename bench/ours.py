@@ -26,7 +26,7 @@ SEED = 0
 VALIDATION = 2  # images: validation is not what is measured, but the engine wants some
 KEY = "bench"  # of the table of targets, which lives for one measurement
 SLOTS = 64  # jobs that may share a GPU: idle loops hold theirs while another one is measured
-EPOCHS, IMAGES = 200, 50_000  # of the training whose length decides what is worth while
+EPOCHS, IMAGES, VIEWS = 200, 50_000, 162  # of the training whose length decides what is worth while
 Report = Callable[[dict[str, float]], None]
 
 
@@ -38,6 +38,12 @@ def set_up(device: str, threads: int) -> torch.device:
 def usual_speed(device: torch.device, batch: int, compile: str = "auto") -> Speed:
     """What a whole training on CIFAR-10 would use, with nothing but `compile` set in the config."""
     return choose_speed(Compute(compile=compile), device, EPOCHS * -(-IMAGES // batch))
+
+
+def usual_targets_speed(device: torch.device, compile: str = "auto") -> Speed:
+    """The same for the targets of CIFAR-10."""
+    steps = VIEWS * IMAGES // cache_targets.BATCH
+    return choose_speed(Compute(compile=compile), device, steps, training=False)
 
 
 def build(network: Network, pictures: Pictures, device: torch.device) -> nn.Module:

@@ -95,7 +95,7 @@ def _targets(spec: Spec, turns: Turns) -> None:
     device = ours.set_up(spec.setting.device, spec.setting.threads)
     pictures = load(spec.images, spec.setting.dataset)
     model = ours.build(spec.network, pictures, device)
-    speed = ours.usual_speed(device, spec.batch, spec.setting.compile)
+    speed = ours.usual_targets_speed(device, spec.setting.compile)
     with tempfile.TemporaryDirectory() as folder:
         turns.wait()
         ours.time_targets(model, pictures, device, spec.repetitions, Path(folder), turns.report, speed)

@@ -67,7 +67,7 @@ def run_outputs(folder):
 
 def training_code(job):
     """Fingerprint of what a training runs: its own architecture and method, no other."""
-    modules = [catalog.architectures()[job.architecture].module, catalog.methods()[job.method].module]
+    modules = catalog.architectures()[job.architecture].module, catalog.methods()[job.method].module
     return fingerprint("train.py", modules)
 
 

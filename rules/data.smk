@@ -27,7 +27,7 @@ rule prepare_data:
         CONDA
     params:
         cfg=data_job.to_json(),
-        code=fingerprint("prepare_data.py", [catalog.datasets()[study.dataset.name].module]),
+        code=fingerprint("prepare_data.py", (catalog.datasets()[study.dataset.name].module,)),
         downloads=f"{DOWNLOADS}/{study.dataset.name}",
     script:
         "../workflow/scripts/prepare_data.py"

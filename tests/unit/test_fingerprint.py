@@ -23,12 +23,14 @@ def tree(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(subject, "SCRIPTS", tmp_path)
     subject._read.cache_clear()
+    subject.fingerprint.cache_clear()
     return tmp_path
 
 
 def of_a(tree):
     subject._read.cache_clear()
-    return subject.fingerprint("train.py", ["kd.models.a"])
+    subject.fingerprint.cache_clear()
+    return subject.fingerprint("train.py", ("kd.models.a",))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_what_a_package_runs_when_it_is_imported_counts(tree):
 
 
 def test_another_architecture_is_another_fingerprint(tree):
-    assert of_a(tree) != subject.fingerprint("train.py", ["kd.models.b"])
+    assert of_a(tree) != subject.fingerprint("train.py", ("kd.models.b",))
 
 
 def test_a_missing_script_is_an_error(tree):
@@ -122,11 +124,12 @@ def test_a_missing_script_is_an_error(tree):
 def test_a_training_of_one_architecture_does_not_read_the_others():
     """On the real code: only its own model and method files are in a training's fingerprint."""
     subject._read.cache_clear()
+    subject.fingerprint.cache_clear()
     seen = []
     original = subject._read
     subject._read = lambda path: seen.append(path.name) or original(path)
     try:
-        subject.fingerprint("train.py", ["kd.models.vgg", "kd.methods.cross_entropy"])
+        subject.fingerprint("train.py", ("kd.models.vgg", "kd.methods.cross_entropy"))
     finally:
         subject._read = original
     assert {"train.py", "engine.py", "vgg.py", "staged.py", "cross_entropy.py"} <= set(seen)

@@ -52,6 +52,13 @@ def test_a_cpu_computes_float32_as_it_is_however_long_the_run(steps):
     assert chosen.reason == f"float32, step by step, not compiled ({steps} steps)"
 
 
+@pytest.mark.parametrize(("steps", "compiled"), [(19_999, False), (20_000, True)])
+def test_a_cpu_compiles_for_many_targets_and_for_no_training(steps, compiled):
+    assert choose_speed(Compute(), CPU, steps, training=False).compile is compiled
+    assert not choose_speed(Compute(compile="never"), CPU, steps, training=False).compile
+    assert not choose_speed(Compute(), CPU, steps).compile
+
+
 def test_the_length_of_a_run_decides_on_a_gpu(hopper):
     def decided(steps, **compute):
         chosen = choose_speed(Compute(**compute), CUDA, steps)

@@ -22,7 +22,7 @@ from kd.views import ViewedImages
 
 logger = logging.getLogger("kd")
 EVERY = 5.0  # seconds between two progress lines
-BATCH = 128  # images that count as a step when it is decided whether there are enough to compile for
+BATCH = 128  # images that count as a step when it is decided whether they are enough to compile for
 
 
 def main(
@@ -52,7 +52,9 @@ def main(
         missing = needed & np.isnan(table).any(axis=2)
         told = (label, needed.sum(), missing.sum(), device_name(where))
         logger.info("%s  %d views needed, %d to be computed on %s", *told)
-        speed = choose_speed(compute, where, int(missing.sum()) // BATCH)
+        # By the size of the whole table, so that whoever fills a part of it computes in the same way.
+        speed = choose_speed(compute, where, missing.size // BATCH, training=False)
+        logger.info("%s  %s", label, speed.reason)
         fill(table, missing, network, images, where, speed, label)
     write_note(note, table_folder, key)
 

@@ -20,7 +20,7 @@ class Compute(BaseModel):
         "auto", description="bf16: autocast in training; auto: where a CUDA device has it"
     )
     compile: Literal["auto", "always", "never"] = Field(
-        "auto", description="torch.compile; auto: on CUDA, in runs long enough to repay it"
+        "auto", description="torch.compile; auto: in runs long enough to repay it, on a CPU for targets alone"
     )
     cuda_graphs: Literal["auto", "always", "never"] = Field(
         "auto", description="replay training steps instead of launching them; auto: in all but the shortest"

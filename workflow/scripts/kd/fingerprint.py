@@ -7,7 +7,6 @@ import ast
 import hashlib
 import io
 import tokenize
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +18,8 @@ _OPENS = {getattr(tokenize, name, None) for name in ("FSTRING_START", "TSTRING_S
 _CLOSES = {getattr(tokenize, name, None) for name in ("FSTRING_END", "TSTRING_END")}
 
 
-def fingerprint(script: str, modules: Iterable[str] = ()) -> str:
+@cache  # thousands of jobs run the same code
+def fingerprint(script: str, modules: tuple[str, ...] = ()) -> str:
     """SHA-256 of a script and of all local modules that it imports, directly or not.
 
     `modules` names those that it imports by a name known at run time only ("kd.models.vgg").
