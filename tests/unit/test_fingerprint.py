@@ -24,7 +24,8 @@ def tree(tmp_path, monkeypatch):
     monkeypatch.setattr(subject, "SCRIPTS", tmp_path)
     subject._read.cache_clear()
     subject.fingerprint.cache_clear()
-    return tmp_path
+    yield tmp_path
+    subject.fingerprint.cache_clear()
 
 
 def of_a(tree):
