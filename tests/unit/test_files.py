@@ -1,6 +1,8 @@
 """A file is whole or absent."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -48,3 +50,14 @@ def test_json_has_sorted_keys_and_no_nan(tmp_path):
     with pytest.raises(ValueError, match="nan"):
         write_json(tmp_path / "b.json", {"a": float("nan")})
     assert not (tmp_path / "b.json").exists()
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / f".table.{dead.pid}.csv").touch()
+    living, others = tmp_path / f".table.{os.getppid()}.csv", tmp_path / f".table2.{dead.pid}.csv"
+    living.touch(), others.touch()
+    with whole(tmp_path / "table.csv") as temporary:
+        temporary.write_text("new")
+    assert sorted(tmp_path.iterdir()) == sorted([living, others, tmp_path / "table.csv"])
