@@ -25,6 +25,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.plan = ["whole"]
         self.requests = 0
+        self.sent = 0  # bytes
         self.url = f"http://127.0.0.1:{self.server_port}/data.tar.gz"
 
 
@@ -38,10 +39,18 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/elsewhere/data.tar.gz")
             return self.end_headers()
-        body = {"wrong": b"!" + BODY[1:], "half": BODY[: len(BODY) // 2]}.get(answer, BODY)
-        self.send_response(200)
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        first = int(asked[1]) if asked and answer != "no ranges" else 0
+        if first >= len(BODY):
+            return self.send_error(416)
+        body = {"wrong": BODY[:-1] + b"!", "half": BODY[: len(BODY) // 2]}.get(answer, BODY)[first:]
+        self.server.sent += len(body)
+        self.send_response(206 if first else 200)
+        if first:
+            begins = 7 if answer == "another part" else first
+            self.send_header("Content-Range", f"bytes {begins}-{len(BODY) - 1}/{len(BODY)}")
         if answer != "no length":
-            self.send_header("Content-Length", str(len(BODY)))
+            self.send_header("Content-Length", str(len(BODY) - first))
         if answer == "called packed":  # what some servers say of every .gz file
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
@@ -93,7 +102,7 @@ def test_tries_again(server, target, caplog, failures):
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("wrong", f"SHA-256 {SHA256} expected, {hashlib.sha256(b'!' + BODY[1:]).hexdigest()} got"),
+        ("wrong", f"SHA-256 {SHA256} expected, {hashlib.sha256(BODY[:-1] + b'!').hexdigest()} got"),
         ("half", "512000"),
         (500, "the server answered 500"),
     ],
@@ -103,7 +112,38 @@ def test_gives_up_and_leaves_nothing(server, target, answer, reason):
     with pytest.raises(UserError, match=f"{re.escape(server.url)}: not downloaded in 3 tries: .*{reason}"):
         download(server.url, target, SHA256, attempts=3, pause=0)
     assert server.requests == 3
-    assert leftovers(target) == []
+    # Half a file is kept for the next run; a wrong one is not.
+    assert leftovers(target) == ([".data.tar.gz.part"] if answer == "half" else [])
+
+
+def interrupted(target, content):
+    """What a process that was killed leaves."""
+    target.parent.mkdir()
+    (target.parent / ".data.tar.gz.part").write_bytes(content)
+
+
+def test_a_killed_download_goes_on_where_it_was(server, target):
+    interrupted(target, BODY[:700_001])
+    download(server.url, target, SHA256)
+    assert target.read_bytes() == BODY
+    assert server.sent == len(BODY) - 700_001
+    assert leftovers(target) == ["data.tar.gz"]
+
+
+@pytest.mark.parametrize("answer", ["no ranges", "another part"])
+def test_a_server_that_does_not_go_on_there(server, target, answer):
+    interrupted(target, BODY[:700_001])
+    server.plan = [answer, "whole"]
+    download(server.url, target, SHA256, pause=0)
+    assert target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("content", [b"?" * 700_001, BODY + b"more", BODY])
+def test_a_beginning_that_is_wrong_or_too_long_is_thrown_away(server, target, content):
+    interrupted(target, content)
+    download(server.url, target, SHA256, pause=0)
+    assert target.read_bytes() == BODY
+    assert leftovers(target) == ["data.tar.gz"]
 
 
 @pytest.mark.parametrize("status", [404, 403, 410])

@@ -15,6 +15,7 @@ from kd.progress import Progress
 
 TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
 CHUNK = 1 << 18  # bytes
+PARTIAL, UNSATISFIABLE = 206, 416  # answers to a request for the rest of a file
 TEMPORARY = (408, 425, 429)  # of the 4xx answers, those that another try may change; so may any 5xx
 
 log = logging.getLogger("kd")
@@ -27,6 +28,7 @@ class _Failed(Exception):
 def download(url: str, path: Path, sha256: str, *, attempts: int = 5, pause: float = 1.0) -> None:
     """Download `url` to `path`, which is whole and has the checksum `sha256` or does not appear at all.
 
+    What a broken connection, or a process that was killed, has fetched is kept beside it and not again.
     Broken connections, 5xx answers, short bodies and wrong checksums are tried again up to `attempts` times
     in all, after `pause` seconds, then twice that, and so on. Raises UserError naming the address: at once
     when the server says that the file is not to be had, and with the last error after the last try.
@@ -47,43 +49,64 @@ def download(url: str, path: Path, sha256: str, *, attempts: int = 5, pause: flo
 
 
 def _fetch(url: str, path: Path, sha256: str) -> None:
-    """One try."""
-    log.info("downloading %s", url)
+    """One try, which goes on from what earlier ones left in a file beside `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    have = part.stat().st_size if part.exists() else 0
+    log.info("downloading %s%s", url, f" from {have / 1e6:.1f} MB on" if have else "")
     # identity: a server may otherwise pack the body, or call a .gz file packed, and the checksum be off
-    headers = {"Accept-Encoding": "identity"}
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with (
-        whole(path) as temporary,
         Progress(path.name) as progress,
         requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response,
     ):
+        if response.status_code == UNSATISFIABLE:
+            part.unlink()
+            raise _Failed("what there was of the file does not fit the server's; it is fetched anew")
         _check_status(response, url)
+        if response.status_code != PARTIAL or not _continues(response, have):
+            have = 0
         length = response.headers.get("Content-Length")
-        progress.total = int(length) if length else None
-        got = _save(response, temporary, progress)
+        progress.done, progress.total = have, have + int(length) if length else None
+        _save(response, part, have, progress)
         if progress.total is not None and progress.done != progress.total:
             raise _Failed(f"{progress.done} of {progress.total} bytes came")
-        if got != sha256:
-            raise _Failed(f"the checksum is wrong: SHA-256 {sha256} expected, {got} got")
+    _check_sum(part, sha256)
+    with whole(path) as temporary:
+        part.replace(temporary)
     log.info("%s: %.1f MB, the checksum is right", path.name, progress.done / 1e6)
+
+
+def _continues(response: requests.Response, have: int) -> bool:
+    """True, or _Failed if the body does not begin where it was asked to."""
+    if response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        return True
+    raise _Failed("the server sent another part of the file than it was asked for")
+
+
+def _check_sum(part: Path, sha256: str) -> None:
+    with open(part, "rb") as file:
+        got = hashlib.file_digest(file, "sha256").hexdigest()
+    if got != sha256:
+        part.unlink()
+        raise _Failed(f"the checksum is wrong: SHA-256 {sha256} expected, {got} got")
 
 
 def _check_status(response: requests.Response, url: str) -> None:
     answer = f"{response.status_code} {response.reason}"
     if response.status_code >= 500 or response.status_code in TEMPORARY:
         raise _Failed(f"the server answered {answer}")
-    if response.status_code != 200:
+    if response.status_code not in (200, PARTIAL):
         raise UserError(f"{url}: the server answered {answer}; dataset.mirror must name a folder that has it")
 
 
-def _save(response: requests.Response, path: Path, progress: Progress) -> str:
-    """Write the body to `path` as it comes over the wire; its SHA-256."""
-    digest = hashlib.sha256()
-    with open(path, "wb") as file:
+def _save(response: requests.Response, part: Path, have: int, progress: Progress) -> None:
+    """Write the body behind the first `have` bytes of `part`, as it comes over the wire."""
+    with open(part, "r+b" if have else "wb") as file:
+        file.seek(have)
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             file.write(chunk)
-            digest.update(chunk)
             progress.done += len(chunk)
-    return digest.hexdigest()
 
 
 def _wait(seconds: float) -> None:
