@@ -14,7 +14,7 @@ from bench.spec import Network
 from kd import device as kd_device
 from kd.catalog import build_method, build_network
 from kd.compute import Compute
-from kd.engine import fit
+from kd.engine import Watcher, fit
 from kd.numbering import views_seen
 from kd.recipe import Recipe
 from kd.speed import Speed, choose_speed
@@ -68,10 +68,11 @@ def train(
     """Train for `epochs`; after each, `report` gets "seconds", "step_seconds", "loss" and "accuracy"."""
     steps = -(-len(pictures.labels) // batch)
 
-    def give(row: dict[str, float]) -> None:
-        # `seconds` is the training part of the epoch alone, without the validation after it.
-        values = {name: row[name] for name in ("seconds", "loss", "images_per_second")}
-        report(values | {"step_seconds": row["seconds"] / steps, "accuracy": row["train_accuracy"]})
+    class Reporting(Watcher):
+        def report(self, row: dict[str, float]) -> None:
+            # `seconds` is the training part of the epoch alone, without the validation after it.
+            values = {name: row[name] for name in ("seconds", "loss", "images_per_second")}
+            report(values | {"step_seconds": row["seconds"] / steps, "accuracy": row["train_accuracy"]})
 
     fit(
         model,
@@ -82,7 +83,7 @@ def train(
         seed=SEED,
         teacher=teacher,
         speed=speed,
-        report=give,
+        watcher=Reporting(),
     )
 
 

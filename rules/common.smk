@@ -29,6 +29,7 @@ config["dataset"] |= {"mirror": study.dataset.mirror, "places": jobs.places(stud
 
 DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
 RESULTS = f"results/{study.name}"
+config["work"] = f"{RESULTS}/work"  # of trainings that are under way; no output, so that it outlasts them
 DATASET = f"{RESULTS}/data/dataset.safetensors"
 DATA_SUMMARY = f"{RESULTS}/data/summary.json"
 CONDA = "../envs/environment.yaml"

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from kd.catalog import build_method, build_network
-from kd.engine import _batches, fit
+from kd.engine import Watcher, _batches, fit
 from kd.errors import UserError
 from kd.numbering import order_seen, views_seen
 from kd.recipe import Recipe
@@ -114,7 +114,9 @@ def test_history_weighs_samples_not_batches():
     ("samples", "sizes"), [(16, [8, 8]), (17, [8, 9]), (20, [8, 8, 4]), (5, [5]), (9, [9]), (2, [2])]
 )
 def test_batches_hold_every_sample_once_and_never_one_alone(samples, sizes):
-    parts = list(_batches(torch.randperm(samples), 8))
+    numbered = list(_batches(torch.randperm(samples), 8))
+    parts = [part for _, part in numbered]
+    assert [first for first, _ in numbered] == [sum(sizes[:index]) for index in range(len(sizes))]
     assert [len(part) for part in parts] == sizes
     assert sorted(torch.cat(parts).tolist()) == list(range(samples))
 
@@ -133,7 +135,12 @@ def test_nothing_is_read_back_within_an_epoch(monkeypatch):
 
 def test_validation_chooses_the_epoch_and_its_weights_are_kept():
     model, rows = network(), []
-    training = train(model, recipe=Recipe(epochs=6, batch_size=8, lr=0.3), report=rows.append)
+
+    class Watched(Watcher):
+        def report(self, row):
+            rows.append(row)
+
+    training = train(model, recipe=Recipe(epochs=6, batch_size=8, lr=0.3), watcher=Watched())
     best = max(rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
     assert training.selected_epoch == best["epoch"]
     assert rows == training.history
@@ -144,18 +151,23 @@ def test_validation_chooses_the_epoch_and_its_weights_are_kept():
     assert evaluate(model, data.images, data.labels).loss == pytest.approx(best["validation_loss"])
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_epoch():
-    class Broken:
-        def losses(self, student, teacher, labels):
-            return {"ce": student.sum() * float("nan")}
+def test_a_loss_that_is_not_finite_stops_with_the_epoch_and_step():
+    """20 samples in batches of 8 are three steps an epoch, so the fifth step is the second of epoch 2."""
 
-    with pytest.raises(UserError, match=r"became nan in epoch 1; a lower lr"):
+    class Broken:
+        steps = 0
+
+        def losses(self, student, teacher, labels):
+            self.steps += 1
+            return {"ce": student.sum() * (float("nan") if self.steps == 5 else 0.0)}
+
+    with pytest.raises(UserError, match=r"training loss became nan in epoch 2, step 2; a lower lr"):
         fit(network(), Broken(), split(20), split(10, 1), RECIPE, seed=5)
 
 
 def test_weights_that_diverge_in_the_last_step_are_noticed():
     recipe = Recipe(epochs=1, batch_size=20, lr=1e6)
-    with pytest.raises(UserError, match=r"the validation loss became (nan|inf) in epoch 1; a lower lr"):
+    with pytest.raises(UserError, match=r"the validation loss became (nan|inf) after epoch 1; a lower lr"):
         # One step: the loss before it is still finite.
         fit(network(), Overflowing(), split(20), split(10, 1), recipe, seed=5)
 

@@ -14,11 +14,13 @@ from kd.checkpoint import load_network, save_network
 from kd.compute import Compute
 from kd.data import PARTS, Dataset, read_dataset
 from kd.device import device_name, set_up
+from kd.ending import Ending
 from kd.engine import Training, fit
 from kd.files import whole, write_json
 from kd.job import TrainJob
 from kd.metrics import Score, agreement, count_macs, count_parameters, evaluate, expected_calibration_error
 from kd.provenance import commit, versions
+from kd.resume import Checkpoints, work_folder
 from kd.runlog import RunLog, write_history
 from kd.speed import choose_speed
 from kd.targets import open_noted
@@ -41,12 +43,16 @@ def main(
     teacher_logits: Path | None = None,
     targets: Path | None = None,
     compute: Compute = Compute(),
+    work: Path | None = None,
+    code: str = "",
 ) -> None:
     """Train by `job` on `dataset` and write the network, its metrics, history, test logits and events.
 
     With the note `targets` a student reads its teacher's stored logits, otherwise it runs `teacher_model`.
     `teacher_logits` are the teacher's on the test set, for the agreement. Losses are means in nats,
     accuracies, agreement and calibration error in percent. What is evaluated at the end is in float32.
+    With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
+    files and `code`, the fingerprint of what it runs, are the same.
     """
     started = time.perf_counter()
     where = set_up(compute)
@@ -62,7 +68,14 @@ def main(
     logger.info("%s  starts on %s: %s", _label(job), device_name(where), method.describe())
     logger.info("%s  %s", _label(job), speed.reason)
 
-    with RunLog(_label(job), job.recipe.epochs, samples, board) as log:
+    ending = Ending()
+    checkpoints = None
+    if work:
+        inputs = (dataset, teacher_model, targets)
+        checkpoints = Checkpoints(
+            work_folder(work, job.to_json(), code, *inputs), compute.checkpoint_seconds, ending
+        )
+    with RunLog(_label(job), job.recipe.epochs, samples, board) as log, ending.noticed():
         training = fit(
             network,
             method,
@@ -72,8 +85,8 @@ def main(
             seed=job.seed,
             teacher=_teacher(targets, teacher_model, splits["train"].images, where),
             speed=speed,
-            report=log.report,
-            tick=log.tick,
+            watcher=log,
+            checkpoints=checkpoints,
         )
 
     scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
@@ -88,10 +101,12 @@ def main(
         | {key: training.history[-1][key] for key in ("validation_loss", "validation_accuracy")}
         | _selected(network, training, scores["test"], splits["test"])
         | {"parameters": count_parameters(network), "macs": count_macs(network, _one_image(splits["test"]))}
-        | {"seconds": time.perf_counter() - started}
+        | {"seconds": training.earlier + time.perf_counter() - started}
         | {"device": device_name(where), "versions": versions(), "commit": commit()}
     )
     write_json(metrics, results)
+    if checkpoints:
+        checkpoints.remove()
     logger.info("%s  done: test accuracy %.2f %%", _label(job), results["test_accuracy"])
 
 
@@ -174,4 +189,6 @@ if __name__ == "__main__":
         **{name: Path(path) for name, path in snakemake.input.items()},
         **{name: Path(path) for name, path in snakemake.output.items()},
         compute=Compute(**snakemake.config["compute"]),
+        work=Path(snakemake.config["work"]),
+        code=snakemake.params.code,
     )

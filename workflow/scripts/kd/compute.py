@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kd.options import Count, Threads
+from kd.options import Count, Positive, Threads
 
 
 class Compute(BaseModel):
@@ -15,6 +15,7 @@ class Compute(BaseModel):
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="auto takes the first there is")
     threads: Threads = Field(1, description="CPU cores of one job, as far as the machine has them")
     deterministic: bool = Field(True, description="on CUDA: the same bits every time, a little slower")
+    checkpoint_seconds: Positive = Field(300, description="a training keeps its state at least this often")
     slots_per_device: Count = Field(1, description="jobs that share a GPU; --resources gpu=N starts N jobs")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="bf16: autocast in training; auto: where a CUDA device has it"

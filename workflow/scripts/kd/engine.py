@@ -2,31 +2,36 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from kd.ending import Stopped
 from kd.errors import UserError
 from kd.metrics import evaluate
 from kd.numbering import order_seen, views_seen
 from kd.recipe import Recipe
+from kd.resume import Checkpoints
 from kd.speed import Speed
 from kd.step import GraphedStep, Step
 from kd.teacher import Teacher
+from kd.training import Training
 from kd.views import Labelled
 
 
-@dataclass
-class Training:
-    """What a training leaves behind: one row per epoch, and the epoch that validation chose."""
+class Watcher:
+    """What a caller may want to be told of. Does nothing by itself."""
 
-    history: list[dict[str, float]] = field(default_factory=list)
-    selected_epoch: int = 0
-    selected_weights: dict[str, Tensor] = field(default_factory=dict)
+    def resume(self, history: list[dict[str, float]], done: float) -> None:
+        """These epochs were run before; `done` counts them, with a part for the one that is under way."""
+
+    def tick(self, epoch: int, done: int) -> None:
+        """A step begins: its epoch (from 1), and how many of the epoch's images went before."""
+
+    def report(self, row: dict[str, float]) -> None:
+        """An epoch has ended."""
 
 
 def fit(
@@ -39,35 +44,36 @@ def fit(
     seed: int,
     teacher: Teacher | None = None,
     speed: Speed = Speed(),
-    report: Callable[[dict[str, float]], None] = lambda row: None,
-    tick: Callable[[int, int], None] = lambda epoch, done: None,
+    watcher: Watcher | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Train `model` in place by `recipe` and return its history.
 
-    `report` is called after every epoch with its row, `tick` before every step with the epoch (from 1) and
-    the number of its images that went before.
-    `method.losses(student logits, teacher logits or None, labels)` gives the terms to be minimised.
-    Raises UserError if the loss stops being finite.
+    `method.losses(student logits, teacher logits or None, labels)` gives the terms to be minimised. With
+    `checkpoints` it begins where the last one left off, and keeps its state there from time to time.
+    Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is told
+    to end.
     """
-    step = Step(model, method, train, recipe, teacher, speed)
+    watcher, device, samples = watcher or Watcher(), train.labels.device, train.images.samples
+    step: Step | GraphedStep = Step(model, method, train, recipe, teacher, speed)
     if speed.graph:
-        step = GraphedStep(step, recipe.batch_size, train.labels.device)
+        step = GraphedStep(step, recipe.batch_size, device)
     training = Training()
-    for epoch in range(recipe.epochs):
-        started = time.perf_counter()
+    if checkpoints and (state := checkpoints.load()):
+        training = Training.resumed(state, step, device)
+        watcher.resume(training.history, len(training.history) + training.done / samples)
+    while (epoch := len(training.history)) < recipe.epochs:
         model.train()
-        means = _train_epoch(step, train, recipe, seed, epoch, partial(tick, epoch + 1))
-        seconds = time.perf_counter() - started  # the means were read, so the device has finished
-        _check_finite(epoch, "training", means["loss"])
-        with speed.autocast(train.labels.device):
+        means, seconds = _train_epoch(step, train, recipe, seed, training, watcher, checkpoints)
+        with speed.autocast(device):
             score = evaluate(model, validation.images, validation.labels)
-        _check_finite(epoch, "validation", score.loss)
+        _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
         row = {"epoch": epoch + 1, "lr": recipe.lr_at(epoch), **means}
         row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
-        row |= {"seconds": seconds, "images_per_second": train.images.samples / seconds}
-        training.history.append(row)
-        _remember_best(training, model)
-        report(row)
+        row |= {"seconds": seconds, "images_per_second": samples / seconds}
+        training.add(row, model)
+        watcher.report(row)
+        _keep_if_due(checkpoints, training, step, epoch_ended=True)
     return training
 
 
@@ -76,49 +82,62 @@ def _train_epoch(
     train: Labelled,
     recipe: Recipe,
     seed: int,
-    epoch: int,
-    tick: Callable[[int], None],
-) -> dict[str, float]:
-    """One pass over the training images; means of the loss terms, and accuracy, as they were in passing."""
-    samples = train.images.samples
+    training: Training,
+    watcher: Watcher,
+    checkpoints: Checkpoints | None,
+) -> tuple[dict[str, float], float]:
+    """The rest of an epoch: means of the loss terms, and accuracy, as they were in passing; its seconds."""
+    samples, epoch = train.images.samples, len(training.history)
+    started = time.perf_counter() - training.seconds
     step.start_epoch(views_seen(seed, epoch, samples, train.images.count), recipe.lr_at(epoch))
+    if not training.done:
+        step.clear()
     order = torch.from_numpy(order_seen(seed, epoch, samples)).to(train.labels.device)
-    done = 0
-    for indices in _batches(order, recipe.batch_size):
-        tick(done)
-        done += len(indices)
+    for first, indices in _batches(order, recipe.batch_size):
+        if first < training.done:
+            continue
+        watcher.tick(epoch + 1, first)
+        training.done, training.seconds = first, time.perf_counter() - started
+        _keep_if_due(checkpoints, training, step)
         step(indices)
-    means = {name: (total / samples).item() for name, total in step.totals.items()}
+    totals = {name: total.clone() for name, total in step.totals.items()}
+    sound = int(totals.pop("sound"))
+    means = {name: (total / samples).item() for name, total in totals.items()}
+    seconds = time.perf_counter() - started  # the means were read, so the device has finished
+    _check_finite(
+        means["loss"], f"the training loss became {means['loss']} in epoch {epoch + 1}, step {sound + 1}"
+    )
     means["train_accuracy"] = 100 * means.pop("correct")
-    return means
+    return means, seconds
 
 
-def _check_finite(epoch: int, what: str, loss: float) -> None:
+def _keep_if_due(
+    checkpoints: Checkpoints | None, training: Training, step: Step | GraphedStep, epoch_ended: bool = False
+) -> None:
+    """Keep the state between two steps. A broken one is not kept: the last good one stays."""
+    if checkpoints is None or not checkpoints.due(epoch_ended=epoch_ended):
+        return
+    if epoch_ended or step.sound:
+        checkpoints.keep(training.state(step))
+    if checkpoints.stopping():
+        raise Stopped(checkpoints.stopping.name)
+
+
+def _check_finite(loss: float, what: str) -> None:
     if not math.isfinite(loss):
-        raise UserError(
-            f"the {what} loss became {loss} in epoch {epoch + 1};"
-            " a lower lr (in recipe, or for this network alone) usually helps"
-        )
+        raise UserError(f"{what}; a lower lr (in recipe, or for this network alone) usually helps")
 
 
-def _batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
-    """Every sample once; a last single one joins the batch before it: batch norm cannot take one alone."""
+def _batches(order: Tensor, batch_size: int) -> Iterator[tuple[int, Tensor]]:
+    """Every sample once, in batches with the number of samples that go before.
+
+    A last single one joins the batch before it: batch norm cannot take one alone.
+    """
     whole, rest = divmod(len(order), batch_size)
     sizes = [batch_size] * whole + ([rest] if rest else [])
     if rest == 1 and whole:
         sizes[-2:] = [batch_size + 1]
-    return iter(order.split(sizes))
-
-
-def _remember_best(training: Training, model: nn.Module) -> None:
-    """Keep the weights with the highest validation accuracy; then the lowest loss, then the first, win."""
-
-    def rank(row: dict[str, float]) -> tuple[float, float]:
-        return row["validation_accuracy"], -row["validation_loss"]
-
-    now, history = training.history[-1], training.history
-    if training.selected_epoch == 0 or rank(now) > rank(history[training.selected_epoch - 1]):
-        training.selected_epoch = len(history)
-        training.selected_weights = {
-            name: tensor.detach().clone() for name, tensor in model.state_dict().items()
-        }
+    first = 0
+    for batch in order.split(sizes):
+        yield first, batch
+        first += len(batch)

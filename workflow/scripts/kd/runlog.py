@@ -8,6 +8,7 @@ from typing import Self
 
 from torch.utils.tensorboard import SummaryWriter
 
+from kd.engine import Watcher
 from kd.files import whole
 
 logger = logging.getLogger("kd")
@@ -21,12 +22,13 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class RunLog:
+class RunLog(Watcher):
     """Reports the epochs of one run; a context manager that closes its event file."""
 
     def __init__(self, label: str, epochs: int, samples: int, board: Path) -> None:
         self._label, self._epochs, self._samples = label, epochs, samples
         self._started = self._told = time.monotonic()
+        self._before = 0.0  # epochs of earlier processes
         self._board = SummaryWriter(str(board))
 
     def __enter__(self) -> Self:
@@ -37,11 +39,19 @@ class RunLog:
 
     def _left(self, epochs_done: float) -> str:
         self._told = time.monotonic()
-        return duration((self._told - self._started) * (self._epochs / epochs_done - 1))
+        here = epochs_done - self._before
+        return duration((self._told - self._started) * (self._epochs - epochs_done) / here)
+
+    def resume(self, history: list[dict[str, float]], done: float) -> None:
+        """Say so, and write the events of the earlier epochs again."""
+        self._before = done
+        logger.info("%s  goes on from a checkpoint, %.1f of %d epochs done", self._label, done, self._epochs)
+        for row in history:
+            self._write(row)
 
     def tick(self, epoch: int, done: int) -> None:
         """Say how far an epoch is, if nothing has been said for a while."""
-        if done and time.monotonic() - self._told > EVERY:
+        if time.monotonic() - self._told > EVERY and epoch - 1 + done / self._samples > self._before:
             left = self._left(epoch - 1 + done / self._samples)
             counts = (epoch, self._epochs, done, self._samples)
             logger.info("%s  epoch %d/%d  %d of %d images  left %s", self._label, *counts, left)
@@ -64,6 +74,9 @@ class RunLog:
             row["images_per_second"],
             self._left(row["epoch"]),
         )
+        self._write(row)
+
+    def _write(self, row: dict[str, float]) -> None:
         for name in row.keys() - {"epoch"}:
             self._board.add_scalar(name, row[name], row["epoch"])
 

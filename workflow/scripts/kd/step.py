@@ -1,6 +1,7 @@
 """One training step, and the same step as a CUDA graph. Knows nothing of any method."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,11 @@ class Step:
             fused=True,
         )
         self._views = torch.zeros_like(train.labels)
+        self._sound = torch.ones((), dtype=torch.bool, device=self._device)
         self.totals: dict[str, Tensor] = {}
 
     def start_epoch(self, views: np.ndarray, lr: float) -> None:
-        """Announce the view of every sample, (N,) int64, and the learning rate; the totals begin at 0."""
+        """Announce the view of every sample, (N,) int64, and the learning rate."""
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(lr)
@@ -59,13 +61,23 @@ class Step:
         if self._teacher:
             self._teacher.start_epoch(views)
         self._views.copy_(torch.from_numpy(views))
+
+    def clear(self) -> None:
+        """The totals begin at 0."""
+        self._sound.fill_(True)
         for total in self.totals.values():
             total.zero_()
+
+    @property
+    def sound(self) -> bool:
+        """Whether the loss was finite in all steps since; reading it waits for the device."""
+        return bool(self._sound)
 
     def __call__(self, indices: Tensor) -> None:
         """One update by the samples `indices` (B,) int64.
 
-        Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct answers.
+        Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct answers, and
+        counts in "sound" the steps before the first one whose loss is not finite.
         """
         images, labels = self._train.images.take(indices, self._views[indices]), self._train.labels[indices]
         # Another size than usual, the last of an epoch, is not worth being compiled for.
@@ -81,10 +93,35 @@ class Step:
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
         sums["correct"] = (logits.detach().argmax(1) == labels).sum()
+        sums["sound"] = self._sound.logical_and_(loss.detach().isfinite()).long()
         for name, value in sums.items():
             if name not in self.totals:
                 self.totals[name] = torch.zeros_like(value)
             self.totals[name] += value
+
+    def state(self) -> dict[str, Tensor]:
+        """What the steps to come depend on, and the totals, as tensors by name."""
+        momenta = {
+            f"momentum.{name}": self.optimizer.state[parameter]["momentum_buffer"]
+            for name, parameter in self._model.named_parameters()
+            if self.optimizer.state[parameter].get("momentum_buffer") is not None
+        }
+        weights = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
+        return weights | momenta | {f"total.{name}": total for name, total in self.totals.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to `state`, after `start_epoch`."""
+        self._model.load_state_dict(parts(state, "model."))
+        for name, parameter in self._model.named_parameters():
+            if (kept := state.get(f"momentum.{name}")) is not None:
+                # In the memory order of the weights, which the fused update goes through as it lies.
+                self.optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(kept)
+        self.totals = {name: total.to(self._device) for name, total in parts(state, "total.").items()}
+
+
+def parts(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 class GraphedStep:
@@ -99,12 +136,10 @@ class GraphedStep:
         self._indices = torch.zeros(batch_size, dtype=torch.int64, device=device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._possible = True
-        self.start_epoch = step.start_epoch
 
-    @property
-    def totals(self) -> dict[str, Tensor]:
-        """Those of the step."""
-        return self._step.totals
+    def __getattr__(self, name: str) -> Any:
+        """All but the running of it is the step's own."""
+        return getattr(self._step, name)
 
     def __call__(self, indices: Tensor) -> None:
         """As Step does."""

@@ -1,0 +1,91 @@
+"""Studies that are cut off: nothing goes on for nobody, and the next run goes on where it was."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+# Behind an option that takes no value: --configfile would take a target for one more file.
+MODEL = "results/tiny/teachers/cnn/model.safetensors"
+LONG = {
+    "teachers": {"cnn": {"channels": [8, 8]}},
+    "students": {"cnn_thin": {"architecture": "cnn", "channels": [4]}},
+    "recipe": {"epochs": 300, "batch_size": 16, "lr": 0.02},
+    "compute": {"device": "cpu", "checkpoint_seconds": 0.3},
+}
+
+
+@pytest.fixture
+def under_way(fresh):
+    """A study whose teacher is being trained and has kept a state; with the process that runs it."""
+    fresh.configure(**LONG)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", MODEL, "--configfile", "study.yaml"]
+    # Of a group of its own, as a terminal has it: Ctrl-C reaches all of it, and not the tests.
+    process = subprocess.Popen(
+        command, cwd=fresh.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list((fresh.folder / "results/tiny/work").glob("*/checkpoint.safetensors")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield fresh, process
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    from conftest import Checkout, copy_code
+
+    checkout = Checkout(tmp_path_factory.mktemp("uninterrupted"))
+    copy_code(checkout.folder)
+    checkout.configure(**LONG)
+    checkout.run("--nocolor", MODEL)
+    return (checkout.folder / MODEL).read_bytes()
+
+
+def went_on(checkout):
+    log = (checkout.folder / "results/tiny/logs/train_teacher/cnn.log").read_text()
+    return "goes on from a checkpoint" in log and not list((checkout.folder / "results/tiny/work").iterdir())
+
+
+def test_after_ctrl_c_the_plain_command_goes_on(under_way, uninterrupted):
+    checkout, process = under_way
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert not (checkout.folder / MODEL).exists()
+    checkout.run("--nocolor", MODEL)
+    assert went_on(checkout)
+    assert (checkout.folder / MODEL).read_bytes() == uninterrupted
+
+
+def test_a_killed_snakemake_leaves_no_job_behind(under_way, uninterrupted):
+    checkout, process = under_way
+    jobs = psutil.Process(process.pid).children(recursive=True)
+    assert any("train" in " ".join(job.cmdline()) for job in jobs)
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(jobs, timeout=20)[1] == [], "a job goes on for nobody"
+    assert not (checkout.folder / MODEL).exists()
+    checkout.run("--unlock")
+    checkout.run("--nocolor", MODEL)
+    assert went_on(checkout)
+    assert (checkout.folder / MODEL).read_bytes() == uninterrupted
+
+
+def test_a_killed_job_is_started_again_and_goes_on(under_way, uninterrupted):
+    checkout, process = under_way
+    (job,) = [p for p in psutil.Process(process.pid).children(recursive=True) if "train" in p.cmdline()[-1]]
+    job.kill()
+    said = process.communicate(timeout=60)[0].decode()
+    assert process.returncode != 0
+    assert "train_teacher" in said
+    checkout.run("--nocolor", MODEL)
+    assert went_on(checkout)
+    assert (checkout.folder / MODEL).read_bytes() == uninterrupted

@@ -1,0 +1,73 @@
+"""How a job ends before its time: told to, or because the Snakemake that started it is no more."""
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+
+class Stopped(Exception):
+    """The process was told to end, and has kept what it had."""
+
+
+class Ending:
+    """Whether this process has been told to end, by SIGTERM (a cluster, `kill`) or SIGINT (Ctrl-C)."""
+
+    def __init__(self) -> None:
+        self.name = ""  # of the signal
+
+    def __call__(self) -> bool:
+        """Whether it has."""
+        return bool(self.name)
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        self.name = signal.Signals(number).name
+
+    @contextmanager
+    def noticed(self) -> Iterator["Ending"]:
+        """While the block runs, a signal is noted and ends nothing by itself."""
+        before = {number: signal.signal(number, self._told) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def end_with_snakemake() -> None:
+    """Send this process SIGTERM when the Snakemake above it dies: nobody would read its result.
+
+    Snakemake ends its jobs itself in every case but one, that of being killed with SIGKILL. Where the
+    system does not tell (other than Linux), or nothing above is Snakemake, nothing is watched.
+    """
+    above = _snakemake_above(os.getpid())
+    if above is None or not hasattr(os, "pidfd_open"):
+        return
+    try:
+        descriptor = os.pidfd_open(above)
+    except ProcessLookupError:  # it died just now
+        os.kill(os.getpid(), signal.SIGTERM)
+        return
+    threading.Thread(target=_wait_for, args=(descriptor,), daemon=True).start()
+
+
+def _wait_for(descriptor: int) -> None:
+    select.select([descriptor], [], [])  # readable when the process has ended
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _snakemake_above(pid: int) -> int | None:
+    """The nearest ancestor that runs Snakemake; between it and a job there is a shell."""
+    try:
+        while pid > 1:
+            # The second field is the program's name in parentheses, which may hold anything.
+            pid = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+            if b"snakemake" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+    except (OSError, IndexError):
+        pass
+    return None

@@ -1,0 +1,105 @@
+"""The state of a training that is under way, kept so that it can go on where it was cut off, to the bit."""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kd.ending import Ending
+from kd.files import whole
+
+logger = logging.getLogger("kd")
+SHARE = 50  # at the end of an epoch the state is kept again after this many times what keeping it took
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the rest of a training depends on."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]  # as JSON has them
+
+
+def work_folder(work: Path, configuration: str, code: str, *files: Path | None) -> Path:
+    """The folder below `work` of the one training that this configuration, code and input files make."""
+    digest = hashlib.sha256(f"{configuration}\0{code}".encode())
+    for path in files:
+        if path is None:
+            digest.update(b"none")
+            continue
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return work / digest.hexdigest()[:16]
+
+
+class Checkpoints:
+    """Keeps the latest state of one training in a folder of its own, which is gone when the work is done.
+
+    The folder must be named by all that the training is made from: a state is never read by another one.
+    `every`: seconds between two states; `stopping` says whether the process has been told to end.
+    """
+
+    def __init__(self, folder: Path, every: float, stopping: Ending) -> None:
+        self._path, self._every, self.stopping = folder / "checkpoint.safetensors", every, stopping
+        self._kept, self._cost = time.monotonic(), 0.0
+
+    def load(self) -> State | None:
+        """The last state, or None if there is none; one that is not whole is reported and not used."""
+        if not self._path.exists():
+            return None
+        try:
+            with safe_open(self._path, framework="pt") as file:
+                about = file.metadata()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if about["sha256"] != _checksum(tensors, about["facts"]):
+                raise ValueError("its checksum is wrong")
+            return State(tensors, json.loads(about["facts"]))
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            logger.warning("%s: not a whole checkpoint (%s); starts from the beginning", self._path, error)
+            return None
+
+    def due(self, *, epoch_ended: bool) -> bool:
+        """Whether it is time to keep the state.
+
+        It is after `every` seconds, when the process is to end, and at the end of an epoch, unless epochs
+        are so short that keeping would take more than a small share of the time.
+        """
+        since = time.monotonic() - self._kept
+        return self.stopping() or since >= self._every or (epoch_ended and since >= SHARE * self._cost)
+
+    def keep(self, state: State) -> None:
+        """Write the state in place of the last one, which stays until the new one is whole.
+
+        Where that cannot be done (a full disk) the training goes on, and it is tried again later.
+        """
+        started = time.monotonic()
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
+        facts = json.dumps(state.facts)
+        try:
+            with whole(self._path) as temporary:
+                save_file(tensors, temporary, {"facts": facts, "sha256": _checksum(tensors, facts)})
+        except (OSError, SafetensorError) as error:
+            logger.warning("%s: the state could not be kept: %s", self._path, error)
+        self._kept = time.monotonic()
+        self._cost = self._kept - started
+
+    def remove(self) -> None:
+        """Forget the state: the work is done."""
+        shutil.rmtree(self._path.parent, ignore_errors=True)
+
+
+def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
