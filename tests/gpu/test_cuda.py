@@ -9,9 +9,11 @@ import torch
 from kd.catalog import build_method, build_network
 from kd.compute import Compute
 from kd.device import set_up
-from kd.engine import fit
+from kd.ending import Ending, Stopped
+from kd.engine import Watcher, fit
 from kd.metrics import evaluate
 from kd.recipe import Recipe
+from kd.resume import Checkpoints
 from kd.speed import Speed
 from kd.teacher import CachedTeacher, LiveTeacher
 from kd.views import Labelled, ViewedImages
@@ -38,11 +40,11 @@ def network(device, architecture="cnn", seed=0):
     return built.to(device=device, memory_format=torch.channels_last)
 
 
-def train(device, model, samples=512, epochs=2, method="cross_entropy", teacher=None, speed=Speed()):
+def train(device, model, samples=512, epochs=2, method="cross_entropy", teacher=None, **more):
     recipe = Recipe(epochs=epochs, batch_size=64, lr=0.02)
     data = split(device, samples), split(device, 64, 1)
     method = build_method(method, {}) if isinstance(method, str) else method
-    return fit(model, method, *data, recipe, seed=3, teacher=teacher, speed=speed)
+    return fit(model, method, *data, recipe, seed=3, teacher=teacher, **more)
 
 
 @pytest.mark.parametrize(
@@ -105,12 +107,30 @@ def test_a_replayed_run_is_the_same_run(cuda, caplog, samples, taught):
         }
         model, method = network(cuda), "cross_entropy" if taught == "alone" else "kd"
         speed = Speed(bf16=True, graph=graph)
-        history = train(cuda, model, samples, 4, method, teachers[taught](), speed).history
+        history = train(cuda, model, samples, 4, method, teachers[taught](), speed=speed).history
         found.append((model.state_dict(), [row["loss"] for row in history]))
     assert "CUDA graph" not in caplog.text  # it says so where one was not possible
     assert found[0][1] == found[1][1]
     for name, tensor in found[0][0].items():
         assert torch.equal(tensor, found[1][0][name]), name
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_stopped_and_started_again_it_is_the_same_run(cuda, tmp_path, graph):
+    class StopsInTheSecondEpoch(Watcher):
+        def tick(self, epoch, done):
+            if epoch == 2 and done >= 256:
+                ending.name = "SIGTERM"
+
+    ending, speed = Ending(), Speed(bf16=True, graph=graph)
+    plain, stopped, resumed = (network(cuda, seed=seed) for seed in (0, 0, 1))
+    train(cuda, plain, 512, 3, speed=speed)
+    kept = Checkpoints(tmp_path, 1000, ending)
+    with pytest.raises(Stopped):
+        train(cuda, stopped, 512, 3, speed=speed, watcher=StopsInTheSecondEpoch(), checkpoints=kept)
+    train(cuda, resumed, 512, 3, speed=speed, checkpoints=Checkpoints(tmp_path, 1000, Ending()))
+    for name, tensor in plain.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
 def test_a_method_that_reads_a_number_back_runs_without_a_graph(cuda, caplog):

@@ -9,10 +9,12 @@ from torch import nn
 from torch.nn import functional
 
 from kd.catalog import build_method, build_network
+from kd.ending import Ending, Stopped
 from kd.engine import Watcher, _batches, fit
 from kd.errors import UserError
 from kd.numbering import order_seen, views_seen
 from kd.recipe import Recipe
+from kd.resume import Checkpoints
 from kd.teacher import CachedTeacher, LiveTeacher
 from kd.views import Labelled, ViewedImages
 
@@ -207,3 +209,39 @@ def test_a_missing_target_is_loud():
     table[views_seen(5, 1, 20, 18)[7], 7] = np.nan
     with pytest.raises(UserError, match=r"no targets for sample 7 in view \d+ \(1 of 20 missing\)"):
         train(network(), "kd", teacher=CachedTeacher(table, torch.device("cpu")))
+
+
+class StopsAfter(Watcher):
+    """Tells its training to end when it has begun so many steps."""
+
+    def __init__(self, steps):
+        self.ending, self.left = Ending(), steps
+
+    def tick(self, epoch, done):
+        self.left -= 1
+        if self.left == 0:
+            self.ending.name = "SIGTERM"
+
+
+@pytest.mark.parametrize("steps", range(1, 10))
+def test_stopped_before_any_step_it_goes_on_to_the_same_bits(tmp_path, steps):
+    """Three epochs of three steps, the last one of which is short; the momentum and dropout's random state count."""
+
+    def model():
+        torch.manual_seed(0)
+        return nn.Sequential(network(), nn.Dropout(0.5))
+
+    plain = model()
+    history = train(plain).history
+    watcher = StopsAfter(steps)
+    with pytest.raises(Stopped, match="SIGTERM"):
+        train(model(), watcher=watcher, checkpoints=Checkpoints(tmp_path, 1000, watcher.ending))
+    torch.manual_seed(99)
+    other = model()
+    resumed = train(other, checkpoints=Checkpoints(tmp_path, 1000, Ending()))
+    for name, tensor in other.state_dict().items():
+        assert torch.equal(tensor, plain.state_dict()[name]), name
+    for ours, theirs in zip(resumed.history, history, strict=True):
+        assert {k: v for k, v in ours.items() if k not in ("seconds", "images_per_second")} == {
+            k: v for k, v in theirs.items() if k not in ("seconds", "images_per_second")
+        }
