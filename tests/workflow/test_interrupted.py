@@ -40,7 +40,7 @@ def under_way(fresh):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    from conftest import Checkout, copy_code
+    from checkout import Checkout, copy_code
 
     checkout = Checkout(tmp_path_factory.mktemp("uninterrupted"))
     copy_code(checkout.folder)
