@@ -1,3 +1,8 @@
+# On a cluster it is done where Snakemake runs: other nodes may not reach the net.
+localrules:
+    download_data,
+
+
 rule download_data:
     output:
         f"{DOWNLOADS}/{study.dataset.name}/{{file}}",

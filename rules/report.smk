@@ -4,6 +4,12 @@ REPORT = json.dumps({"study": study.name, "runs": RUNS})  # their order is that 
 FIGURES = ["learning_curves", "accuracy_parameters", "gain", "heat_map"]
 
 
+# On a cluster these are made where Snakemake runs: they take seconds.
+localrules:
+    build_table,
+    draw_plots,
+
+
 rule build_table:
     input:
         metrics=METRICS,
