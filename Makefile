@@ -1,4 +1,4 @@
-# make run | make test | make lint | make bench | make schema
+# make run | make test | make test-slurm | make lint | make bench | make schema
 # An environment is set up in .venv from envs/; VENV=/some/venv uses one that is there already.
 
 VENV ?= .venv
@@ -6,7 +6,7 @@ PYTHON ?= python3
 CORES ?= 4
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run test unit lint bench schema
+.PHONY: run test test-slurm unit lint bench schema
 
 ifeq ($(VENV),.venv)
 ready := .venv/ready
@@ -19,6 +19,14 @@ run: $(ready)
 
 test: $(ready)
 	python -m pytest
+
+# A real SLURM of one node, started by the tests; what it needs is installed first, where it is not there.
+test-slurm: $(ready)
+	tests/slurm/install.sh
+	@python -c 'import snakemake_executor_plugin_slurm' 2>/dev/null || { \
+	    echo "installs envs/requirements-slurm.txt in $(VENV)"; \
+	    python -m pip install --disable-pip-version-check -q -r envs/requirements-slurm.txt; }
+	python -m pytest tests/slurm
 
 unit: $(ready)
 	python -m pytest tests/unit

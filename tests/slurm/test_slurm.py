@@ -1,0 +1,203 @@
+"""The profile profiles/slurm on a real Slurm of one node with two pretended GPUs."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+import yaml
+
+from checkout import Checkout, copy_code
+
+# Two students alone need nothing but the data, so they run side by side.
+MODELS = [f"results/tiny/alone/cnn/{seed}/model.safetensors" for seed in (0, 1)]
+LONG = {
+    "teachers": {"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
+    "students": {"cnn": {"channels": [8, 8]}},
+    "recipe": {"epochs": 400, "batch_size": 16, "lr": 0.02},
+    "compute": {"device": "cpu", "checkpoint_seconds": 0.3},
+}
+
+
+def started(checkout, *arguments):
+    """A Snakemake that runs on while the test looks on."""
+    log = open(checkout.folder / "snakemake.log", "w")  # noqa: SIM115 (the process's)
+    return subprocess.Popen(
+        checkout.command(*arguments),
+        cwd=checkout.folder,
+        env=checkout.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # A shell that starts a test in the background has its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def said(checkout):
+    return (checkout.folder / "snakemake.log").read_text()
+
+
+def trainings(checkout):
+    """The processes that train for `checkout` at this moment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended; is not ours
+            command = process.cmdline()
+            if command and command[-1].endswith("train.py") and process.cwd() == str(checkout.folder):
+                found.append(process)
+    return found
+
+
+def in_job(process, job):
+    try:
+        return process.environ().get("SLURM_JOB_ID") == job["JobId"]
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for(holds, process, checkout, seconds=90):
+    """The first true value of `holds()`, while `process` runs."""
+    deadline = time.monotonic() + seconds
+    while not (value := holds()):
+        assert process.poll() is None, said(checkout)[-5000:]
+        assert time.monotonic() < deadline, said(checkout)[-5000:]
+        time.sleep(0.1)
+    return value
+
+
+def jobs_since(cluster, before, rule=""):
+    """Those submitted since `before` jobs there were, of rules whose name begins so."""
+    return [job for job in cluster.jobs()[before:] if job["Comment"].startswith(f"rule_{rule}")]
+
+
+def checkpoints(checkout):
+    return list((checkout.folder / "results/tiny/work").glob("*/checkpoint.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The bytes that these trainings end with when nothing disturbs them, run here."""
+    checkout = Checkout(tmp_path_factory.mktemp("uninterrupted"))
+    copy_code(checkout.folder)
+    checkout.configure(**LONG)
+    checkout.run(*MODELS)
+    return [(checkout.folder / model).read_bytes() for model in MODELS]
+
+
+def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
+    before = len(cluster.jobs())
+    study = yaml.safe_load((submitted.folder / "config/config.yaml").read_text())
+    study["teachers"] = {"vgg16": {**study["teachers"]["vgg16"], "epochs": 5}}
+    study["students"] = {"cnn": study["students"]["cnn"]}
+    study["recipe"]["epochs"] = 5
+    study["seeds"] = [0, 1]
+    study["compute"]["device"] = "cpu"  # the GPUs that are asked for are not real
+    (submitted.folder / "study.yaml").write_text(yaml.safe_dump(study))
+
+    process = started(submitted)
+    together = set()  # the devices of the trainings that were seen at one moment
+    while process.poll() is None:
+        devices = []
+        for training in trainings(submitted):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                devices.append(training.environ()["CUDA_VISIBLE_DEVICES"])
+        assert len(devices) == len(set(devices)), f"two on one GPU: {devices}"
+        together.add(tuple(sorted(devices)))
+        time.sleep(0.2)
+    assert process.returncode == 0, said(submitted)[-5000:]
+    assert ("0", "1") in together, together
+
+    results = submitted.folder / "results/digits"
+    roles = [row.split(",")[0] for row in (results / "table.csv").read_text().splitlines()[1:]]
+    assert roles == ["teacher", "student alone", "distilled student", "mean over pairs"]
+    assert (results / "plots/gain.svg").exists()
+    jobs = jobs_since(cluster, before)
+    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    rules = [job["Comment"].split("_wildcards_")[0].removeprefix("rule_") for job in jobs]
+    # The table and the plots are made where Snakemake runs, everything else in jobs.
+    counts = {"prepare_data": 1, "train_teacher": 1, "train_student_alone": 2, "cache_targets": 2}
+    assert {rule: rules.count(rule) for rule in rules} == {**counts, "distill_student": 2}
+    for job, rule in zip(jobs, rules, strict=True):
+        assert ("gpu" in job.get("TresPerJob", "")) == (rule != "prepare_data"), job
+        assert job["TimeLimit"] != "UNLIMITED"
+        assert job["MinMemoryNode"] != "0"
+    assert list((results / "logs").glob("distill_student/vgg16/cnn/kd/0.log"))
+
+
+def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, uninterrupted):
+    before = len(cluster.jobs())
+    submitted.configure(**LONG)
+    # The shortest limit there is, longer with each attempt as in the profile.
+    profile = submitted.folder / "profiles/slurm/config.yaml"
+    text, changed = re.subn(r"(?m)^( +runtime:).*$", r"\1 attempt * 1", profile.read_text())
+    assert changed
+    profile.write_text(text)
+
+    process = started(submitted, *MODELS)
+    wait_for(lambda: len(checkpoints(submitted)) == 2, process, submitted)
+    late, cancelled = jobs_since(cluster, before, "train_student_alone")
+    assert (late["TimeLimit"], cancelled["TimeLimit"]) == ("00:01:00", "00:01:00")
+    # Held up until its time is over; Slurm wakes it when it tells it to end.
+    (training,) = [training for training in trainings(submitted) if in_job(training, late)]
+    training.suspend()
+    cluster.ask("scancel", cancelled["JobId"])
+    assert process.wait(240) == 0, said(submitted)[-5000:]
+
+    jobs = jobs_since(cluster, before, "train_student_alone")
+    states = {job["JobId"]: job["JobState"] for job in jobs}
+    assert len(jobs) == 4, states
+    assert (states.pop(late["JobId"]), states.pop(cancelled["JobId"])) == ("TIMEOUT", "CANCELLED")
+    assert set(states.values()) == {"COMPLETED"}
+    assert {job["TimeLimit"] for job in jobs[2:]} == {"00:02:00"}
+    # Slurm's own logs are kept of those that failed.
+    kept = {path.stem for path in (submitted.folder / "results/_slurm").rglob("*.log")}
+    assert kept == {late["JobId"], cancelled["JobId"]}
+    for seed in (0, 1):
+        log = (submitted.folder / f"results/tiny/logs/train_student_alone/cnn/{seed}.log").read_text()
+        assert "goes on from a checkpoint" in log
+    assert [(submitted.folder / model).read_bytes() for model in MODELS] == uninterrupted
+    assert not checkpoints(submitted)
+
+
+def test_a_failing_job_is_reported_and_its_siblings_finish(submitted, cluster):
+    submitted.configure(
+        teachers={"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
+        students={"cnn": {"channels": [8, 8]}, "cnn_wild": {"architecture": "cnn", "lr": 1e6}},
+        seeds=[0],
+    )
+    models = [f"results/tiny/alone/{student}/0/model.safetensors" for student in ("cnn", "cnn_wild")]
+    done = submitted.snakemake("--retries", "0", *models)
+    text = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert (submitted.folder / models[0]).exists()
+    assert not (submitted.folder / models[1]).exists()
+    assert "results/tiny/logs/train_student_alone/cnn_wild/0.log" in text
+    assert re.search(r"error: the (training|validation) loss became (nan|inf)", text), text[-5000:]
+
+
+def test_ctrl_c_cancels_all_jobs(submitted, cluster):
+    before = len(cluster.jobs())
+    submitted.configure(**{**LONG, "recipe": {**LONG["recipe"], "epochs": 100_000}}, seeds=[0, 1, 2])
+    targets = [model.replace("/1/", f"/{seed}/") for seed in (0, 1, 2) for model in MODELS[1:]]
+    process = started(submitted, *targets)
+    # Two run, and the third waits for a GPU.
+    wait_for(lambda: len(checkpoints(submitted)) == 2, process, submitted)
+    wait_for(lambda: len(jobs_since(cluster, before, "train_student_alone")) == 3, process, submitted)
+    running = trainings(submitted)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) != 0
+    deadline = time.monotonic() + 30
+    while cluster.active():
+        assert time.monotonic() < deadline, "a job goes on"
+        time.sleep(0.2)
+    jobs = jobs_since(cluster, before, "train_student_alone")
+    assert [job["JobState"] for job in jobs] == ["CANCELLED"] * 3
+    assert len(running) == 2
+    assert psutil.wait_procs(running, timeout=20)[1] == [], "a training goes on for nobody"
+    assert len(checkpoints(submitted)) == 2, "what they had is kept"
