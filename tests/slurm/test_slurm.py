@@ -18,8 +18,7 @@ MODELS = [f"results/tiny/alone/cnn/{seed}/model.safetensors" for seed in (0, 1)]
 LONG = {
     "teachers": {"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
     "students": {"cnn": {"channels": [8, 8]}},
-    "recipe": {"epochs": 400, "batch_size": 16, "lr": 0.02},
-    "compute": {"device": "cpu", "checkpoint_seconds": 0.3},
+    "recipe": {"epochs": 400, "batch_size": 16, "lr": 0.02},  # a state is kept at the end of an epoch
 }
 
 
@@ -74,6 +73,10 @@ def wait_for(holds, process, checkout, seconds=90):
 def jobs_since(cluster, before, rule=""):
     """Those submitted since `before` jobs there were, of rules whose name begins so."""
     return [job for job in cluster.jobs()[before:] if job["Comment"].startswith(f"rule_{rule}")]
+
+
+def state(cluster, job):
+    return next(other["JobState"] for other in cluster.jobs() if other["JobId"] == job["JobId"])
 
 
 def checkpoints(checkout):
@@ -146,7 +149,12 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
     # Held up until its time is over; Slurm wakes it when it tells it to end.
     (training,) = [training for training in trainings(submitted) if in_job(training, late)]
     training.suspend()
+    held = time.time()
     cluster.ask("scancel", cancelled["JobId"])
+    wait_for(lambda: state(cluster, late) == "TIMEOUT", process, submitted, seconds=150)
+    kept = [path.stat().st_mtime for path in checkpoints(submitted)]
+    assert kept, "the job that is late has no state"
+    assert min(kept) > held, "told to end, a job did not keep its state"
     assert process.wait(240) == 0, said(submitted)[-5000:]
 
     jobs = jobs_since(cluster, before, "train_student_alone")
@@ -156,8 +164,8 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
     assert set(states.values()) == {"COMPLETED"}
     assert {job["TimeLimit"] for job in jobs[2:]} == {"00:02:00"}
     # Slurm's own logs are kept of those that failed.
-    kept = {path.stem for path in (submitted.folder / "results/_slurm").rglob("*.log")}
-    assert kept == {late["JobId"], cancelled["JobId"]}
+    logs = {path.stem for path in (submitted.folder / "results/_slurm").rglob("*.log")}
+    assert logs == {late["JobId"], cancelled["JobId"]}
     for seed in (0, 1):
         log = (submitted.folder / f"results/tiny/logs/train_student_alone/cnn/{seed}.log").read_text()
         assert "goes on from a checkpoint" in log
