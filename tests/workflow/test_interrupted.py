@@ -9,7 +9,6 @@ import time
 import psutil
 import pytest
 
-# Behind an option that takes no value: --configfile would take a target for one more file.
 MODEL = "results/tiny/teachers/cnn/model.safetensors"
 LONG = {
     "teachers": {"cnn": {"channels": [8, 8]}},
@@ -23,7 +22,7 @@ LONG = {
 def under_way(fresh):
     """A study whose teacher is being trained and has kept a state; with the process that runs it."""
     fresh.configure(**LONG)
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", MODEL, "--configfile", "study.yaml"]
+    command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", "2", MODEL]
     # Of a group of its own, as a terminal has it: Ctrl-C reaches all of it, and not the tests.
     process = subprocess.Popen(
         command, cwd=fresh.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
@@ -45,7 +44,7 @@ def uninterrupted(tmp_path_factory):
     checkout = Checkout(tmp_path_factory.mktemp("uninterrupted"))
     copy_code(checkout.folder)
     checkout.configure(**LONG)
-    checkout.run("--nocolor", MODEL)
+    checkout.run(MODEL)
     return (checkout.folder / MODEL).read_bytes()
 
 
@@ -60,7 +59,7 @@ def test_after_ctrl_c_the_plain_command_goes_on(under_way, uninterrupted):
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert not (checkout.folder / MODEL).exists()
-    checkout.run("--nocolor", MODEL)
+    checkout.run(MODEL)
     assert went_on(checkout)
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted
 
@@ -74,7 +73,7 @@ def test_a_killed_snakemake_leaves_no_job_behind(under_way, uninterrupted):
     assert psutil.wait_procs(jobs, timeout=20)[1] == [], "a job goes on for nobody"
     assert not (checkout.folder / MODEL).exists()
     checkout.run("--unlock")
-    checkout.run("--nocolor", MODEL)
+    checkout.run(MODEL)
     assert went_on(checkout)
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted
 
@@ -86,6 +85,6 @@ def test_a_killed_job_is_started_again_and_goes_on(under_way, uninterrupted):
     said = process.communicate(timeout=60)[0].decode()
     assert process.returncode != 0
     assert "train_teacher" in said
-    checkout.run("--nocolor", MODEL)
+    checkout.run(MODEL)
     assert went_on(checkout)
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted

@@ -29,13 +29,16 @@ class Ending:
 
     @contextmanager
     def noticed(self) -> Iterator["Ending"]:
-        """While the block runs, a signal is noted and ends nothing by itself."""
+        """While the block runs, a signal is noted and ends nothing by itself.
+
+        After one the process is ending: another, such as a cluster sends, must not cut that short.
+        """
         before = {number: signal.signal(number, self._told) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield self
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if self() else handler)
 
 
 def end_with_snakemake() -> None:
