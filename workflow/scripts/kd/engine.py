@@ -100,7 +100,7 @@ def _train_epoch(
         training.done, training.seconds = first, time.perf_counter() - started
         _keep_if_due(checkpoints, training, step)
         step(indices)
-    totals = {name: total.clone() for name, total in step.totals.items()}
+    totals = dict(step.totals)
     sound = int(totals.pop("sound"))
     means = {name: (total / samples).item() for name, total in totals.items()}
     seconds = time.perf_counter() - started  # the means were read, so the device has finished
