@@ -14,13 +14,14 @@ from bench.spec import Network
 from kd import device as kd_device
 from kd.catalog import build_method, build_network
 from kd.compute import Compute
-from kd.engine import Watcher, fit
+from kd.engine import fit
 from kd.numbering import views_seen
 from kd.recipe import Recipe
 from kd.speed import Speed, choose_speed
 from kd.targets import needed_views, open_for_filling, open_noted, write_note
 from kd.teacher import CachedTeacher, LiveTeacher, Teacher
 from kd.views import Labelled, ViewedImages
+from kd.watcher import Watcher
 
 SEED = 0
 VALIDATION = 2  # images: validation is not what is measured, but the engine wants some
@@ -77,8 +78,8 @@ def train(
     fit(
         model,
         build_method("kd" if teacher else "cross_entropy", {}),
-        _labelled(pictures, device, len(pictures.labels)),
-        _labelled(pictures, device, VALIDATION),
+        labelled(pictures, device),
+        labelled(pictures, device, VALIDATION),
         Recipe(epochs=epochs, batch_size=batch, schedule="constant"),
         seed=SEED,
         teacher=teacher,
@@ -96,7 +97,7 @@ def stored_teacher(
     model: nn.Module, pictures: Pictures, device: torch.device, epochs: int, folder: Path
 ) -> Teacher:
     """The answers of `model` to all that `epochs` epochs will see, stored below `folder` and opened again."""
-    images = _labelled(pictures, device, len(pictures.labels)).images
+    images = labelled(pictures, device).images
     needed = needed_views(SEED, epochs, images.samples, images.count)
     _fill(folder / "table", needed, model.eval(), images, pictures.classes, device)
     note = folder / "student" / "targets.json"
@@ -114,7 +115,7 @@ def time_targets(
     speed: Speed = Speed(),
 ) -> None:
     """Compute what each of `epochs` epochs sees, one view of every image; `report` gets its "seconds"."""
-    images = _labelled(pictures, device, len(pictures.labels)).images
+    images = labelled(pictures, device).images
     model.eval()
     for epoch in range(epochs):
         seen = views_seen(SEED, epoch, images.samples, images.count)
@@ -125,7 +126,8 @@ def time_targets(
         report({"seconds": time.perf_counter() - started})
 
 
-def _labelled(pictures: Pictures, device: torch.device, count: int) -> Labelled:
+def labelled(pictures: Pictures, device: torch.device, count: int | None = None) -> Labelled:
+    """Pictures as our engine takes them: the first `count`, or all."""
     images, labels = torch.from_numpy(pictures.images[:count]), torch.from_numpy(pictures.labels[:count])
     viewed = ViewedImages(images.to(device), pictures.pad, pictures.flip, pictures.mean, pictures.std)
     return Labelled(viewed, labels.to(device))

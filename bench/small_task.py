@@ -14,7 +14,6 @@ from kd.engine import fit
 from kd.metrics import evaluate
 from kd.preparation import prepare
 from kd.recipe import Recipe
-from kd.views import Labelled, ViewedImages
 
 # So small that it stays below what the images would allow: whatever is wrong with a recipe then shows.
 OPTIONS = {"channels": [8, 16]}
@@ -52,7 +51,7 @@ def network(task: Task, seed: int) -> nn.Module:
 def train_ours(task: Task, seed: int, device: torch.device, epochs: int = EPOCHS) -> nn.Module:
     """A network trained by our engine, as the workflow's training jobs do it."""
     model = network(task, seed).to(device=device, memory_format=torch.channels_last)
-    parts = [labelled(part, device) for part in (task.train, task.validation)]
+    parts = [ours.labelled(part, device) for part in (task.train, task.validation)]
     recipe = Recipe(epochs=epochs, batch_size=BATCH, lr=LR)
     speed = ours.usual_speed(device, BATCH)  # that which is measured
     fit(model, build_method("cross_entropy", {}), *parts, recipe, seed=seed, speed=speed)
@@ -61,7 +60,7 @@ def train_ours(task: Task, seed: int, device: torch.device, epochs: int = EPOCHS
 
 def accuracy_of_ours(task: Task, seed: int, device: torch.device) -> float:
     """Test accuracy in percent after our training, by our evaluation."""
-    test = labelled(task.test, device)
+    test = ours.labelled(task.test, device)
     return evaluate(train_ours(task, seed, device), test.images, test.labels).accuracy
 
 
@@ -73,13 +72,6 @@ def accuracy_of_reference(task: Task, seed: int, device: torch.device) -> float:
     for _ in reference.train(model, data.images, data.labels, **recipe, **shown):
         pass
     return _plain_accuracy(model, task.test, device)
-
-
-def labelled(pictures: Pictures, device: torch.device) -> Labelled:
-    """Pictures as our engine takes them."""
-    images = torch.from_numpy(pictures.images).to(device)
-    viewed = ViewedImages(images, pictures.pad, pictures.flip, pictures.mean, pictures.std)
-    return Labelled(viewed, torch.from_numpy(pictures.labels).to(device))
 
 
 def _plain_accuracy(model: nn.Module, test: Pictures, device: torch.device) -> float:

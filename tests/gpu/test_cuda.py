@@ -10,13 +10,14 @@ from kd.catalog import build_method, build_network
 from kd.compute import Compute
 from kd.device import set_up
 from kd.ending import Ending, Stopped
-from kd.engine import Watcher, fit
+from kd.engine import fit
 from kd.metrics import evaluate
 from kd.recipe import Recipe
 from kd.resume import Checkpoints
 from kd.speed import Speed
 from kd.teacher import CachedTeacher, LiveTeacher
 from kd.views import Labelled, ViewedImages
+from kd.watcher import Watcher
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 

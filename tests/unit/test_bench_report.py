@@ -13,7 +13,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from bench import cells, dry_runs, gate, small_task
+from bench import cells, dry_runs, gate, ours, small_task
 from bench.answers import Compared, compare, excess
 from bench.images import Pictures
 from bench.overhead import summarise
@@ -111,7 +111,7 @@ def tiny_pictures(count=20):
 def test_a_shifted_view_is_noticed(shift, agree):
     """18 views: a shift by as many is none."""
     pictures = tiny_pictures()
-    images, network = small_task.labelled(pictures, CPU).images, Brightness()
+    images, network = ours.labelled(pictures, CPU).images, Brightness()
     everyone = torch.arange(20)
     stored = torch.stack([network(images.take(everyone, view)) for view in range(18)]).half().numpy()
     worst = torch.zeros(20)

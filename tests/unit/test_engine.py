@@ -10,13 +10,14 @@ from torch.nn import functional
 
 from kd.catalog import build_method, build_network
 from kd.ending import Ending, Stopped
-from kd.engine import Watcher, _batches, fit
+from kd.engine import _batches, fit
 from kd.errors import UserError
 from kd.numbering import order_seen, views_seen
 from kd.recipe import Recipe
 from kd.resume import Checkpoints
 from kd.teacher import CachedTeacher, LiveTeacher
 from kd.views import Labelled, ViewedImages
+from kd.watcher import Watcher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05)

@@ -122,16 +122,26 @@ def test_a_missing_script_is_an_error(tree):
         subject.fingerprint("gone.py")
 
 
-def test_a_training_of_one_architecture_does_not_read_the_others():
-    """On the real code: only its own model and method files are in a training's fingerprint."""
+def read_by(monkeypatch, *job):
+    """The names of the files that are in a job's fingerprint, on the real code."""
     subject._read.cache_clear()
     subject.fingerprint.cache_clear()
     seen = []
     original = subject._read
-    subject._read = lambda path: seen.append(path.name) or original(path)
-    try:
-        subject.fingerprint("train.py", ("kd.models.vgg", "kd.methods.cross_entropy"))
-    finally:
-        subject._read = original
+    monkeypatch.setattr(subject, "_read", lambda path: seen.append(path.name) or original(path))
+    subject.fingerprint(*job)
+    return seen
+
+
+def test_storing_targets_does_not_read_the_engine(monkeypatch):
+    """An edit of the engine trains networks again, but computes no table of an unchanged teacher again."""
+    seen = read_by(monkeypatch, "cache_targets.py")
+    assert {"cache_targets.py", "inference.py", "targets.py", "runlog.py"} <= set(seen)
+    assert not {"engine.py", "step.py", "training.py", "resume.py"} & set(seen)
+
+
+def test_a_training_of_one_architecture_does_not_read_the_others(monkeypatch):
+    """Only its own model and method files are in a training's fingerprint."""
+    seen = read_by(monkeypatch, "train.py", ("kd.models.vgg", "kd.methods.cross_entropy"))
     assert {"train.py", "engine.py", "vgg.py", "staged.py", "cross_entropy.py"} <= set(seen)
     assert not {"resnet.py", "kd.py", "study.py", "digits.py", "table.py"} & set(seen)

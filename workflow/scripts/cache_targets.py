@@ -13,11 +13,12 @@ from kd.compute import Compute
 from kd.data import read_dataset
 from kd.device import device_name, set_up
 from kd.errors import UserError
+from kd.files import digest
 from kd.inference import answers
 from kd.job import TargetsJob
 from kd.runlog import duration
 from kd.speed import Speed, choose_speed
-from kd.targets import needed_views, open_for_filling, table_key, write_note
+from kd.targets import needed_views, open_for_filling, write_note
 from kd.views import ViewedImages
 
 logger = logging.getLogger("kd")
@@ -46,7 +47,7 @@ def main(
     needed = needed_views(job.seed, job.epochs, images.samples, images.count)
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
-    key = table_key(code, dataset, teacher_model)
+    key = digest(code, dataset, teacher_model)  # the one table that this code makes from these files
     shape = (images.count, images.samples, len(data.classes))
     with open_for_filling(table_folder, key, shape) as table:
         missing = needed & np.isnan(table).any(axis=2)

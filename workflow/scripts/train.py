@@ -16,11 +16,11 @@ from kd.data import PARTS, Dataset, read_dataset
 from kd.device import device_name, set_up
 from kd.ending import Ending
 from kd.engine import Training, fit
-from kd.files import whole, write_json
+from kd.files import digest, whole, write_json
 from kd.job import TrainJob
 from kd.metrics import Score, agreement, count_macs, count_parameters, evaluate, expected_calibration_error
 from kd.provenance import commit, versions
-from kd.resume import Checkpoints, work_folder
+from kd.resume import Checkpoints
 from kd.runlog import RunLog, write_history
 from kd.speed import choose_speed
 from kd.targets import open_noted
@@ -71,10 +71,10 @@ def main(
     ending = Ending()
     checkpoints = None
     if work:
-        inputs = (dataset, teacher_model, targets)
-        checkpoints = Checkpoints(
-            work_folder(work, job.to_json(), code, *inputs), compute.checkpoint_seconds, ending
-        )
+        # Named by all that the training is made from, so that nothing else ever goes on from its state.
+        inputs = [path for path in (dataset, teacher_model, targets) if path]
+        folder = work / digest(f"{job.to_json()}\0{code}", *inputs)
+        checkpoints = Checkpoints(folder, compute.checkpoint_seconds, ending)
     with RunLog(_label(job), job.recipe.epochs, samples, board) as log, ending.noticed():
         training = fit(
             network,

@@ -19,19 +19,7 @@ from kd.step import GraphedStep, Step
 from kd.teacher import Teacher
 from kd.training import Training
 from kd.views import Labelled
-
-
-class Watcher:
-    """What a caller may want to be told of. Does nothing by itself."""
-
-    def resume(self, history: list[dict[str, float]], done: float) -> None:
-        """These epochs were run before; `done` counts them, with a part for the one that is under way."""
-
-    def tick(self, epoch: int, done: int) -> None:
-        """A step begins: its epoch (from 1), and how many of the epoch's images went before."""
-
-    def report(self, row: dict[str, float]) -> None:
-        """An epoch has ended."""
+from kd.watcher import Watcher
 
 
 def fit(

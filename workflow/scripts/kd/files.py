@@ -1,6 +1,7 @@
 """Files that are either whole or absent."""
 
 import glob
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -49,6 +50,15 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def digest(text: str, *files: Path) -> str:
+    """A name of 16 hexadecimal digits for what this text and the contents of these files make."""
+    found = hashlib.sha256(text.encode())
+    for path in files:
+        with open(path, "rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()[:16]
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -29,18 +29,6 @@ class State:
     facts: dict[str, Any]  # as JSON has them
 
 
-def work_folder(work: Path, configuration: str, code: str, *files: Path | None) -> Path:
-    """The folder below `work` of the one training that this configuration, code and input files make."""
-    digest = hashlib.sha256(f"{configuration}\0{code}".encode())
-    for path in files:
-        if path is None:
-            digest.update(b"none")
-            continue
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return work / digest.hexdigest()[:16]
-
-
 class Checkpoints:
     """Keeps the latest state of one training in a folder of its own, which is gone when the work is done.
 

@@ -8,8 +8,8 @@ from typing import Self
 
 from torch.utils.tensorboard import SummaryWriter
 
-from kd.engine import Watcher
 from kd.files import whole
+from kd.watcher import Watcher
 
 logger = logging.getLogger("kd")
 EVERY = 20.0  # seconds after which a long epoch says how far it is

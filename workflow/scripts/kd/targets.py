@@ -6,7 +6,6 @@ from: each run's targets are declared by a small note that says which table hold
 """
 
 import fcntl
-import hashlib
 import json
 import logging
 import math
@@ -25,15 +24,6 @@ from kd.numbering import views_seen
 logger = logging.getLogger("kd")
 AGAIN = "delete it to have it made again"
 INSTEAD = "free some space, or set targets: live"
-
-
-def table_key(code: str, *files: Path) -> str:
-    """Names the one table that this code makes from these files (teacher, data set)."""
-    digest = hashlib.sha256(code.encode())
-    for path in files:
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
 
 
 def needed_views(seed: int, epochs: int, samples: int, views: int) -> np.ndarray:

@@ -1,0 +1,18 @@
+"""What a training tells while it runs, and to whom.
+
+Apart from engine.py because what reports (runlog.py) serves jobs that train nothing as well, and an edit of
+the engine must not make those run again.
+"""
+
+
+class Watcher:
+    """What a caller may want to be told of. Does nothing by itself."""
+
+    def resume(self, history: list[dict[str, float]], done: float) -> None:
+        """These epochs were run before; `done` counts them, with a part for the one that is under way."""
+
+    def tick(self, epoch: int, done: int) -> None:
+        """A step begins: its epoch (from 1), and how many of the epoch's images went before."""
+
+    def report(self, row: dict[str, float]) -> None:
+        """An epoch has ended."""
