@@ -101,8 +101,8 @@ def stored_teacher(
     needed = needed_views(SEED, epochs, images.samples, images.count)
     _fill(folder / "table", needed, model.eval(), images, pictures.classes, device)
     note = folder / "student" / "targets.json"
-    write_note(note, folder / "table", KEY)
-    return CachedTeacher(open_noted(note, images.count, images.samples), device)
+    write_note(note, folder / "table", KEY, needed)
+    return CachedTeacher(open_noted(note, needed), device)
 
 
 def time_targets(

@@ -270,6 +270,7 @@ def test_prepare_data(folder, caplog):
         "split_seed": 0,
         "pad": 2,
         "flip": True,
+        "files": {},
         "listing": listing(str(folder)),
     }
     dataset, summary = folder / "out" / "dataset.safetensors", folder / "out" / "summary.json"

@@ -15,7 +15,7 @@ from kd.errors import UserError
 from kd.job import TargetsJob, TrainJob
 from kd.numbering import views_seen
 from kd.recipe import Recipe
-from kd.targets import open_for_filling, open_noted
+from kd.targets import needed_views, open_for_filling, open_noted
 from kd.views import ViewedImages
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -129,7 +129,7 @@ def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc"):
     what = TargetsJob(seed=seed, epochs=epochs)
     model = teacher[0] / "model.safetensors"
     cache_targets.main(what, code, dataset, model, folder / "table", note, compute=CPU)
-    return note, np.array(open_noted(note, 18, 60))
+    return note, np.array(open_noted(note, needed_views(seed, epochs, 60, 18)))
 
 
 def there(table):
@@ -201,13 +201,30 @@ def test_other_code_or_another_teacher_starts_a_new_table_and_the_old_ones_notes
     assert other.exists()
 
 
+def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tmp_path):
+    note, table = make_targets(teacher, dataset, tmp_path, 3)
+    make_targets(teacher, dataset, tmp_path, 4)
+    (path,) = (tmp_path / "table").glob("*.npy")
+    whole = path.read_bytes()
+    start = len(whole) - table.nbytes
+    read = np.flatnonzero(~np.isnan(table).any(axis=2))  # by this student; the others are not its concern
+    for place in (read[0], read[-1]):
+        damaged = bytearray(whole)
+        damaged[start + 2 * 3 * place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"\.npy: not the targets that .*4\.json declares"):
+            open_noted(note, needed_views(3, 4, 60, 18))
+    path.write_bytes(whole)
+    open_noted(note, needed_views(3, 4, 60, 18))
+
+
 def test_a_lost_table_is_said_with_what_to_delete(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
     next((tmp_path / "table").glob("*.npy")).unlink()
     with pytest.raises(
         UserError, match=rf"3/4\.json: its table is gone; delete {tmp_path} to have it made again"
     ):
-        open_noted(note, 18, 60)
+        open_noted(note, needed_views(3, 4, 60, 18))
 
 
 def test_a_table_that_does_not_fit_the_disk_is_refused_with_its_size(tmp_path, monkeypatch):
@@ -263,7 +280,7 @@ def test_a_broken_table_is_named(teacher, dataset, tmp_path, content):
     (table,) = (tmp_path / "table").glob("*.npy")
     table.write_bytes(content)
     with pytest.raises(UserError, match=r"\.npy: not a whole table"):
-        open_noted(note, 18, 60)
+        open_noted(note, needed_views(3, 4, 60, 18))
     with pytest.raises(UserError, match=r"\.npy: not a whole table"):
         make_targets(teacher, dataset, tmp_path, 4)
 
@@ -271,14 +288,14 @@ def test_a_broken_table_is_named(teacher, dataset, tmp_path, content):
 def test_a_table_of_another_data_set_is_refused(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
     with pytest.raises(UserError, match=r"holds \(18, 60\) \(views, samples\), not \(18, 61\)"):
-        open_noted(note, 18, 61)
+        open_noted(note, needed_views(3, 4, 61, 18))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]"])
 def test_a_broken_note_is_named(tmp_path, content):
     (tmp_path / "4.json").write_text(content)
     with pytest.raises(UserError, match=r"4\.json: not a whole note"):
-        open_noted(tmp_path / "4.json", 18, 60)
+        open_noted(tmp_path / "4.json", needed_views(3, 4, 60, 18))
 
 
 def distill(folder, dataset, teacher, **more):
@@ -306,9 +323,68 @@ def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teach
 
 def test_targets_of_another_seed_are_not_enough(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 4)
-    with pytest.raises(UserError, match=r"no targets for sample \d+ in view \d+"):
+    with pytest.raises(UserError, match=r"4\.json declares: they have changed since, or are another run's"):
         distill(tmp_path / "out", dataset, teacher, targets=note)
     assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK"])
+def test_broken_logits_of_a_teacher_are_named(teacher, dataset, tmp_path, content):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "test_logits.npy").write_bytes(content)
+    with pytest.raises(UserError, match=r"test_logits\.npy: not whole"):
+        distill(tmp_path / "out", dataset, (tmp_path / "broken", None), targets=note)
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_a_batch_larger_than_the_training_split_is_refused(dataset, tmp_path):
+    recipe = Recipe(epochs=1, batch_size=61)
+    with pytest.raises(UserError, match=r"batch_size: 61 is more than the 60 training images; at most 60"):
+        run(tmp_path, dataset, job(recipe=recipe))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_larger_than_the_memory_is_refused_before_it_is_built(dataset, tmp_path):
+    what = job(architecture="resnet18", options={"width": 16})
+    with pytest.raises(UserError, match=r"it has 2,8\d\d,\d\d\d,\d\d\d parameters.*GB.*make it smaller"):
+        run(tmp_path, dataset, what)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_running_out_of_memory_says_what_to_do_and_keeps_the_last_state(dataset, tmp_path, monkeypatch):
+    """As on a GPU on which another job came to need more, in the second epoch of three."""
+    import torch
+
+    plain = run(tmp_path, dataset, job(epochs=3))["train_loss"]
+    (tmp_path / "out").mkdir()
+    build, calls = train.build_network, []
+
+    def short_of_memory(*arguments, **options):
+        network = build(*arguments, **options)
+        forward = network.forward
+
+        def limited(images):
+            calls.append(len(images))
+            if len(calls) == 8:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.")
+            return forward(images)
+
+        network.forward = limited
+        return network
+
+    monkeypatch.setattr(train, "build_network", short_of_memory)
+    work = tmp_path / "work"
+    often = Compute(device="cpu", checkpoint_seconds=1e-6)
+    monkeypatch.setattr("test_train.CPU", often)
+    with pytest.raises(
+        UserError, match=r"is too small \(CUDA out of memory.*9\.00 GiB\.\); lower batch_size"
+    ):
+        run(tmp_path / "out", dataset, job(epochs=3), work=work)
+    assert not list((tmp_path / "out").glob("*.*"))
+    assert list(work.rglob("checkpoint.safetensors"))
+    monkeypatch.undo()
+    assert run(tmp_path / "out", dataset, job(epochs=3), work=work)["train_loss"] == plain
 
 
 def test_a_device_that_is_not_there_is_said(dataset, tmp_path):

@@ -16,6 +16,7 @@ from kd.errors import UserError
 from kd.files import digest
 from kd.inference import answers
 from kd.job import TargetsJob
+from kd.limits import memory_explained
 from kd.runlog import duration
 from kd.speed import Speed, choose_speed
 from kd.targets import needed_views, open_for_filling, write_note
@@ -56,8 +57,9 @@ def main(
         # By the size of the whole table, so that whoever fills a part of it computes in the same way.
         speed = choose_speed(compute, where, missing.size // BATCH, training=False)
         logger.info("%s  %s", label, speed.reason)
-        fill(table, missing, network, images, where, speed, label)
-    write_note(note, table_folder, key)
+        with memory_explained(where):
+            fill(table, missing, network, images, where, speed, label)
+    write_note(note, table_folder, key, needed)
 
 
 def fill(

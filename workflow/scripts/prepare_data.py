@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kd.data import PARTS, Dataset, write_dataset
+from kd.errors import UserError
 from kd.files import write_json
 from kd.numbering import count_views
 from kd.preparation import prepare
@@ -23,16 +24,31 @@ def main(
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
     Writes `dataset` (see kd.data.write_dataset) and `summary` (JSON). `cfg` also has the data set's own
-    `options`, and `validation` (a fraction), `split_seed`, `pad` and `flip`. `places` are options that say
-    where images are, which is no part of what they are.
-    Raises UserError when the images or the options do not allow it.
+    `options`, its `files` (name: SHA-256), `validation` (a fraction), `split_seed`, `pad` and `flip`.
+    `places` are options that say where images are, which is no part of what they are.
+    Raises UserError when the images or the options do not allow it, or a download is not what it was.
     """
+    for name, sha256 in cfg["files"].items():
+        check_sum(downloads / name, sha256)
     raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"], **(places or {}))
     settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip")}
     prepared = prepare(raw, **settings)
     write_dataset(dataset, prepared)
     write_json(summary, {"dataset": cfg["name"], **summarise(prepared)})
     log.info("%s", describe(prepared))
+
+
+def check_sum(path: Path, sha256: str) -> None:
+    """UserError if `path` has another SHA-256: it was right when it was fetched, and a disk can forget."""
+    try:
+        with open(path, "rb") as file:
+            got = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    if got != sha256:
+        raise UserError(
+            f"{path}: the checksum is wrong: SHA-256 {sha256} expected, {got} got; delete it and run again"
+        )
 
 
 def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:

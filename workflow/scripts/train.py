@@ -2,8 +2,8 @@
 
 import logging
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +15,17 @@ from kd.compute import Compute
 from kd.data import PARTS, Dataset, read_dataset
 from kd.device import device_name, set_up
 from kd.ending import Ending
-from kd.engine import Training, fit
+from kd.engine import fit
 from kd.files import digest, whole, write_json
 from kd.job import TrainJob
-from kd.metrics import Score, agreement, count_macs, count_parameters, evaluate, expected_calibration_error
+from kd.limits import check_batch, check_memory, memory_explained
+from kd.metrics import Score, count_macs, count_parameters, evaluate
+from kd.outcome import identity, scored, selected
 from kd.provenance import commit, versions
 from kd.resume import Checkpoints
 from kd.runlog import RunLog, write_history
 from kd.speed import choose_speed
-from kd.targets import open_noted
+from kd.targets import needed_views, open_noted
 from kd.teacher import CachedTeacher, LiveTeacher, Teacher
 from kd.views import Labelled, ViewedImages
 
@@ -58,12 +60,14 @@ def main(
     where = set_up(compute)
     data = read_dataset(dataset)
     splits = {part: _on_device(data, part, where) for part in PARTS}
-    torch.manual_seed(job.seed)  # before the network: its first weights are drawn here
-    shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}
-    network = build_network(job.architecture, job.options, **shape)
-    network = network.to(device=where, memory_format=torch.channels_last)
-    method = build_method(job.method, job.method_options)
     samples = splits["train"].images.samples
+    check_batch(job.recipe.batch_size, samples)
+    shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}
+    build = partial(build_network, job.architecture, job.options, **shape)
+    check_memory(build, where)
+    torch.manual_seed(job.seed)  # before the network: its first weights are drawn here
+    network = build().to(device=where, memory_format=torch.channels_last)
+    method = build_method(job.method, job.method_options)
     speed = choose_speed(compute, where, job.recipe.epochs * -(-samples // job.recipe.batch_size))
     logger.info("%s  starts on %s: %s", _label(job), device_name(where), method.describe())
     logger.info("%s  %s", _label(job), speed.reason)
@@ -75,7 +79,8 @@ def main(
         inputs = [path for path in (dataset, teacher_model, targets) if path]
         folder = work / digest(f"{job.to_json()}\0{code}", *inputs)
         checkpoints = Checkpoints(folder, compute.checkpoint_seconds, ending)
-    with RunLog(_label(job), job.recipe.epochs, samples, board) as log, ending.noticed():
+    told = RunLog(_label(job), job.recipe.epochs, samples, board)
+    with told as log, ending.noticed(), memory_explained(where):
         training = fit(
             network,
             method,
@@ -83,7 +88,7 @@ def main(
             splits["validation"],
             job.recipe,
             seed=job.seed,
-            teacher=_teacher(targets, teacher_model, splits["train"].images, where),
+            teacher=_teacher(job, targets, teacher_model, splits["train"].images, where),
             speed=speed,
             watcher=log,
             checkpoints=checkpoints,
@@ -96,10 +101,10 @@ def main(
     with whole(test_logits) as temporary:
         np.save(temporary, scores["test"].logits.numpy())
     results = (
-        _identity(job, method.describe())
-        | _scored(scores, data.test_labels, teacher_logits)
+        identity(job, method.describe())
+        | scored(scores, data.test_labels, teacher_logits)
         | {key: training.history[-1][key] for key in ("validation_loss", "validation_accuracy")}
-        | _selected(network, training, scores["test"], splits["test"])
+        | selected(network, training, scores["test"], splits["test"])
         | {"parameters": count_parameters(network), "macs": count_macs(network, _one_image(splits["test"]))}
         | {"seconds": training.earlier + time.perf_counter() - started}
         | {"device": device_name(where), "versions": versions(), "commit": commit()}
@@ -134,49 +139,12 @@ def _one_image(split: Labelled) -> Tensor:
 
 
 def _teacher(
-    targets: Path | None, network: Path | None, images: ViewedImages, device: torch.device
+    job: TrainJob, targets: Path | None, network: Path | None, images: ViewedImages, device: torch.device
 ) -> Teacher | None:
     if targets:
-        return CachedTeacher(open_noted(targets, images.count, images.samples), device)
+        needed = needed_views(job.seed, job.recipe.epochs, images.samples, images.count)
+        return CachedTeacher(open_noted(targets, needed), device)
     return LiveTeacher(load_network(network, device)) if network else None
-
-
-def _identity(job: TrainJob, loss_function: str) -> dict[str, Any]:
-    """Which run this is."""
-    return {
-        "role": job.role,
-        "name": job.name,
-        "architecture": job.architecture,
-        "teacher": job.teacher,
-        "method": job.method_name,
-        "seed": job.seed,
-        "epochs": job.recipe.epochs,
-        "loss_function": loss_function,
-    }
-
-
-def _scored(scores: dict[str, Score], labels: Tensor, teacher_logits: Path | None) -> dict[str, Any]:
-    """The last epoch's weights on these splits, and how the test answers compare with truth and teacher."""
-    answers = scores["test"].logits
-    taught = torch.from_numpy(np.load(teacher_logits, allow_pickle=False)) if teacher_logits else None
-    found = {f"{part}_loss": score.loss for part, score in scores.items()}
-    found |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
-    found["ece"] = expected_calibration_error(answers, labels)
-    found["agreement"] = None if taught is None else agreement(answers, taught)
-    return found
-
-
-def _selected(network: nn.Module, training: Training, last: Score, test: Labelled) -> dict[str, Any]:
-    """The epoch that validation chose, and its weights on the test set; loads them into `network`."""
-    score = last
-    if training.selected_epoch < len(training.history):
-        network.load_state_dict(training.selected_weights)
-        score = evaluate(network, test.images, test.labels)
-    return {
-        "selected_epoch": training.selected_epoch,
-        "selected_validation_accuracy": training.history[training.selected_epoch - 1]["validation_accuracy"],
-        "selected_test_accuracy": score.accuracy,
-    }
 
 
 if __name__ == "__main__":

@@ -1,18 +1,15 @@
 """Networks as safetensors files that say themselves how to build what they hold."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from kd.catalog import build_network
 from kd.errors import UserError
-from kd.files import whole
+from kd.sealed import Damaged, read_sealed, write_sealed
 
 
 def save_network(
@@ -31,26 +28,24 @@ def save_network(
         "in_channels": in_channels,
         "num_classes": num_classes,
     }
-    # safetensors stores plain row-major tensors only; channels-last weights are copied into that order.
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    with whole(path) as temporary:
-        save_file(tensors, temporary, metadata={"network": json.dumps(network, sort_keys=True)})
+    # numpy() of channels-last weights is strided; what is written is in row-major order.
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
+    write_sealed(path, arrays, network)
 
 
 def load_network(path: Path, device: torch.device) -> nn.Module:
     """The network in `path`, in eval mode and without gradients, on `device`.
 
-    Raises UserError naming the file if it is truncated, corrupt or does not fit its architecture.
+    Raises UserError naming the file if it is cut short, changed since it was written, or does not fit its
+    architecture.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            network = json.loads(file.metadata()["network"])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        weights, network = read_sealed(path)
         model = build_network(
             network["architecture"], network["options"], network["in_channels"], network["num_classes"]
         )
         model.load_state_dict(weights)
-    except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
+    except (Damaged, RuntimeError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: not a whole network file ({error}); delete it to have it made again"
         ) from error

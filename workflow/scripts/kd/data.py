@@ -3,17 +3,14 @@
 Torch is imported only when that file is read, so that preparing a data set does not wait for it.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from kd.errors import UserError
-from kd.files import whole
+from kd.sealed import Damaged, read_sealed, write_sealed
 
 if TYPE_CHECKING:
     import torch
@@ -75,28 +72,20 @@ class Dataset(Generic[Array]):
 
 
 def write_dataset(path: Path, dataset: Dataset[np.ndarray]) -> None:
-    """Write the six arrays, and the rest as JSON metadata, to a .safetensors file that is whole or absent.
-
-    The same data set gives the same bytes: there is one metadata key because safetensors shuffles several.
-    """
-    facts = {name: getattr(dataset, name) for name in _FACTS}
-    # safetensors writes the memory of a strided array as it lies, without a word
-    tensors = {name: np.ascontiguousarray(array) for name, array in dataset.tensors().items()}
-    with whole(path) as temporary:
-        save_file(tensors, temporary, {"facts": json.dumps(facts, sort_keys=True)})
+    """Write the data set to a sealed .safetensors file; the same one gives the same bytes."""
+    write_sealed(path, dataset.tensors(), {name: getattr(dataset, name) for name in _FACTS})
 
 
 def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
     """The data set in `path`, as torch tensors in host memory.
 
-    Raises UserError naming the file when it is missing, cut short or something else than write_dataset wrote.
+    Raises UserError naming the file when it is missing, cut short, changed since it was written, or
+    something else than write_dataset wrote.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["facts"])
-            tensors = {name: file.get_tensor(name) for name in _TENSORS}
+        tensors, facts = read_sealed(path)
         for name in ("classes", "mean", "std"):
             facts[name] = tuple(facts[name])
         return Dataset(**tensors, **facts)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (Damaged, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a whole data set ({error}); delete it and run again") from error

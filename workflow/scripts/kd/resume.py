@@ -1,21 +1,17 @@
 """The state of a training that is under way, kept so that it can go on where it was cut off, to the bit."""
 
-import hashlib
-import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from kd.ending import Ending
-from kd.files import whole
+from kd.sealed import Damaged, read_sealed, write_sealed
 
 logger = logging.getLogger("kd")
 SHARE = 50  # at the end of an epoch the state is kept again after this many times what keeping it took
@@ -45,13 +41,8 @@ class Checkpoints:
         if not self._path.exists():
             return None
         try:
-            with safe_open(self._path, framework="pt") as file:
-                about = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if about["sha256"] != _checksum(tensors, about["facts"]):
-                raise ValueError("its checksum is wrong")
-            return State(tensors, json.loads(about["facts"]))
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            return State(*read_sealed(self._path))
+        except Damaged as error:
             logger.warning("%s: not a whole checkpoint (%s); starts from the beginning", self._path, error)
             return None
 
@@ -70,11 +61,9 @@ class Checkpoints:
         Where that cannot be done (a full disk) the training goes on, and it is tried again later.
         """
         started = time.monotonic()
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
-        facts = json.dumps(state.facts)
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in state.tensors.items()}
         try:
-            with whole(self._path) as temporary:
-                save_file(tensors, temporary, {"facts": facts, "sha256": _checksum(tensors, facts)})
+            write_sealed(self._path, arrays, state.facts)
         except (OSError, SafetensorError) as error:
             logger.warning("%s: the state could not be kept: %s", self._path, error)
         self._kept = time.monotonic()
@@ -83,11 +72,3 @@ class Checkpoints:
     def remove(self) -> None:
         """Forget the state: the work is done."""
         shutil.rmtree(self._path.parent, ignore_errors=True)
-
-
-def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
-    digest = hashlib.sha256(facts.encode())
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()

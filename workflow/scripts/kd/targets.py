@@ -6,6 +6,7 @@ from: each run's targets are declared by a small note that says which table hold
 """
 
 import fcntl
+import hashlib
 import json
 import logging
 import math
@@ -90,27 +91,45 @@ def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
         ) from error
 
 
-def write_note(path: Path, folder: Path, key: str) -> None:
-    """Declare that the table `key` in `folder` holds what the run of this note needs."""
-    write_json(path, {"table": os.path.relpath(folder / f"{key}.npy", path.parent)})
+def write_note(path: Path, folder: Path, key: str, needed: np.ndarray) -> None:
+    """Declare that the table `key` in `folder` holds what the run of this note needs, and its checksum."""
+    table = folder / f"{key}.npy"
+    found = _checksum(_open(table, "r"), needed)
+    write_json(path, {"table": os.path.relpath(table, path.parent), "sha256": found})
 
 
-def open_noted(note: Path, views: int, samples: int) -> np.ndarray:
+def open_noted(note: Path, needed: np.ndarray) -> np.ndarray:
     """The table that a note points to, for reading: (views, samples, classes) float16.
 
-    Raises UserError naming the file that is missing, truncated or of another data set.
+    `needed` (views, samples) bool is what will be read. Raises UserError naming the file that is missing,
+    cut short, of another data set, or changed since it was written.
     """
     try:
-        path = note.parent / json.loads(note.read_text(encoding="utf-8"))["table"]
+        about = json.loads(note.read_text(encoding="utf-8"))
+        path, sha256 = Path(os.path.normpath(note.parent / about["table"])), about["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{note}: not a whole note of targets ({error}); {AGAIN}") from error
+    instead = f"delete {note.parent.parent} to have it made again"
     if not path.exists():
-        raise UserError(f"{note}: its table is gone; delete {note.parent.parent} to have it made again")
+        raise UserError(f"{note}: its table is gone; {instead}")
     # Copy-on-write, because torch wants writable memory; nothing is ever written.
     table = _open(path, "c")
-    if table.shape[:2] != (views, samples):
-        raise UserError(f"{path}: holds {table.shape[:2]} (views, samples), not {(views, samples)}; {AGAIN}")
+    if table.shape[:2] != needed.shape:
+        raise UserError(f"{path}: holds {table.shape[:2]} (views, samples), not {needed.shape}; {instead}")
+    if _checksum(table, needed) != sha256:
+        raise UserError(
+            f"{path}: not the targets that {note} declares: they have changed since, or are another run's;"
+            f" {instead}"
+        )
     return table
+
+
+def _checksum(table: np.ndarray, needed: np.ndarray) -> str:
+    """SHA-256 over what one run needs, view by view: the rest may still grow."""
+    digest = hashlib.sha256()
+    for view, samples in zip(table, needed, strict=True):
+        digest.update(np.ascontiguousarray(view[samples]))
+    return digest.hexdigest()
 
 
 def _open(path: Path, mode: str) -> np.ndarray:

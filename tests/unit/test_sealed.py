@@ -1,0 +1,69 @@
+"""Sealed files: what was written comes back, and any other content is noticed."""
+
+import numpy as np
+import pytest
+
+from kd.sealed import Damaged, read_sealed, write_sealed
+
+ARRAYS = {
+    "weights": np.arange(12, dtype=np.float32).reshape(3, 4),
+    "strided": np.arange(6, dtype=np.int64).reshape(2, 3).T,
+    "count": np.int64(7),
+    "mask": np.array([True, False]),
+}
+FACTS = {"name": "ü", "numbers": [1, 0.1], "none": None}
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_sealed(tmp_path / "file.safetensors", ARRAYS, FACTS)
+    return tmp_path / "file.safetensors"
+
+
+def test_what_was_written_comes_back(path):
+    tensors, facts = read_sealed(path)
+    assert facts == FACTS
+    assert set(tensors) == set(ARRAYS)
+    for name, array in ARRAYS.items():
+        assert tensors[name].shape == np.shape(array)
+        assert np.array_equal(tensors[name].numpy(), array)
+
+
+def test_the_same_content_gives_the_same_bytes(path, tmp_path):
+    write_sealed(tmp_path / "again.safetensors", dict(reversed(ARRAYS.items())), FACTS)
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_no_changed_bit_gives_other_content(path):
+    """Every bit of the file, one at a time. A few are of no weight: a name's case in the header, for one."""
+    whole = path.read_bytes()
+    body = len(whole) - sum(np.asarray(array).nbytes for array in ARRAYS.values())
+    for place in range(len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            try:
+                tensors, facts = read_sealed(path)
+            except Damaged:
+                continue
+            assert place < body, f"bit {bit} of byte {place} was not noticed"
+            assert facts == FACTS
+            assert all(np.array_equal(tensors[name].numpy(), array) for name, array in ARRAYS.items())
+
+
+def test_a_file_cut_short_anywhere_is_noticed(path):
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(Damaged):
+            read_sealed(path)
+
+
+def test_a_safetensors_file_that_was_never_sealed_is_refused(tmp_path):
+    from safetensors.numpy import save_file
+
+    for number, metadata in enumerate((None, {}, {"sealed": "{"}, {"sealed": "{}"}, {"sealed": "[]"})):
+        save_file({"a": np.zeros(2)}, tmp_path / f"{number}.safetensors", metadata)
+        with pytest.raises(Damaged):
+            read_sealed(tmp_path / f"{number}.safetensors")
