@@ -37,6 +37,8 @@ def set_up(compute: Compute) -> torch.device:
 
 def _pick_device(wanted: str) -> torch.device:
     """The device named in the config; "auto" takes CUDA, then Apple's MPS, then the CPU."""
+    # Asked through the driver's library, which starts nothing on a GPU that may be another job's.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
         wanted = next(name for name, found in there.items() if found)

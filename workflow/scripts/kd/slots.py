@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import IO
 
 logger = logging.getLogger("kd")
+# A scheduler gives each job devices of its own, which may have the same numbers in all of them.
+SCHEDULED = ("SLURM_JOB_ID", "SLURM_STEP_ID", "PBS_JOBID", "LSB_JOBID")
 _held: list[IO[str]] = []  # locks live as long as the process: the kernel frees them however it ends
 
 
 def take_slot(devices: int, slots_per_device: int) -> int:
     """The number (from 0) of the visible device that this job may use, one of its slots locked until it ends.
 
-    Devices are filled evenly. When every slot is taken it waits for one. Inside a Slurm job nothing is
-    locked, for there the scheduler has given the job a device of its own.
+    Devices are filled evenly. When every slot is taken it waits for one. Only jobs to which a scheduler has
+    given the same devices share slots: one that has a device of its own takes it without waiting, and a
+    workflow that runs inside a job of several GPUs spreads over them.
     """
-    if "SLURM_JOB_ID" in os.environ:
-        return 0
     told = False
     while True:
         for slot, device in itertools.product(range(slots_per_device), range(devices)):
@@ -39,7 +40,9 @@ def take_slot(devices: int, slots_per_device: int) -> int:
 def _name(device: int) -> str:
     """What tells the device from others of the machine, also when some of them are hidden from this job."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    return visible.split(",")[device].strip().replace("/", "-") if visible else str(device)
+    own = visible.split(",")[device].strip() if visible else str(device)
+    jobs = [os.environ[name] for name in SCHEDULED if name in os.environ]
+    return "-".join([*jobs, own]).replace("/", "-")
 
 
 def _lock(name: str, slot: int) -> bool:
