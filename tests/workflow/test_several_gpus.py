@@ -1,0 +1,57 @@
+"""Jobs on a machine with four pretended GPUs: how many run at once, and that each has one of its own."""
+
+import json
+
+import pytest
+
+# What a job does on such a machine up to the point where CUDA would begin; it then computes on the CPU.
+TAKES_A_GPU = """
+    import atexit, json, time
+    gpu, first = take_slot(4, compute.slots_per_device), time.monotonic()
+    Path("taken").mkdir(exist_ok=True)
+    told = Path(f"taken/{os.getpid()}")
+    atexit.register(lambda: told.write_text(json.dumps([gpu, first, time.monotonic()])))
+    device = torch.device("cpu")
+"""
+RUNS = [f"results/tiny/alone/cnn/{seed}/metrics.json" for seed in range(4)]
+
+
+@pytest.fixture
+def four_gpus(fresh, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    scripts = "workflow/scripts/kd"
+    fresh.edit(
+        f"{scripts}/hardware.py",
+        '    hidden = os.environ.get("CUDA',
+        '    return True\n    hidden = os.environ.get("CUDA',
+    )
+    fresh.edit(
+        f"{scripts}/hardware.py", "        return len(os.sched_getaffinity(0))\n", "        return 4\n"
+    )
+    fresh.edit(f"{scripts}/device.py", "\n    device = _pick_device(compute.device)\n", TAKES_A_GPU)
+    fresh.configure(seeds=[0, 1, 2, 3], compute={"device": "auto"})
+    return fresh
+
+
+def used(checkout):
+    """Device, beginning and end of every training's use of a GPU."""
+    return [json.loads(path.read_text()) for path in (checkout.folder / "taken").iterdir()]
+
+
+def at_once(uses):
+    return max(sum(start <= first < end for _, start, end in uses) for _, first, _ in uses)
+
+
+@pytest.mark.parametrize(
+    ("resources", "jobs"),
+    [(["gpu=4"], 4), ([], 1), (["mem_mb=100000"], 1)],
+    ids=["gpu=4", "no resources", "mem_mb alone"],
+)
+def test_jobs_at_once(four_gpus, resources, jobs):
+    options = ["--resources", *resources] if resources else []
+    four_gpus.run("--cores", "4", *options, "--", *RUNS)
+    uses = used(four_gpus)
+    assert len(uses) == 4
+    assert at_once(uses) == jobs
+    for device in {device for device, _, _ in uses}:
+        assert at_once([use for use in uses if use[0] == device]) == 1
