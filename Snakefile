@@ -21,6 +21,10 @@ include: "rules/students.smk"
 include: "rules/report.smk"
 
 
+onstart:
+    checked(refuse_unwritable, Path(RESULTS))
+
+
 rule all:
     default_target: True
     input:

@@ -10,11 +10,24 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scr
 
 from kd import catalog, jobs
 from kd.errors import UserError
+from kd.files import existing_folder, refuse_unwritable
 from kd.fingerprint import fingerprint
 from kd.hardware import cpu_count, has_gpu
 from kd.job import TargetsJob
 from kd.config import load_study, refuse_repeated_keys
 
+
+def checked(function, *arguments):
+    """What `function` returns; what the user can mend ends Snakemake with its line alone."""
+    try:
+        return function(*arguments)
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
+# On either Snakemake itself would end with a traceback.
+checked(refuse_unwritable, Path(".snakemake"))
+checked(existing_folder, Path("results"))
 try:
     study = load_study(config)
     refuse_repeated_keys(workflow.configfiles)

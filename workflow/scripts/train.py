@@ -5,7 +5,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +15,7 @@ from kd.data import PARTS, Dataset, read_dataset
 from kd.device import device_name, set_up
 from kd.ending import Ending
 from kd.engine import fit
-from kd.files import digest, whole, write_json
+from kd.files import digest, write_array, write_json
 from kd.job import TrainJob
 from kd.limits import check_batch, check_memory, memory_explained
 from kd.metrics import Score, count_macs, count_parameters, evaluate
@@ -98,8 +97,7 @@ def main(
     about = {"architecture": job.architecture, "options": job.options, **shape}
     save_network(model, network.state_dict(), **about)
     write_history(history, training.history)
-    with whole(test_logits) as temporary:
-        np.save(temporary, scores["test"].logits.numpy())
+    write_array(test_logits, scores["test"].logits.numpy())
     results = (
         identity(job, method.describe())
         | scored(scores, data.test_labels, teacher_logits)

@@ -2,15 +2,25 @@
 
 import glob
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from kd.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _UMASK = os.umask(0)  # it can only be read by setting it
 os.umask(_UMASK)
+
+
+class NotWritten(UserError, OSError):
+    """A file that could not be written: the disk is full, or the place is not to be written to."""
 
 
 @contextmanager
@@ -19,19 +29,24 @@ def whole(path: Path) -> Iterator[Path]:
 
     A reader therefore never sees half a file, and a failed writer leaves nothing behind.
     The suffix is kept, because several libraries choose the format by it.
+    Raises NotWritten, which names `path`, for any OSError.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    _remove_abandoned(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_UMASK)  # safetensors would let nobody else read its files
         temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise NotWritten(f"{path}: cannot be written: {reason}; mend that and run again") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _remove_abandoned(path: Path) -> None:
@@ -52,6 +67,24 @@ def _runs(pid: int) -> bool:
     return True
 
 
+def existing_folder(path: Path) -> Path:
+    """`path`, or the nearest folder above it that is there; UserError if something else is in the way."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UserError(f"{there}: a folder is needed here, and this is none; move it away")
+    return there
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """UserError if nothing can be written into `folder`, or it could not be made."""
+    there = existing_folder(folder)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(
+            f"{there.absolute()}: this folder cannot be written to, as {folder} has to be; change its"
+            " permissions or mount, or run elsewhere with --directory"
+        )
+
+
 def digest(text: str, *files: Path) -> str:
     """A name of 16 hexadecimal digits for what this text and the contents of these files make."""
     found = hashlib.sha256(text.encode())
@@ -66,3 +99,13 @@ def write_json(path: Path, content: Any) -> None:
     with whole(path) as temporary:
         text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_array(path: Path, array: "np.ndarray") -> None:
+    """Write `array` as .npy."""
+    import numpy as np  # here, for the Snakefile reads this module
+
+    buffer = io.BytesIO()  # NumPy itself does not say why it could not write
+    np.save(buffer, array, allow_pickle=False)
+    with whole(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())

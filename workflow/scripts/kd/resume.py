@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from torch import Tensor
 
 from kd.ending import Ending
+from kd.files import NotWritten
 from kd.sealed import Damaged, read_sealed, write_sealed
 
 logger = logging.getLogger("kd")
@@ -64,8 +64,8 @@ class Checkpoints:
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in state.tensors.items()}
         try:
             write_sealed(self._path, arrays, state.facts)
-        except (OSError, SafetensorError) as error:
-            logger.warning("%s: the state could not be kept: %s", self._path, error)
+        except NotWritten as error:
+            logger.warning("the state could not be kept: %s", error)
         self._kept = time.monotonic()
         self._cost = self._kept - started
 

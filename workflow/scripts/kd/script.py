@@ -1,21 +1,27 @@
 """How every script of the workflow runs: its log, and how it ends when something is wrong."""
 
+import errno
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from kd.ending import Stopped, end_with_snakemake
 from kd.errors import UserError
 
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
+
 
 def run(log: str, main: Callable[..., None], **arguments: Any) -> None:
     """Call `main`, with the logger "kd" going to stderr and to the file `log`.
 
-    A UserError ends the process with its message alone and status 1; any other error with its
-    traceback in the log as well. When Snakemake dies the process does not go on for nobody.
+    A UserError, and a disk that is full or fails, end the process with their message alone and status 1; any
+    other error with its traceback in the log as well. When Snakemake dies the process does not go on for nobody.
     """
     end_with_snakemake()
+    threading.excepthook = _tell_of_thread
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is not what went wrong
     logger = logging.getLogger("kd")
     logger.setLevel(logging.INFO)
     for handler in (logging.StreamHandler(sys.stderr), logging.FileHandler(log, mode="w", encoding="utf-8")):
@@ -29,6 +35,15 @@ def run(log: str, main: Callable[..., None], **arguments: Any) -> None:
     except Stopped as stopped:
         logger.error("stopped by %s; run again, it goes on from its checkpoint", stopped)
         sys.exit(1)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            logger.error("error: %s; mend that and run again", error)
+            sys.exit(1)
         logger.exception("unexpected error; please report it with the log %s", log)
         sys.exit(1)
+
+
+def _tell_of_thread(what: threading.ExceptHookArgs) -> None:
+    """TensorBoard's thread keeps its trouble with the disk for the next call, which then says it."""
+    if not issubclass(what.exc_type, OSError):
+        threading.__excepthook__(what)

@@ -27,14 +27,17 @@ def write_sealed(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[st
     """Write arrays, and facts that JSON can hold, to `path`, which is whole or absent.
 
     The same content gives the same bytes: there is one metadata key because safetensors shuffles several.
-    Raises OSError or SafetensorError when it cannot be written.
+    Raises NotWritten when it cannot be written.
     """
     # safetensors writes the memory of a strided array as it lies, without a word
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     text = json.dumps(facts, sort_keys=True)
     seal = json.dumps({"facts": text, "sha256": _checksum(plain, text)}, sort_keys=True)
     with whole(path) as temporary:
-        save_file(plain, temporary, {"sealed": seal})
+        try:
+            save_file(plain, temporary, {"sealed": seal})
+        except SafetensorError as error:  # so it calls a full disk, among others
+            raise OSError(str(error)) from error
 
 
 def read_sealed(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from kd.errors import UserError
-from kd.files import whole, write_json
+from kd.files import NotWritten, whole, write_json
 from kd.numbering import views_seen
 
 logger = logging.getLogger("kd")
@@ -85,10 +85,8 @@ def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
             np.lib.format.write_array_header_1_0(file, header)
             for _ in range(shape[0]):
                 file.write(row)
-    except OSError as error:
-        raise UserError(
-            f"{path}: the table of targets needs {size / 1e6:.1f} MB: {error}; {INSTEAD}"
-        ) from error
+    except NotWritten as error:
+        raise UserError(f"the table of targets needs {size / 1e6:.1f} MB: {error}; {INSTEAD}") from error
 
 
 def write_note(path: Path, folder: Path, key: str, needed: np.ndarray) -> None:
