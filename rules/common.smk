@@ -79,6 +79,11 @@ def run_outputs(folder):
     return {**files, "board": directory(f"{folder}/tensorboard")}
 
 
+def minutes(epochs, input, attempt):
+    """The time limit on a cluster: 30, and one for every 100 MB that an epoch reads; more at each further try."""
+    return attempt * round(30 + epochs * input.size_mb / 100)
+
+
 def training_code(job):
     """Fingerprint of what a training runs: its own architecture and method, no other."""
     modules = catalog.architectures()[job.architecture].module, catalog.methods()[job.method].module

@@ -5,6 +5,9 @@ use rule train_teacher as train_student_alone with:
         f"{RESULTS}/logs/train_student_alone/{{student}}/{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_student_alone/{{student}}/{{seed}}.tsv"
+    resources:
+        gpu=GPU,
+        runtime=lambda wildcards, input, attempt: minutes(alone_job(wildcards).recipe.epochs, input, attempt),
     params:
         cfg=lambda wildcards: alone_job(wildcards).to_json(),
         code=lambda wildcards: training_code(alone_job(wildcards)),
@@ -19,6 +22,11 @@ use rule train_teacher as distill_student with:
         f"{RESULTS}/logs/distill_student/{{teacher}}/{{student}}/{{method}}/{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/distill_student/{{teacher}}/{{student}}/{{method}}/{{seed}}.tsv"
+    resources:
+        gpu=GPU,
+        runtime=lambda wildcards, input, attempt: minutes(
+            distill_job(wildcards).recipe.epochs, input, attempt
+        ),
     params:
         cfg=lambda wildcards: distill_job(wildcards).to_json(),
         code=lambda wildcards: training_code(distill_job(wildcards)),

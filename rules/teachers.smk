@@ -12,6 +12,9 @@ rule train_teacher:
     threads: THREADS
     resources:
         gpu=GPU,
+        runtime=lambda wildcards, input, attempt: minutes(
+            teacher_job(wildcards).recipe.epochs, input, attempt
+        ),
     params:
         cfg=lambda wildcards: teacher_job(wildcards).to_json(),
         code=lambda wildcards: training_code(teacher_job(wildcards)),
@@ -36,6 +39,7 @@ rule cache_targets:
     threads: THREADS
     resources:
         gpu=GPU,
+        runtime=lambda wildcards, input, attempt: minutes(int(wildcards.epochs), input, attempt),
     params:
         cfg=lambda wildcards: TargetsJob(seed=wildcards.seed, epochs=wildcards.epochs).to_json(),
         code=fingerprint("cache_targets.py"),

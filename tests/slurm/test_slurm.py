@@ -138,7 +138,7 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
     submitted.configure(**LONG)
     # The shortest limit there is, longer with each attempt as in the profile.
     profile = submitted.folder / "profiles/slurm/config.yaml"
-    text, changed = re.subn(r"(?m)^( +runtime:).*$", r"\1 attempt * 1", profile.read_text())
+    text, changed = re.subn(r"(?m)^    # runtime:.*$", "    runtime: attempt * 1", profile.read_text())
     assert changed
     profile.write_text(text)
 

@@ -192,3 +192,20 @@ def test_raw_splits_refuse_what_does_not_fit(raw, change):
 def test_preparing_does_not_import_torch():
     code = "import sys, prepare_data; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(prepare_data.__file__).parent)
+
+
+def test_a_download_that_is_not_what_it_was_is_named(tmp_path):
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(b"abc")
+    # SHA-256 of "abc", from FIPS 180-2, appendix B.1
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    prepare_data.check_sum(path, sha256)
+    for content in (b"abd", b"", b"ab"):
+        path.write_bytes(content)
+        with pytest.raises(
+            UserError, match=rf"archive\.tar\.gz: the checksum is wrong: SHA-256 {sha256} expec"
+        ):
+            prepare_data.check_sum(path, sha256)
+    path.unlink()
+    with pytest.raises(UserError, match=r"archive\.tar\.gz: cannot be read"):
+        prepare_data.check_sum(path, sha256)

@@ -64,6 +64,15 @@ def test_after_ctrl_c_the_plain_command_goes_on(under_way, uninterrupted):
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted
 
 
+def test_told_to_end_snakemake_lets_the_running_job_finish(under_way, uninterrupted):
+    checkout, process = under_way
+    process.terminate()
+    said = process.communicate(timeout=120)[0].decode()
+    assert "Will exit after finishing currently running jobs" in said
+    assert (checkout.folder / MODEL).read_bytes() == uninterrupted
+    assert "train_teacher" not in checkout.pending(MODEL)
+
+
 def test_a_killed_snakemake_leaves_no_job_behind(under_way, uninterrupted):
     checkout, process = under_way
     jobs = psutil.Process(process.pid).children(recursive=True)

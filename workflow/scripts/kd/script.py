@@ -17,7 +17,8 @@ def run(log: str, main: Callable[..., None], **arguments: Any) -> None:
     """Call `main`, with the logger "kd" going to stderr and to the file `log`.
 
     A UserError, and a disk that is full or fails, end the process with their message alone and status 1; any
-    other error with its traceback in the log as well. When Snakemake dies the process does not go on for nobody.
+    other error with its traceback in the log as well. When Snakemake dies the process does not go on for
+    nobody.
     """
     end_with_snakemake()
     threading.excepthook = _tell_of_thread
