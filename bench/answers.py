@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bench import ours
 from bench.images import Pictures
 from bench.small_task import BATCH
+from kd.contract import Answer
 from kd.numbering import count_views
 from kd.teacher import LiveTeacher, Teacher
 
@@ -37,10 +38,10 @@ class Compared:
         self._live.start_epoch(views)
         self._stored.start_epoch((views + self._shift) % self._views)
 
-    def logits(self, images: Tensor, indices: Tensor) -> Tensor:
-        """The stored logits, (B, classes) float32."""
-        stored, live = (teacher.logits(images, indices).float() for teacher in (self._stored, self._live))
-        found = excess(stored, live, MARGIN.get(images.device.type, OTHER_MARGIN))
+    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+        """The stored logits."""
+        stored, live = (teacher.answer(images, indices) for teacher in (self._stored, self._live))
+        found = excess(stored.logits, live.logits, MARGIN.get(images.device.type, OTHER_MARGIN))
         # In place, because a CUDA graph replays what is done to tensors and nothing else.
         self.worst[indices] = torch.maximum(self.worst[indices], found)
         return stored

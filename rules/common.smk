@@ -85,9 +85,9 @@ def minutes(epochs, input, attempt):
 
 
 def training_code(job):
-    """Fingerprint of what a training runs: its own architecture and method, no other."""
-    modules = catalog.architectures()[job.architecture].module, catalog.methods()[job.method].module
-    return fingerprint("train.py", modules)
+    """Fingerprint of what a training runs: its own architecture and methods, no other."""
+    methods = [catalog.methods()[method].module for method, _ in job.methods]
+    return fingerprint("train.py", (catalog.architectures()[job.architecture].module, *methods))
 
 
 def teacher_job(wildcards):

@@ -8,6 +8,7 @@ import torch
 
 from kd.catalog import build_method, build_network
 from kd.compute import Compute
+from kd.contract import Distillation
 from kd.device import set_up
 from kd.ending import Ending, Stopped
 from kd.engine import fit
@@ -135,9 +136,9 @@ def test_stopped_and_started_again_it_is_the_same_run(cuda, tmp_path, graph):
 
 
 def test_a_method_that_reads_a_number_back_runs_without_a_graph(cuda, caplog):
-    class Reading:
-        def losses(self, student, teacher, labels):
-            loss = torch.nn.functional.cross_entropy(student, labels)
+    class Reading(Distillation):
+        def losses(self, batch):
+            loss = torch.nn.functional.cross_entropy(batch.student.logits, batch.labels)
             return {"ce": loss * (1 if loss.item() > 0 else 0)}
 
     models = [network(cuda) for _ in range(2)]

@@ -14,6 +14,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from batches import batch_of
 from bench import distillation, floor, machine, ours, reference
 from bench.__main__ import _keep_rows
 from bench.images import Pictures, load
@@ -115,7 +116,7 @@ def test_the_tuned_loop_learns_too_and_takes_a_teacher():
 def test_the_usual_loss_with_a_teacher_is_the_loss_of_our_method():
     teacher, inputs = small(1).eval(), torch.randn(5, 1, 8, 8)
     outputs, labels = torch.randn(5, 2), torch.tensor([0, 1, 1, 0, 1])
-    terms = Method().losses(outputs, teacher(inputs), labels)
+    terms = Method().losses(batch_of(outputs, teacher(inputs), labels))
     plain = reference._loss(teacher, inputs, outputs, labels)
     assert plain.item() == pytest.approx(sum(terms.values()).item(), rel=1e-5)
 

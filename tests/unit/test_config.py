@@ -59,8 +59,9 @@ def test_names_may_differ_from_architectures_and_methods():
     )
     assert study.students["wide"].architecture == study.students["cnn"].architecture == "cnn"
     assert study.students["cnn"].options["width"] == 1
-    assert (study.methods["hot"].method, study.methods["hot"].options["temperature"]) == ("kd", 20)
-    assert study.methods["kd"].options["temperature"] == 4
+    ((method, options),) = study.methods["hot"].parts
+    assert (method, options["temperature"]) == ("kd", 20)
+    assert study.methods["kd"].parts[0][1]["temperature"] == 4
 
 
 def test_a_list_of_pairs():

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from kd.catalog import build_method, build_network
+from kd.contract import Distillation
 from kd.ending import Ending, Stopped
 from kd.engine import _batches, fit
 from kd.errors import UserError
@@ -103,11 +104,11 @@ def test_history_weighs_samples_not_batches():
     for row in training.history:
         assert row["train_accuracy"] * 20 / 100 == pytest.approx(round(row["train_accuracy"] * 20 / 100))
 
-    class Constant:
+    class Constant(Distillation):
         """A loss of 1 in whole batches and of 6 in the short one: (16·1 + 4·6)/20 = 2, not 8/3."""
 
-        def losses(self, student, teacher, labels):
-            return {"ce": student.sum() * 0 + (1.0 if len(labels) == 8 else 6.0)}
+        def losses(self, batch):
+            return {"ce": batch.student.logits.sum() * 0 + (1.0 if len(batch.labels) == 8 else 6.0)}
 
     history = fit(network(), Constant(), split(20), split(10, 1), RECIPE, seed=5).history
     assert [row["loss"] for row in history] == pytest.approx([2.0] * 3)
@@ -157,12 +158,12 @@ def test_validation_chooses_the_epoch_and_its_weights_are_kept():
 def test_a_loss_that_is_not_finite_stops_with_the_epoch_and_step():
     """20 samples in batches of 8 are three steps an epoch, so the fifth step is the second of epoch 2."""
 
-    class Broken:
+    class Broken(Distillation):
         steps = 0
 
-        def losses(self, student, teacher, labels):
+        def losses(self, batch):
             self.steps += 1
-            return {"ce": student.sum() * (float("nan") if self.steps == 5 else 0.0)}
+            return {"ce": batch.student.logits.sum() * (float("nan") if self.steps == 5 else 0.0)}
 
     with pytest.raises(UserError, match=r"training loss became nan in epoch 2, step 2; a lower lr"):
         fit(network(), Broken(), split(20), split(10, 1), RECIPE, seed=5)
@@ -175,9 +176,9 @@ def test_weights_that_diverge_in_the_last_step_are_noticed():
         fit(network(), Overflowing(), split(20), split(10, 1), recipe, seed=5)
 
 
-class Overflowing:
-    def losses(self, student, teacher, labels):
-        return {"ce": student.sum() * 1e30}
+class Overflowing(Distillation):
+    def losses(self, batch):
+        return {"ce": batch.student.logits.sum() * 1e30}
 
 
 def complete_table(teacher, data):

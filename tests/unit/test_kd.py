@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from batches import batch_of
 
 from kd.catalog import build_method
 from kd.methods.kd import Method, kd_loss
@@ -87,9 +88,7 @@ def test_extreme_logits_stay_finite():
 
 def test_weights_multiply_their_own_term_and_nothing_else():
     student, teacher = tensors()
-    terms = Method(temperature=4.0, ce_weight=0.3, kd_weight=0.6).losses(
-        student, teacher, torch.tensor(LABELS)
-    )
+    terms = Method(temperature=4.0, ce_weight=0.3, kd_weight=0.6).losses(batch_of(student, teacher, LABELS))
     cross_entropy = -np.log(softened(STUDENT, 1)[range(5), LABELS]).mean()
     assert terms["ce"].item() == pytest.approx(0.3 * cross_entropy, rel=1e-12)
     assert terms["kd"].item() == pytest.approx(0.6 * by_hand(4.0), rel=1e-12)
@@ -104,7 +103,7 @@ def test_defaults_and_description():
 
 def test_cross_entropy_is_the_mean_negative_log_probability():
     student, _ = tensors()
-    terms = build_method("cross_entropy", {}).losses(student, None, torch.tensor(LABELS))
+    terms = build_method("cross_entropy", {}).losses(batch_of(student, None, LABELS))
     assert terms["ce"].item() == pytest.approx(
         -np.log(softened(STUDENT, 1)[range(5), LABELS]).mean(), rel=1e-12
     )

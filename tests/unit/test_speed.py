@@ -14,9 +14,9 @@ from kd.catalog import build_method, build_network
 from kd.compute import Compute
 from kd.engine import fit
 from kd.errors import UserError
+from kd.graphed import GraphedStep
 from kd.recipe import Recipe
 from kd.speed import Speed, choose_speed
-from kd.step import GraphedStep
 from kd.views import Labelled, ViewedImages
 
 pytestmark = pytest.mark.usefixtures("one_thread")

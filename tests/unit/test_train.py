@@ -48,8 +48,7 @@ def job(role="alone", epochs=4, **more):
         "architecture": "cnn",
         "options": {"channels": [8, 8]},
         "recipe": Recipe(epochs=epochs, batch_size=16, lr=0.05),
-        "method": "cross_entropy",
-        "method_options": {},
+        "methods": [("cross_entropy", {})],
         "seed": 3,
     }
     return TrainJob(**{**settings, **more})
@@ -300,7 +299,7 @@ def test_a_broken_note_is_named(tmp_path, content):
 
 def distill(folder, dataset, teacher, **more):
     folder.mkdir()
-    what = job("distilled", teacher="big", method_name="soft", method="kd", method_options={"temperature": 2})
+    what = job("distilled", teacher="big", method_name="soft", methods=[("kd", {"temperature": 2})])
     return run(folder, dataset, what, teacher_logits=teacher[0] / "test_logits.npy", **more)
 
 

@@ -57,8 +57,7 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
         architecture="cnn",
         options={"channels": [8, 8]},
         recipe=Recipe(epochs=EPOCHS, batch_size=16, lr=lr),
-        method="cross_entropy",
-        method_options={},
+        methods=[("cross_entropy", {})],
         seed=3,
     )
     compute = Compute(device="cpu", checkpoint_seconds=every)

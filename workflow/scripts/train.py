@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kd.catalog import build_method, build_network
+from kd.catalog import build_network
 from kd.checkpoint import load_network, save_network
+from kd.combined import build_methods
 from kd.compute import Compute
+from kd.contract import Distillation, Given
 from kd.data import PARTS, Dataset, read_dataset
 from kd.device import device_name, set_up
 from kd.ending import Ending
@@ -66,8 +68,14 @@ def main(
     check_memory(build, where)
     torch.manual_seed(job.seed)  # before the network: its first weights are drawn here
     network = build().to(device=where, memory_format=torch.channels_last)
-    method = build_method(job.method, job.method_options)
-    speed = choose_speed(compute, where, job.recipe.epochs * -(-samples // job.recipe.batch_size))
+    method = build_methods(job.methods)
+    taught_by = load_network(teacher_model, where) if teacher_model else None
+    image = (shape["in_channels"], *data.train_images.shape[1:3])
+    known = image, shape["num_classes"], splits["train"].labels, job.recipe.epochs
+    method.prepare(Given(network, taught_by, *known))
+    method.to(where)
+    epochs = method.preliminary + job.recipe.epochs
+    speed = choose_speed(compute, where, epochs * -(-samples // job.recipe.batch_size))
     logger.info("%s  starts on %s: %s", _label(job), device_name(where), method.describe())
     logger.info("%s  %s", _label(job), speed.reason)
 
@@ -78,7 +86,7 @@ def main(
         inputs = [path for path in (dataset, teacher_model, targets) if path]
         folder = work / digest(f"{job.to_json()}\0{code}", *inputs)
         checkpoints = Checkpoints(folder, compute.checkpoint_seconds, ending)
-    told = RunLog(_label(job), job.recipe.epochs, samples, board)
+    told = RunLog(_label(job), epochs, samples, board)
     with told as log, ending.noticed(), memory_explained(where):
         training = fit(
             network,
@@ -87,7 +95,7 @@ def main(
             splits["validation"],
             job.recipe,
             seed=job.seed,
-            teacher=_teacher(job, targets, teacher_model, splits["train"].images, where),
+            teacher=_teacher(job, targets, taught_by, splits["train"].images, method),
             speed=speed,
             watcher=log,
             checkpoints=checkpoints,
@@ -137,12 +145,12 @@ def _one_image(split: Labelled) -> Tensor:
 
 
 def _teacher(
-    job: TrainJob, targets: Path | None, network: Path | None, images: ViewedImages, device: torch.device
+    job: TrainJob, targets: Path | None, network: nn.Module | None, images: ViewedImages, method: Distillation
 ) -> Teacher | None:
     if targets:
         needed = needed_views(job.seed, job.recipe.epochs, images.samples, images.count)
-        return CachedTeacher(open_noted(targets, needed), device)
-    return LiveTeacher(load_network(network, device)) if network else None
+        return CachedTeacher(open_noted(targets, needed), images.device)
+    return LiveTeacher(network, stages="stages" in method.NEEDS) if network else None
 
 
 if __name__ == "__main__":

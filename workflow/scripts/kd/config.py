@@ -158,7 +158,7 @@ def _methods(problems: Problems, config: Mapping[str, Any]) -> dict[str, Method]
         path = ("methods", name)
         entry, checked = _resolve(problems, catalog.methods(), MethodEntry, options, path, "method")
         if checked:
-            found[name] = Method(name, entry.name, _chosen(entry, checked), entry.constants["NEEDS"])
+            found[name] = Method(name, [(entry.name, _chosen(entry, checked))], entry.constants["NEEDS"])
     return found
 
 

@@ -3,19 +3,21 @@
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from kd.contract import Distillation
 from kd.ending import Stopped
 from kd.errors import UserError
+from kd.graphed import GraphedStep
 from kd.metrics import evaluate
 from kd.numbering import order_seen, views_seen
 from kd.recipe import Recipe
 from kd.resume import Checkpoints
 from kd.speed import Speed
-from kd.step import GraphedStep, Step
+from kd.step import Step
 from kd.teacher import Teacher
 from kd.training import Training
 from kd.views import Labelled
@@ -24,7 +26,7 @@ from kd.watcher import Watcher
 
 def fit(
     model: nn.Module,
-    method: Any,
+    method: Distillation,
     train: Labelled,
     validation: Labelled,
     recipe: Recipe,
@@ -37,51 +39,91 @@ def fit(
 ) -> Training:
     """Train `model` in place by `recipe` and return its history.
 
-    `method.losses(student logits, teacher logits or None, labels)` gives the terms to be minimised. With
-    `checkpoints` it begins where the last one left off, and keeps its state there from time to time.
+    `method`, which has been prepared, says what is minimised. Its preliminary epochs go before those of the
+    recipe, with its first learning rate and an optimizer of their own. With `checkpoints` it begins where the
+    last one left off, and keeps its state there from time to time.
     Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is told
     to end.
     """
-    watcher, device, samples = watcher or Watcher(), train.labels.device, train.images.samples
-    step: Step | GraphedStep = Step(model, method, train, recipe, teacher, speed)
-    if speed.graph:
-        step = GraphedStep(step, recipe.batch_size, device)
-    training = Training()
+    watcher, device = watcher or Watcher(), train.labels.device
+    course = _Course(model, method, train, recipe, seed, teacher, speed)
+    training, step = Training(method.preliminary), None
     if checkpoints and (state := checkpoints.load()):
-        training = Training.resumed(state, step, device)
-        watcher.resume(training.history, len(training.history) + training.done / samples)
-    while (epoch := len(training.history)) < recipe.epochs:
+        step = course.step(len(state.facts["history"]))
+        training = Training.resumed(state, method.preliminary, step, device)
+        watcher.resume(training.history, len(training.history) + training.done / train.images.samples)
+    while (epoch := len(training.history)) < method.preliminary + recipe.epochs:
+        if step is None or (epoch == method.preliminary and not training.done):
+            step = course.step(epoch)
         model.train()
-        means, seconds = _train_epoch(step, train, recipe, seed, training, watcher, checkpoints)
+        method.train()
+        means, seconds = _train_epoch(course, step, training, watcher, checkpoints)
         with speed.autocast(device):
             score = evaluate(model, validation.images, validation.labels)
         _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
-        row = {"epoch": epoch + 1, "lr": recipe.lr_at(epoch), **means}
+        row = {"epoch": epoch + 1, "lr": course.lr(epoch), **means}
         row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
-        row |= {"seconds": seconds, "images_per_second": samples / seconds}
+        row |= {"seconds": seconds, "images_per_second": train.images.samples / seconds}
         training.add(row, model)
         watcher.report(row)
         _keep_if_due(checkpoints, training, step, epoch_ended=True)
     return training
 
 
+@dataclass(frozen=True)
+class _Course:
+    """What a training goes through, epoch by epoch (from 0, the preliminary ones first)."""
+
+    model: nn.Module
+    method: Distillation
+    train: Labelled
+    recipe: Recipe
+    seed: int
+    teacher: Teacher | None
+    speed: Speed
+
+    def step(self, epoch: int) -> Step | GraphedStep:
+        """A step of this epoch and those that follow in its phase, with a fresh optimizer."""
+        parts = self.model, self.method, self.train, self.recipe, self.teacher, self.speed
+        step = Step(*parts, preliminary=epoch < self.method.preliminary)
+        if not self.speed.graph:
+            return step
+        return GraphedStep(step, self.recipe.batch_size, self.train.labels.device)
+
+    def place(self, epoch: int) -> tuple[int, int]:
+        """Its number within its phase, and the one that its views and its order are drawn by.
+
+        The recipe's epochs keep their own numbers whatever goes before them: targets are stored for those.
+        """
+        before = self.method.preliminary
+        return (epoch, self.recipe.epochs + epoch) if epoch < before else (epoch - before, epoch - before)
+
+    def lr(self, epoch: int) -> float:
+        """Learning rate."""
+        return self.recipe.lr_at(max(0, epoch - self.method.preliminary))
+
+    def start(self, step: Step | GraphedStep, epoch: int) -> Tensor:
+        """Announce an epoch to its step; the order of its samples, (N,) int64."""
+        images = self.train.images
+        number, drawn = self.place(epoch)
+        step.start_epoch(number, views_seen(self.seed, drawn, images.samples, images.count), self.lr(epoch))
+        return torch.from_numpy(order_seen(self.seed, drawn, images.samples)).to(self.train.labels.device)
+
+
 def _train_epoch(
+    course: _Course,
     step: Step | GraphedStep,
-    train: Labelled,
-    recipe: Recipe,
-    seed: int,
     training: Training,
     watcher: Watcher,
     checkpoints: Checkpoints | None,
 ) -> tuple[dict[str, float], float]:
     """The rest of an epoch: means of the loss terms, and accuracy, as they were in passing; its seconds."""
-    samples, epoch = train.images.samples, len(training.history)
+    samples, epoch = course.train.images.samples, len(training.history)
     started = time.perf_counter() - training.seconds
-    step.start_epoch(views_seen(seed, epoch, samples, train.images.count), recipe.lr_at(epoch))
+    order = course.start(step, epoch)
     if not training.done:
         step.clear()
-    order = torch.from_numpy(order_seen(seed, epoch, samples)).to(train.labels.device)
-    for first, indices in _batches(order, recipe.batch_size):
+    for first, indices in _batches(order, course.recipe.batch_size):
         if first < training.done:
             continue
         watcher.tick(epoch + 1, first)

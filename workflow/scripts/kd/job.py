@@ -41,8 +41,7 @@ class TrainJob(Job):
     architecture: str
     options: dict[str, Any]
     recipe: Recipe
-    method: str  # as the code calls it
-    method_options: dict[str, Any]
+    methods: list[tuple[str, dict[str, Any]]]  # as the code calls them, with their options; they add up
     seed: int
 
 

@@ -35,12 +35,12 @@ def data_job(study: Study) -> DataJob:
 def teacher_job(study: Study, teacher: str) -> TrainJob:
     """A teacher, trained once with its own seed."""
     network = study.teachers[teacher]
-    return _train_job(network, role="teacher", seed=network.seed, method=PLAIN, method_options={})
+    return _train_job(network, role="teacher", seed=network.seed, methods=[(PLAIN, {})])
 
 
 def alone_job(study: Study, student: str, seed: int) -> TrainJob:
     """The baseline: a student that has no teacher."""
-    return _train_job(study.students[student], role="alone", seed=seed, method=PLAIN, method_options={})
+    return _train_job(study.students[student], role="alone", seed=seed, methods=[(PLAIN, {})])
 
 
 def distill_job(study: Study, teacher: str, student: str, method: str, seed: int) -> TrainJob:
@@ -52,8 +52,7 @@ def distill_job(study: Study, teacher: str, student: str, method: str, seed: int
         seed=seed,
         teacher=teacher,
         method_name=method,
-        method=chosen.method,
-        method_options=chosen.options,
+        methods=chosen.parts,
     )
 
 

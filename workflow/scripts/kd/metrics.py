@@ -61,8 +61,8 @@ def agreement(student: Tensor, teacher: Tensor) -> float:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Trainable parameters."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    """Numbers that a network's answer is made of, running statistics apart; frozen ones are some of them."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def count_macs(model: nn.Module, image: Tensor) -> int:

@@ -82,8 +82,9 @@ class RunLog(Watcher):
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """One line per epoch; the columns are the keys of the rows."""
+    """One line per epoch; the columns are the keys of the rows, some of which may be in a few rows only."""
+    columns = list(dict.fromkeys(key for row in history for key in row))
     with whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)

@@ -37,14 +37,18 @@ class Method:
     """A distillation method under the name that the study gives it."""
 
     name: str
-    method: str
-    options: dict[str, Any]
-    needs: tuple[str, ...]  # of the teacher
+    parts: list[tuple[str, dict[str, Any]]]  # the methods of the code that add up in it, with their options
+    needs: tuple[str, ...]  # see kd.contract.Distillation
+
+    @property
+    def of_teacher(self) -> set[str]:
+        """What it asks of a teacher."""
+        return set(self.needs) & {"logits", "stages", "network"}
 
     @property
     def needs_only_logits(self) -> bool:
         """Whether stored logits are all that it wants of its teacher."""
-        return set(self.needs) <= {"logits"}
+        return self.of_teacher <= {"logits"}
 
 
 @dataclass(frozen=True)

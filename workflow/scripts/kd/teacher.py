@@ -1,7 +1,7 @@
-"""A teacher's logits during a student's training, stored or computed on the spot.
+"""A teacher's answers during a student's training, stored or computed on the spot.
 
 Both kinds answer the same two calls: `start_epoch(views)` with the view (N,) of every sample, and
-`logits(images, indices)` for a batch of exactly these views.
+`answer(images, indices)` for a batch of exactly these views.
 """
 
 from typing import Protocol
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kd.contract import Answer
 from kd.errors import UserError
 
 
@@ -19,23 +20,27 @@ class Teacher(Protocol):
     def start_epoch(self, views: np.ndarray) -> None:
         """Announce the view of every sample: (N,) int64."""
 
-    def logits(self, images: Tensor, indices: Tensor) -> Tensor:
-        """(B, classes) float32 for the images (B, C, H, W) of the samples `indices` (B,) int64."""
+    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+        """Of the images (B, C, H, W), which are the samples `indices` (B,) int64."""
 
 
 class LiveTeacher:
-    """Runs the network beside the student, in eval mode and without gradients."""
+    """Runs the network beside the student, in eval mode and without gradients; `stages` if asked for."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, stages: bool = False) -> None:
         self._network = network.eval().requires_grad_(False)
+        self._stages = stages
 
     def start_epoch(self, views: np.ndarray) -> None:
         """Nothing to prepare: the images carry their views."""
 
-    def logits(self, images: Tensor, indices: Tensor) -> Tensor:
+    def answer(self, images: Tensor, indices: Tensor) -> Answer:
         """The network's answer to the very images that the student sees."""
         with torch.no_grad():
-            return self._network(images)
+            if not self._stages:
+                return Answer(self._network(images).float())
+            stages, logits = self._network.forward_stages(images)
+            return Answer(logits.float(), tuple(stage.float() for stage in stages))
 
 
 class CachedTeacher:
@@ -58,6 +63,6 @@ class CachedTeacher:
             )
         self._epoch.copy_(epoch)
 
-    def logits(self, images: Tensor, indices: Tensor) -> Tensor:
-        """The stored answers; the images are not looked at."""
-        return self._epoch[indices]
+    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+        """The stored logits; the images are not looked at."""
+        return Answer(self._epoch[indices])

@@ -6,14 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kd.graphed import GraphedStep
 from kd.resume import State
-from kd.step import GraphedStep, Step, parts
+from kd.step import Step, parts
 
 
 @dataclass
 class Training:
-    """One row per finished epoch, the epoch (from 1) that validation chose, and how far the next one is."""
+    """One row per finished epoch, the epoch (from 1) that validation chose, and how far the next one is.
 
+    Of `preliminary` epochs, the first ones, none is chosen: the network is not yet trained for its task.
+    """
+
+    preliminary: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     selected_epoch: int = 0
     selected_weights: dict[str, Tensor] = field(default_factory=dict)
@@ -25,6 +30,8 @@ class Training:
         """Close an epoch. The highest validation accuracy wins; then the lowest loss; then the first."""
         self.history.append(row)
         self.done, self.seconds = 0, 0.0
+        if len(self.history) <= self.preliminary:
+            return
         if self.selected_epoch == 0 or _rank(row) > _rank(self.history[self.selected_epoch - 1]):
             self.selected_epoch = len(self.history)
             self.selected_weights = {
@@ -43,14 +50,16 @@ class Training:
         return State(step.state() | selected | random, facts)
 
     @classmethod
-    def resumed(cls, state: State, step: Step | GraphedStep, device: torch.device) -> "Training":
+    def resumed(
+        cls, state: State, preliminary: int, step: Step | GraphedStep, device: torch.device
+    ) -> "Training":
         """The training as it was, and its step with it."""
         step.restore(state.tensors)
         torch.set_rng_state(state.tensors["random.cpu"])
         if device.type == "cuda" and "random.cuda" in state.tensors:
             torch.cuda.set_rng_state(state.tensors["random.cuda"])
         weights = {name: tensor.to(device) for name, tensor in parts(state.tensors, "selected.").items()}
-        training = cls(selected_weights=weights, **state.facts)
+        training = cls(preliminary, selected_weights=weights, **state.facts)
         training.earlier = training.seconds + sum(row["seconds"] for row in training.history)
         return training
 

@@ -19,7 +19,7 @@ class ViewedImages:
     def __init__(
         self, images: Tensor, pad: int, flip: bool, mean: Sequence[float], std: Sequence[float]
     ) -> None:
-        device = images.device
+        self.device = device = images.device
         self.samples, self.height, self.width = images.shape[:3]
         self.pad, self.flip = pad, flip
         self.count = count_views(pad, flip)

@@ -3,8 +3,10 @@
 from torch import Tensor
 from torch.nn import functional
 
+from kd.contract import Batch, Distillation
 
-class Method:
+
+class Method(Distillation):
     """Cross-entropy with the true labels; no teacher."""
 
     NEEDS = ()
@@ -13,6 +15,6 @@ class Method:
         """The loss as the table names it."""
         return "CE"
 
-    def losses(self, student: Tensor, teacher: None, labels: Tensor) -> dict[str, Tensor]:
-        """Loss terms whose sum is minimised: student (B, C) float logits, labels (B,) int64."""
-        return {"ce": functional.cross_entropy(student, labels)}
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The cross-entropy alone."""
+        return {"ce": functional.cross_entropy(batch.student.logits, batch.labels)}

@@ -6,6 +6,7 @@ arXiv:1503.02531. The student matches the teacher's softened class probabilities
 from torch import Tensor
 from torch.nn import functional
 
+from kd.contract import Batch, Distillation
 from kd.options import NonNegative, Positive
 
 
@@ -27,7 +28,7 @@ def kd_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return divergence * temperature**2
 
 
-class Method:
+class Method(Distillation):
     """`ce_weight` · CE(labels) + `kd_weight` · T² · KL(teacher ‖ student).
 
     The defaults are those of the CIFAR-100 benchmark of Tian et al. 2020 (arXiv:1910.10699): 0.1, 0.9, T = 4.
@@ -38,15 +39,17 @@ class Method:
     def __init__(
         self, *, temperature: Positive = 4.0, ce_weight: NonNegative = 0.1, kd_weight: NonNegative = 0.9
     ) -> None:
+        super().__init__()
         self.temperature, self.ce_weight, self.kd_weight = temperature, ce_weight, kd_weight
 
     def describe(self) -> str:
         """The loss as the table names it."""
         return f"{self.ce_weight:g}·CE + {self.kd_weight:g}·T²·KL, T={self.temperature:g}"
 
-    def losses(self, student: Tensor, teacher: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Loss terms whose sum is minimised: student, teacher (B, C) float logits; labels (B,) int64."""
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels and divergence from the teacher."""
+        student, teacher = batch.student.logits, batch.teacher.logits
         return {
-            "ce": self.ce_weight * functional.cross_entropy(student, labels),
+            "ce": self.ce_weight * functional.cross_entropy(student, batch.labels),
             "kd": self.kd_weight * kd_loss(student, teacher, self.temperature),
         }

@@ -1,0 +1,41 @@
+"""Which stages are compared, worked out by hand, and how maps are made to fit."""
+
+import pytest
+import torch
+
+from kd.matching import Regressor, match_stages, pooled, same_size
+
+RESNET = [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
+VGG = [*RESNET, (512, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "pairs"),
+    [
+        (RESNET, RESNET, [(0, 0), (1, 1), (2, 2), (3, 3)]),
+        (RESNET, VGG, [(0, 0), (1, 1), (2, 2), (3, 3)]),
+        (VGG, RESNET, [(0, 0), (1, 1), (2, 2), (3, 3)]),
+        ([(8, 8, 8), (16, 4, 4)], RESNET, [(0, 2), (1, 3)]),
+        # two stages of one resolution: the later one; no resolution in common: the last of both
+        ([(4, 32, 32), (8, 32, 32)], RESNET, [(1, 0)]),
+        ([(8, 7, 7), (8, 5, 5)], RESNET, [(1, 3)]),
+        ([(8, 16, 16), (8, 5, 5)], RESNET, [(0, 1), (1, 3)]),
+    ],
+)
+def test_stages_of_one_resolution_are_compared(student, teacher, pairs):
+    assert match_stages(student, teacher) == pairs
+
+
+def test_the_larger_maps_are_averaged_down():
+    large = torch.arange(16.0).reshape(1, 1, 4, 4)
+    first, second = same_size(large, torch.zeros(1, 3, 2, 2))
+    assert first.tolist() == [[[[2.5, 4.5], [10.5, 12.5]]]]
+    assert second.shape == (1, 3, 2, 2)
+    assert same_size(torch.zeros(1, 3, 2, 2), large)[1].tolist() == first.tolist()
+    assert pooled(large).tolist() == [[7.5]]
+
+
+def test_a_regressor_changes_the_channels_and_keeps_the_size():
+    fit = Regressor((3, 8, 8), (5, 4, 4))
+    assert fit(torch.randn(2, 3, 8, 8)).shape == (2, 5, 8, 8)
+    assert sum(parameter.numel() for parameter in fit.parameters()) == 3 * 5 + 2 * 5

@@ -1,0 +1,117 @@
+"""The contract between distillation methods and the engine: what a method is given, may own, and returns.
+
+A method is a file of methods/ with a class `Method(Distillation)`. The engine calls `prepare` once, before
+the optimizer is made, and `losses` in every step; nothing else. It knows no method, and a method knows
+neither optimizer, schedule nor data set.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from kd.errors import UserError
+
+Shape = tuple[int, int, int]  # channels, height, width of a stage's maps
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of a batch of B images."""
+
+    logits: Tensor  # (B, classes) float32
+    stages: tuple[Tensor, ...] = ()  # every stage's maps (B, C_i, H_i, W_i) float32, where they are asked for
+
+
+class Batch:
+    """One batch of B samples as a method sees it. Each network runs when it is first asked, and once."""
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        indices: Tensor,
+        epoch: Tensor,
+        preliminary: bool,
+        ask_student: Callable[[Tensor], Answer],
+        ask_teacher: Callable[[Tensor, Tensor], Answer] | None = None,
+    ) -> None:
+        self.images = images  # (B, C, H, W) float32, normalised: the very views that both networks see
+        self.labels = labels  # (B,) int64
+        self.indices = indices  # (B,) int64, the samples' numbers in the training split
+        self.epoch = epoch  # () float32, epochs done; a tensor, for a replayed step would repeat a number
+        self.preliminary = preliminary  # whether the recipe's epochs have not yet begun
+        self._ask_student, self._ask_teacher = ask_student, ask_teacher
+
+    @cached_property
+    def student(self) -> Answer:
+        """The answer of the network that learns, in train mode and with gradients."""
+        return self._ask_student(self.images)
+
+    @cached_property
+    def teacher(self) -> Answer:
+        """The teacher's, stored or computed on the spot, without gradients."""
+        if self._ask_teacher is None:
+            raise TypeError("this method asks for a teacher that its NEEDS do not name")
+        return self._ask_teacher(self.images, self.indices)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known before the first step. The networks are those of the run: `student` may be changed."""
+
+    student: nn.Module
+    teacher: nn.Module | None  # None where nothing but stored logits is needed
+    image: Shape
+    classes: int
+    labels: Tensor  # (N,) int64, of every training sample in order
+    epochs: int  # of the recipe
+
+    @cached_property
+    def student_stages(self) -> list[Shape]:
+        """Shape of each of the student's stages, in order."""
+        return _stage_shapes(self.student, self.image, "student")
+
+    @cached_property
+    def teacher_stages(self) -> list[Shape]:
+        """Shape of each of the teacher's stages; UserError if it has none, as an ensemble."""
+        return _stage_shapes(self.teacher, self.image, "teacher")
+
+
+class Distillation(nn.Module):
+    """What every method is. Its own parameters and buffers are trained, moved and resumed with the student.
+
+    `NEEDS`, a literal in the class, says what it asks for: "logits" and "stages" of the teacher, "network"
+    (to look into the teacher itself), "own_stages" (the student's). Without one of the first three it has
+    no teacher.
+    """
+
+    NEEDS: tuple[str, ...] = ()
+    preliminary: int = 0  # epochs before the recipe's, at its first learning rate, for a stage of its own
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        raise NotImplementedError
+
+    def prepare(self, given: Given) -> None:
+        """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be."""
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Terms () float32 whose sum is minimised, by name; the cross-entropy with the labels is "ce".
+
+        In preliminary epochs what is to be learnt then. Nothing may be read back to the host.
+        """
+        raise NotImplementedError
+
+
+def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[Shape]:
+    if not hasattr(network, "forward_stages"):
+        raise UserError(f"this method compares stages, and the {whose} has none that could be (an ensemble?)")
+    was_training = network.training
+    parameter = next(network.parameters())
+    with torch.no_grad():
+        stages, _ = network.eval().forward_stages(torch.zeros(1, *image, device=parameter.device))
+    network.train(was_training)
+    return [tuple(stage.shape[1:]) for stage in stages]

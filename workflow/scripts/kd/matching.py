@@ -1,0 +1,45 @@
+"""Which stages of two networks are compared, and how maps of different shapes are made to fit."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Shape
+
+
+def match_stages(student: Sequence[Shape], teacher: Sequence[Shape]) -> list[tuple[int, int]]:
+    """Pairs of stage numbers (student's, teacher's), rising, of which the methods that compare several use all.
+
+    Of every resolution that both networks have, the last stage of each; and the last stage of both, where
+    neither is among those.
+    """
+    ends = [{shape[1:]: index for index, shape in enumerate(shapes)} for shapes in (student, teacher)]
+    pairs = [(index, ends[1][size]) for size, index in ends[0].items() if size in ends[1]]
+    last = len(student) - 1, len(teacher) - 1
+    if all(pair[0] != last[0] and pair[1] != last[1] for pair in pairs):
+        pairs.append(last)
+    return pairs
+
+
+def pooled(stage: Tensor) -> Tensor:
+    """The mean of each map: (B, C, H, W) -> (B, C)."""
+    return stage.mean(dim=(2, 3))
+
+
+def same_size(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Maps (B, C, H, W) and (B, D, h, w), the larger ones averaged down to the size of the smaller."""
+    size = tuple(min(sides) for sides in zip(first.shape[2:], second.shape[2:], strict=True))
+    return functional.adaptive_avg_pool2d(first, size), functional.adaptive_avg_pool2d(second, size)
+
+
+class Regressor(nn.Sequential):
+    """1x1 convolution and batch norm from the channels of one stage to those of another; the size stays.
+
+    Romero et al. 2015 (arXiv:1412.6550, section 2.2) regress so with a convolution; Tian et al. 2020
+    (arXiv:1910.10699) add the norm.
+    """
+
+    def __init__(self, source: Shape, target: Shape) -> None:
+        convolution = nn.Conv2d(source[0], target[0], 1, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(target[0]))
