@@ -9,7 +9,7 @@ from kd.contract import Shape
 
 
 def match_stages(student: Sequence[Shape], teacher: Sequence[Shape]) -> list[tuple[int, int]]:
-    """Pairs of stage numbers (student's, teacher's), rising, of which the methods that compare several use all.
+    """Pairs of stage numbers (of the student, of the teacher), rising, that are compared with each other.
 
     Of every resolution that both networks have, the last stage of each; and the last stage of both, where
     neither is among those.
