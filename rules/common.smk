@@ -14,7 +14,8 @@ from kd.files import existing_folder, refuse_unwritable
 from kd.fingerprint import fingerprint
 from kd.hardware import cpu_count, has_gpu
 from kd.job import TargetsJob
-from kd.config import load_study, refuse_repeated_keys
+from kd.config import load_study
+from kd.repeats import refuse_repeated_keys
 
 
 def checked(function, *arguments):
