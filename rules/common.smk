@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
 
 from kd import catalog, jobs
+from kd.aloud import aloud
 from kd.errors import UserError
 from kd.files import existing_folder, refuse_unwritable
 from kd.fingerprint import fingerprint
@@ -32,7 +33,8 @@ checked(existing_folder, Path("results"))
 try:
     study = load_study(config)
     refuse_repeated_keys(workflow.configfiles)
-    data_job = jobs.data_job(study)
+    with aloud():
+        data_job = jobs.data_job(study)  # looks at every image of a folder, which takes long the first time
 except UserError as error:
     raise WorkflowError(f"The config is not valid.\n{error}")
 
