@@ -196,6 +196,10 @@ def test_all_mistakes_are_reported_at_once():
             {"students": {"thin": {"architecture": {}}}},
             "students.thin.architecture: should be a valid string (it is {})",
         ),
+        (
+            {"students": {"cnn": {"channels": [0]}}},
+            "students.cnn.channels.0: should be greater than or equal to 1",
+        ),
         ({"students": {"cnn": {"channels": []}}}, "students.cnn.channels: needs at least one entry"),
         (
             {"teachers": {"vgg16": {"architecture": "vgg"}}},

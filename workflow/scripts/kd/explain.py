@@ -45,13 +45,22 @@ class Problems:
         try:
             return model.model_validate(value)
         except ValidationError as error:
-            for item in error.errors():
-                self._add_pydantic(model, item, path)
+            items = error.errors()
+            for item in items:
+                if not _follows(item, items):
+                    self._add_pydantic(model, item, path)
             return None
 
     def _add_pydantic(self, model: type[BaseModel], item: Mapping[str, Any], path: tuple) -> None:
         place = tuple(part for part in item["loc"] if part != "[key]")  # it marks a wrong name
         self.add((*path, *place), _sentence(model, item))
+
+
+def _follows(item: Mapping[str, Any], items: list[Any]) -> bool:
+    """Whether a list is only called too short because pydantic left its wrong entries out."""
+    place = item["loc"]
+    inside = (other["loc"] for other in items if len(other["loc"]) > len(place))
+    return item["type"] == "too_short" and any(loc[: len(place)] == place for loc in inside)
 
 
 def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
