@@ -145,7 +145,6 @@ def test_a_device_that_is_not_there(fresh):
     refused(fresh, ALONE, says=["compute.device: …cuda…cpu"], made=PREPARED)
 
 
-@pytest.mark.xfail(strict=False, reason="train.py lands separately")
 def test_a_batch_larger_than_the_data(fresh):
     fresh.configure(recipe={"batch_size": 100_000, "epochs": 1})
     refused(
@@ -153,7 +152,6 @@ def test_a_batch_larger_than_the_data(fresh):
     )
 
 
-@pytest.mark.xfail(strict=False, reason="train.py lands separately")
 def test_a_student_larger_than_memory(fresh):
     fresh.configure(students={"cnn": {"channels": [1_000_000, 1_000_000]}})
     refused(fresh, ALONE, says=["…parameters…GB…make it smaller"], made=PREPARED)
