@@ -9,12 +9,15 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
 
 from kd import catalog, jobs
+from kd.aloud import aloud
 from kd.errors import UserError
 from kd.files import existing_folder, refuse_unwritable
 from kd.fingerprint import fingerprint
 from kd.hardware import cpu_count, has_gpu
 from kd.job import TargetsJob
-from kd.config import load_study, refuse_repeated_keys
+from kd.study import NO_TEACHER
+from kd.config import load_study
+from kd.repeats import refuse_repeated_keys
 
 
 def checked(function, *arguments):
@@ -31,7 +34,8 @@ checked(existing_folder, Path("results"))
 try:
     study = load_study(config)
     refuse_repeated_keys(workflow.configfiles)
-    data_job = jobs.data_job(study)
+    with aloud():
+        data_job = jobs.data_job(study)  # looks at every image of a folder, which takes long the first time
 except UserError as error:
     raise WorkflowError(f"The config is not valid.\n{error}")
 
@@ -49,7 +53,7 @@ CONDA = "../envs/environment.yaml"
 
 
 wildcard_constraints:
-    teacher="|".join(study.teachers),
+    teacher="|".join([*study.teachers, NO_TEACHER]),
     student="|".join(study.students),
     method="|".join(study.methods),
     seed="[0-9]+",
@@ -106,6 +110,8 @@ def distill_job(wildcards):
 
 def teacher_files(wildcards):
     """What a student needs of its teacher."""
+    if wildcards.teacher == NO_TEACHER:
+        return {"dataset": DATASET}
     files = {
         "dataset": DATASET,
         "teacher_model": f"{RESULTS}/teachers/{wildcards.teacher}/model.safetensors",
@@ -124,8 +130,8 @@ def all_runs():
         *(f"{RESULTS}/alone/{student}/{seed}" for student in study.students for seed in study.seeds),
         *(
             f"{RESULTS}/distilled/{teacher}/{student}/{method}/{seed}"
-            for teacher, student in study.pairs
             for method in study.methods
+            for teacher, student in study.couples(method)
             for seed in study.seeds
         ),
     ]

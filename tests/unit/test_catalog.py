@@ -39,6 +39,8 @@ def test_constants_are_read_without_importing():
     assert (data["PAD"], data["FLIP"]) == (4, True)
     assert set(data["FILES"]) == {"cifar-10-binary.tar.gz"}
     assert catalog.methods()["kd"].constants["NEEDS"] == ("logits",)
+    for entry in catalog.methods().values():  # a name that is no option would be a KeyError in config.py
+        assert set(entry.constants.get("ONE_ABOVE_ZERO", ())) <= set(entry.options.model_fields)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kd.config import load_study, refuse_repeated_keys
+from kd.config import load_study
 from kd.errors import UserError
+from kd.repeats import refuse_repeated_keys
 from kd.schema import Compute, DatasetEntry, MethodEntry, StudyFile, TeacherEntry, json_schema
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,28 @@ def test_names_may_differ_from_architectures_and_methods():
     ((method, options),) = study.methods["hot"].parts
     assert (method, options["temperature"]) == ("kd", 20)
     assert study.methods["kd"].parts[0][1]["temperature"] == 4
+
+
+@pytest.mark.parametrize("weights", [{"ce_weight": 0}, {"kd_weight": 0}])
+def test_one_weight_may_be_zero(weights):
+    assert load_study(config(methods={"kd": weights})).methods["kd"].options.items() >= weights.items()
+
+
+@pytest.mark.parametrize(
+    "mirror", ["", "  ", "ftp://x/y", "file:///etc/passwd", "example.org", "http://", "https://x\n"]
+)
+def test_a_mirror_is_an_address(mirror):
+    (line,) = complaints(dataset={"name": "cifar10", "mirror": mirror})
+    assert line.startswith(
+        "dataset.mirror: should be an address that begins with https:// or http:// (it is '"
+    )
+
+
+@pytest.mark.parametrize("mirror", ["http://127.0.0.1:8000/", "https://example.org/some/folder"])
+def test_mirrors(mirror):
+    assert load_study(config(dataset={"name": "cifar10", "mirror": mirror})).dataset.mirror == mirror.rstrip(
+        "/"
+    )
 
 
 def test_a_list_of_pairs():
@@ -132,12 +155,21 @@ def test_all_mistakes_are_reported_at_once():
             "pairs.0: 'vgg' is not in teachers; did you mean 'vgg16'?; allowed: resnet18, vgg16",
         ),
         ({"pairs": [["vgg16", "cnn"]] * 2}, "pairs: ['vgg16', 'cnn'] is given more than once"),
+        ({"pairs": [["../x", "cnn"]]}, "pairs.0: '../x' is not in teachers; allowed: resnet18, vgg16"),
         ({"pairs": "some"}, "pairs: should be 'all' or a list of [teacher, student] (it is 'some')"),
         ({"pairs": 3}, "pairs: should be 'all' or a list of [teacher, student] (it is 3)"),
         ({"dataset": {"name": "digits", "pad": 100}}, "dataset.pad: should be less than or equal to 32"),
         (
             {"methods": {"kd": {"temperature": 1e300}}},
             "methods.kd.temperature: should be less than or equal to 1000000",
+        ),
+        (
+            {"methods": {"kd": {"ce_weight": 0, "kd_weight": 0}}},
+            "methods.kd: ce_weight and kd_weight are both 0, so nothing would be learnt; one of them must be above 0",
+        ),
+        (
+            {"recipe": {"epochs": 10**30}},
+            "recipe.epochs: should be less than or equal to 1000000 (it is 1000",
         ),
         ({"recipe": {"gamma": 0.5}}, "recipe: gamma goes with schedule: multi_step, not with cosine"),
         ({"pairs": []}, "pairs: should be 'all' or a list of [teacher, student] (it is [])"),
@@ -146,12 +178,29 @@ def test_all_mistakes_are_reported_at_once():
             "pairs: should be 'all' or a list of [teacher, student] (it is [['vgg16']])",
         ),
         ({"seeds": [1, 1]}, "seeds: 1 is given more than once"),
+        ({"seeds": [0, 1, 0.0]}, "seeds: 0 is given more than once"),
         ({"seeds": [-1]}, "seeds.0: should be greater than or equal to 0 (it is -1)"),
         ({"seeds": 3}, "seeds: should be a list (it is 3)"),
         ({"students": {}}, "students: needs at least one entry"),
         ({"students": {"a/b": {"architecture": "cnn"}}}, "students.a/b: a name holds letters, digits"),
         ({"students": {"$(id)": {"architecture": "cnn"}}}, "students.$(id): a name holds letters"),
+        # What cannot be read on one line is escaped, what is long is cut, and a lookalike is told apart.
+        ({"students": {"a\nb\0": {}}}, r"students.'a\nb\x00': a name holds letters"),
+        ({"students": {"": {"architecture": "cnn"}}}, "students.'': a name holds letters"),
+        ({"students": {"x" * 300: {}}}, f"students.'{'x' * 60}...: should have at most 64 characters (it is"),
+        (
+            {"study": "c\N{CYRILLIC SMALL LETTER EN}n"},
+            r"study: a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter or digit (it is 'c\u043dn')",
+        ),
         ({"students": {"cnn": {"seed": 1}}}, "students.cnn.seed: unknown key"),
+        (
+            {"students": {"thin": {"architecture": {}}}},
+            "students.thin.architecture: should be a valid string (it is {})",
+        ),
+        (
+            {"students": {"cnn": {"channels": [0]}}},
+            "students.cnn.channels.0: should be greater than or equal to 1",
+        ),
         ({"students": {"cnn": {"channels": []}}}, "students.cnn.channels: needs at least one entry"),
         (
             {"teachers": {"vgg16": {"architecture": "vgg"}}},
@@ -200,6 +249,8 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     )
     with pytest.raises(UserError, match=r"study\.yaml, line 5: the key 'kd' is there twice"):
         refuse_repeated_keys([str(file)])
+    file.write_text('{\n\t"study": "a",\n\t"seeds": [0]\n}')  # JSON is allowed too
+    refuse_repeated_keys([str(file)])
     refuse_repeated_keys([str(path) for path in CONFIGS])
 
 

@@ -13,7 +13,7 @@ import pytest
 import prepare_data
 from kd.data import PARTS, RawSplits, read_dataset, write_dataset
 from kd.errors import UserError
-from kd.preparation import channel_statistics, prepare, split_validation, stratified_split
+from kd.preparation import channel_statistics, prepare, stratified_split
 
 CLASSES = ("ant", "bee", "cow")
 
@@ -30,6 +30,10 @@ def raw() -> RawSplits:
 @pytest.fixture
 def prepared(raw):
     return prepare(raw, validation=0.1, split_seed=0, pad=2, flip=True)
+
+
+def split_validation(labels, fraction, seed):
+    return stratified_split(labels, fraction, seed, "dataset.validation", CLASSES)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
@@ -68,8 +72,8 @@ def test_split_refuses_a_fraction_outside_0_to_1(fraction):
 
 @pytest.mark.parametrize(("sizes", "fraction"), [([5, 1], 0.1), ([100, 2], 0.9)])
 def test_split_refuses_a_class_of_which_nothing_would_stay(sizes, fraction):
-    with pytest.raises(UserError, match=r"some\.key: class number 1 \(from 0\) has \d image"):
-        stratified_split(np.repeat([0, 1], sizes), fraction, seed=0, key="some.key")
+    with pytest.raises(UserError, match=r"some\.key: class 'bee' has \d image"):
+        stratified_split(np.repeat([0, 1], sizes), fraction, 0, "some.key", CLASSES)
 
 
 def test_statistics_by_hand():

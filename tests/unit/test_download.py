@@ -15,6 +15,7 @@ from kd.errors import UserError
 from kd.progress import Progress, describe
 
 BODY = bytes(range(256)) * 4000  # about 1 MB: several chunks
+PAGE = b"\n<!DOCTYPE html>".ljust(len(BODY))
 SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
@@ -43,14 +44,16 @@ class Handler(BaseHTTPRequestHandler):
         first = int(asked[1]) if asked and answer != "no ranges" else 0
         if first >= len(BODY):
             return self.send_error(416)
-        body = {"wrong": BODY[:-1] + b"!", "half": BODY[: len(BODY) // 2]}.get(answer, BODY)[first:]
+        body = {"wrong": BODY[:-1] + b"!", "half": BODY[: len(BODY) // 2], "page": PAGE}.get(answer, BODY)[
+            first:
+        ]
         self.server.sent += len(body)
         self.send_response(206 if first else 200)
         if first:
             begins = 7 if answer == "another part" else first
             self.send_header("Content-Range", f"bytes {begins}-{len(BODY) - 1}/{len(BODY)}")
         if answer != "no length":
-            self.send_header("Content-Length", str(len(BODY) - first))
+            self.send_header("Content-Length", "much" if answer == "odd length" else str(len(BODY) - first))
         if answer == "called packed":  # what some servers say of every .gz file
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
@@ -81,7 +84,7 @@ def leftovers(target):
     return sorted(path.name for path in target.parent.iterdir())
 
 
-@pytest.mark.parametrize("answer", ["whole", "no length", "called packed", "moved"])
+@pytest.mark.parametrize("answer", ["whole", "no length", "odd length", "called packed", "moved"])
 def test_success(server, target, answer):
     server.plan = [answer, "whole"]
     download(server.url, target, SHA256)
@@ -104,6 +107,7 @@ def test_tries_again(server, target, caplog, failures):
     [
         ("wrong", f"SHA-256 {SHA256} expected, {hashlib.sha256(BODY[:-1] + b'!').hexdigest()} got"),
         ("half", "512000"),
+        ("page", "a web page came instead of the file: SHA-256"),
         (500, "the server answered 500"),
     ],
 )

@@ -197,6 +197,65 @@ def test_a_class_without_images(folder):
         load(folder)
 
 
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("train/bird/9.png", "9.png"),  # itself
+        ("train/bird/9.png", "nowhere.png"),
+        ("train/cat", "../train/cat"),
+        ("train/cat", "nowhere"),
+    ],
+)
+def test_a_link_to_nowhere_is_named(folder, link, target):
+    (folder / link).symlink_to(target)
+    with pytest.raises(
+        UserError, match=rf"dataset\.path: '.*/{link}' cannot be read: .*; mend it or take it"
+    ):
+        load(folder)
+
+
+def test_links_to_images_and_folders_are_followed(folder, tmp_path_factory):
+    before = listing(str(folder))
+    moved = (folder / "train").rename(tmp_path_factory.mktemp("disk") / "images")
+    (folder / "train").mkdir()
+    (folder / "train" / "bird").symlink_to(moved / "bird")
+    (folder / "train" / "ape").mkdir()
+    for image in (moved / "ape").iterdir():
+        (folder / "train" / "ape" / image.name).symlink_to(image)
+    assert listing(str(folder)) == before
+
+
+@pytest.mark.parametrize("call", ["os.scandir", "Path.read_bytes"])
+def test_what_may_not_be_read_is_named(folder, monkeypatch, call):
+    """Root may read everything, so the system's answer is put in its place."""
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(f"kd.listing.{call}", refuse)
+    with pytest.raises(
+        UserError, match=r"dataset\.path: '.*/train.*' cannot be read: Permission denied; mend"
+    ):
+        listing(str(folder))
+
+
+def test_the_name_of_a_class_is_text(folder):
+    (folder / "train" / os.fsdecode(b"\xff")).mkdir()
+    with pytest.raises(
+        UserError, match=r"dataset\.path: the name of '.*/train/\\udcff' is no UTF-8 text; rename"
+    ):
+        load(folder)
+
+
+def test_looking_at_many_images_is_reported(folder, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    listing(str(folder))
+    assert not caplog.messages
+    monkeypatch.setattr("kd.listing.QUIET", -1)
+    listing(str(folder))
+    assert caplog.messages[2] == f"{folder}: 3 of 8 images looked at"
+
+
 def test_long_reading_is_reported(folder, caplog, monkeypatch):
     monkeypatch.setattr(image_folder, "QUIET", -1)
     caplog.set_level(logging.INFO)

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from kd.aloud import aloud
 from kd.errors import UserError
 from kd.script import run
 
@@ -32,6 +33,15 @@ def test_a_user_error_is_one_line_and_status_1(tmp_path, capsys):
     assert caught.value.code == 1
     assert log.read_text().strip().endswith("error: dataset.path: no folder 'x'")
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_outside_a_job_the_library_speaks_on_stderr_and_only_when_asked(capsys):
+    logger = logging.getLogger("kd")
+    for _ in range(2):
+        logger.info("unheard")
+        with aloud():
+            logger.info("hello")
+    assert capsys.readouterr() == ("", "hello\nhello\n")
 
 
 def test_an_unexpected_error_keeps_its_traceback_in_the_log(tmp_path):

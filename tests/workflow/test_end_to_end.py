@@ -190,6 +190,18 @@ def test_a_folder_of_the_users_own_images(fresh):
     assert "prepare_data" in fresh.pending()
 
 
+def test_the_first_look_at_many_images_is_told_beside_the_answer(fresh):
+    make_images(fresh.folder / "mine")
+    fresh.configure(**FOLDER_STUDY)
+    few = fresh.snakemake("--dag")
+    fresh.edit("workflow/scripts/kd/listing.py", "QUIET = 2.0", "QUIET = -1.0")
+    many = fresh.snakemake("--dag")
+    assert "mine: 32 of 32 images looked at" in many.stderr
+    assert "looked at" not in few.stderr + few.stdout + many.stdout
+    assert few.stdout.startswith("digraph")
+    assert many.stdout.startswith("digraph")
+
+
 def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh, tmp_path):
     """The real code on an archive of the real format, with the checksum of that archive."""
     served, requests = tmp_path / "served", []

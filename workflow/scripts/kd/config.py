@@ -1,10 +1,8 @@
 """From a config to a study: every mistake is reported at once, each under its key."""
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from kd import catalog
@@ -28,7 +26,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
     students = _networks(problems, config, "students", NetworkEntry, recipe)
     methods = _methods(problems, config)
     pairs = _pairs(problems, config)
-    _check_repeats(problems, config.get("seeds"), "seeds")
+    _check_repeats(problems, file.seeds if file else config.get("seeds"), "seeds")  # 0 and 0.0 are one
     if file and file.targets == "cached":
         _check_cacheable(problems, methods)
     if problems.lines or file is None:
@@ -36,27 +34,6 @@ def load_study(config: Mapping[str, Any]) -> Study:
     return Study(
         file.study, dataset, teachers, students, pairs, methods, tuple(file.seeds), file.targets, file.compute
     )
-
-
-def refuse_repeated_keys(files: Iterable[str]) -> None:
-    """Refuse YAML in which a key stands twice: YAML takes the last, and the first is lost without a word.
-
-    Raises UserError naming the file, the line and the key.
-    """
-    for file in files:
-        waiting = [yaml.compose(Path(file).read_text(encoding="utf-8"), yaml.SafeLoader)]
-        while waiting:
-            node = waiting.pop()
-            if isinstance(node, yaml.MappingNode):
-                seen: set[str] = set()
-                for key, value in node.value:
-                    if key.value in seen:
-                        line = key.start_mark.line + 1
-                        raise UserError(f"{file}, line {line}: the key {key.value!r} is there twice")
-                    seen.add(key.value)
-                    waiting.append(value)
-            elif isinstance(node, yaml.SequenceNode):
-                waiting.extend(node.value)
 
 
 def _quiet(model: type[BaseModel], value: Any) -> Any:
@@ -102,7 +79,8 @@ def _resolve(
 ) -> tuple[catalog.Entry | None, Any]:
     """The plug-in that a named section is about, by the key `what` or its own name; the section, checked."""
     given = section.get(what)
-    entry = _find(problems, entries, given or path[-1], (*path, what) if given else path, what)
+    named = given is not None
+    entry = _find(problems, entries, given if named else path[-1], (*path, what) if named else path, what)
     return entry, entry and problems.check(_with_options(base, entry.options), section, path)
 
 
@@ -158,8 +136,19 @@ def _methods(problems: Problems, config: Mapping[str, Any]) -> dict[str, Method]
         path = ("methods", name)
         entry, checked = _resolve(problems, catalog.methods(), MethodEntry, options, path, "method")
         if checked:
-            found[name] = Method(name, [(entry.name, _chosen(entry, checked))], entry.constants["NEEDS"])
+            chosen = _chosen(entry, checked)
+            _check_one_above_zero(problems, entry, chosen, path)
+            found[name] = Method(name, [(entry.name, chosen)], entry.constants["NEEDS"])
     return found
+
+
+def _check_one_above_zero(
+    problems: Problems, entry: catalog.Entry, options: Mapping[str, Any], path: tuple
+) -> None:
+    weights = entry.constants.get("ONE_ABOVE_ZERO", ())
+    if weights and not any(options[name] > 0 for name in weights):
+        they = f"{' and '.join(weights)} are {'both' if len(weights) == 2 else 'all'} 0"
+        problems.add(path, f"{they}, so nothing would be learnt; one of them must be above 0")
 
 
 def _pairs(problems: Problems, config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -188,7 +177,7 @@ def _check_repeats(problems: Problems, values: Any, key: str) -> None:
 
 def _check_cacheable(problems: Problems, methods: dict[str, Method]) -> None:
     for method in methods.values():
-        if not method.needs_only_logits:
+        if not method.of_teacher <= {"logits"}:
             problems.add(
                 ("targets",),
                 f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live",

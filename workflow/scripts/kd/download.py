@@ -66,8 +66,8 @@ def _fetch(url: str, path: Path, sha256: str) -> None:
         _check_status(response, url)
         if response.status_code != PARTIAL or not _continues(response, have):
             have = 0
-        length = response.headers.get("Content-Length")
-        progress.done, progress.total = have, have + int(length) if length else None
+        length = response.headers.get("Content-Length", "")
+        progress.done, progress.total = have, have + int(length) if length.isdecimal() else None
         _save(response, part, have, progress)
         if progress.total is not None and progress.done != progress.total:
             raise _Failed(f"{progress.done} of {progress.total} bytes came")
@@ -86,10 +86,13 @@ def _continues(response: requests.Response, have: int) -> bool:
 
 def _check_sum(part: Path, sha256: str) -> None:
     with open(part, "rb") as file:
+        page = file.read(CHUNK).lstrip().startswith(b"<")
+        file.seek(0)
         got = hashlib.file_digest(file, "sha256").hexdigest()
     if got != sha256:
         part.unlink()
-        raise _Failed(f"the checksum is wrong: SHA-256 {sha256} expected, {got} got")
+        what = "a web page came instead of the file" if page else "the checksum is wrong"
+        raise _Failed(f"{what}: SHA-256 {sha256} expected, {got} got")
 
 
 def _check_status(response: requests.Response, url: str) -> None:

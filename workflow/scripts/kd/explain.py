@@ -1,13 +1,16 @@
 """Turns what is wrong with a config into lines that a person can act on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+LONGEST = 64  # characters of what was given; more would hide what is wrong with it
+
 _PLAIN = {  # where pydantic speaks of its own types
-    "string_pattern_mismatch": "a name holds letters, digits, '_' and '-', and starts with a letter or digit",
+    "string_pattern_mismatch": "a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter"
+    " or digit",
     "too_short": "needs at least one entry",
     "dict_type": "should be a mapping of names to values",
     "model_type": "should be a mapping of keys to values",
@@ -42,13 +45,22 @@ class Problems:
         try:
             return model.model_validate(value)
         except ValidationError as error:
-            for item in error.errors():
-                self._add_pydantic(model, item, path)
+            items = error.errors()
+            for item in items:
+                if not _follows(item, items):
+                    self._add_pydantic(model, item, path)
             return None
 
     def _add_pydantic(self, model: type[BaseModel], item: Mapping[str, Any], path: tuple) -> None:
         place = tuple(part for part in item["loc"] if part != "[key]")  # it marks a wrong name
         self.add((*path, *place), _sentence(model, item))
+
+
+def _follows(item: Mapping[str, Any], items: list[Any]) -> bool:
+    """Whether a list is only called too short because pydantic left its wrong entries out."""
+    place = item["loc"]
+    inside = (other["loc"] for other in items if len(other["loc"]) > len(place))
+    return item["type"] == "too_short" and any(loc[: len(place)] == place for loc in inside)
 
 
 def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
@@ -58,8 +70,11 @@ def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
         return f"unknown key{near(name, allowed)}; allowed: {', '.join(sorted(allowed))}"
     if kind == "missing":
         return "this key is required"
-    text = _PLAIN.get(kind) or item["msg"].removeprefix("Value error, ").replace("Input should", "should")
-    return f"{text} (it is {_shown(item['input'])})"
+    said = item["msg"].removeprefix("Value error, ")
+    text = _PLAIN.get(kind) or said.replace("Input should", "should").replace("String should", "should")
+    # A letter of another alphabet may look like one of ours.
+    shown = _shown(item["input"], ascii if kind == "string_pattern_mismatch" else repr)
+    return f"{text} (it is {shown})"
 
 
 def _keys(model: type[BaseModel], path: tuple) -> list[str]:
@@ -72,9 +87,14 @@ def _keys(model: type[BaseModel], path: tuple) -> list[str]:
 
 
 def _dotted(path: tuple) -> str:
-    return ".".join(str(part) for part in path)
+    return ".".join(_part(str(part)) for part in path)
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _part(text: str) -> str:
+    """A part of a key path: as it stands where it can be read on one line, else quoted and escaped."""
+    return text if 0 < len(text) <= LONGEST and text.isprintable() else _shown(text)
+
+
+def _shown(value: Any, write: Callable[[Any], str] = repr) -> str:
+    text = write(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -5,7 +5,7 @@ from typing import Any
 from kd import catalog
 from kd.job import DataJob, TrainJob
 from kd.listing import listing
-from kd.study import Network, Study
+from kd.study import NO_TEACHER, Network, Study
 
 PLAIN = "cross_entropy"  # the method of every network that learns from labels alone
 
@@ -50,7 +50,7 @@ def distill_job(study: Study, teacher: str, student: str, method: str, seed: int
         study.students[student],
         role="distilled",
         seed=seed,
-        teacher=teacher,
+        teacher=None if teacher == NO_TEACHER else teacher,
         method_name=method,
         methods=chosen.parts,
     )

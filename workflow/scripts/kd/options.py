@@ -4,9 +4,13 @@ Architectures, methods and data sets name these types in their signatures; the c
 there without importing the file (see catalog.py), so no torch here.
 """
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
+
+_ADDRESS = r"^https?://[^\s/]\S*$"
+MILLION = 1_000_000  # more of anything is a slip, and would be found out only when memory or time is gone
 
 
 def _refuse_bool(value: Any) -> Any:
@@ -16,18 +20,27 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+def _refuse_other_addresses(value: Any) -> Any:
+    """With a sentence of its own: pydantic's would show the pattern."""
+    if isinstance(value, str) and not re.fullmatch(_ADDRESS, value):
+        raise ValueError("should be an address that begins with https:// or http://")
+    return value
+
+
 _Number = BeforeValidator(_refuse_bool)  # stands last: bounds before it reach the JSON schema, others do not
+_Web = BeforeValidator(_refuse_other_addresses)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]  # becomes a folder
-Count = Annotated[int, Field(ge=1), _Number]
-BatchSize = Annotated[int, Field(ge=2), _Number]  # batch norm needs two
+Count = Annotated[int, Field(ge=1, le=MILLION), _Number]
+BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs two
 Threads = Annotated[int, Field(ge=1, le=1024), _Number]
 Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31), _Number]
-Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), _Number]
-NonNegative = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False), _Number]
+Positive = Annotated[float, Field(gt=0, le=MILLION, allow_inf_nan=False), _Number]
+NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Number]
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
+Address = Annotated[str, Field(pattern=_ADDRESS), _Web]
 Width = Annotated[float, Field(gt=0, le=16), _Number]  # multiplies every channel count of a network

@@ -4,6 +4,7 @@ Apart from data.py because no training job runs this code: an edit here must not
 """
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,14 +15,15 @@ log = logging.getLogger("kd")
 
 
 def stratified_split(
-    labels: np.ndarray, fraction: float, seed: int, key: str
+    labels: np.ndarray, fraction: float, seed: int, key: str, classes: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut `fraction` of each class off; a function of (labels, fraction, seed) and of nothing else.
 
     Returns the indices (int64, rising) of what stays and of what is cut off. Of a class with n images,
     round(n · fraction) are cut off, and never none. The choice follows the raw words of a PCG64 generator:
     NumPy guarantees those for ever, but not its `shuffle`, and a split must outlive an upgrade.
-    Raises UserError naming `key` when the fraction is not inside (0, 1) or nothing of a class would stay.
+    Raises UserError naming `key` when the fraction is not inside (0, 1), and also the one of `classes` of
+    which nothing would stay.
     """
     if not 0 < fraction < 1:
         raise UserError(f"{key}: {fraction} is not allowed; a fraction above 0 and below 1 is")
@@ -32,16 +34,11 @@ def stratified_split(
         count = max(1, round(fraction * len(members)))
         if count >= len(members):
             raise UserError(
-                f"{key}: class number {label} (from 0) has {len(members)} image(s), of which {count} would"
+                f"{key}: class {classes[label]!r} has {len(members)} image(s), of which {count} would"
                 " be cut off and none stay; give it more images or lower the fraction"
             )
         cut[members[np.argsort(ranks[members], kind="stable")[:count]]] = True
     return np.flatnonzero(~cut), np.flatnonzero(cut)
-
-
-def split_validation(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and of the validation images; see stratified_split."""
-    return stratified_split(labels, fraction, seed, key="dataset.validation")
 
 
 def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -72,7 +69,9 @@ def prepare(
 
     Raises UserError when a class is too small for the fraction `validation`.
     """
-    train, held_out = split_validation(raw.train_labels, validation, split_seed)
+    train, held_out = stratified_split(
+        raw.train_labels, validation, split_seed, "dataset.validation", raw.classes
+    )
     train_images = raw.train_images[train]
     mean, std = channel_statistics(train_images)
     return Dataset(

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from kd.compute import Compute
 from kd.options import (
+    Address,
     BatchSize,
     Count,
     Fraction,
@@ -32,7 +33,7 @@ class DatasetEntry(BaseModel):
         None, description="pixels of padding before the random crop; default: the data set's own"
     )
     flip: bool | None = Field(None, description="mirror images at random; default: the data set's own")
-    mirror: str | None = Field(None, description="address of the folder that holds the downloads")
+    mirror: Address | None = Field(None, description="address of the folder that holds the downloads")
 
 
 class NetworkEntry(BaseModel):
@@ -92,8 +93,9 @@ def _all_or_a_list(value: Any, check: Any) -> Any:
         raise ValueError("should be 'all' or a list of [teacher, student]") from None
 
 
+# Any text, not a Name: one that is neither teacher nor student is reported as that, and once.
 Pairs = Annotated[
-    Literal["all"] | Annotated[list[tuple[Name, Name]], Field(min_length=1)], WrapValidator(_all_or_a_list)
+    Literal["all"] | Annotated[list[tuple[str, str]], Field(min_length=1)], WrapValidator(_all_or_a_list)
 ]
 
 

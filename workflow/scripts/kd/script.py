@@ -25,7 +25,9 @@ def run(log: str, main: Callable[..., None], **arguments: Any) -> None:
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is not what went wrong
     logger = logging.getLogger("kd")
     logger.setLevel(logging.INFO)
-    for handler in (logging.StreamHandler(sys.stderr), logging.FileHandler(log, mode="w", encoding="utf-8")):
+    # A file's name may be no text; stderr escapes what cannot be written by itself.
+    to_file = logging.FileHandler(log, mode="w", encoding="utf-8", errors="backslashreplace")
+    for handler in (logging.StreamHandler(sys.stderr), to_file):
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         logger.addHandler(handler)
     try:

@@ -6,6 +6,8 @@ from typing import Any
 from kd.compute import Compute
 from kd.recipe import Recipe
 
+NO_TEACHER = "_none"  # in the place of a teacher's name, which never begins so
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -45,11 +47,6 @@ class Method:
         """What it asks of a teacher."""
         return set(self.needs) & {"logits", "stages", "network"}
 
-    @property
-    def needs_only_logits(self) -> bool:
-        """Whether stored logits are all that it wants of its teacher."""
-        return self.of_teacher <= {"logits"}
-
 
 @dataclass(frozen=True)
 class Study:
@@ -65,6 +62,12 @@ class Study:
     targets: str
     compute: Compute
 
+    def couples(self, method: str) -> tuple[tuple[str, str], ...]:
+        """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""
+        if self.methods[method].of_teacher:
+            return self.pairs
+        return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in self.pairs))
+
     def caches(self, method: str) -> bool:
         """Whether students of this method read stored logits instead of running the teacher."""
-        return self.targets != "live" and self.methods[method].needs_only_logits
+        return self.targets != "live" and self.methods[method].of_teacher == {"logits"}

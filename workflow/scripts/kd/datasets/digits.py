@@ -23,6 +23,6 @@ def load(downloads: Path, *, test_fraction: Fraction = 0.5) -> RawSplits:
     bunch = load_digits()
     images = np.rint(bunch.images[..., None] * (255 / 16)).astype(np.uint8)  # stored as 0 to 16
     labels = bunch.target.astype(np.int64)
-    train, test = stratified_split(labels, test_fraction, SEED, key="dataset.test_fraction")
     classes = tuple(str(digit) for digit in range(10))
+    train, test = stratified_split(labels, test_fraction, SEED, "dataset.test_fraction", classes)
     return RawSplits(images[train], labels[train], images[test], labels[test], classes)

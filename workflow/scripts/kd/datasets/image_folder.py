@@ -68,7 +68,7 @@ def read_image(file: str, size: int) -> np.ndarray:
             square = _cut_square(_to_rgb(ImageOps.exif_transpose(image)))
             return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
     except Exception as error:  # what a broken image raises depends on its format
-        raise UserError(f"{file}: cannot be read as an image: {error}") from error
+        raise UserError(f"{file}: cannot be read as an image: {error}; mend it or take it away") from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

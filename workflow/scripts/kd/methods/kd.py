@@ -35,6 +35,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits",)
+    ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     def __init__(
         self, *, temperature: Positive = 4.0, ce_weight: NonNegative = 0.1, kd_weight: NonNegative = 0.9
