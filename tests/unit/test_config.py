@@ -67,7 +67,7 @@ def test_names_may_differ_from_architectures_and_methods():
 
 @pytest.mark.parametrize("weights", [{"ce_weight": 0}, {"kd_weight": 0}])
 def test_one_weight_may_be_zero(weights):
-    assert load_study(config(methods={"kd": weights})).methods["kd"].options.items() >= weights.items()
+    assert load_study(config(methods={"kd": weights})).methods["kd"].parts[0][1].items() >= weights.items()
 
 
 @pytest.mark.parametrize(
@@ -317,3 +317,42 @@ def test_every_key_of_the_default_config_is_commented_and_every_key_there_is_app
         if key.endswith(":") or ": " in key:
             above = lines[number - 1].strip() if number else ""
             assert "#" in line or above.startswith("#"), f"no comment: {line!r}"
+
+
+def test_methods_add_up_under_one_name():
+    study = load_study(config(methods={"both": {"kd": {"temperature": 2}, "cross_entropy": None}}))
+    (kd, options), (plain, none) = study.methods["both"].parts
+    assert (kd, options["temperature"], plain, none) == ("kd", 2, "cross_entropy", {})
+    assert study.methods["both"].of_teacher == {"logits"}
+    assert study.caches("both")
+
+
+@pytest.mark.parametrize(
+    ("methods", "line"),
+    [
+        ({"both": {"kd": {}, "kdd": {}}}, "methods.both.kdd: there is no method 'kdd'; did you mean 'kd'?"),
+        (
+            {"both": {"kd": {"temperatur": 1}}},
+            "methods.both.kd.temperatur: unknown key; did you mean 'temper",
+        ),
+        (
+            {"both": {"kd": {"ce_weight": 0, "kd_weight": 0}, "cross_entropy": {}}},
+            "methods.both.kd: ce_weight and kd_weight are both 0",
+        ),
+    ],
+)
+def test_a_mistake_in_one_of_several_methods_is_found(methods, line):
+    (found,) = complaints(methods=methods)
+    assert found.startswith(line)
+
+
+def test_what_needs_no_teacher_is_trained_once_for_each_student():
+    students = {"cnn": {"width": 0.125}, "thin": {"architecture": "cnn", "channels": [4]}}
+    study = load_study(config(students=students, methods={"kd": {}, "cross_entropy": {}}))
+    assert len(study.couples("kd")) == 4
+    assert study.couples("cross_entropy") == (("_none", "cnn"), ("_none", "thin"))
+    assert not study.caches("cross_entropy")
+    from kd.jobs import distill_job
+
+    job = distill_job(study, "_none", "thin", "cross_entropy", 1)
+    assert (job.teacher, job.role, job.methods) == ("(none)", "distilled", [("cross_entropy", {})])

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import pandas as pd
 import pytest
 
 REPORT = {"build_table": {""}, "draw_plots": {""}}
@@ -63,6 +64,19 @@ def test_an_added_method_brings_only_its_own_jobs(finished):
         "distill_student": {job.replace("kd", "hot") for job in ALL_DISTILLED},
         **REPORT,
     }
+
+
+def test_a_method_without_a_teacher_runs_once_for_each_student(finished):
+    """Plain training under the name of a method: what it gains is exactly nothing."""
+    finished.configure(methods={"kd": {"temperature": 4}, "plain": {"method": "cross_entropy"}})
+    assert finished.pending() == {"distill_student": {"_none cnn plain 0", "_none cnn plain 1"}, **REPORT}
+    finished.run()
+    table = pd.read_csv(finished.folder / "results/tiny/table.csv")
+    row = table[table["teacher"] == "(none)"].iloc[0]
+    assert (row["method"], row["seeds"], row["gain"], row["gain_ci95"]) == ("plain", 2, 0, 0)
+    alone = finished.folder / "results/tiny/alone/cnn/0/model.safetensors"
+    plain = finished.folder / "results/tiny/distilled/_none/cnn/plain/0/model.safetensors"
+    assert plain.read_bytes() == alone.read_bytes()
 
 
 def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(finished):

@@ -36,7 +36,7 @@ class TrainJob(Job):
 
     role: str
     name: str
-    teacher: str | None = None  # of a distilled student, unless its method needs none
+    teacher: str | None = None  # of a distilled student; "(none)" where its method needs none
     method_name: str | None = None  # as the study calls it
     architecture: str
     options: dict[str, Any]

@@ -50,7 +50,7 @@ def distill_job(study: Study, teacher: str, student: str, method: str, seed: int
         study.students[student],
         role="distilled",
         seed=seed,
-        teacher=None if teacher == NO_TEACHER else teacher,
+        teacher="(none)" if teacher == NO_TEACHER else teacher,
         method_name=method,
         methods=chosen.parts,
     )

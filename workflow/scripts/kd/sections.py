@@ -1,0 +1,97 @@
+"""The sections of a config: its data set, its networks, its methods."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kd import catalog
+from kd.explain import Problems
+from kd.recipe import Recipe
+from kd.resolve import find, items, options_of, resolve, with_options
+from kd.schema import DatasetEntry, MethodEntry, NetworkEntry
+from kd.study import Dataset, Method, Network
+
+
+def dataset_of(problems: Problems, section: Any) -> Dataset | None:
+    """The data set of a config, or None if it is wrong, which is then reported."""
+    if not isinstance(section, Mapping) or "name" not in section:
+        return None
+    path = ("dataset",)
+    entry = find(problems, catalog.datasets(), section["name"], (*path, "name"), "data set")
+    checked = entry and problems.check(with_options(DatasetEntry, entry.options), section, path)
+    if not checked:
+        return None
+    files = entry.constants.get("FILES", {})
+    if checked.mirror and not files:
+        problems.add((*path, "mirror"), f"data set {entry.name!r} downloads nothing; leave this key out")
+    return Dataset(
+        name=entry.name,
+        options=options_of(entry, checked),
+        validation=checked.validation,
+        split_seed=checked.split_seed,
+        pad=entry.constants["PAD"] if checked.pad is None else checked.pad,
+        flip=entry.constants["FLIP"] if checked.flip is None else checked.flip,
+        files=files,
+        mirror=(checked.mirror or entry.constants.get("MIRROR", "")).rstrip("/") if files else None,
+    )
+
+
+def networks_of(
+    problems: Problems, config: Mapping[str, Any], section: str, base: type[NetworkEntry], recipe: Recipe
+) -> dict[str, Network]:
+    """The teachers or students of a config that are right; the others are reported."""
+    found = {}
+    for name, overrides in items(config.get(section)):
+        path = (section, name)
+        entry, checked = resolve(problems, catalog.architectures(), base, overrides, path, "architecture")
+        if not checked:
+            continue
+        own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
+        whole = problems.check(Recipe, {**recipe.model_dump(), **own}, path)
+        if whole:
+            found[name] = Network(
+                name, entry.name, options_of(entry, checked), whole, getattr(checked, "seed", None)
+            )
+    return found
+
+
+def methods_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Method]:
+    """The methods of a config that are right; the others are reported."""
+    found = {}
+    for name, options in items(config.get("methods")):
+        path = ("methods", name)
+        if _is_a_sum(options):
+            inner = [(part, {} if own is None else own, (*path, part)) for part, own in options.items()]
+        else:
+            inner = [(name, options, path)]
+        parts = [_method(problems, *part) for part in inner]
+        if all(parts):
+            needs = {need for _, _, needs in parts for need in needs}
+            found[name] = Method(name, [part[:2] for part in parts], tuple(sorted(needs)))
+    return found
+
+
+def _is_a_sum(options: Mapping[str, Any]) -> bool:
+    """Whether an entry of methods holds methods with their options, which add up, instead of options."""
+    inside = [own is None or isinstance(own, Mapping) for own in options.values()]
+    return bool(options) and all(inside) and any(name in catalog.methods() for name in options)
+
+
+def _method(
+    problems: Problems, name: str, options: Mapping[str, Any], path: tuple
+) -> tuple[str, dict[str, Any], tuple[str, ...]] | None:
+    """One method of the code: its name, all its options, and what it needs; None after a mistake."""
+    entry, checked = resolve(problems, catalog.methods(), MethodEntry, options, path, "method")
+    if not checked:
+        return None
+    options = options_of(entry, checked)
+    _check_one_above_zero(problems, entry, options, path)
+    return entry.name, options, entry.constants["NEEDS"]
+
+
+def _check_one_above_zero(
+    problems: Problems, entry: catalog.Entry, options: Mapping[str, Any], path: tuple
+) -> None:
+    weights = entry.constants.get("ONE_ABOVE_ZERO", ())
+    if weights and not any(options[name] > 0 for name in weights):
+        they = f"{' and '.join(weights)} are {'both' if len(weights) == 2 else 'all'} 0"
+        problems.add(path, f"{they}, so nothing would be learnt; one of them must be above 0")
