@@ -31,5 +31,6 @@ rule all:
         # Every run by name, so that one that was deleted is made again.
         DATA_SUMMARY,
         [f"{folder}/{file}" for folder in RUNS for file in RUN_FILES.values()],
+        METRICS,
         rules.build_table.output,
         rules.draw_plots.output,

@@ -102,7 +102,7 @@ def stored_teacher(
     _fill(folder / "table", needed, model.eval(), images, pictures.classes, device)
     note = folder / "student" / "targets.json"
     write_note(note, folder / "table", KEY, needed)
-    return CachedTeacher(open_noted(note, needed), device)
+    return CachedTeacher([open_noted(note, needed)], device)
 
 
 def time_targets(

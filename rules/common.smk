@@ -53,7 +53,8 @@ CONDA = "../envs/environment.yaml"
 
 
 wildcard_constraints:
-    teacher="|".join([*study.teachers, NO_TEACHER]),
+    teacher="|".join([*study.teachers, *study.ensembles, NO_TEACHER]),
+    ensemble="|".join(study.ensembles) or NO_TEACHER,
     student="|".join(study.students),
     method="|".join(study.methods),
     seed="[0-9]+",
@@ -67,6 +68,11 @@ GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or h
 # A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
 # make the jobs wait for each other, so each then counts for several.
 THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1) // cpu_count())
+
+
+if workflow.is_main_process:
+    for sentence in study.left_out():
+        print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 
 
 RUN_FILES = {
@@ -94,6 +100,10 @@ def training_code(job):
     return fingerprint("train.py", (catalog.architectures()[job.architecture].module, *methods))
 
 
+def ensemble_job(wildcards):
+    return jobs.ensemble_job(study, wildcards.ensemble)
+
+
 def teacher_job(wildcards):
     return jobs.teacher_job(study, wildcards.teacher)
 
@@ -119,7 +129,10 @@ def teacher_files(wildcards):
     }
     if study.caches(wildcards.method):
         epochs = study.students[wildcards.student].recipe.epochs
-        files["targets"] = f"{RESULTS}/targets/{wildcards.teacher}/{wildcards.seed}/{epochs}.json"
+        files["targets"] = [
+            f"{RESULTS}/targets/{network}/{wildcards.seed}/{epochs}.json"
+            for network in study.networks_of(wildcards.teacher)
+        ]
     return files
 
 

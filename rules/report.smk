@@ -1,6 +1,7 @@
 RUNS = all_runs()
-METRICS = [f"{folder}/metrics.json" for folder in RUNS]
-REPORT = json.dumps({"study": study.name, "runs": RUNS})  # their order is that of the rows
+ENSEMBLES = [f"{RESULTS}/teachers/{teacher}" for teacher in study.ensembles]
+METRICS = [f"{folder}/metrics.json" for folder in [*RUNS, *ENSEMBLES]]
+REPORT = json.dumps({"study": study.name, "runs": [*RUNS, *ENSEMBLES]})  # their order is that of the rows
 FIGURES = ["learning_curves", "accuracy_parameters", "gain", "heat_map"]
 
 
@@ -31,7 +32,7 @@ rule build_table:
 rule draw_plots:
     input:
         table=rules.build_table.output.csv,
-        metrics=METRICS,
+        metrics=[f"{folder}/metrics.json" for folder in RUNS],
         histories=[f"{folder}/history.csv" for folder in RUNS],
     output:
         png=[f"{RESULTS}/plots/{figure}.png" for figure in FIGURES],

@@ -46,3 +46,36 @@ rule cache_targets:
         table_folder=f"{RESULTS}/targets/{{teacher}}/table",
     script:
         "../workflow/scripts/cache_targets.py"
+
+
+# An ensemble's files are named as those of a teacher that is trained.
+ruleorder: combine_teachers > train_teacher
+
+
+rule combine_teachers:
+    input:
+        dataset=DATASET,
+        members=lambda wildcards: [
+            f"{RESULTS}/teachers/{member}/model.safetensors"
+            for member in study.networks_of(wildcards.ensemble)
+        ],
+    output:
+        **{
+            name: f"{RESULTS}/teachers/{{ensemble}}/{file}"
+            for name, file in RUN_FILES.items()
+            if name != "history"
+        },
+    log:
+        f"{RESULTS}/logs/combine_teachers/{{ensemble}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/combine_teachers/{{ensemble}}.tsv"
+    conda:
+        CONDA
+    threads: THREADS
+    resources:
+        gpu=GPU,
+    params:
+        cfg=lambda wildcards: ensemble_job(wildcards).to_json(),
+        code=fingerprint("combine_teachers.py"),
+    script:
+        "../workflow/scripts/combine_teachers.py"

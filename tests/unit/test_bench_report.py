@@ -115,7 +115,7 @@ def test_a_shifted_view_is_noticed(shift, agree):
     everyone = torch.arange(20)
     stored = torch.stack([network(images.take(everyone, view)) for view in range(18)]).half().numpy()
     worst = torch.zeros(20)
-    teacher = Compared(CachedTeacher(stored, CPU), LiveTeacher(network), worst, views=18, shift=shift)
+    teacher = Compared(CachedTeacher([stored], CPU), LiveTeacher(network), worst, views=18, shift=shift)
     for epoch in range(3):
         seen = views_seen(0, epoch, 20, 18)
         teacher.start_epoch(seen)

@@ -199,8 +199,8 @@ def test_cached_targets_equal_a_live_teacher_and_a_view_shifted_by_one_does_not(
     teacher = network(1)
     table, device = complete_table(teacher, split(20)), torch.device("cpu")
     live = distilled(LiveTeacher(teacher))
-    cached = distilled(CachedTeacher(table, device))
-    shifted = distilled(CachedTeacher(np.roll(table, 1, axis=0), device))
+    cached = distilled(CachedTeacher([table], device))
+    shifted = distilled(CachedTeacher([np.roll(table, 1, axis=0)], device))
     rounding, mistake = (live - cached).abs().max().item(), (live - shifted).abs().max().item()
     assert rounding < 2e-3
     assert mistake > 10 * rounding
@@ -210,7 +210,7 @@ def test_a_missing_target_is_loud():
     table = complete_table(network(1), split(20))
     table[views_seen(5, 1, 20, 18)[7], 7] = np.nan
     with pytest.raises(UserError, match=r"no targets for sample 7 in view \d+ \(1 of 20 missing\)"):
-        train(network(), "kd", teacher=CachedTeacher(table, torch.device("cpu")))
+        train(network(), "kd", teacher=CachedTeacher([table], torch.device("cpu")))
 
 
 class StopsAfter(Watcher):

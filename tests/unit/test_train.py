@@ -306,7 +306,7 @@ def distill(folder, dataset, teacher, **more):
 def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teacher, dataset, tmp_path):
     """Float16 rounding of logits near 4 is 0.002; a teacher that saw other views would be far off."""
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
-    cached = distill(tmp_path / "cached", dataset, teacher, targets=note)
+    cached = distill(tmp_path / "cached", dataset, teacher, targets=[note])
     live = distill(tmp_path / "live", dataset, teacher, teacher_model=teacher[0] / "model.safetensors")
     logits = {name: np.load(tmp_path / name / "test_logits.npy") for name in ("cached", "live")}
     assert np.abs(logits["cached"] - logits["live"]).max() < 0.02
@@ -323,7 +323,7 @@ def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teach
 def test_targets_of_another_seed_are_not_enough(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 4)
     with pytest.raises(UserError, match=r"4\.json declares: they have changed since, or are another run's"):
-        distill(tmp_path / "out", dataset, teacher, targets=note)
+        distill(tmp_path / "out", dataset, teacher, targets=[note])
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 
@@ -333,7 +333,7 @@ def test_broken_logits_of_a_teacher_are_named(teacher, dataset, tmp_path, conten
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "test_logits.npy").write_bytes(content)
     with pytest.raises(UserError, match=r"test_logits\.npy: not whole"):
-        distill(tmp_path / "out", dataset, (tmp_path / "broken", None), targets=note)
+        distill(tmp_path / "out", dataset, (tmp_path / "broken", None), targets=[note])
     assert not (tmp_path / "out" / "metrics.json").exists()
 
 

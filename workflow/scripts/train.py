@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from kd.checkpoint import load_network, save_network
 from kd.combined import build_methods
 from kd.compute import Compute
 from kd.contract import Distillation, Given
-from kd.data import PARTS, Dataset, read_dataset
+from kd.data import PARTS, read_dataset
 from kd.device import device_name, set_up
 from kd.ending import Ending
 from kd.engine import fit
@@ -28,7 +29,7 @@ from kd.runlog import RunLog, write_history
 from kd.speed import choose_speed
 from kd.targets import needed_views, open_noted
 from kd.teacher import CachedTeacher, LiveTeacher, Teacher
-from kd.views import Labelled, ViewedImages
+from kd.views import Labelled, ViewedImages, labelled
 
 logger = logging.getLogger("kd")
 
@@ -44,14 +45,15 @@ def main(
     *,
     teacher_model: Path | None = None,
     teacher_logits: Path | None = None,
-    targets: Path | None = None,
+    targets: Sequence[Path] = (),
     compute: Compute = Compute(),
     work: Path | None = None,
     code: str = "",
 ) -> None:
     """Train by `job` on `dataset` and write the network, its metrics, history, test logits and events.
 
-    With the note `targets` a student reads its teacher's stored logits, otherwise it runs `teacher_model`.
+    With the notes `targets`, one for each network that its teacher is made of, a student reads stored logits,
+    otherwise it runs `teacher_model`.
     `teacher_logits` are the teacher's on the test set, for the agreement. Losses are means in nats,
     accuracies, agreement and calibration error in percent. What is evaluated at the end is in float32.
     With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
@@ -60,7 +62,7 @@ def main(
     started = time.perf_counter()
     where = set_up(compute)
     data = read_dataset(dataset)
-    splits = {part: _on_device(data, part, where) for part in PARTS}
+    splits = {part: labelled(data, part, where) for part in PARTS}
     samples = splits["train"].images.samples
     check_batch(job.recipe.batch_size, samples)
     shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}
@@ -72,7 +74,7 @@ def main(
     taught_by = load_network(teacher_model, where) if teacher_model else None
     image = (shape["in_channels"], *data.train_images.shape[1:3])
     known = image, shape["num_classes"], splits["train"].labels, job.recipe.epochs
-    method.prepare(Given(network, taught_by, *known))
+    method.prepare(Given(network, taught_by, *known, members=len(job.weights)))
     method.to(where)
     epochs = method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-samples // job.recipe.batch_size))
@@ -83,7 +85,7 @@ def main(
     checkpoints = None
     if work:
         # Named by all that the training is made from, so that nothing else ever goes on from its state.
-        inputs = [path for path in (dataset, teacher_model, targets) if path]
+        inputs = [path for path in (dataset, teacher_model, *targets) if path]
         folder = work / digest(f"{job.to_json()}\0{code}", *inputs)
         checkpoints = Checkpoints(folder, compute.checkpoint_seconds, ending)
     told = RunLog(_label(job), epochs, samples, board)
@@ -128,13 +130,6 @@ def _label(job: TrainJob) -> str:
     return f"[{job.name} {job.role}, seed {job.seed}]"
 
 
-def _on_device(data: Dataset, part: str, device: torch.device) -> Labelled:
-    tensors = data.tensors()
-    images = tensors[f"{part}_images"].to(device)
-    viewed = ViewedImages(images, data.pad, data.flip, data.mean, data.std)
-    return Labelled(viewed, tensors[f"{part}_labels"].to(device))
-
-
 def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Labelled) -> Score:
     logger.info("%s  evaluates on %d %s images", _label(job), split.images.samples, part)
     return evaluate(network, split.images, split.labels)
@@ -145,11 +140,15 @@ def _one_image(split: Labelled) -> Tensor:
 
 
 def _teacher(
-    job: TrainJob, targets: Path | None, network: nn.Module | None, images: ViewedImages, method: Distillation
+    job: TrainJob,
+    targets: Sequence[Path],
+    network: nn.Module | None,
+    images: ViewedImages,
+    method: Distillation,
 ) -> Teacher | None:
     if targets:
         needed = needed_views(job.seed, job.recipe.epochs, images.samples, images.count)
-        return CachedTeacher(open_noted(targets, needed), images.device)
+        return CachedTeacher([open_noted(note, needed) for note in targets], images.device, job.weights)
     return LiveTeacher(network, stages="stages" in method.NEEDS) if network else None
 
 
@@ -160,7 +159,8 @@ if __name__ == "__main__":
         snakemake.log[0],
         main,
         job=TrainJob.model_validate_json(snakemake.params.cfg),
-        **{name: Path(path) for name, path in snakemake.input.items()},
+        **{name: Path(path) for name, path in snakemake.input.items() if name != "targets"},
+        targets=[Path(path) for path in snakemake.input.get("targets", [])],
         **{name: Path(path) for name, path in snakemake.output.items()},
         compute=Compute(**snakemake.config["compute"]),
         work=Path(snakemake.config["work"]),

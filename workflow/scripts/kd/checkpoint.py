@@ -1,6 +1,7 @@
 """Networks as safetensors files that say themselves how to build what they hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.catalog import build_network
+from kd.ensemble import Ensemble
 from kd.errors import UserError
 from kd.sealed import Damaged, read_sealed, write_sealed
 
@@ -33,20 +35,48 @@ def save_network(
     write_sealed(path, arrays, network)
 
 
+def save_ensemble(path: Path, members: Sequence[Path], weights: Sequence[float]) -> None:
+    """Write several network files as one, which load_network then reads as an Ensemble with these weights.
+
+    Raises UserError naming the member that is not whole.
+    """
+    arrays, networks = {}, []
+    for number, member in enumerate(members):
+        with _whole(member):
+            tensors, facts = read_sealed(member)
+        networks.append(facts)
+        arrays |= {f"networks.{number}.{name}": tensor.numpy() for name, tensor in tensors.items()}
+    write_sealed(path, arrays, {"networks": networks, "weights": list(weights)})
+
+
 def load_network(path: Path, device: torch.device) -> nn.Module:
-    """The network in `path`, in eval mode and without gradients, on `device`.
+    """The network in `path`, or the Ensemble, in eval mode and without gradients, on `device`.
 
     Raises UserError naming the file if it is cut short, changed since it was written, or does not fit its
     architecture.
     """
+    with _whole(path):
+        tensors, facts = read_sealed(path)
+        if "networks" in facts:
+            model = Ensemble([_build(network) for network in facts["networks"]], facts["weights"])
+        else:
+            model = _build(facts)
+        model.load_state_dict(tensors)
+    return model.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def _build(network: Mapping[str, Any]) -> nn.Module:
+    return build_network(
+        network["architecture"], network["options"], network["in_channels"], network["num_classes"]
+    )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Turn what is wrong with the file into a UserError that names it."""
     try:
-        weights, network = read_sealed(path)
-        model = build_network(
-            network["architecture"], network["options"], network["in_channels"], network["num_classes"]
-        )
-        model.load_state_dict(weights)
+        yield
     except (Damaged, RuntimeError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: not a whole network file ({error}); delete it to have it made again"
         ) from error
-    return model.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)

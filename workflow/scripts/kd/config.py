@@ -10,8 +10,8 @@ from kd.explain import Problems, near
 from kd.recipe import Recipe
 from kd.resolve import items
 from kd.schema import NetworkEntry, StudyFile, TeacherEntry
-from kd.sections import dataset_of, methods_of, networks_of
-from kd.study import Method, Study
+from kd.sections import dataset_of, ensembles_of, methods_of, networks_of
+from kd.study import STORED, Method, Study
 
 
 def load_study(config: Mapping[str, Any]) -> Study:
@@ -25,6 +25,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
     recipe = file.recipe if file else _quiet(Recipe, config.get("recipe", {}))
     teachers = networks_of(problems, config, "teachers", TeacherEntry, recipe)
     students = networks_of(problems, config, "students", NetworkEntry, recipe)
+    ensembles = ensembles_of(problems, config)
     methods = methods_of(problems, config)
     pairs = _pairs(problems, config)
     _check_repeats(problems, file.seeds if file else config.get("seeds"), "seeds")  # 0 and 0.0 are one
@@ -33,7 +34,16 @@ def load_study(config: Mapping[str, Any]) -> Study:
     if problems.lines or file is None:
         raise UserError("\n".join(problems.lines))
     return Study(
-        file.study, dataset, teachers, students, pairs, methods, tuple(file.seeds), file.targets, file.compute
+        name=file.study,
+        dataset=dataset,
+        teachers=teachers,
+        ensembles=ensembles,
+        students=students,
+        pairs=pairs,
+        methods=methods,
+        seeds=tuple(file.seeds),
+        targets=file.targets,
+        compute=file.compute,
     )
 
 
@@ -71,7 +81,7 @@ def _check_repeats(problems: Problems, values: Any, key: str) -> None:
 
 def _check_cacheable(problems: Problems, methods: dict[str, Method]) -> None:
     for method in methods.values():
-        if not method.of_teacher <= {"logits"}:
+        if not method.of_teacher <= STORED:
             problems.add(
                 ("targets",),
                 f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live",

@@ -23,6 +23,7 @@ class Answer:
 
     logits: Tensor  # (B, classes) float32
     stages: tuple[Tensor, ...] = ()  # every stage's maps (B, C_i, H_i, W_i) float32, where they are asked for
+    members: tuple[Tensor, ...] = ()  # of an ensemble, the logits (B, classes) float32 of each network
 
 
 class Batch:
@@ -68,6 +69,7 @@ class Given:
     classes: int
     labels: Tensor  # (N,) int64, of every training sample in order
     epochs: int  # of the recipe
+    members: int = 1  # networks that the teacher is made of
 
     @cached_property
     def student_stages(self) -> list[Shape]:
@@ -83,9 +85,9 @@ class Given:
 class Distillation(nn.Module):
     """What every method is. Its own parameters and buffers are trained, moved and resumed with the student.
 
-    `NEEDS`, a literal in the class, says what it asks for: "logits" and "stages" of the teacher, "network"
-    (to look into the teacher itself), "own_stages" (the student's). Without one of the first three it has
-    no teacher.
+    `NEEDS`, a literal in the class, says what it asks for: "logits" and "stages" of the teacher, "members"
+    (the logits of each network of an ensemble), "network" (to look into the teacher itself), "own_stages"
+    (the student's). Without one of the first four it has no teacher.
     """
 
     NEEDS: tuple[str, ...] = ()

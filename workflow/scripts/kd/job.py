@@ -37,12 +37,21 @@ class TrainJob(Job):
     role: str
     name: str
     teacher: str | None = None  # of a distilled student; "(none)" where its method needs none
+    weights: list[float] = [1.0]  # of the teacher's networks, where it is made of several
     method_name: str | None = None  # as the study calls it
     architecture: str
     options: dict[str, Any]
     recipe: Recipe
     methods: list[tuple[str, dict[str, Any]]]  # as the code calls them, with their options; they add up
     seed: int
+
+
+class EnsembleJob(Job):
+    """Several teachers as one."""
+
+    name: str
+    members: list[str]
+    weights: list[float]
 
 
 class TargetsJob(Job):

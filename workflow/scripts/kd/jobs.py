@@ -3,7 +3,7 @@
 from typing import Any
 
 from kd import catalog
-from kd.job import DataJob, TrainJob
+from kd.job import DataJob, EnsembleJob, TrainJob
 from kd.listing import listing
 from kd.study import NO_TEACHER, Network, Study
 
@@ -38,6 +38,12 @@ def teacher_job(study: Study, teacher: str) -> TrainJob:
     return _train_job(network, role="teacher", seed=network.seed, methods=[(PLAIN, {})])
 
 
+def ensemble_job(study: Study, teacher: str) -> EnsembleJob:
+    """A teacher made of others."""
+    ensemble = study.ensembles[teacher]
+    return EnsembleJob(name=teacher, members=list(ensemble.members), weights=list(ensemble.weights))
+
+
 def alone_job(study: Study, student: str, seed: int) -> TrainJob:
     """The baseline: a student that has no teacher."""
     return _train_job(study.students[student], role="alone", seed=seed, methods=[(PLAIN, {})])
@@ -51,6 +57,7 @@ def distill_job(study: Study, teacher: str, student: str, method: str, seed: int
         role="distilled",
         seed=seed,
         teacher="(none)" if teacher == NO_TEACHER else teacher,
+        weights=list(study.ensembles[teacher].weights) if teacher in study.ensembles else [1.0],
         method_name=method,
         methods=chosen.parts,
     )

@@ -58,8 +58,23 @@ class NetworkEntry(BaseModel):
 class TeacherEntry(NetworkEntry):
     """A teacher is trained once, with a seed of its own."""
 
+    ensemble: Annotated[tuple[Name, ...], Field(min_length=2)] | None = Field(
+        None, description="names of other teachers, whose logits are averaged; nothing is trained then"
+    )
+    weights: tuple[Positive, ...] | None = Field(
+        None, description="of each of them in the mean; default: all the same"
+    )
     # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
     seed: Seed = Field(1000, description="of the initial weights and of the augmentation")
+
+
+class EnsembleEntry(BaseModel):
+    """A teacher made of others: these two of its keys, and no other."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ensemble: Annotated[tuple[Name, ...], Field(min_length=2)]
+    weights: tuple[Positive, ...] | None = None
 
 
 class MethodEntry(BaseModel):

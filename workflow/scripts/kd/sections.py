@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kd import catalog
-from kd.explain import Problems
+from kd.explain import Problems, near
 from kd.recipe import Recipe
 from kd.resolve import find, items, options_of, resolve, with_options
-from kd.schema import DatasetEntry, MethodEntry, NetworkEntry
-from kd.study import Dataset, Method, Network
+from kd.schema import DatasetEntry, EnsembleEntry, MethodEntry, NetworkEntry, TeacherEntry
+from kd.study import Dataset, Ensemble, Method, Network
 
 
 def dataset_of(problems: Problems, section: Any) -> Dataset | None:
@@ -42,9 +42,13 @@ def networks_of(
     found = {}
     for name, overrides in items(config.get(section)):
         path = (section, name)
+        if "ensemble" in overrides and base is TeacherEntry:
+            continue
         entry, checked = resolve(problems, catalog.architectures(), base, overrides, path, "architecture")
         if not checked:
             continue
+        if getattr(checked, "weights", None):
+            problems.add((*path, "weights"), "goes with ensemble, a list of other teachers")
         own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
         whole = problems.check(Recipe, {**recipe.model_dump(), **own}, path)
         if whole:
@@ -52,6 +56,30 @@ def networks_of(
                 name, entry.name, options_of(entry, checked), whole, getattr(checked, "seed", None)
             )
     return found
+
+
+def ensembles_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Ensemble]:
+    """The teachers of a config that are made of others and right; the others are reported."""
+    teachers = dict(items(config.get("teachers")))
+    trained = [name for name, entry in teachers.items() if "ensemble" not in entry]
+    found = {}
+    for name in teachers.keys() - set(trained):
+        path = ("teachers", name)
+        checked = problems.check(EnsembleEntry, teachers[name], path)
+        if not checked:
+            continue
+        for member in checked.ensemble:
+            if member not in trained:
+                text = f"{member!r} is no teacher that is trained{near(member, trained)}"
+                problems.add((*path, "ensemble"), f"{text}; allowed: {', '.join(trained)}")
+        if len(set(checked.ensemble)) < len(checked.ensemble):
+            problems.add((*path, "ensemble"), "each may be there once")
+        weights = checked.weights or (1.0,) * len(checked.ensemble)
+        if len(weights) != len(checked.ensemble):
+            counts = f"{len(weights)} for {len(checked.ensemble)} teachers"
+            problems.add((*path, "weights"), f"{counts}; one for each is needed")
+        found[name] = Ensemble(name, checked.ensemble, weights)
+    return {name: found[name] for name in teachers if name in found}
 
 
 def methods_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Method]:

@@ -6,6 +6,7 @@ from typing import Any
 from kd.compute import Compute
 from kd.recipe import Recipe
 
+STORED = {"logits", "members"}  # what can be stored of a teacher
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never begins so
 
 
@@ -35,6 +36,15 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """A teacher that is made of others."""
+
+    name: str
+    members: tuple[str, ...]
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Method:
     """A distillation method under the name that the study gives it."""
 
@@ -45,7 +55,7 @@ class Method:
     @property
     def of_teacher(self) -> set[str]:
         """What it asks of a teacher."""
-        return set(self.needs) & {"logits", "stages", "network"}
+        return set(self.needs) - {"own_stages"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ class Study:
     name: str
     dataset: Dataset
     teachers: dict[str, Network]
+    ensembles: dict[str, Ensemble]
     students: dict[str, Network]
     pairs: tuple[tuple[str, str], ...]
     methods: dict[str, Method]
@@ -64,10 +75,29 @@ class Study:
 
     def couples(self, method: str) -> tuple[tuple[str, str], ...]:
         """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""
-        if self.methods[method].of_teacher:
-            return self.pairs
-        return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in self.pairs))
+        needed = self.methods[method].of_teacher
+        if not needed:
+            return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in self.pairs))
+        return tuple(pair for pair in self.pairs if self._can_teach(pair[0], needed))
+
+    def _can_teach(self, teacher: str, needed: set[str]) -> bool:
+        return needed <= STORED if teacher in self.ensembles else "members" not in needed
+
+    def left_out(self) -> list[str]:
+        """Which teachers a method does without, and why."""
+        whys = {True: "needs more of a teacher than an ensemble has, its logits", False: "needs an ensemble"}
+        return [
+            f"methods.{name} {whys[teacher in self.ensembles]}, and is not run with the teacher {teacher}"
+            for name, method in self.methods.items()
+            for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs)
+            if method.of_teacher and not self._can_teach(teacher, method.of_teacher)
+        ]
+
+    def networks_of(self, teacher: str) -> tuple[str, ...]:
+        """The trained teachers that a teacher is: itself, or those of an ensemble."""
+        return self.ensembles[teacher].members if teacher in self.ensembles else (teacher,)
 
     def caches(self, method: str) -> bool:
         """Whether students of this method read stored logits instead of running the teacher."""
-        return self.targets != "live" and self.methods[method].of_teacher == {"logits"}
+        needed = self.methods[method].of_teacher
+        return self.targets != "live" and bool(needed) and needed <= STORED

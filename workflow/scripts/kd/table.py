@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from kd.cells import duration
+from kd.cells import duration, number
 from kd.errors import UserError
 
 MEAN = "mean over pairs"
@@ -66,7 +66,7 @@ def seed_table(table: pd.DataFrame) -> pd.DataFrame:
     """
     teachers = table[table["role"] == _ROLES["teacher"]].set_index("name")
     rows = {
-        "epochs": teachers["epochs"].map(str),
+        "epochs": teachers["epochs"].map(lambda epochs: number(epochs, 0)),
         "loss function": teachers["loss_function"],
         "train loss": teachers["train_loss"].map("{:.3f}".format),
         "train accuracy": teachers["train_accuracy"].map("{:.2f} %".format),

@@ -4,6 +4,7 @@ Both kinds answer the same two calls: `start_epoch(views)` with the view (N,) of
 `answer(images, indices)` for a batch of exactly these views.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.contract import Answer
+from kd.ensemble import Ensemble, mean_of
 from kd.errors import UserError
 
 
@@ -37,6 +39,9 @@ class LiveTeacher:
     def answer(self, images: Tensor, indices: Tensor) -> Answer:
         """The network's answer to the very images that the student sees."""
         with torch.no_grad():
+            if isinstance(self._network, Ensemble):
+                members = [logits.float() for logits in self._network.forward_members(images)]
+                return Answer(mean_of(members, self._network.weights), members=tuple(members))
             if not self._stages:
                 return Answer(self._network(images).float())
             stages, logits = self._network.forward_stages(images)
@@ -44,25 +49,35 @@ class LiveTeacher:
 
 
 class CachedTeacher:
-    """Reads a table (views, samples, classes) float16, NaN where nothing was computed."""
+    """Reads a table (views, samples, classes) float16, NaN where nothing was computed.
 
-    def __init__(self, table: np.ndarray, device: torch.device) -> None:
-        self._table = torch.from_numpy(table)
-        self._epoch = torch.empty(table.shape[1:], device=device)  # stays where it is: see step.py
+    Of an ensemble, a table for each network and its weight in the mean.
+    """
+
+    def __init__(
+        self, tables: Sequence[np.ndarray], device: torch.device, weights: Sequence[float] = (1.0,)
+    ) -> None:
+        self._tables, self._weights = [torch.from_numpy(table) for table in tables], weights
+        # These stay where they are: see step.py.
+        self._epoch = [torch.empty(table.shape[1:], device=device) for table in tables]
 
     def start_epoch(self, views: np.ndarray) -> None:
         """Gather the epoch's logits in one go; a sample whose view is missing raises UserError."""
-        epoch = self._table[torch.from_numpy(views), torch.arange(len(views))].float()
-        missing = epoch.isnan().any(dim=1)
-        if missing.any():
-            sample = int(missing.nonzero()[0])
-            raise UserError(
-                f"the teacher's table holds no targets for sample {sample} in view {int(views[sample])}"
-                f" ({int(missing.sum())} of {len(views)} missing); delete the teacher's folder below targets/"
-                " to have it made again"
-            )
-        self._epoch.copy_(epoch)
+        for table, here in zip(self._tables, self._epoch, strict=True):
+            epoch = table[torch.from_numpy(views), torch.arange(len(views))].float()
+            missing = epoch.isnan().any(dim=1)
+            if missing.any():
+                sample = int(missing.nonzero()[0])
+                raise UserError(
+                    f"the teacher's table holds no targets for sample {sample} in view {int(views[sample])}"
+                    f" ({int(missing.sum())} of {len(views)} missing); delete the teacher's folder below"
+                    " targets/ to have it made again"
+                )
+            here.copy_(epoch)
 
     def answer(self, images: Tensor, indices: Tensor) -> Answer:
         """The stored logits; the images are not looked at."""
-        return Answer(self._epoch[indices])
+        members = tuple(epoch[indices] for epoch in self._epoch)
+        if len(members) == 1:
+            return Answer(members[0])
+        return Answer(mean_of(members, self._weights), members=members)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from kd.data import Dataset
 from kd.numbering import count_views
 
 
@@ -57,3 +58,11 @@ class Labelled:
 
     images: ViewedImages
     labels: Tensor
+
+
+def labelled(data: Dataset[Tensor], part: str, device: torch.device) -> Labelled:
+    """The part "train", "validation" or "test" of a data set on `device`."""
+    tensors = data.tensors()
+    images = tensors[f"{part}_images"].to(device)
+    viewed = ViewedImages(images, data.pad, data.flip, data.mean, data.std)
+    return Labelled(viewed, tensors[f"{part}_labels"].to(device))
