@@ -115,7 +115,7 @@ def test_in_a_config():
         ),
         ({"ensemble": ["vgg16", "both"]}, "teachers.both.ensemble: 'both' is no teacher that is trained; "),
         ({"ensemble": ["vgg16", "vgg16"]}, "teachers.both.ensemble: each may be there once"),
-        ({"ensemble": ["vgg16"]}, "teachers.both.ensemble: "),
+        ({"ensemble": ["vgg16"]}, "teachers.both.ensemble: needs at least 2 entries (it is"),
         ({"ensemble": "vgg16"}, "teachers.both.ensemble: should be a list"),
         ({"ensemble": ["vgg16", "resnet18"], "weights": [1]}, "teachers.both.weights: 1 for 2 teachers; one"),
         (

@@ -11,7 +11,6 @@ LONGEST = 64  # characters of what was given; more would hide what is wrong with
 _PLAIN = {  # where pydantic speaks of its own types
     "string_pattern_mismatch": "a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter"
     " or digit",
-    "too_short": "needs at least one entry",
     "dict_type": "should be a mapping of names to values",
     "model_type": "should be a mapping of keys to values",
     "list_type": "should be a list",
@@ -70,7 +69,11 @@ def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
         return f"unknown key{near(name, allowed)}; allowed: {', '.join(sorted(allowed))}"
     if kind == "missing":
         return "this key is required"
-    said = item["msg"].removeprefix("Value error, ")
+    if kind == "too_short":
+        least = item["ctx"]["min_length"]
+        said = f"needs at least {'one entry' if least == 1 else f'{least} entries'}"
+    else:
+        said = item["msg"].removeprefix("Value error, ")
     text = _PLAIN.get(kind) or said.replace("Input should", "should").replace("String should", "should")
     # A letter of another alphabet may look like one of ours.
     shown = _shown(item["input"], ascii if kind == "string_pattern_mismatch" else repr)
