@@ -1,5 +1,6 @@
 """Several methods at once: their terms add up."""
 
+import re
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,8 +19,9 @@ class Combined(Distillation):
         self.preliminary = max(method.preliminary for method in methods.values())
 
     def describe(self) -> str:
-        """Each of the losses, in order."""
-        return " + ".join(method.describe() for method in self._methods.values())
+        """Each of the losses, in order; the cross-entropy once."""
+        first, *others = (method.describe() for method in self._methods.values())
+        return "; ".join([first, *(re.sub(r"^(\S+·)?CE \+ ", "", other) for other in others)])
 
     def prepare(self, given: Given) -> None:
         """Prepare each, in order."""

@@ -38,6 +38,7 @@ Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31), _Number]
 Positive = Annotated[float, Field(gt=0, le=MILLION, allow_inf_nan=False), _Number]
+Positives = Annotated[tuple[Positive, ...], Field(min_length=1)]
 NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Number]
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kd.contract import Batch, Distillation
+from kd.logits import compared, described, divergence, log_probabilities
 from kd.options import NonNegative, Positive
 
 
@@ -17,40 +18,43 @@ def kd_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     soft targets scale as 1/T², so the term is multiplied by T² to keep its weight when T changes. The
     paper's cross-entropy with soft targets and the KL here differ by the teacher's entropy, a constant.
 
-    Summed over classes and averaged over samples ("batchmean"): the default reduction would divide by
-    the number of classes as well.
-
-    student, teacher: (B, C) float logits. Returns a scalar, in nats.
+    student, teacher: (B, C) float logits. Returns a scalar, in nats: the mean over samples.
     """
-    log_student = functional.log_softmax(student / temperature, dim=1)
-    log_teacher = functional.log_softmax(teacher / temperature, dim=1)
-    divergence = functional.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
-    return divergence * temperature**2
+    log_student, log_teacher = (log_probabilities(logits, temperature) for logits in (student, teacher))
+    return divergence(log_student, log_teacher) * temperature**2
 
 
 class Method(Distillation):
     """`ce_weight` · CE(labels) + `kd_weight` · T² · KL(teacher ‖ student).
 
     The defaults are those of the CIFAR-100 benchmark of Tian et al. 2020 (arXiv:1910.10699): 0.1, 0.9, T = 4.
+    With `standardize`, Sun et al. 2024 (arXiv:2403.01427) use 0.1, 9 and T = 2.
     """
 
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     def __init__(
-        self, *, temperature: Positive = 4.0, ce_weight: NonNegative = 0.1, kd_weight: NonNegative = 0.9
+        self,
+        *,
+        temperature: Positive = 4.0,
+        ce_weight: NonNegative = 0.1,
+        kd_weight: NonNegative = 0.9,
+        standardize: bool = False,
     ) -> None:
         super().__init__()
         self.temperature, self.ce_weight, self.kd_weight = temperature, ce_weight, kd_weight
+        self.standardize = standardize
 
     def describe(self) -> str:
         """The loss as the table names it."""
-        return f"{self.ce_weight:g}·CE + {self.kd_weight:g}·T²·KL, T={self.temperature:g}"
+        terms = f"{self.kd_weight:g}·T²·KL, T={self.temperature:g}"
+        return described(self.ce_weight, terms, standardize=self.standardize)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and divergence from the teacher."""
-        student, teacher = batch.student.logits, batch.teacher.logits
+        student, teacher = compared(batch, standardize=self.standardize)
         return {
-            "ce": self.ce_weight * functional.cross_entropy(student, batch.labels),
+            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
             "kd": self.kd_weight * kd_loss(student, teacher, self.temperature),
         }

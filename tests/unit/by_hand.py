@@ -1,0 +1,54 @@
+"""What the losses of methods are made of, in plain Python: one number at a time, as a paper writes it."""
+
+from math import exp, log
+
+import numpy as np
+
+RANDOM = np.random.default_rng(7)
+STUDENT, TEACHER = RANDOM.normal(size=(2, 5, 7)) * 3
+LABELS = np.array([0, 6, 3, 3, 1])
+
+# Three classes, one sample, label 0: small enough for a pencil. The logits are logarithms of the probabilities.
+SMALL_TEACHER, SMALL_STUDENT = np.log([[1 / 2, 1 / 4, 1 / 4]]), np.log([[1 / 4, 1 / 2, 1 / 4]])
+
+
+def softened(row, temperature=1.0):
+    """Probabilities of one sample's logits."""
+    powers = [exp(z / temperature) for z in row]
+    return [power / sum(powers) for power in powers]
+
+
+def without(row, label):
+    """All but one entry."""
+    return [value for i, value in enumerate(row) if i != label]
+
+
+def normalised(row):
+    return [value / sum(row) for value in row]
+
+
+def kl(p, q):
+    """KL(p ‖ q) of one sample."""
+    return sum(a * log(a / b) for a, b in zip(p, q, strict=True))
+
+
+def cross(p, q):
+    """Cross-entropy of one sample."""
+    return -sum(a * log(b) for a, b in zip(p, q, strict=True))
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def z_scores(logits):
+    """Standardised with the variance of a sample, by C − 1."""
+    rows = [[float(z) for z in row] for row in logits]
+    means = [mean(row) for row in rows]
+    deviations = [
+        (sum((z - m) ** 2 for z in row) / (len(row) - 1)) ** 0.5 for row, m in zip(rows, means, strict=True)
+    ]
+    return np.array(
+        [[(z - m) / (s + 1e-7) for z in row] for row, m, s in zip(rows, means, deviations, strict=True)]
+    )

@@ -1,0 +1,86 @@
+"""Curriculum temperature for knowledge distillation: Li et al. 2022 (arXiv:2211.16231), its global version.
+
+The temperature of Hinton's loss is learnt against the student: it makes the loss larger while the student
+makes it smaller, and more so from epoch to epoch, so that what is to be learnt grows harder.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation
+from kd.logits import compared, described, divergence, log_probabilities
+from kd.options import Count, NonNegative, Positive
+
+
+def reversed_gradient(value: Tensor, strength: Tensor) -> Tensor:
+    """`value` as it is, whose gradient is multiplied by −`strength` (a gradient reversal layer)."""
+    fixed = value.detach()
+    return fixed + strength * (fixed - value)
+
+
+def strength_at(epoch: Tensor, low: float, high: float, epochs: int) -> Tensor:
+    """λ of the reversal: from `low` to `high` along half a cosine over `epochs` epochs, and so thereafter.
+
+    λ = low + (high − low) · (1 − cos(π · min(E, epochs) / epochs)) / 2, the paper's curriculum. Its authors
+    count E from 1, so in the first epoch λ is already above `low`.
+
+    epoch: () float, epochs done. Returns () float.
+    """
+    share = ((epoch + 1) / epochs).clamp(max=1)
+    return low + (high - low) * (1 - torch.cos(math.pi * share)) / 2
+
+
+def ctkd_loss(student: Tensor, teacher: Tensor, temperature: Tensor) -> Tensor:
+    """T² · KL(teacher ‖ student) at a temperature that has a gradient too, through T² as well.
+
+    student, teacher: (B, C) float logits; temperature: () float. Returns a scalar, in nats: the mean over
+    samples.
+    """
+    log_student, log_teacher = (log_probabilities(logits, temperature) for logits in (student, teacher))
+    return divergence(log_student, log_teacher) * temperature**2
+
+
+class Method(Distillation):
+    """`ce_weight` · CE(labels) + `kd_weight` · T² · KL, T = `start` + `span` · sigmoid(θ), θ learnt upwards.
+
+    The defaults are those of the paper: T from 1 to 21, λ from 0 to 1 over 10 epochs, and Hinton's loss with
+    0.1 and 0.9. θ begins at 1 as in the authors' code (T = 15.6); it is trained like the student's weights.
+    """
+
+    NEEDS = ("logits",)
+
+    def __init__(
+        self,
+        *,
+        start: Positive = 1.0,
+        span: Positive = 20.0,
+        reversal_min: NonNegative = 0.0,
+        reversal_max: NonNegative = 1.0,
+        reversal_epochs: Count = 10,
+        ce_weight: NonNegative = 0.1,
+        kd_weight: NonNegative = 0.9,
+        standardize: bool = False,
+    ) -> None:
+        super().__init__()
+        self.start, self.span, self.standardize = start, span, standardize
+        self.reversal = reversal_min, reversal_max, reversal_epochs
+        self.ce_weight, self.kd_weight = ce_weight, kd_weight
+        self.theta = nn.Parameter(torch.ones(()))
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        terms = f"{self.kd_weight:g}·T²·KL, T learnt in {self.start:g}–{self.start + self.span:g} (CTKD)"
+        return described(self.ce_weight, terms, standardize=self.standardize)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels, and divergence at the temperature as it has been learnt."""
+        theta = reversed_gradient(self.theta, strength_at(batch.epoch, *self.reversal))
+        temperature = self.start + self.span * theta.sigmoid()
+        student, teacher = compared(batch, standardize=self.standardize)
+        return {
+            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "kd": self.kd_weight * ctkd_loss(student, teacher, temperature),
+        }

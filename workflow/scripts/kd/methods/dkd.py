@@ -1,0 +1,84 @@
+"""Decoupled knowledge distillation: Zhao, Cui, Song, Qiu & Liang 2022 (arXiv:2203.08679).
+
+Hinton's divergence is split into what it says of the labelled class against all others, and of those others
+among themselves, whose weight no longer shrinks where the teacher is sure.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation
+from kd.logits import compared, described, divergence, log_probabilities, of_label, of_others
+from kd.options import Count, NonNegative, Positive
+
+
+def tckd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """T² · KL(b_teacher ‖ b_student), b = (p_t, 1 − p_t): the labelled class at temperature T, and the rest.
+
+    First term of equation 7; section 3.1 calls it target-class distillation.
+
+    student, teacher: (B, C) float logits; labels: (B,) int64. Returns a scalar, in nats: mean over samples.
+    """
+    log_student, log_teacher = (_log_binary(logits, labels, temperature) for logits in (student, teacher))
+    return divergence(log_student, log_teacher) * temperature**2
+
+
+def nckd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """T² · KL(p̂_teacher ‖ p̂_student), p̂ the probabilities at T of all but the labelled class, summing to 1.
+
+    Second term of equation 7, without the factor 1 − p_t that Hinton's loss has there. 0 for two classes.
+
+    Shapes and units as in `tckd_loss`.
+    """
+    log_student, log_teacher = (
+        log_probabilities(of_others(logits, labels), temperature) for logits in (student, teacher)
+    )
+    return divergence(log_student, log_teacher) * temperature**2
+
+
+def _log_binary(logits: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """log p_t and log(1 − p_t), (B, 2): from the log-odds, for 1 − p_t itself would round to 0."""
+    softened = logits / temperature
+    odds = of_label(softened, labels) - of_others(softened, labels).logsumexp(dim=1, keepdim=True)
+    return functional.logsigmoid(torch.cat([odds, -odds], dim=1))
+
+
+class Method(Distillation):
+    """`ce_weight` · CE(labels) + warm-up · (`tckd_weight` · TCKD + `nckd_weight` · NCKD), all with their T².
+
+    The warm-up rises linearly to 1 over `warmup` epochs. The authors count epochs from 1, so it begins with
+    1/`warmup`, not with 0. The defaults are theirs for CIFAR-100: alpha = 1, beta = 8, T = 4 and
+    20 epochs.
+    """
+
+    NEEDS = ("logits",)
+
+    def __init__(
+        self,
+        *,
+        temperature: Positive = 4.0,
+        ce_weight: NonNegative = 1.0,
+        tckd_weight: NonNegative = 1.0,
+        nckd_weight: NonNegative = 8.0,
+        warmup: Count = 20,
+        standardize: bool = False,
+    ) -> None:
+        super().__init__()
+        self.temperature, self.ce_weight, self.warmup = temperature, ce_weight, warmup
+        self.tckd_weight, self.nckd_weight, self.standardize = tckd_weight, nckd_weight, standardize
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        terms = f"{self.tckd_weight:g}·TCKD + {self.nckd_weight:g}·NCKD, T={self.temperature:g}"
+        return described(self.ce_weight, terms, standardize=self.standardize)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels, and the two parts of the divergence as far as it is warmed up."""
+        known = *compared(batch, standardize=self.standardize), batch.labels, self.temperature
+        warm = ((batch.epoch + 1) / self.warmup).clamp(max=1)
+        return {
+            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "tckd": warm * self.tckd_weight * tckd_loss(*known),
+            "nckd": warm * self.nckd_weight * nckd_loss(*known),
+        }

@@ -1,0 +1,33 @@
+"""Label smoothing, a control without a teacher: Szegedy et al. 2016 (arXiv:1512.00567), section 7."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation
+from kd.options import Fraction
+
+
+def smoothed_loss(student: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy with (1 − ε) · label + ε / C, so that each of the C classes has its share.
+
+    student: (B, C) float logits; labels: (B,) int64. Returns a scalar, in nats: the mean over samples.
+    """
+    return functional.cross_entropy(student, labels, label_smoothing=smoothing)
+
+
+class Method(Distillation):
+    """Cross-entropy with smoothed labels; ε = 0.1 is the paper's."""
+
+    NEEDS = ()
+
+    def __init__(self, *, smoothing: Fraction = 0.1) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE, labels smoothed by {self.smoothing:g}"
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The cross-entropy alone."""
+        return {"ce": smoothed_loss(batch.student.logits, batch.labels, self.smoothing)}

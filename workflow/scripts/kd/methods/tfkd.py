@@ -1,0 +1,68 @@
+"""Teacher-free knowledge distillation, its Tf-KD_reg: Yuan, Tay, Li, Wang & Feng 2020 (arXiv:1909.11723).
+
+The teacher is made by hand: it is always right, and says the same of all other classes. A control that shows
+how much of distillation is regularisation.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation
+from kd.logits import described, divergence, log_probabilities
+from kd.options import Fraction, NonNegative, Positive
+
+
+def virtual_teacher(student: Tensor, labels: Tensor, correct: float) -> Tensor:
+    """p_d: `correct` for the label, (1 − `correct`) / (C − 1) for each other class, (B, C)."""
+    others = torch.full_like(student, (1 - correct) / (student.shape[1] - 1), requires_grad=False)
+    return others.scatter(1, labels[:, None], correct)
+
+
+def tfkd_loss(student: Tensor, labels: Tensor, correct: float, temperature: float) -> Tensor:
+    """KL(softmax(p_d / T) ‖ softmax(z)), p_d the virtual teacher's probabilities, z the student's logits.
+
+    The regulariser of the paper's section on Tf-KD_reg, as the authors' code has it, from which its numbers
+    are: T softens the teacher alone, by way of probabilities that are taken for logits, and there is no T².
+    (The paper writes the student softened as well. The code averages over classes too, and multiplies by 100,
+    the number of classes: the sum over classes here is the same.)
+
+    student: (B, C) float logits; labels: (B,) int64. Returns a scalar, in nats: the mean over samples.
+    """
+    teacher = virtual_teacher(student, labels, correct)
+    return divergence(log_probabilities(student, 1.0), log_probabilities(teacher, temperature))
+
+
+class Method(Distillation):
+    """`ce_weight` · CE(labels) + `kd_weight` · KL from a teacher who gives `correct` to the label, softened.
+
+    The defaults are the authors' for ResNet-18 on CIFAR-100 and for ImageNet: alpha = 0.1, so 0.9 and 0.1;
+    T = 20; 0.99 for the label.
+    """
+
+    NEEDS = ()
+
+    def __init__(
+        self,
+        *,
+        temperature: Positive = 20.0,
+        correct: Fraction = 0.99,
+        ce_weight: NonNegative = 0.9,
+        kd_weight: NonNegative = 0.1,
+    ) -> None:
+        super().__init__()
+        self.temperature, self.correct = temperature, correct
+        self.ce_weight, self.kd_weight = ce_weight, kd_weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        teacher = f"virtual teacher right by {self.correct:g}"
+        return described(self.ce_weight, f"{self.kd_weight:g}·KL, {teacher}, T={self.temperature:g}")
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels, and divergence from the virtual teacher."""
+        student = batch.student.logits
+        return {
+            "ce": self.ce_weight * functional.cross_entropy(student, batch.labels),
+            "kd": self.kd_weight * tfkd_loss(student, batch.labels, self.correct, self.temperature),
+        }
