@@ -111,7 +111,7 @@ def test_what_they_own_is_kept_and_comes_back():
 
 
 def test_the_loss_is_named_by_all():
-    assert Combined({"one": Fake("CE + A"), "two": Fake("B")}).describe() == "CE + A + B"
+    assert Combined({"one": Fake("CE + A"), "two": Fake("B")}).describe() == "CE + A; B"
 
 
 def test_one_method_is_itself():

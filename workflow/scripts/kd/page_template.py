@@ -128,6 +128,34 @@ tbody tr.group td, tbody tr.group th.name { background: var(--band); }
 <li>{{ line }}</li>
 {% endfor %}
 </ul>
+{% if ranked %}
+<h2>Methods, ranked</h2>
+<p>{{ verdict }}</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Methods, ranked">
+<table>
+<thead>
+<tr>
+{% for heading in ranked[0] %}
+<th{% if loop.index == 2 %} class="name"{% endif %} scope="col">{{ heading }}</th>
+{% endfor %}
+</tr>
+</thead>
+<tbody>
+{% for row in ranked %}
+<tr>
+{% for heading, cell in row.items() %}
+{% if heading == "method" %}
+<th class="name" scope="row">{{ cell }}</th>
+{% else %}
+<td>{{ cell }}</td>
+{% endif %}
+{% endfor %}
+</tr>
+{% endfor %}
+</tbody>
+</table>
+</div>
+{% endif %}
 {% if classic.columns | length %}
 <h2>Teachers</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="Teachers">

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kd.cells import DASH, duration, number, plus_minus, quantity, verdict
 from kd.page_template import TEMPLATE
+from kd.ranking import rank, verdict_on
 from kd.table import MEAN, seed_table
 
 HEADINGS = {"teacher": "Teachers", "student alone": "Students alone"}
@@ -38,6 +39,10 @@ def to_markdown(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any
         _grid(list(cells[0]), [list(row.values()) for row in cells], left=4),
         _bullets(LEGEND),
     ]
+    ranked = _ranking(table)
+    if ranked:
+        rows = [list(row.values()) for row in ranked]
+        parts += ["## Methods, ranked", _plain(verdict_on(rank(table))), _grid(list(ranked[0]), rows, left=2)]
     classic = seed_table(table)
     if len(classic.columns):
         rows = [[name, *classic.loc[name]] for name in classic.index]
@@ -59,6 +64,8 @@ def to_html(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]]) 
         headlines=headlines(table),
         groups=groups,
         legend=LEGEND,
+        ranked=_ranking(table),
+        verdict=verdict_on(rank(table)) if _ranking(table) else "",
         classic=seed_table(table),
         provenance=provenance(runs),
     )
@@ -71,6 +78,23 @@ def headlines(table: pd.DataFrame) -> list[str]:
         f"{row.method}: {_gain(row)} percentage points over the same students trained alone "
         f"(mean over {row.gain_n} student-and-seed cluster{'s' if row.gain_n > 1 else ''})"
         for row in means.itertuples()
+    ]
+
+
+def _ranking(table: pd.DataFrame) -> list[dict[str, str]]:
+    """The cells of the ranked table by their headings, if there are several methods to rank."""
+    rows = list(rank(table).itertuples())
+    if len(rows) < 2:
+        return []
+    return [
+        {
+            "place": "1" if row.tied else str(place),
+            "method": row.method,
+            "mean gain": _gain(row),
+            "clusters": str(row.gain_n),
+            "told apart from the highest": "no" if row.tied and place > 1 else "yes" if place > 1 else DASH,
+        }
+        for place, row in enumerate(rows, 1)
     ]
 
 
