@@ -1,0 +1,60 @@
+"""A student of several teachers with a head for each.
+
+You, Xu, Xu & Tao 2017 ("Learning from multiple teacher networks", KDD) let a student learn from the averaged
+answers of several teachers; here each teacher has, besides, a linear head of its own on the student's last
+features, which has to please that teacher alone, so that what the teachers disagree on is not averaged away.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given
+from kd.matching import pooled
+from kd.methods.kd import kd_loss
+from kd.options import NonNegative, Positive
+
+
+class Method(Distillation):
+    """CE + `kd_weight` · KL from the mean of the teachers + `head_weight` · mean over heads of each one's KL.
+
+    The heads are of use in training alone: the student keeps its own classifier and size.
+    """
+
+    NEEDS = ("members", "own_stages")
+    ONE_ABOVE_ZERO = ("ce_weight", "kd_weight", "head_weight")
+
+    def __init__(
+        self,
+        *,
+        temperature: Positive = 4.0,
+        ce_weight: NonNegative = 0.1,
+        kd_weight: NonNegative = 0.9,
+        head_weight: NonNegative = 0.9,
+    ) -> None:
+        super().__init__()
+        self.temperature, self.ce_weight = temperature, ce_weight
+        self.kd_weight, self.head_weight = kd_weight, head_weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        terms = f"{self.kd_weight:g}·T²·KL + {self.head_weight:g}·T²·KL of heads"
+        return f"{self.ce_weight:g}·CE + {terms}, T={self.temperature:g}"
+
+    def prepare(self, given: Given) -> None:
+        """A linear head for each of the teacher's networks."""
+        features = given.student_stages[-1][0]
+        self.heads = nn.ModuleList(nn.Linear(features, given.classes) for _ in range(given.members))
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels, and divergence from the mean and from each teacher."""
+        student, teacher = batch.student, batch.teacher
+        features = pooled(student.stages[-1])
+        apart = [
+            kd_loss(head(features), target, self.temperature)
+            for head, target in zip(self.heads, teacher.members, strict=True)
+        ]
+        return {
+            "ce": self.ce_weight * functional.cross_entropy(student.logits, batch.labels),
+            "kd": self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature),
+            "heads": self.head_weight * sum(apart) / len(apart),
+        }
