@@ -58,6 +58,7 @@ wildcard_constraints:
     student="|".join(study.students),
     method="|".join(study.methods),
     seed="[0-9]+",
+    chain="[A-Za-z0-9_+-]+",
     epochs="[0-9]+",
     file="[A-Za-z0-9][A-Za-z0-9_.-]*",
 
@@ -118,17 +119,34 @@ def distill_job(wildcards):
     )
 
 
+def link_job(wildcards):
+    chain = tuple(wildcards.chain.split("+"))
+    return jobs.link_job(study, wildcards.teacher, wildcards.method, chain, int(wildcards.seed))
+
+
 def teacher_files(wildcards):
     """What a student needs of its teacher."""
+    chain = study.methods[wildcards.method].chain(wildcards.student)
+    return taught_by(wildcards, chain, study.students[wildcards.student].recipe.epochs)
+
+
+def link_files(wildcards):
+    """What a network in a chain needs of the one before, or of the teacher."""
+    *before, name = wildcards.chain.split("+")
+    return taught_by(wildcards, before, study.network(name).recipe.epochs)
+
+
+def taught_by(wildcards, chain, epochs):
+    """The files of the last network of a chain, which runs live, or of the teacher if there is none before."""
     if wildcards.teacher == NO_TEACHER:
         return {"dataset": DATASET}
-    files = {
-        "dataset": DATASET,
-        "teacher_model": f"{RESULTS}/teachers/{wildcards.teacher}/model.safetensors",
-        "teacher_logits": f"{RESULTS}/teachers/{wildcards.teacher}/test_logits.npy",
-    }
+    teacher = f"{RESULTS}/teachers/{wildcards.teacher}"
+    files = {"dataset": DATASET, "teacher_logits": f"{teacher}/test_logits.npy"}
+    if chain:
+        link = f"{RESULTS}/chains/{wildcards.teacher}/{wildcards.method}/{'+'.join(chain)}/{wildcards.seed}"
+        return {**files, "teacher_model": f"{link}/model.safetensors"}
+    files["teacher_model"] = f"{teacher}/model.safetensors"
     if study.caches(wildcards.method):
-        epochs = study.students[wildcards.student].recipe.epochs
         files["targets"] = [
             f"{RESULTS}/targets/{network}/{wildcards.seed}/{epochs}.json"
             for network in study.networks_of(wildcards.teacher)

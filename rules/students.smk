@@ -30,3 +30,21 @@ use rule train_teacher as distill_student with:
     params:
         cfg=lambda wildcards: distill_job(wildcards).to_json(),
         code=lambda wildcards: training_code(distill_job(wildcards)),
+
+
+# Networks between a teacher and a student.
+use rule train_teacher as distill_link with:
+    input:
+        unpack(link_files),
+    output:
+        **run_outputs(f"{RESULTS}/chains/{{teacher}}/{{method}}/{{chain}}/{{seed}}"),
+    log:
+        f"{RESULTS}/logs/distill_link/{{teacher}}/{{method}}/{{chain}}/{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/distill_link/{{teacher}}/{{method}}/{{chain}}/{{seed}}.tsv"
+    resources:
+        gpu=GPU,
+        runtime=lambda wildcards, input, attempt: minutes(link_job(wildcards).recipe.epochs, input, attempt),
+    params:
+        cfg=lambda wildcards: link_job(wildcards).to_json(),
+        code=lambda wildcards: training_code(link_job(wildcards)),

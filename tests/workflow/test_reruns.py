@@ -79,6 +79,49 @@ def test_a_method_without_a_teacher_runs_once_for_each_student(finished):
     assert plain.read_bytes() == alone.read_bytes()
 
 
+def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
+    """Of an assistant and two generations: the student of both waits for all that are taught before."""
+    finished.configure(
+        pairs=[["vgg16", "cnn"]],
+        students={"cnn": {"width": 0.125}, "middle": {"architecture": "cnn", "channels": [8, 8]}},
+        methods={"kd": {"temperature": 4}, "chain": {"method": "kd", "via": ["middle"], "generations": 2}},
+        seeds=[0],
+    )
+    assert finished.pending() == {
+        "train_student_alone": {"middle 0"},
+        "distill_link": {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"},
+        "distill_student": {"vgg16 cnn chain 0"},
+        **REPORT,
+    }
+    finished.run()
+    results = finished.folder / "results/tiny"
+    models = [
+        results / "chains/vgg16/chain/middle/0/model.safetensors",
+        results / "chains/vgg16/chain/middle+cnn/0/model.safetensors",
+        results / "distilled/vgg16/cnn/chain/0/model.safetensors",
+        results / "distilled/vgg16/cnn/kd/0/model.safetensors",
+    ]
+    assert len({path.read_bytes() for path in models}) == 4
+    assert finished.pending() == {}
+    finished.edit(f"{SCRIPTS}/kd/models/vgg.py", "ceil_mode=True", "ceil_mode=bool(1)")
+    assert finished.pending()["distill_link"] == {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"}
+
+
+def test_an_ensemble_reuses_its_members_and_its_weights_rerun_its_students_alone(finished):
+    teachers = {"vgg16": {"width": 0.125}, "mobilenet": {"width": 0.125}}
+    both = {"ensemble": ["vgg16", "mobilenet"]}
+    finished.configure(teachers={**teachers, "both": both})
+    added = {"combine_teachers": {"both"}, "distill_student": {"both cnn kd 0", "both cnn kd 1"}}
+    assert finished.pending() == {**added, **REPORT}
+    finished.run()
+    table = pd.read_csv(finished.folder / "results/tiny/table.csv")
+    row = table[(table["role"] == "teacher") & (table["name"] == "both")].iloc[0]
+    assert row["loss_function"] == "mean of vgg16, mobilenet"
+    assert finished.pending() == {}
+    finished.configure(teachers={**teachers, "both": {**both, "weights": [3, 1]}})
+    assert finished.pending() == {**added, **REPORT}
+
+
 def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(finished):
     """Run for real: the table of targets grows under students that have used it."""
     results = finished.folder / "results" / "tiny"

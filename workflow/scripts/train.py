@@ -68,7 +68,8 @@ def main(
     shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}
     build = partial(build_network, job.architecture, job.options, **shape)
     check_memory(build, where)
-    torch.manual_seed(job.seed)  # before the network: its first weights are drawn here
+    # Before the network: its first weights are drawn here. Seeds are below 2**31, so no two draws are alike.
+    torch.manual_seed(job.seed + 2**31 * job.draw)
     network = build().to(device=where, memory_format=torch.channels_last)
     method = build_methods(job.methods)
     taught_by = load_network(teacher_model, where) if teacher_model else None

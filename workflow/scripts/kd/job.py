@@ -44,6 +44,7 @@ class TrainJob(Job):
     recipe: Recipe
     methods: list[tuple[str, dict[str, Any]]]  # as the code calls them, with their options; they add up
     seed: int
+    draw: int = 0  # of the first weights, by which networks of a chain that are alike begin unlike
 
 
 class EnsembleJob(Job):

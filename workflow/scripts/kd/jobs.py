@@ -51,16 +51,23 @@ def alone_job(study: Study, student: str, seed: int) -> TrainJob:
 
 def distill_job(study: Study, teacher: str, student: str, method: str, seed: int) -> TrainJob:
     """A student of a teacher. Nothing of the teacher's configuration is in it but the name."""
-    chosen = study.methods[method]
-    return _train_job(
-        study.students[student],
-        role="distilled",
-        seed=seed,
-        teacher="(none)" if teacher == NO_TEACHER else teacher,
-        weights=list(study.ensembles[teacher].weights) if teacher in study.ensembles else [1.0],
-        method_name=method,
-        methods=chosen.parts,
-    )
+    network, chain = study.students[student], study.methods[method].chain(student)
+    by = "(none)" if teacher == NO_TEACHER else teacher
+    return _taught(study, network, by, method, seed, weights=[1.0] if chain else study.weights(teacher))
+
+
+def link_job(study: Study, teacher: str, method: str, chain: tuple[str, ...], seed: int) -> TrainJob:
+    """The last network of a chain that begins below `teacher`: taught as a student is, but not compared."""
+    *before, name = chain
+    weights = [1.0] if before else study.weights(teacher)
+    by = "+".join([teacher, *before])
+    return _taught(study, study.network(name), by, method, seed, weights=weights, draw=len(chain))
+
+
+def _taught(study: Study, network: Network, teacher: str, method: str, seed: int, **rest: Any) -> TrainJob:
+    parts = study.methods[method].parts
+    names = {"role": "distilled", "teacher": teacher, "method_name": method}
+    return _train_job(network, seed=seed, methods=parts, **names, **rest)
 
 
 def _train_job(network: Network, **rest: Any) -> TrainJob:

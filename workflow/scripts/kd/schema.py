@@ -11,6 +11,7 @@ from kd.options import (
     BatchSize,
     Count,
     Fraction,
+    Generations,
     Momentum,
     Name,
     NonNegative,
@@ -84,6 +85,12 @@ class MethodEntry(BaseModel):
 
     method: Name | None = Field(
         None, description="a file of workflow/scripts/kd/methods/; default: the entry's own name"
+    )
+    via: tuple[Name, ...] = Field(
+        (), description="networks of students or teachers that are taught first, each by the one before"
+    )
+    generations: Generations = Field(
+        1, description="how many times the student is trained, each time taught by the one before"
     )
 
 

@@ -85,17 +85,34 @@ def ensembles_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Ens
 def methods_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Method]:
     """The methods of a config that are right; the others are reported."""
     found = {}
-    for name, options in items(config.get("methods")):
+    for name, entry in items(config.get("methods")):
         path = ("methods", name)
+        chain = {key: entry[key] for key in ("via", "generations") if key in entry}
+        options = {key: value for key, value in entry.items() if key not in chain}
         if _is_a_sum(options):
             inner = [(part, {} if own is None else own, (*path, part)) for part, own in options.items()]
         else:
             inner = [(name, options, path)]
         parts = [_method(problems, *part) for part in inner]
-        if all(parts):
+        links = problems.check(MethodEntry, chain, path)
+        if all(parts) and links:
             needs = {need for _, _, needs in parts for need in needs}
-            found[name] = Method(name, [part[:2] for part in parts], tuple(sorted(needs)))
+            inside = [part[:2] for part in parts]
+            found[name] = Method(name, inside, tuple(sorted(needs)), links.via, links.generations)
+            _check_chain(problems, found[name], config)
     return found
+
+
+def _check_chain(problems: Problems, method: Method, config: Mapping[str, Any]) -> None:
+    path = ("methods", method.name)
+    sides = [items(config.get(side)) for side in ("students", "teachers")]
+    networks = [name for side in sides for name, entry in side if "ensemble" not in entry]
+    for name in method.via:
+        if name not in networks:
+            text = f"{name!r} is in neither students nor teachers{near(name, networks)}"
+            problems.add((*path, "via"), f"{text}; allowed: {', '.join(networks)}")
+    if (method.via or method.generations > 1) and not method.of_teacher:
+        problems.add(path, "has no teacher, so there is none in between; leave via and generations out")
 
 
 def _is_a_sum(options: Mapping[str, Any]) -> bool:

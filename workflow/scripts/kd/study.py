@@ -51,6 +51,12 @@ class Method:
     name: str
     parts: list[tuple[str, dict[str, Any]]]  # the methods of the code that add up in it, with their options
     needs: tuple[str, ...]  # see kd.contract.Distillation
+    via: tuple[str, ...] = ()  # networks between the teacher and the student
+    generations: int = 1  # of the student
+
+    def chain(self, student: str) -> tuple[str, ...]:
+        """Networks taught before the student: each by the one before, the first by the teacher."""
+        return (*self.via, *(student,) * (self.generations - 1))
 
     @property
     def of_teacher(self) -> set[str]:
@@ -92,6 +98,14 @@ class Study:
             for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs)
             if method.of_teacher and not self._can_teach(teacher, method.of_teacher)
         ]
+
+    def weights(self, teacher: str) -> list[float]:
+        """Of the networks that a teacher is made of."""
+        return list(self.ensembles[teacher].weights) if teacher in self.ensembles else [1.0]
+
+    def network(self, name: str) -> Network:
+        """A network that a chain names: a student, or a teacher."""
+        return self.students[name] if name in self.students else self.teachers[name]
 
     def networks_of(self, teacher: str) -> tuple[str, ...]:
         """The trained teachers that a teacher is: itself, or those of an ensemble."""
