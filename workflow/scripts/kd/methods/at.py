@@ -3,6 +3,8 @@
 arXiv:1612.03928. The student looks where the teacher looks: at which positions its activations are strong.
 """
 
+import math
+
 from torch import Tensor
 from torch.nn import functional
 
@@ -52,12 +54,10 @@ class Method(Distillation):
 
     def prepare(self, given: Given) -> None:
         """Choose the stages. Attention over one position is always 1, and would teach nothing."""
-        shapes = given.student_stages, given.teacher_stages
-        self.pairs = match_stages(*shapes)
-        if all(
-            min(shapes[0][s][1] * shapes[0][s][2], shapes[1][t][1] * shapes[1][t][2]) == 1
-            for s, t in self.pairs
-        ):
+        student, teacher = given.student_stages, given.teacher_stages
+        self.pairs = match_stages(student, teacher)
+        positions = [math.prod(map(min, student[s][1:], teacher[t][1:])) for s, t in self.pairs]
+        if max(positions) == 1:
             raise UserError(
                 "attention transfer compares positions, and the stages that can be compared have maps of one"
                 " pixel; larger images, or networks that share a larger resolution, are needed"

@@ -55,8 +55,9 @@ def aligned(vectors: Tensor, goal: Tensor) -> Tensor:
     """Of `vectors` (B, C, n) that which is most like `goal` (B, C) or its opposite, so turned: (B, C)."""
     cosines = (vectors * goal.unsqueeze(2)).sum(dim=1)
     best = cosines.abs().argmax(dim=1, keepdim=True)  # (B, 1)
-    chosen = vectors.gather(2, best.unsqueeze(1).expand(-1, vectors.shape[1], -1)).squeeze(2)
-    return torch.where(cosines.gather(1, best) < 0, -chosen, chosen)
+    # By a sum: the gradient of picking by number adds up in any order on CUDA.
+    chosen = torch.arange(vectors.shape[2], device=vectors.device) == best
+    return (vectors * (cosines.sign() * chosen).unsqueeze(1)).sum(dim=2)
 
 
 def kdsvd_loss(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
