@@ -86,8 +86,9 @@ def kdsvd_loss(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
 class Method(Distillation):
     """CE + `weight` · the difference of consecutive stages' kernels, over the stages of one resolution.
 
-    The default is that of Tian et al. 2020 (arXiv:1910.10699). Vectors over channels are compared, so where
-    the stages of a pair have not equally many, the student's go through a regressor of this method's own.
+    The loss as it is, weight 1: Tian et al. 2020 (arXiv:1910.10699) compute it but publish no weight.
+    Vectors over channels are compared, so where the stages of a pair have not equally many, the student's go
+    through a regressor of this method's own.
     """
 
     NEEDS = ("stages",)
