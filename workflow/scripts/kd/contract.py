@@ -98,7 +98,12 @@ class Distillation(nn.Module):
         raise NotImplementedError
 
     def prepare(self, given: Given) -> None:
-        """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be."""
+        """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be.
+
+        Unless a method has its own: makes sure that the teacher has the stages that are asked for.
+        """
+        if "stages" in self.NEEDS:
+            _ = given.teacher_stages
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Terms () float32 whose sum is minimised, by name; the cross-entropy with the labels is "ce".

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Shape
+from kd.contract import Given, Shape
+from kd.errors import UserError
 
 
 def match_stages(student: Sequence[Shape], teacher: Sequence[Shape]) -> list[tuple[int, int]]:
@@ -22,6 +24,21 @@ def match_stages(student: Sequence[Shape], teacher: Sequence[Shape]) -> list[tup
     return pairs
 
 
+def match_chain(given: Given) -> list[tuple[int, int]]:
+    """The pairs of `match_stages`, for methods that relate each to the next; UserError for less than two."""
+    pairs = match_stages(given.student_stages, given.teacher_stages)
+    if len(pairs) < 2:
+        sizes = [
+            ", ".join(f"{height}x{width}" for _, height, width in shapes)
+            for shapes in (given.student_stages, given.teacher_stages)
+        ]
+        raise UserError(
+            "this method relates a stage to the next, so both networks need two stages or more of the same"
+            f" resolutions; the student has {sizes[0]}, the teacher {sizes[1]}"
+        )
+    return pairs
+
+
 def pooled(stage: Tensor) -> Tensor:
     """The mean of each map: (B, C, H, W) -> (B, C)."""
     return stage.mean(dim=(2, 3))
@@ -29,8 +46,21 @@ def pooled(stage: Tensor) -> Tensor:
 
 def same_size(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Maps (B, C, H, W) and (B, D, h, w), the larger ones averaged down to the size of the smaller."""
+    if first.shape[2:] == second.shape[2:]:
+        return first, second
     size = tuple(min(sides) for sides in zip(first.shape[2:], second.shape[2:], strict=True))
     return functional.adaptive_avg_pool2d(first, size), functional.adaptive_avg_pool2d(second, size)
+
+
+def unit(vectors: Tensor, dim: int, least: float = 1e-12) -> Tensor:
+    """`vectors` divided by their length along `dim`; one not longer than `least` becomes zero.
+
+    It then has no gradient either. Divided by a small number instead, as is usual, a dead map (ReLU leaves
+    many) would get gradients of that number's inverse from the vectors that it is multiplied with.
+    """
+    length = torch.linalg.vector_norm(vectors, dim=dim, keepdim=True)
+    alive = length > least
+    return torch.where(alive, vectors / torch.where(alive, length, 1), 0)
 
 
 class Regressor(nn.Sequential):
@@ -43,3 +73,8 @@ class Regressor(nn.Sequential):
     def __init__(self, source: Shape, target: Shape) -> None:
         convolution = nn.Conv2d(source[0], target[0], 1, bias=False)
         super().__init__(convolution, nn.BatchNorm2d(target[0]))
+
+
+def fit_channels(source: Shape, target: Shape) -> nn.Module:
+    """Nothing for stages of equally many channels, else a regressor."""
+    return nn.Identity() if source[0] == target[0] else Regressor(source, target)

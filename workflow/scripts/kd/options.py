@@ -32,6 +32,7 @@ _Web = BeforeValidator(_refuse_other_addresses)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]  # becomes a folder
 Count = Annotated[int, Field(ge=1, le=MILLION), _Number]
+Natural = Annotated[int, Field(ge=0, le=MILLION), _Number]
 BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs two
 Threads = Annotated[int, Field(ge=1, le=1024), _Number]
 Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side

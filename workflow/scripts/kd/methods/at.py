@@ -1,0 +1,73 @@
+"""Attention transfer: Zagoruyko & Komodakis 2017, "Paying More Attention to Attention".
+
+arXiv:1612.03928. The student looks where the teacher looks: at which positions its activations are strong.
+"""
+
+import math
+
+from torch import Tensor
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given
+from kd.errors import UserError
+from kd.matching import match_stages, same_size, unit
+from kd.options import NonNegative
+
+
+def attention(maps: Tensor) -> Tensor:
+    """Where a stage is active: maps (B, C, H, W) -> (B, H·W), each of length 1.
+
+    F_sum^p of section 3.1 with p = 2, the sum over channels of the squares. The paper's is a sum; once the
+    length is 1, a mean is the same.
+    """
+    return unit(maps.square().mean(dim=1).flatten(1), dim=1)
+
+
+def at_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of two stages' attention, over positions and samples.
+
+    Equation 2 has β/2 · ‖Q_S/‖Q_S‖ − Q_T/‖Q_T‖‖ for each pair, and section 4.1 divides β by the number of
+    positions and by the batch size. As in the authors' code and in Tian et al. 2020 (arXiv:1910.10699) the
+    norm is squared, so both divisions make it a mean, and there is no ½.
+
+    student, teacher: (B, C, H, W) and (B, D, h, w) float; the larger maps are averaged down. A scalar.
+    """
+    student, teacher = same_size(student, teacher)
+    return (attention(student) - attention(teacher)).square().mean()
+
+
+class Method(Distillation):
+    """CE + `weight` · the sum, over the pairs of stages of one resolution, of the attention's difference.
+
+    The default is the paper's β = 10³, which Tian et al. 2020 (arXiv:1910.10699) use as well.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(self, *, weight: NonNegative = 1000.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE + {self.weight:g}·AT"
+
+    def prepare(self, given: Given) -> None:
+        """Choose the stages. Attention over one position is always 1, and would teach nothing."""
+        student, teacher = given.student_stages, given.teacher_stages
+        self.pairs = match_stages(student, teacher)
+        positions = [math.prod(map(min, student[s][1:], teacher[t][1:])) for s, t in self.pairs]
+        if max(positions) == 1:
+            raise UserError(
+                "attention transfer compares positions, and the stages that can be compared have maps of one"
+                " pixel; larger images, or networks that share a larger resolution, are needed"
+            )
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels and difference of the attention."""
+        student, teacher = batch.student, batch.teacher
+        distance = sum(at_loss(student.stages[s], teacher.stages[t]) for s, t in self.pairs)
+        return {
+            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "at": self.weight * distance,
+        }

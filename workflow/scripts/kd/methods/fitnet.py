@@ -1,0 +1,81 @@
+"""FitNets: Romero et al. 2015, "FitNets: Hints for Thin Deep Nets".
+
+arXiv:1412.6550. A middle stage of the student learns to predict the teacher's before the whole is distilled.
+"""
+
+from torch import Tensor
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given
+from kd.matching import Regressor, match_stages, same_size
+from kd.methods.kd import kd_loss
+from kd.options import Natural, NonNegative, Positive
+
+
+def hint_loss(guided: Tensor, hint: Tensor) -> Tensor:
+    """Mean squared difference of the regressed guided stage and the hint.
+
+    Equation 3 is ½ ‖u_h(x) − r(v_g(x))‖² of each sample; the mean over elements, without the ½, is that of
+    Tian et al. 2020 (arXiv:1910.10699), which their weight of 100 goes with.
+
+    guided, hint: (B, C, H, W) float. Returns a scalar.
+    """
+    return functional.mse_loss(guided, hint)
+
+
+class Method(Distillation):
+    """`init_epochs` of `weight` · hint loss alone, then `ce_weight` · CE + `kd_weight` · T² · KL.
+
+    Two stages as in section 2.3: the first trains the student up to its guided stage, and the regressor; the
+    second the whole student, and the hint takes no part. The defaults are settings of Tian et al. 2020
+    (arXiv:1910.10699): 30 epochs as for all its methods of two stages, and their KD, so that the difference
+    from `kd` is the hints. The paper's second stage (equation 2) has CE + λ · cross-entropy at τ = 3.
+
+    With `init_epochs` 0 the hint loss stays beside the others throughout. The FitNet of that benchmark is
+    {init_epochs: 0, ce_weight: 1, kd_weight: 0}: CE + 100 · hint loss.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(
+        self,
+        *,
+        init_epochs: Natural = 30,
+        weight: NonNegative = 100.0,
+        ce_weight: NonNegative = 0.1,
+        kd_weight: NonNegative = 0.9,
+        temperature: Positive = 4.0,
+    ) -> None:
+        super().__init__()
+        self.preliminary, self.weight = init_epochs, weight
+        self.ce_weight, self.kd_weight, self.temperature = ce_weight, kd_weight, temperature
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        hint = f"{self.weight:g}·hint"
+        rest = f"{self.ce_weight:g}·CE"
+        if self.kd_weight:
+            rest += f" + {self.kd_weight:g}·T²·KL, T={self.temperature:g}"
+        return f"{self.preliminary} epochs of {hint}, then {rest}" if self.preliminary else f"{hint} + {rest}"
+
+    def prepare(self, given: Given) -> None:
+        """Choose the stages, the middle pair of those of one resolution, and make the regressor."""
+        student, teacher = given.student_stages, given.teacher_stages
+        pairs = match_stages(student, teacher)
+        self.guided, self.hint = pairs[len(pairs) // 2]
+        self.regressor = Regressor(student[self.guided], teacher[self.hint])
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The hint alone in the first stage; in the second, or where there is but one, what it is for."""
+        terms = {} if batch.preliminary else self._second_stage(batch)
+        if batch.preliminary or not self.preliminary:
+            guided, hint = same_size(batch.student.stages[self.guided], batch.teacher.stages[self.hint])
+            terms["hint"] = self.weight * hint_loss(self.regressor(guided), hint)
+        return terms
+
+    def _second_stage(self, batch: Batch) -> dict[str, Tensor]:
+        student, teacher = batch.student.logits, batch.teacher.logits
+        terms = {"ce": self.ce_weight * functional.cross_entropy(student, batch.labels)}
+        if self.kd_weight:
+            terms["kd"] = self.kd_weight * kd_loss(student, teacher, self.temperature)
+        return terms

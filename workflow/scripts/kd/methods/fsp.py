@@ -1,0 +1,74 @@
+"""Flow of the solution procedure: Yim, Joo, Bae & Kim 2017, "A Gift from Knowledge Distillation" (CVPR).
+
+How the maps of one stage go together with those of the next, as the teacher has it.
+"""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given
+from kd.matching import fit_channels, match_chain, same_size
+from kd.options import Natural, NonNegative
+
+
+def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:
+    """G_ij = Σ_positions F¹_i · F²_j / (h·w): equation 1.
+
+    first, second: (B, C, H, W) and (B, D, h, w) float; the larger maps are averaged down (the paper takes
+    maxima). Returns (B, C, D).
+    """
+    first, second = (maps.flatten(2) for maps in same_size(first, second))
+    return first @ second.mT / first.shape[2]
+
+
+def fsp_loss(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
+    """The sum, over consecutive stages, of the mean squared difference of their FSP matrices.
+
+    Equation 2 with all λ_i = 1, and the squared norm of a matrix divided by the number of its elements as in
+    Tian et al. 2020 (arXiv:1910.10699).
+
+    student, teacher: as many stages each, (B, C_i, H, W) and (B, C_i, h, w) float. Returns a scalar.
+    """
+    flows = [[fsp_matrix(*stages) for stages in pairwise(network)] for network in (student, teacher)]
+    return sum(functional.mse_loss(*both) for both in zip(*flows, strict=True))
+
+
+class Method(Distillation):
+    """`init_epochs` of `weight` · FSP loss alone, then CE.
+
+    Two stages as in section 3.4; 30 epochs and weight 1 in the first as in Tian et al. 2020
+    (arXiv:1910.10699), whose 50 multiplies a term that is not there in the second. With `init_epochs` 0 it
+    is CE + `weight` · FSP loss throughout. The paper asks for equally many channels; where the stages of a
+    pair have not, the student's go through a regressor of this method's own.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(self, *, init_epochs: Natural = 30, weight: NonNegative = 1.0) -> None:
+        super().__init__()
+        self.preliminary, self.weight = init_epochs, weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        fsp = f"{self.weight:g}·FSP"
+        return f"{self.preliminary} epochs of {fsp}, then CE" if self.preliminary else f"CE + {fsp}"
+
+    def prepare(self, given: Given) -> None:
+        """Choose the stages, and make regressors where they are needed."""
+        student, teacher = given.student_stages, given.teacher_stages
+        self.pairs = match_chain(given)
+        self.fits = nn.ModuleList(fit_channels(student[s], teacher[t]) for s, t in self.pairs)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The flow alone in the first stage; in the second, or where there is but one, the cross-entropy."""
+        terms = {}
+        if not batch.preliminary:
+            terms["ce"] = functional.cross_entropy(batch.student.logits, batch.labels)
+        if batch.preliminary or not self.preliminary:
+            fitted = zip(self.fits, self.pairs, strict=True)
+            student = [fit(batch.student.stages[s]) for fit, (s, _) in fitted]
+            teacher = [batch.teacher.stages[t] for _, t in self.pairs]
+            terms["fsp"] = self.weight * fsp_loss(student, teacher)
+        return terms

@@ -1,0 +1,67 @@
+"""Neuron selectivity transfer: Huang & Wang 2017, "Like What You Like".
+
+arXiv:1707.01219. Where the student's channels are active should be distributed as it is for the teacher's.
+"""
+
+from torch import Tensor
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given
+from kd.matching import match_stages, same_size, unit
+from kd.options import NonNegative
+
+
+def _mean_kernel(first: Tensor, second: Tensor) -> Tensor:
+    """Mean of (x·y)² over all x of `first` (B, C, P) and y of `second` (B, D, P): (B,).
+
+    It is the mean square of the products x·y, and also Σ (Σ xxᵀ/C)(Σ yyᵀ/D); whichever matrix is smaller.
+    """
+    (channels, positions), others = first.shape[1:], second.shape[1]
+    if positions**2 * 2 < channels * others:
+        covariances = (first.mT @ first) / channels, (second.mT @ second) / others
+        return (covariances[0] * covariances[1]).sum(dim=(1, 2))
+    return (first @ second.mT).square().mean(dim=(1, 2))
+
+
+def nst_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Squared maximum mean discrepancy of the channels' patterns, the mean over samples (section 4).
+
+    1/C² ΣΣ k(x_i, x_j) + 1/D² ΣΣ k(y_i, y_j) − 2/(CD) ΣΣ k(x_i, y_j), with the paper's polynomial kernel
+    k(x, y) = (xᵀy + c)^d, d = 2, c = 0; a pattern is a channel's map as a vector of length 1.
+
+    student, teacher: (B, C, H, W) and (B, D, h, w) float; the larger maps are averaged down. A scalar.
+    """
+    student, teacher = (unit(maps.flatten(2), dim=2) for maps in same_size(student, teacher))
+    own, others = _mean_kernel(student, student), _mean_kernel(teacher, teacher)
+    return (own + others - 2 * _mean_kernel(student, teacher)).mean()
+
+
+class Method(Distillation):
+    """CE + `weight` · the sum, over the pairs of stages of one resolution, of the discrepancies.
+
+    The default is the 50 of the paper, which writes λ/2, and of Tian et al. 2020 (arXiv:1910.10699),
+    who leave the ½ out, as here.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(self, *, weight: NonNegative = 50.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE + {self.weight:g}·NST"
+
+    def prepare(self, given: Given) -> None:
+        """Choose the stages."""
+        self.pairs = match_stages(given.student_stages, given.teacher_stages)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels and discrepancy of the patterns."""
+        student, teacher = batch.student, batch.teacher
+        discrepancy = sum(nst_loss(student.stages[s], teacher.stages[t]) for s, t in self.pairs)
+        return {
+            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "nst": self.weight * discrepancy,
+        }

@@ -1,0 +1,63 @@
+"""Probabilistic knowledge transfer: Passalis & Tefas 2018, "Learning Deep Representations with PKT".
+
+arXiv:1803.10837. How probable it is that one sample is picked as another's neighbour, as the teacher has it.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation
+from kd.matching import pooled, unit
+from kd.options import NonNegative
+
+LEAST = 1e-7  # of a kernel whose logarithm is taken: two features may point in opposite directions
+
+
+def neighbours(features: Tensor) -> Tensor:
+    """Probability that row j picks column i: features (B, D) -> (B, B), rows of sum 1, 0 on the diagonal.
+
+    K(x_i, x_j) / Σ_{k≠j} K(x_k, x_j) with the cosine kernel K = ½(cos + 1).
+    """
+    vectors = unit(features, dim=1)
+    kernel = ((vectors @ vectors.T + 1) / 2).clamp(min=LEAST)
+    kernel = kernel.masked_fill(torch.eye(len(kernel), dtype=torch.bool, device=kernel.device), 0)
+    return kernel / kernel.sum(dim=1, keepdim=True)
+
+
+def pkt_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """1/B² · Σ_j Σ_{i≠j} p log(p/q), p the teacher's probabilities and q the student's.
+
+    The paper's is the sum. The authors' code divides it by B², which the published weights go with; it also
+    leaves the samples among their own neighbours, which the paper does not.
+
+    student, teacher: (B, D) and (B, E) float features. Returns a scalar, in nats.
+    """
+    p, q = neighbours(teacher), neighbours(student)
+    itself = torch.eye(len(p), dtype=p.dtype, device=p.device)  # the diagonal, p = q = 0, would be log(0/0)
+    return (p * ((p + itself).log() - (q + itself).log())).mean()
+
+
+class Method(Distillation):
+    """CE + `weight` · divergence of the neighbours' probabilities at the last features.
+
+    The default is that of Tian et al. 2020 (arXiv:1910.10699), 30,000.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(self, *, weight: NonNegative = 30000.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE + {self.weight:g}·PKT"
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels and divergence of the neighbours."""
+        student, teacher = pooled(batch.student.stages[-1]), pooled(batch.teacher.stages[-1])
+        return {
+            "ce": functional.cross_entropy(batch.student.logits, batch.labels),
+            "pkt": self.weight * pkt_loss(student, teacher),
+        }

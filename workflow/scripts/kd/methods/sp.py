@@ -1,0 +1,51 @@
+"""Similarity-preserving distillation: Tung & Mori 2019, "Similarity-Preserving Knowledge Distillation".
+
+arXiv:1907.09682. Images that excite the teacher alike should excite the student alike.
+"""
+
+from torch import Tensor
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation
+from kd.matching import unit
+from kd.options import NonNegative
+
+
+def similarities(maps: Tensor) -> Tensor:
+    """How alike the samples of a batch are: maps (B, C, H, W) -> (B, B), each row of length 1."""
+    flat = maps.flatten(1)
+    return unit(flat @ flat.T, dim=1)
+
+
+def sp_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """1/B² · ‖G_T − G_S‖_F², the squared difference of the similarities (section 3.1), of one pair of layers.
+
+    student, teacher: (B, C, H, W) and (B, D, h, w) float, of any channels and sizes. Returns a scalar.
+    """
+    return (similarities(student) - similarities(teacher)).square().mean()
+
+
+class Method(Distillation):
+    """CE + `weight` · difference of the similarities at the last stage of both.
+
+    As in section 4.1 one pair is compared, the last convolution layers, with the paper's weight 3000, which
+    Tian et al. 2020 (arXiv:1910.10699) use as well.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(self, *, weight: NonNegative = 3000.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE + {self.weight:g}·SP"
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels and difference of the similarities."""
+        student, teacher = batch.student, batch.teacher
+        return {
+            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "sp": self.weight * sp_loss(student.stages[-1], teacher.stages[-1]),
+        }
