@@ -141,8 +141,10 @@ def test_the_queue_holds_the_newest_and_their_labels():
 
 
 def test_a_batch_larger_than_the_queue_leaves_its_last_ones():
-    crd = method("queue", negatives=3)
-    crd.losses(batch())
+    crd, given = method("queue", negatives=3), batch()
+    vectors = embedded(crd, given)
+    crd.losses(given)
+    assert array(crd.rows)[0] == pytest.approx(vectors[0][1:], rel=1e-6)
     assert crd.row_labels.tolist() == MANY[BATCH][1:].tolist()
 
 
