@@ -108,6 +108,12 @@ def test_no_more_negatives_than_there_are():
     assert method("queue", negatives=9).rows.shape == (2, 9, 6)
 
 
+@pytest.mark.parametrize("memory", ["bank", "queue"])
+def test_every_row_has_length_one_from_the_start(memory):
+    lengths = method(memory).rows.pow(2).sum(dim=2)
+    assert lengths.flatten().tolist() == pytest.approx([1.0] * lengths.numel(), rel=1e-5)
+
+
 def test_one_class_is_refused():
     given = Given(Shaped(SMALL[0]), Shaped(SMALL[1]), (1, 8, 8), 3, torch.zeros(9, dtype=torch.int64), 5)
     with pytest.raises(UserError, match="crd compares classes, and all 9 training images are of one"):

@@ -78,7 +78,7 @@ class Method(Distillation):
             raise UserError(f"crd compares classes, and all {samples} training images are of one")
         rows = samples if self.memory == "bank" else min(self.negatives, samples)
         self.drawn = min(self.negatives, others)  # no more than there are
-        start = functional.normalize(torch.randn(2, rows, self.dimensions))
+        start = functional.normalize(torch.randn(2, rows, self.dimensions), dim=2)
         self.register_buffer("rows", start)  # of the student, of the teacher
         self.register_buffer("log_z", torch.zeros(2))
         self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
