@@ -1,5 +1,7 @@
 """Whole trainings with methods that own modules, through the engine: cut off anywhere, and as files."""
 
+# ruff: noqa: F811 (fixtures of another file, which pytest asks for by name)
+
 import copy
 
 import numpy as np
@@ -128,7 +130,35 @@ def test_the_paraphraser_stays_after_its_epochs(tmp_path, uninterrupted):
         assert same == (not key.startswith("translator")), key
 
 
-def simkd(folder, dataset, teacher, **more):  # noqa: F811
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("crd", {}),
+        ("reviewkd", {}),
+        ("srrl", {}),
+        ("ab", {"epochs": 1}),
+        ("ft", {"epochs": 1}),
+        ("dml", {}),
+        ("byot", {}),
+    ],
+)
+def test_a_student_is_trained_by_the_script_and_its_file_holds_nothing_of_the_method(
+    dataset,
+    teacher,
+    tmp_path,
+    name,
+    options,
+):
+    what = job("distilled", epochs=2, teacher="big", method_name=name, methods=[(name, options)])
+    metrics = run(tmp_path, dataset, what, teacher_model=teacher[0] / "model.safetensors")
+    assert metrics["parameters"] == teacher[1]["parameters"]  # it is the same architecture
+    loaded = load_network(tmp_path / "model.safetensors", torch.device("cpu"))
+    assert sum(parameter.numel() for parameter in loaded.parameters()) == metrics["parameters"]
+    rows = (tmp_path / "history.csv").read_text().splitlines()
+    assert len(rows) == 1 + 2 + options.get("epochs", 0)
+
+
+def simkd(folder, dataset, teacher, **more):
     folder.mkdir()
     what = job("distilled", teacher="big", method_name="reuse", methods=[("simkd", {})], **more)
     files = {
@@ -138,7 +168,7 @@ def simkd(folder, dataset, teacher, **more):  # noqa: F811
     return run(folder, dataset, what, **files)
 
 
-def test_a_student_with_a_reused_classifier_comes_back_from_its_file_alone(dataset, teacher, tmp_path):  # noqa: F811
+def test_a_student_with_a_reused_classifier_comes_back_from_its_file_alone(dataset, teacher, tmp_path):
     from kd.data import read_dataset
     from kd.metrics import evaluate
     from kd.views import ViewedImages
@@ -158,7 +188,7 @@ def test_a_student_with_a_reused_classifier_comes_back_from_its_file_alone(datas
     assert len(loaded.stages) == 3
 
 
-def test_a_plain_network_has_a_plain_file(teacher, tmp_path):  # noqa: F811
+def test_a_plain_network_has_a_plain_file(teacher, tmp_path):
     with safe_open(teacher[0] / "model.safetensors", framework="pt") as file:
         assert "changes" not in file.metadata()["sealed"]
     about = {"architecture": "cnn", "options": {}, "in_channels": 1, "num_classes": 3}
