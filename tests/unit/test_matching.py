@@ -5,7 +5,7 @@ import torch
 
 from kd.contract import Given
 from kd.errors import UserError
-from kd.matching import Regressor, fit_channels, match_chain, match_stages, pooled, same_size, unit
+from kd.matching import Regressor, fit_channels, match_chain, match_stages, pooled, resized, same_size, unit
 
 RESNET = [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
 VGG = [*RESNET, (512, 1, 1)]
@@ -36,6 +36,13 @@ def test_the_larger_maps_are_averaged_down():
     assert same_size(torch.zeros(1, 3, 2, 2), large)[1].tolist() == first.tolist()
     assert same_size(large, large * 2)[0] is large
     assert pooled(large).tolist() == [[7.5]]
+
+
+def test_maps_are_averaged_down_or_repeated():
+    maps = torch.arange(4.0).reshape(1, 1, 2, 2)
+    assert resized(maps, (1, 1)).tolist() == [[[[1.5]]]]
+    assert resized(maps, (4, 2)).tolist() == [[[[0.0, 1.0], [0.0, 1.0], [2.0, 3.0], [2.0, 3.0]]]]
+    assert resized(maps, (2, 2)) is maps
 
 
 def test_a_regressor_changes_the_channels_and_keeps_the_size():

@@ -77,6 +77,7 @@ def main(
     known = image, shape["num_classes"], splits["train"].labels, job.recipe.epochs
     method.prepare(Given(network, taught_by, *known, members=len(job.weights)))
     method.to(where)
+    network.to(device=where, memory_format=torch.channels_last)  # and what the method may have given it
     epochs = method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-samples // job.recipe.batch_size))
     logger.info("%s  starts on %s: %s", _label(job), device_name(where), method.describe())
@@ -106,7 +107,7 @@ def main(
 
     scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
     about = {"architecture": job.architecture, "options": job.options, **shape}
-    save_network(model, network.state_dict(), **about)
+    save_network(model, network.state_dict(), **about, changes=method.changes)
     write_history(history, training.history)
     write_array(test_logits, scores["test"].logits.numpy())
     results = (

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kd.catalog import build_network
+from kd.catalog import build_network, change_network
 from kd.ensemble import Ensemble
 from kd.errors import UserError
 from kd.sealed import Damaged, read_sealed, write_sealed
@@ -22,14 +22,20 @@ def save_network(
     options: Mapping[str, Any],
     in_channels: int,
     num_classes: int,
+    changes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a state dict with the recipe to rebuild its network, so that no reader needs the config."""
+    """Write a state dict with the recipe to rebuild its network, so that no reader needs the config.
+
+    `changes`: what a method did to the layers that the architecture gives it.
+    """
     network = {
         "architecture": architecture,
         "options": dict(options),
         "in_channels": in_channels,
         "num_classes": num_classes,
     }
+    if changes:
+        network["changes"] = dict(changes)
     # numpy() of channels-last weights is strided; what is written is in row-major order.
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
     write_sealed(path, arrays, network)
@@ -66,9 +72,11 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
 
 
 def _build(network: Mapping[str, Any]) -> nn.Module:
-    return build_network(
+    model = build_network(
         network["architecture"], network["options"], network["in_channels"], network["num_classes"]
     )
+    change_network(model, network.get("changes", {}))
+    return model
 
 
 @contextmanager

@@ -27,6 +27,7 @@ class Combined(Distillation):
         """Prepare each, in order."""
         for method in self._methods.values():
             method.prepare(given)
+            self.changes |= method.changes
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The terms of all by name; in preliminary epochs, of those methods that have such epochs."""

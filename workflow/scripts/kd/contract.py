@@ -8,6 +8,7 @@ neither optimizer, schedule nor data set.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +94,12 @@ class Distillation(nn.Module):
     NEEDS: tuple[str, ...] = ()
     preliminary: int = 0  # epochs before the recipe's, at its first learning rate, for a stage of its own
 
+    def __init__(self) -> None:
+        super().__init__()
+        # What `prepare` did to the student's layers: by the method's name in the catalog, the facts, as JSON
+        # has them, from which `change` does it again. They stand in the student's file.
+        self.changes: dict[str, dict[str, Any]] = {}
+
     def describe(self) -> str:
         """The loss as the table names it."""
         raise NotImplementedError
@@ -104,6 +111,11 @@ class Distillation(nn.Module):
         """
         if "stages" in self.NEEDS:
             _ = given.teacher_stages
+
+    @staticmethod
+    def change(student: nn.Module, facts: dict[str, Any]) -> None:
+        """Give a newly built student the layers that `prepare` gave it, for its weights to be loaded into."""
+        raise NotImplementedError
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Terms () float32 whose sum is minimised, by name; the cross-entropy with the labels is "ce".

@@ -63,6 +63,13 @@ def unit(vectors: Tensor, dim: int, least: float = 1e-12) -> Tensor:
     return torch.where(alive, vectors / torch.where(alive, length, 1), 0)
 
 
+def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Maps (B, C, H, W) at another height and width: averaged down, or repeated where they must grow."""
+    if tuple(maps.shape[2:]) == tuple(size):
+        return maps
+    return functional.adaptive_avg_pool2d(maps, tuple(size))
+
+
 class Regressor(nn.Sequential):
     """1x1 convolution and batch norm from the channels of one stage to those of another; the size stays.
 

@@ -6,6 +6,7 @@ there without importing the file (see catalog.py), so no torch here.
 
 import re
 from typing import Annotated, Any
+from typing import Literal as Literal  # one of several words; plug-ins import it from typing itself
 
 from pydantic import BeforeValidator, Field
 

@@ -1,0 +1,89 @@
+"""Be your own teacher: Zhang, Song, Gao, Chen, Bao & Ma 2019 (arXiv:1905.08094).
+
+Classifiers on the student's earlier stages learn from its last one, and with them the stages. No teacher.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given, Shape
+from kd.errors import UserError
+from kd.matching import pooled
+from kd.methods.kd import kd_loss
+from kd.options import Fraction, NonNegative, Positive
+
+WIDEST = 8  # pixels that a bottleneck steps at once, at most: as many as any of the authors'
+
+
+def hint_loss(features: Tensor, deepest: Tensor) -> Tensor:
+    """‖F_i − F_C‖², the squared Euclidean distance of pooled features (loss source 3).
+
+    features, deepest: (B, D). The mean over samples; no gradient reaches the deepest.
+    """
+    return (features - deepest.detach()).square().sum(dim=1).mean()
+
+
+class Head(nn.Module):
+    """A bottleneck (figure 2), which brings a stage to the shape of the last one, and a classifier."""
+
+    def __init__(self, source: Shape, target: Shape, classes: int) -> None:
+        super().__init__()
+        middle = max(1, target[0] // 4)
+        step = max(1, min(WIDEST, *(side // end for side, end in zip(source[1:], target[1:], strict=True))))
+        parts: list[nn.Module] = []
+        for ins, outs, size in ((source[0], middle, 1), (middle, middle, step), (middle, target[0], 1)):
+            parts += [nn.Conv2d(ins, outs, size, size, bias=False), nn.BatchNorm2d(outs), nn.ReLU()]
+        self.bottleneck = nn.Sequential(*parts)
+        self.classifier = nn.Linear(target[0], classes)
+
+    def forward(self, stage: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, D), pooled, and logits (B, classes)."""
+        features = pooled(self.bottleneck(stage))
+        return features, self.classifier(features)
+
+
+class Method(Distillation):
+    """CE of the last classifier, and of each head three terms.
+
+    They are (1 − `alpha`) · CE, `alpha` · T² · KL(last ‖ head) and `feature_weight` · ‖F_i − F_C‖².
+
+    The paper names no values; 0.3, 0.03 and T = 3 are those of its first author's code for self-distillation,
+    which takes the distance unsquared and leaves T² out. The heads are gone when the training ends.
+    """
+
+    NEEDS = ("own_stages",)
+
+    def __init__(
+        self, *, alpha: Fraction = 0.3, feature_weight: NonNegative = 0.03, temperature: Positive = 3.0
+    ) -> None:
+        super().__init__()
+        self.alpha, self.feature_weight, self.temperature = alpha, feature_weight, temperature
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        parts = f"{1 - self.alpha:g}·CE + {self.alpha:g}·T²·KL + {self.feature_weight:g}·L2"
+        return f"CE + Σ heads ({parts}), T={self.temperature:g}"
+
+    def prepare(self, given: Given) -> None:
+        """A head for each stage but the last."""
+        *earlier, last = given.student_stages
+        if not earlier:
+            raise UserError("byot needs a student of two stages or more, and this one has one")
+        self.heads = nn.ModuleList(Head(stage, last, given.classes) for stage in earlier)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of the last classifier; of the heads the three parts, each summed."""
+        logits, (*earlier, last) = batch.student.logits, batch.student.stages
+        deepest, teacher = pooled(last), logits.detach()
+        labels = soft = hints = 0.0
+        for head, stage in zip(self.heads, earlier, strict=True):
+            features, answer = head(stage)
+            labels = labels + functional.cross_entropy(answer, batch.labels)
+            soft = soft + kd_loss(answer, teacher, self.temperature)
+            hints = hints + hint_loss(features, deepest)
+        return {
+            "ce": functional.cross_entropy(logits, batch.labels),
+            "heads": (1 - self.alpha) * labels,
+            "kd": self.alpha * soft,
+            "features": self.feature_weight * hints,
+        }

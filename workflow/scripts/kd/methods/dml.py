@@ -1,0 +1,63 @@
+"""Deep mutual learning: Zhang, Xiang, Hospedales & Lu 2018 (arXiv:1706.00384).
+
+The student learns beside a peer that has the teacher's architecture and knows as little as itself.
+"""
+
+from copy import deepcopy
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given
+from kd.methods.kd import kd_loss
+from kd.options import NonNegative
+
+
+def mutual_loss(learner: Tensor, peer: Tensor) -> Tensor:
+    """The mimicry loss of section 2.1: KL(peer ‖ learner) of the class probabilities.
+
+    learner, peer: (B, C) logits. Summed over classes, mean over samples, in nats; no gradient to the peer.
+    """
+    return kd_loss(learner, peer.detach(), 1.0)
+
+
+def _as_new(network: nn.Module) -> nn.Module:
+    """The same architecture with weights drawn anew."""
+    fresh = deepcopy(network).requires_grad_(True)
+    for module in fresh.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    return fresh.train()
+
+
+class Method(Distillation):
+    """CE + `weight` · KL(peer ‖ student), and the same for the peer; weight 1 as in the paper.
+
+    Both are updated in one step; the paper updates one after the other. Of the teacher only the shape is
+    used. The peer is gone when the training ends.
+    """
+
+    NEEDS = ("network",)
+
+    def __init__(self, *, weight: NonNegative = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE + {self.weight:g}·KL, mutually with an untrained peer"
+
+    def prepare(self, given: Given) -> None:
+        """Make the peer."""
+        self.peer = _as_new(given.teacher)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """What the student minimises ("ce", "mutual"), and what the peer does."""
+        student = batch.student.logits
+        peer = self.peer(batch.images)
+        return {
+            "ce": functional.cross_entropy(student, batch.labels),
+            "mutual": self.weight * mutual_loss(student, peer),
+            "peer_ce": functional.cross_entropy(peer, batch.labels),
+            "peer_mutual": self.weight * mutual_loss(peer, student),
+        }

@@ -1,0 +1,74 @@
+"""Factor transfer: Kim, Park & Kwak 2018, "Paraphrasing Complex Network" (arXiv:1802.04977).
+
+An auto-encoder first paraphrases the teacher's last maps into factors, which the student then translates to.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given
+from kd.matching import same_size
+from kd.options import Count, Fraction, NonNegative
+
+SLOPE = 0.1  # of the leaky ReLUs, as in the authors' code
+
+
+def factor_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """L_FT of section 3.2 with p = 1: distance of the factors, each divided by its Euclidean length.
+
+    The mean over all entries, as in the authors' code; the paper's norm would be their sum.
+
+    student, teacher: (B, ...) of one shape. Returns a scalar; a factor of zeros has no direction and gives 0.
+    """
+    units = [functional.normalize(factor.flatten(1), eps=1e-6) for factor in (student, teacher)]
+    return functional.l1_loss(*units)
+
+
+def _chain(layer: type[nn.Module], *channels: int) -> nn.Sequential:
+    """3x3 layers from each number of channels to the next, each with a leaky ReLU."""
+    layers: list[nn.Module] = []
+    for ins, outs in pairwise(channels):
+        layers += [layer(ins, outs, 3, padding=1), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*layers)
+
+
+class Method(Distillation):
+    """`epochs` in which the paraphraser learns to reconstruct the teacher's maps; then CE + `weight` · FT.
+
+    Weight 500 and a rate of 0.5 are the authors' (for CIFAR), who train their paraphraser for 5 epochs;
+    RepDistiller does for 30. Its weight of 200 belongs to another factor, averaged over the channels.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(self, *, weight: NonNegative = 500.0, rate: Fraction = 0.5, epochs: Count = 30) -> None:
+        super().__init__()
+        self.weight, self.rate, self.preliminary = weight, rate, epochs
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"paraphraser ({self.preliminary} epochs), then CE + {self.weight:g}·FT"
+
+    def prepare(self, given: Given) -> None:
+        """Paraphraser and translator, of three layers each way; `rate` of the channels remain."""
+        source, target = given.student_stages[-1][0], given.teacher_stages[-1][0]
+        factors = max(1, round(self.rate * target))
+        self.encoder = _chain(nn.Conv2d, target, target, factors, factors)
+        self.decoder = _chain(nn.ConvTranspose2d, factors, factors, target, target)
+        self.translator = _chain(nn.Conv2d, source, source, factors, factors)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The reconstruction (section 3.1), without asking the student; after those epochs the transfer."""
+        maps = batch.teacher.stages[-1]
+        if batch.preliminary:
+            return {"reconstruction": functional.mse_loss(self.decoder(self.encoder(maps)), maps)}
+        with torch.no_grad():  # the paraphraser has learnt
+            factor = self.encoder(maps)
+        translated = self.translator(batch.student.stages[-1])
+        return {
+            "ce": functional.cross_entropy(batch.student.logits, batch.labels),
+            "ft": self.weight * factor_loss(*same_size(translated, factor)),
+        }

@@ -1,0 +1,116 @@
+"""Knowledge review: Chen, Liu, Zhao & Jia 2021, "Distilling Knowledge via Knowledge Review".
+
+arXiv:2104.09044. A stage of the teacher is learnt from the student's stage and all deeper ones together.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given, Shape
+from kd.matching import match_stages
+from kd.options import NonNegative, Positive
+
+LEVELS = (4, 2, 1)  # sides of the pooled maps of the context loss
+WIDEST = 512  # channels in which features are fused, at most
+
+
+def context_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Hierarchical context loss (figure 3b): mean squared difference, at full size and pooled to LEVELS.
+
+    The level after the first counts half, the next a quarter, and so on, and all is divided by the sum of
+    these weights; the authors' code has them, the paper does not name them. A level that is not smaller
+    than the maps is left out.
+
+    student, teacher: (B, C, H, W). Returns a scalar.
+    """
+    loss, weight, total = functional.mse_loss(student, teacher), 1.0, 1.0
+    for side in LEVELS:
+        if side < min(student.shape[2:]):
+            weight /= 2
+            total += weight
+            pooled = [functional.adaptive_avg_pool2d(maps, side) for maps in (student, teacher)]
+            loss = loss + weight * functional.mse_loss(*pooled)
+    return loss / total
+
+
+class Fusion(nn.Module):
+    """Attention-based fusion (figure 3a) of a stage with what comes from the deeper ones."""
+
+    def __init__(self, source: int, middle: int, target: Shape, deepest: bool) -> None:
+        super().__init__()
+        self.size = target[1:]
+        self.enter = nn.Sequential(nn.Conv2d(source, middle, 1, bias=False), nn.BatchNorm2d(middle))
+        self.leave = nn.Sequential(
+            nn.Conv2d(middle, target[0], 3, padding=1, bias=False), nn.BatchNorm2d(target[0])
+        )
+        self.attend = None if deepest else nn.Sequential(nn.Conv2d(2 * middle, 2, 1), nn.Sigmoid())
+        for convolution in (self.enter[0], self.leave[0]):
+            nn.init.kaiming_uniform_(convolution.weight, a=1)  # as the authors do
+
+    def forward(self, stage: Tensor, deeper: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What is compared with the teacher, at its shape, and what the next stage is fused with."""
+        fused = self.enter(stage)
+        if self.attend is not None:
+            deeper = functional.interpolate(deeper, fused.shape[2:])
+            own, other = self.attend(torch.cat([fused, deeper], dim=1)).split(1, dim=1)  # (B, 1, H, W) each
+            fused = fused * own + deeper * other
+        fused = functional.interpolate(fused, self.size)
+        return self.leave(fused), fused
+
+
+class Method(Distillation):
+    """CE + `weight` · Σ context losses, which reach their weight in `warm_up` epochs.
+
+    Weight 1 and 20 epochs are those of the authors' code and of mdistiller; the authors use other weights
+    for some pairs. The pooled last stage is one more, deepest level, as theirs. They compare maps before the
+    last ReLU of a stage; here they are compared as the stages put them out.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(self, *, weight: NonNegative = 1.0, warm_up: Positive = 20.0) -> None:
+        super().__init__()
+        self.weight, self.warm_up = weight, warm_up
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE + {self.weight:g}·ReviewKD, warm-up {self.warm_up:g} epochs"
+
+    def prepare(self, given: Given) -> None:
+        """One fusion per pair of stages and one for the pooled last ones, the deepest first."""
+        student, teacher = given.student_stages, given.teacher_stages
+        self.pairs = match_stages(student, teacher)[::-1]
+        shapes = [(student[-1][0], (teacher[-1][0], 1, 1))]
+        shapes += [(student[one][0], teacher[other]) for one, other in self.pairs]
+        middle = min(WIDEST, student[-1][0])
+        self.fusions = nn.ModuleList(
+            Fusion(source, middle, target, deepest=not index) for index, (source, target) in enumerate(shapes)
+        )
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels, and the review."""
+        student, teacher = batch.student, batch.teacher
+        review = self._review(_levels(student.stages, [one for one, _ in self.pairs]))
+        targets = _levels(teacher.stages, [other for _, other in self.pairs])
+        loss = sum(context_loss(*pair) for pair in zip(review, targets, strict=True))
+        grown = ((batch.epoch + 1) / self.warm_up).clamp(max=1)
+        return {
+            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "review": self.weight * grown * loss,
+        }
+
+    def _review(self, levels: Sequence[Tensor]) -> list[Tensor]:
+        """The student's levels, deepest first, each fused with all before it."""
+        found, deeper = [], None
+        for fusion, stage in zip(self.fusions, levels, strict=True):
+            compared, deeper = fusion(stage, deeper)
+            found.append(compared)
+        return found
+
+
+def _levels(stages: Sequence[Tensor], numbers: Sequence[int]) -> list[Tensor]:
+    """The pooled last stage (B, C, 1, 1), and the stages of these numbers."""
+    return [stages[-1].mean(dim=(2, 3), keepdim=True), *(stages[number] for number in numbers)]

@@ -1,0 +1,69 @@
+"""Reused teacher classifier: Chen, Mei, Zhang, Wang, Wang, Feng & Chen 2022 (SimKD, arXiv:2203.14001).
+
+The student is its own stages, a projector, and the teacher's classifier, and learns nothing but to put out
+the teacher's last maps.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given, Shape
+from kd.matching import resized
+from kd.options import Count, NonNegative
+
+
+def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """L_SimKD: mean squared difference of the projected maps from the teacher's, pooled if larger.
+
+    student: (B, C, H, W), teacher: (B, C, h, w) with h, w no smaller. Returns a scalar.
+    """
+    return functional.mse_loss(student, resized(teacher, student.shape[2:]))
+
+
+def _projector(source: Shape, target: Shape, middle: int) -> nn.Sequential:
+    """1x1, 3x3 and 1x1 convolutions, each with norm and ReLU, on maps of the smaller size."""
+    size = tuple(min(sides) for sides in zip(source[1:], target[1:], strict=True))
+    parts: list[nn.Module] = [] if size == source[1:] else [nn.AdaptiveAvgPool2d(size)]
+    for ins, outs, kernel in ((source[0], middle, 1), (middle, middle, 3), (middle, target[0], 1)):
+        convolution = nn.Conv2d(ins, outs, kernel, padding=kernel // 2, bias=False)
+        parts += [convolution, nn.BatchNorm2d(outs), nn.ReLU()]
+    return nn.Sequential(*parts)
+
+
+class Method(Distillation):
+    """`weight` · mean squared difference of the last maps, and no other term; weight 1, `factor` 2.
+
+    The accuracy, parameters and file of such a student include the projector and the teacher's classifier.
+    """
+
+    NEEDS = ("stages", "network")
+
+    def __init__(self, *, weight: NonNegative = 1.0, factor: Count = 2) -> None:
+        super().__init__()
+        self.weight, self.factor = weight, factor
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"{self.weight:g}·MSE of features, with the teacher's classifier"
+
+    @staticmethod
+    def change(student: nn.Module, facts: dict[str, Any]) -> None:
+        """Append the projector as one more stage, and make room for the teacher's classifier."""
+        source, target = tuple(facts["source"]), tuple(facts["target"])
+        student.stages.append(_projector(source, target, facts["middle"]))
+        classes = student.classifier.out_features
+        student.classifier = nn.Linear(target[0], classes).requires_grad_(False)
+
+    def prepare(self, given: Given) -> None:
+        """Give the student its projector and the teacher's classifier, which stays as it is."""
+        source, target = given.student_stages[-1], given.teacher_stages[-1]
+        facts = {"source": source, "target": target, "middle": max(1, target[0] // self.factor)}
+        self.changes = {"simkd": facts}
+        self.change(given.student, facts)
+        given.student.classifier.load_state_dict(given.teacher.classifier.state_dict())
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The distance of the maps that the one classifier sees."""
+        return {"features": self.weight * feature_loss(batch.student.stages[-1], batch.teacher.stages[-1])}

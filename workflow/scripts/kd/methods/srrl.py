@@ -1,0 +1,57 @@
+"""Softmax regression representation learning: Yang, Martinez, Bulat & Tzimiropoulos, ICLR 2021.
+
+openreview.net/forum?id=ZzwDy_wiWv. The student's features shall do in the teacher's classifier what the
+teacher's own do there.
+"""
+
+from copy import deepcopy
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.contract import Batch, Distillation, Given
+from kd.matching import Regressor, pooled
+from kd.options import NonNegative
+
+
+def srrl_losses(student: Tensor, teacher: Tensor, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Feature matching L_FM and softmax regression L_SR of the paper, both as mean squared differences.
+
+    The paper's norms are sums; the authors' code takes the mean over channels, or classes, and samples.
+
+    student, teacher: (B, D) features, pooled; answer, target: (B, C) the teacher's classifier on them.
+    """
+    return functional.mse_loss(student, teacher), functional.mse_loss(answer, target)
+
+
+class Method(Distillation):
+    """CE + `feature_weight` · L_FM + `regression_weight` · L_SR; both weights 1, as in the authors' code."""
+
+    NEEDS = ("stages", "network")
+
+    def __init__(self, *, feature_weight: NonNegative = 1.0, regression_weight: NonNegative = 1.0) -> None:
+        super().__init__()
+        self.feature_weight, self.regression_weight = feature_weight, regression_weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE + {self.feature_weight:g}·FM + {self.regression_weight:g}·SR"
+
+    def prepare(self, given: Given) -> None:
+        """The connector (1x1 convolution, norm, ReLU), and a copy of the teacher's classifier that stays."""
+        source, target = given.student_stages[-1], given.teacher_stages[-1]
+        self.connector = nn.Sequential(Regressor(source, target), nn.ReLU())
+        self.classifier = deepcopy(given.teacher.classifier).requires_grad_(False)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels, distance of the features, and of what they are classified as."""
+        student, teacher = batch.student, batch.teacher
+        features = pooled(self.connector(student.stages[-1]))
+        matching, regression = srrl_losses(
+            features, pooled(teacher.stages[-1]), self.classifier(features), teacher.logits
+        )
+        return {
+            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "features": self.feature_weight * matching,
+            "regression": self.regression_weight * regression,
+        }
