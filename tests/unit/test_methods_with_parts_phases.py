@@ -31,7 +31,7 @@ def boundaries_by_hand(student, teacher, margin):
 
 
 def ab(shapes=SMALL, **options):
-    return prepared("ab", {"epochs": 2, **options}, shapes)
+    return prepared("ab", {"init_epochs": 2, **options}, shapes)
 
 
 def both(shapes=SMALL, preliminary=True, **more):
@@ -102,7 +102,7 @@ def test_boundaries_teach_the_stages_and_not_the_classifier():
 
 
 def ft(shapes=SMALL, **options):
-    return prepared("ft", {"epochs": 2, **options}, shapes)
+    return prepared("ft", {"init_epochs": 2, **options}, shapes)
 
 
 def chain(x, layers, transposed=False):

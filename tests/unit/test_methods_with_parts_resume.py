@@ -27,8 +27,8 @@ RECIPE = Recipe(epochs=2, batch_size=8, lr=0.05)
 METHODS = {
     "crd": {"dimensions": 4, "negatives": 8},
     "crd-queue": {"dimensions": 4, "negatives": 9, "memory": "queue"},
-    "ab": {"epochs": 2},
-    "ft": {"epochs": 2, "weight": 5},
+    "ab": {"init_epochs": 2},
+    "ft": {"init_epochs": 2, "weight": 5},
     "dml": {},
 }
 
@@ -136,8 +136,8 @@ def test_the_paraphraser_stays_after_its_epochs(tmp_path, uninterrupted):
         ("crd", {}),
         ("reviewkd", {}),
         ("srrl", {}),
-        ("ab", {"epochs": 1}),
-        ("ft", {"epochs": 1}),
+        ("ab", {"init_epochs": 1}),
+        ("ft", {"init_epochs": 1}),
         ("dml", {}),
         ("byot", {}),
     ],
@@ -155,7 +155,7 @@ def test_a_student_is_trained_by_the_script_and_its_file_holds_nothing_of_the_me
     loaded = load_network(tmp_path / "model.safetensors", torch.device("cpu"))
     assert sum(parameter.numel() for parameter in loaded.parameters()) == metrics["parameters"]
     rows = (tmp_path / "history.csv").read_text().splitlines()
-    assert len(rows) == 1 + 2 + options.get("epochs", 0)
+    assert len(rows) == 1 + 2 + options.get("init_epochs", 0)
 
 
 def simkd(folder, dataset, teacher, **more):

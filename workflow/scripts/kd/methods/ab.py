@@ -29,7 +29,7 @@ def boundary_loss(student: Tensor, teacher: Tensor, margin: float) -> Tensor:
 
 
 class Method(Distillation):
-    """`epochs` of the boundary loss alone; then `ce_weight` · CE + `kd_weight` · T² · KL.
+    """`init_epochs` of the boundary loss alone; then `ce_weight` · CE + `kd_weight` · T² · KL.
 
     The last stage counts fully, the one before half, and so on, all times 3/1000, with a margin of 1: the
     authors' code; RepDistiller has the same, and 30 epochs. The second part is `kd` with its defaults, where
@@ -41,14 +41,14 @@ class Method(Distillation):
     def __init__(
         self,
         *,
-        epochs: Count = 30,
+        init_epochs: Count = 30,
         margin: Positive = 1.0,
         temperature: Positive = 4.0,
         ce_weight: NonNegative = 0.1,
         kd_weight: NonNegative = 0.9,
     ) -> None:
         super().__init__()
-        self.preliminary, self.margin, self.temperature = epochs, margin, temperature
+        self.preliminary, self.margin, self.temperature = init_epochs, margin, temperature
         self.ce_weight, self.kd_weight = ce_weight, kd_weight
 
     def describe(self) -> str:

@@ -36,7 +36,7 @@ def _chain(layer: type[nn.Module], *channels: int) -> nn.Sequential:
 
 
 class Method(Distillation):
-    """`epochs` in which the paraphraser learns to reconstruct the teacher's maps; then CE + `weight` · FT.
+    """`init_epochs` in which the paraphraser learns to reconstruct the teacher's maps; then CE + `weight` · FT.
 
     Weight 500 and a rate of 0.5 are the authors' (for CIFAR), who train their paraphraser for 5 epochs;
     RepDistiller does for 30. Its weight of 200 belongs to another factor, averaged over the channels.
@@ -44,9 +44,9 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(self, *, weight: NonNegative = 500.0, rate: Fraction = 0.5, epochs: Count = 30) -> None:
+    def __init__(self, *, weight: NonNegative = 500.0, rate: Fraction = 0.5, init_epochs: Count = 30) -> None:
         super().__init__()
-        self.weight, self.rate, self.preliminary = weight, rate, epochs
+        self.weight, self.rate, self.preliminary = weight, rate, init_epochs
 
     def describe(self) -> str:
         """The loss as the table names it."""
