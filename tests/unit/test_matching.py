@@ -43,6 +43,8 @@ def test_maps_are_averaged_down_or_repeated():
     assert resized(maps, (1, 1)).tolist() == [[[[1.5]]]]
     assert resized(maps, (4, 2)).tolist() == [[[[0.0, 1.0], [0.0, 1.0], [2.0, 3.0], [2.0, 3.0]]]]
     assert resized(maps, (2, 2)) is maps
+    uneven = torch.arange(9.0).reshape(1, 1, 3, 3)  # windows of two columns and rows that share the middle
+    assert resized(uneven, (2, 2)).tolist() == [[[[2.0, 3.0], [5.0, 6.0]]]]
 
 
 def test_a_regressor_changes_the_channels_and_keeps_the_size():

@@ -64,10 +64,19 @@ def unit(vectors: Tensor, dim: int, least: float = 1e-12) -> Tensor:
 
 
 def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Maps (B, C, H, W) at another height and width: averaged down, or repeated where they must grow."""
-    if tuple(maps.shape[2:]) == tuple(size):
+    """Maps (B, C, H, W) at another height and width: averaged down, or repeated where they must grow.
+
+    Adaptive pooling does all of that, but on a GPU its gradient adds in an order that is not fixed.
+    """
+    now, size = tuple(maps.shape[2:]), tuple(size)
+    if now == size:
         return maps
-    return functional.adaptive_avg_pool2d(maps, tuple(size))
+    if all(side % other == 0 for side, other in zip(now, size, strict=True)):
+        factors = [side // other for side, other in zip(now, size, strict=True)]
+        return functional.avg_pool2d(maps, factors)
+    if all(other % side == 0 for side, other in zip(now, size, strict=True)):
+        return functional.interpolate(maps, size)
+    return functional.adaptive_avg_pool2d(maps, size)
 
 
 class Regressor(nn.Sequential):

@@ -47,8 +47,9 @@ class Method(Distillation):
 
     They are (1 − `alpha`) · CE, `alpha` · T² · KL(last ‖ head) and `feature_weight` · ‖F_i − F_C‖².
 
-    The paper names no values; 0.3, 0.03 and T = 3 are those of its first author's code for self-distillation,
-    which takes the distance unsquared and leaves T² out. The heads are gone when the training ends.
+    0.3, 0.03 and T = 3 are those of the first author's later code for self-distillation. It differs from the
+    paper, and from here: it has no T², and takes the distance unsquared, over the whole batch and through one
+    more linear layer, and leaves one head out of it. The heads are gone when the training ends.
     """
 
     NEEDS = ("own_stages",)

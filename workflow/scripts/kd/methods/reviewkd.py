@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.contract import Batch, Distillation, Given, Shape
-from kd.matching import match_stages
+from kd.matching import match_stages, resized
 from kd.options import NonNegative, Positive
 
 LEVELS = (4, 2, 1)  # sides of the pooled maps of the context loss
@@ -31,7 +31,7 @@ def context_loss(student: Tensor, teacher: Tensor) -> Tensor:
         if side < min(student.shape[2:]):
             weight /= 2
             total += weight
-            pooled = [functional.adaptive_avg_pool2d(maps, side) for maps in (student, teacher)]
+            pooled = [resized(maps, (side, side)) for maps in (student, teacher)]
             loss = loss + weight * functional.mse_loss(*pooled)
     return loss / total
 

@@ -22,10 +22,19 @@ def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return functional.mse_loss(student, resized(teacher, student.shape[2:]))
 
 
+class _Resized(nn.Module):
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return resized(maps, self.size)
+
+
 def _projector(source: Shape, target: Shape, middle: int) -> nn.Sequential:
     """1x1, 3x3 and 1x1 convolutions, each with norm and ReLU, on maps of the smaller size."""
     size = tuple(min(sides) for sides in zip(source[1:], target[1:], strict=True))
-    parts: list[nn.Module] = [] if size == source[1:] else [nn.AdaptiveAvgPool2d(size)]
+    parts: list[nn.Module] = [] if size == source[1:] else [_Resized(size)]
     for ins, outs, kernel in ((source[0], middle, 1), (middle, middle, 3), (middle, target[0], 1)):
         convolution = nn.Conv2d(ins, outs, kernel, padding=kernel // 2, bias=False)
         parts += [convolution, nn.BatchNorm2d(outs), nn.ReLU()]
