@@ -36,7 +36,7 @@ def _chain(layer: type[nn.Module], *channels: int) -> nn.Sequential:
 
 
 class Method(Distillation):
-    """`init_epochs` in which the paraphraser learns to reconstruct the teacher's maps; then CE + `weight` · FT.
+    """`init_epochs` in which the paraphraser learns the teacher's maps; then CE + `weight` · FT.
 
     Weight 500 and a rate of 0.5 are the authors' (for CIFAR), who train their paraphraser for 5 epochs;
     RepDistiller does for 30. Its weight of 200 belongs to another factor, averaged over the channels.
