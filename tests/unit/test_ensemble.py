@@ -106,6 +106,23 @@ def test_in_a_config():
     assert study.left_out() == []
 
 
+def test_a_method_is_not_run_with_a_teacher_that_cannot_serve_it_and_that_is_said():
+    teachers = {**TEACHERS, "both": {"ensemble": ["vgg16", "resnet18"]}}
+    methods = {"kd": {}, "at": {}, "simkd": {}, "multi_head": {}, "tfkd": {}}
+    study = load_study(config(teachers=teachers, methods=methods))
+    of = {name: [teacher for teacher, _ in study.couples(name)] for name in methods}
+    assert of["kd"] == ["resnet18", "vgg16", "both"]
+    assert of["at"] == of["simkd"] == ["resnet18", "vgg16"]
+    assert of["multi_head"] == ["both"]
+    assert of["tfkd"] == ["_none"]
+    assert study.left_out() == [
+        "not run with teachers.resnet18, no ensemble: multi_head",
+        "not run with teachers.vgg16, no ensemble: multi_head",
+        "not run with teachers.both, an ensemble, which has logits alone: at, simkd",
+    ]
+    assert [name for name in methods if study.caches(name)] == ["kd", "multi_head"]
+
+
 @pytest.mark.parametrize(
     ("entry", "line"),
     [

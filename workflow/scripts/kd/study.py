@@ -90,14 +90,18 @@ class Study:
         return needed <= STORED if teacher in self.ensembles else "members" not in needed
 
     def left_out(self) -> list[str]:
-        """Which teachers a method does without, and why."""
-        whys = {True: "needs more of a teacher than an ensemble has, its logits", False: "needs an ensemble"}
-        return [
-            f"methods.{name} {whys[teacher in self.ensembles]}, and is not run with the teacher {teacher}"
-            for name, method in self.methods.items()
-            for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs)
-            if method.of_teacher and not self._can_teach(teacher, method.of_teacher)
-        ]
+        """Which teachers some methods do without, and why: a sentence for each such teacher."""
+        found = []
+        for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs):
+            without = [
+                name
+                for name, method in self.methods.items()
+                if method.of_teacher and not self._can_teach(teacher, method.of_teacher)
+            ]
+            kind = "an ensemble, which has logits alone" if teacher in self.ensembles else "no ensemble"
+            if without:
+                found.append(f"not run with teachers.{teacher}, {kind}: {', '.join(without)}")
+        return found
 
     def weights(self, teacher: str) -> list[float]:
         """Of the networks that a teacher is made of."""
