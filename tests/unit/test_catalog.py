@@ -1,6 +1,7 @@
 """Plug-ins are found by reading them; one new file is all it takes."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,8 @@ def test_annotations_reach_nothing_but_the_option_types(other_code):
         UserError, match=r"net: its option x is declared as __import__\('os'\), which must be"
     ):
         catalog.architectures()
+
+
+def test_the_page_of_methods_names_each():
+    page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+    assert [name for name in catalog.methods() if f"`{name}`" not in page] == []
