@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from bench import concurrency, distillation, floor, grid, machine, training
+from bench import concurrency, distillation, floor, grid, machine, methods, training
 from bench.record import Record
 from bench.spec import Setting
 from kd.errors import UserError
 from kd.hardware import cpu_count
 
-SECTIONS = ("gate", "training", "distillation", "concurrency", "workflow")
+SECTIONS = ("gate", "training", "distillation", "methods", "concurrency", "workflow")
 
 
 def _arguments() -> argparse.Namespace:
@@ -82,6 +82,8 @@ def _measure(arguments: argparse.Namespace, setting: Setting, record: Record) ->
         _keep_rows(record, "training", training.measure(setting, rates, arguments.networks))
     if "distillation" in arguments.only:
         _keep_rows(record, "distillation", distillation.measure(setting))
+    if "methods" in arguments.only:
+        _keep_rows(record, "methods", methods.measure(setting))
     if arguments.grid:
         record.keep("grid", grid.measure(setting))
     if "concurrency" in arguments.only:

@@ -1,5 +1,6 @@
 """This project's own loops, giving the same rows as the reference: all that bench asks of `kd` is here."""
 
+import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,11 @@ from torch import nn
 import cache_targets
 from bench.images import Pictures
 from bench.spec import Network
+from kd import catalog
 from kd import device as kd_device
 from kd.catalog import build_method, build_network
 from kd.compute import Compute
+from kd.contract import Distillation, Given
 from kd.engine import fit
 from kd.numbering import views_seen
 from kd.recipe import Recipe
@@ -64,6 +67,7 @@ def train(
     epochs: int,
     report: Report,
     teacher: Teacher | None = None,
+    method: Distillation | None = None,
     speed: Speed = Speed(),
 ) -> None:
     """Train for `epochs`; after each, `report` gets "seconds", "step_seconds", "loss" and "accuracy"."""
@@ -77,7 +81,7 @@ def train(
 
     fit(
         model,
-        build_method("kd" if teacher else "cross_entropy", {}),
+        method or build_method("kd" if teacher else "cross_entropy", {}),
         labelled(pictures, device),
         labelled(pictures, device, VALIDATION),
         Recipe(epochs=epochs, batch_size=batch, schedule="constant"),
@@ -88,6 +92,34 @@ def train(
     )
 
 
+def prepared_method(
+    name: str,
+    student: nn.Module,
+    network: Network,
+    pictures: Pictures,
+    device: torch.device,
+    epochs: int,
+    folder: Path,
+) -> tuple[Distillation, Teacher | None]:
+    """A method as a job prepares it, and the teacher that it needs: two networks where it wants several."""
+    options = catalog.methods()[name].options.model_fields
+    method = build_method(name, {"init_epochs": 1} if "init_epochs" in options else {})
+    needs, taught_by, members = set(method.NEEDS) - {"own_stages"}, None, 1 + ("members" in method.NEEDS)
+    teacher: Teacher | None = None
+    if needs and needs <= {"logits", "members"}:
+        # Whose answers are stored makes no difference to the speed: the student's own are the quickest.
+        table = stored_table(copy.deepcopy(student), pictures, device, epochs, folder)
+        teacher = CachedTeacher([table] * members, device, [1.0] * members)
+    elif needs:
+        taught_by = build(network, pictures, device)
+        teacher = LiveTeacher(taught_by, stages="stages" in needs)
+    image = (pictures.images.shape[-1], *pictures.images.shape[1:3])
+    labels = labelled(pictures, device).labels
+    method.prepare(Given(student, taught_by, image, pictures.classes, labels, epochs, members))
+    student.to(device=device, memory_format=torch.channels_last)
+    return method.to(device), teacher
+
+
 def live_teacher(network: Network, pictures: Pictures, device: torch.device) -> Teacher:
     """A teacher that runs in every step."""
     return LiveTeacher(build(network, pictures, device))
@@ -96,13 +128,20 @@ def live_teacher(network: Network, pictures: Pictures, device: torch.device) -> 
 def stored_teacher(
     model: nn.Module, pictures: Pictures, device: torch.device, epochs: int, folder: Path
 ) -> Teacher:
-    """The answers of `model` to all that `epochs` epochs will see, stored below `folder` and opened again."""
+    """A teacher of the answers of `model` to all that `epochs` epochs will see."""
+    return CachedTeacher([stored_table(model, pictures, device, epochs, folder)], device)
+
+
+def stored_table(
+    model: nn.Module, pictures: Pictures, device: torch.device, epochs: int, folder: Path
+) -> np.ndarray:
+    """Those answers, stored below `folder` and opened again: (views, samples, classes) float16."""
     images = labelled(pictures, device).images
     needed = needed_views(SEED, epochs, images.samples, images.count)
     _fill(folder / "table", needed, model.eval(), images, pictures.classes, device)
     note = folder / "student" / "targets.json"
     write_note(note, folder / "table", KEY, needed)
-    return CachedTeacher([open_noted(note, needed)], device)
+    return open_noted(note, needed)
 
 
 def time_targets(

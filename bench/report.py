@@ -84,6 +84,16 @@ def _distillation(results: Results) -> str:
     return _of_columns(columns, results["distillation"])
 
 
+def _methods(results: Results) -> str:
+    columns: dict[str, Callable[[Results], str]] = {
+        "method": lambda row: row["method"],
+        "teacher": lambda row: row["teacher"],
+        "a step": lambda row: cells.seconds(row["step"]),
+        "over plain training": lambda row: cells.ratio(row["ratio"]),
+    }
+    return _of_columns(columns, sorted(results["methods"], key=lambda row: row["ratio"]["median"]))
+
+
 def _grid(results: Results) -> str:
     grid = results["grid"]
     return (
@@ -142,6 +152,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "rates": _rates,
     "training": _training,
     "distillation": _distillation,
+    "methods": _methods,
     "grid": _grid,
     "concurrency": _concurrency,
     "workflow": _workflow,

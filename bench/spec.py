@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Loop = Literal["reference", "tuned", "ours", "cached", "live", "targets", "rates"]
+Loop = Literal["reference", "tuned", "ours", "cached", "live", "method", "targets", "rates"]
 
 
 class Network(BaseModel):
@@ -40,6 +40,7 @@ class Spec(BaseModel):
     setting: Setting
     network: Network | None = None
     teacher: Network | None = None
+    method: str | None = None
     images: int = 0  # of an epoch, which is a repetition
     batch: int = 0
     repetitions: int = 1  # epochs that will be asked for, the one of warm-up included

@@ -88,6 +88,22 @@ def _ours(spec: Spec, turns: Turns) -> None:
         ours.train(model, pictures, device, **settings, report=turns.report)
 
 
+def _method(spec: Spec, turns: Turns) -> None:
+    """Our engine with one method and what that has of a teacher."""
+    from bench import ours
+
+    device = ours.set_up(spec.setting.device, spec.setting.threads)
+    pictures = load(spec.images, spec.setting.dataset)
+    model = ours.build(spec.network, pictures, device)
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = spec.method, model, spec.teacher, pictures, device, spec.repetitions, Path(folder)
+        method, teacher = ours.prepared_method(*prepared)
+        turns.wait()
+        settings = {"batch": spec.batch, "epochs": spec.repetitions, "teacher": teacher, "method": method}
+        settings["speed"] = ours.usual_speed(device, spec.batch, spec.setting.compile)
+        ours.train(model, pictures, device, **settings, report=turns.report)
+
+
 def _targets(spec: Spec, turns: Turns) -> None:
     """A teacher's answers to one view of every image."""
     from bench import ours
@@ -116,6 +132,7 @@ LOOPS: dict[str, Callable[[Spec, Turns], None]] = {
     "ours": _ours,
     "cached": _ours,
     "live": _ours,
+    "method": _method,
     "targets": _targets,
     "rates": _rates,
 }

@@ -15,14 +15,15 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from batches import batch_of
-from bench import distillation, floor, machine, ours, reference
+from bench import distillation, floor, machine, methods, ours, reference
 from bench.__main__ import _keep_rows
 from bench.images import Pictures, load
 from bench.interleave import crew, interleave
 from bench.record import Record
-from bench.spec import Setting, Spec, command, network
+from bench.spec import Network, Setting, Spec, command, network
 from bench.statistics import ratios, stat
 
+from kd import catalog
 from kd.catalog import build_network
 from kd.data import Dataset, write_dataset
 from kd.errors import UserError
@@ -236,3 +237,30 @@ def test_an_interrupted_section_keeps_the_rows_that_it_has():
 )
 def test_files_are_named_by_the_machine(name, device, slug):
     assert machine.slug({"device": name, "cores": 2}, device) == slug
+
+
+@pytest.mark.parametrize("name", catalog.methods())
+def test_every_method_can_be_timed(tmp_path, name):
+    """Two epochs are asked for, and a third where the method has one before them."""
+    pictures, rows = bright_or_dark(), []
+    student = small()
+    teacher_of = Network(name="cnn", architecture="cnn", options={"channels": [4, 8]})
+    method, teacher = ours.prepared_method(name, student, teacher_of, pictures, CPU, 2, tmp_path)
+    ours.train(student, pictures, CPU, batch=16, epochs=2, teacher=teacher, method=method, report=rows.append)
+    assert len(rows) == 2 + method.preliminary
+    assert all(row["step_seconds"] > 0 for row in rows)
+    assert (teacher is None) == (methods.what_it_has(name) == "none")
+
+
+def test_the_rows_of_methods_are_paired_with_plain_training_of_the_same_turn(monkeypatch):
+    def interleave(what, commands, repeats):
+        assert next(iter(commands)) == "cross_entropy"
+        return {
+            name: [{"step_seconds": 2.0 if place else 1.0}] * repeats for place, name in enumerate(commands)
+        }
+
+    monkeypatch.setattr(methods, "interleave", interleave)
+    rows = list(methods.measure(Setting(device="cpu", threads=1, repeats=3, images=8)))
+    assert {row["method"] for row in rows} == set(catalog.methods()) - {"cross_entropy"}
+    assert all(row["ratio"]["median"] == 2.0 for row in rows)
+    assert {row["method"]: row["teacher"] for row in rows}["kd"] == "stored"

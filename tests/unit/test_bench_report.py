@@ -224,12 +224,16 @@ RESULTS = {
     "concurrency": [
         {"network": "cnn", "concurrent": 2, "images_per_second": stat(5223), "over_one": stat(1.74)}
     ],
+    "methods": [
+        {"method": "kd", "teacher": "stored", "step": stat(0.25), "plain": stat(0.24), "ratio": stat(1.04)},
+        {"method": "at", "teacher": "live", "step": stat(0.36), "plain": stat(0.24), "ratio": stat(1.5)},
+    ],
     "workflow": [
         {"what": "default study", "cores": 2, **STUDY},
         {"what": "dry run", "jobs": 9998, "quiet_lines": 54, "seconds": stat(38.0)},
     ],
 }
-SECTIONS = ("gate", "rates", "training", "distillation", "grid", "concurrency", "workflow")
+SECTIONS = ("gate", "rates", "training", "distillation", "methods", "grid", "concurrency", "workflow")
 
 
 @pytest.mark.parametrize(
@@ -256,6 +260,8 @@ def test_the_table_says_everything_and_its_columns_line_up():
     for part in ("4.19 s (3.98–4.61)", "1.31× (1.24–1.44)", "1.74× (1.65–1.91)", "2.05×", "85 %", "8.12"):
         assert part in text
     for part in ("5,223 (4,962–5,745)", "445 s", "9,998", "38.0 s (36.1–41.8)"):
+        assert part in text
+    for part in ("| kd     |  stored |", "1.50× (", "1.04× ("):
         assert part in text
     for block in text.split("\n\n"):
         assert len({len(line) for line in block.splitlines() if line.startswith("|")}) <= 1
