@@ -18,6 +18,7 @@ include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"
+include: "rules/sweeps.smk"
 include: "rules/report.smk"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -59,6 +60,7 @@ wildcard_constraints:
     method="|".join(study.methods),
     seed="[0-9]+",
     chain="[A-Za-z0-9_+-]+",
+    trial="[0-9a-f]+",
     epochs="[0-9]+",
     file="[A-Za-z0-9][A-Za-z0-9_.-]*",
 
@@ -122,6 +124,43 @@ def distill_job(wildcards):
 def link_job(wildcards):
     chain = tuple(wildcards.chain.split("+"))
     return jobs.link_job(study, wildcards.teacher, wildcards.method, chain, int(wildcards.seed))
+
+
+@cache  # each of thousands of trials asks for its own
+def trials(sweep, student):
+    return jobs.trials(study, sweep, student)
+
+
+def trial_job(wildcards):
+    values = trials(wildcards.method, wildcards.student)[wildcards.trial]
+    return jobs.trial_job(
+        study, wildcards.teacher, wildcards.student, wildcards.method, values, int(wildcards.seed)
+    )
+
+
+def trial_files(wildcards):
+    """What a trial needs: nothing of the test set."""
+    files = teacher_files(wildcards)
+    return {name: path for name, path in files.items() if name != "teacher_logits"}
+
+
+def trial_metrics(wildcards):
+    """The metrics of all trials of a sweep, those of a trial's seeds together."""
+    folder = f"{RESULTS}/sweeps/{wildcards.teacher}/{wildcards.student}/{wildcards.method}"
+    return [
+        f"{folder}/{trial}/{seed}/metrics.json"
+        for trial in trials(wildcards.method, wildcards.student)
+        for seed in study.sweeps[wildcards.method].seeds
+    ]
+
+
+def student_files(wildcards):
+    """What a student needs of its teacher, and of the sweep that chooses its values."""
+    files = teacher_files(wildcards)
+    if wildcards.method in study.sweeps:
+        place = {name: wildcards[name] for name in ("teacher", "student", "method")}
+        files["chosen"] = checkpoints.choose_values.get(**place).output.chosen
+    return files
 
 
 def teacher_files(wildcards):

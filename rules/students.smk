@@ -15,7 +15,7 @@ use rule train_teacher as train_student_alone with:
 
 use rule train_teacher as distill_student with:
     input:
-        unpack(teacher_files),
+        unpack(student_files),
     output:
         **run_outputs(f"{RESULTS}/distilled/{{teacher}}/{{student}}/{{method}}/{{seed}}"),
     log:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from kd.catalog import build_network
 from kd.checkpoint import load_network, save_network
+from kd.chosen import read_values, with_values
 from kd.combined import build_methods
 from kd.compute import Compute
 from kd.contract import Distillation, Given
@@ -37,15 +38,16 @@ logger = logging.getLogger("kd")
 def main(
     job: TrainJob,
     dataset: Path,
-    model: Path,
+    model: Path | None,
     metrics: Path,
     history: Path,
-    test_logits: Path,
-    board: Path,
+    test_logits: Path | None,
+    board: Path | None,
     *,
     teacher_model: Path | None = None,
     teacher_logits: Path | None = None,
     targets: Sequence[Path] = (),
+    chosen: Path | None = None,
     compute: Compute = Compute(),
     work: Path | None = None,
     code: str = "",
@@ -56,13 +58,18 @@ def main(
     otherwise it runs `teacher_model`.
     `teacher_logits` are the teacher's on the test set, for the agreement. Losses are means in nats,
     accuracies, agreement and calibration error in percent. What is evaluated at the end is in float32.
+    The file `chosen` has values that a sweep chose, which take the place of the job's. A trial of a sweep is
+    never shown the test set, and writes `metrics` and `history` alone: the other three are None.
     With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
     files and `code`, the fingerprint of what it runs, are the same.
     """
     started = time.perf_counter()
     where = set_up(compute)
+    values = read_values(chosen) if chosen else {}
+    job = with_values(job, values)
     data = read_dataset(dataset)
-    splits = {part: labelled(data, part, where) for part in PARTS}
+    parts = [part for part in PARTS if part != "test" or job.role != "trial"]
+    splits = {part: labelled(data, part, where) for part in parts}
     samples = splits["train"].images.samples
     check_batch(job.recipe.batch_size, samples)
     shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}
@@ -105,30 +112,41 @@ def main(
             checkpoints=checkpoints,
         )
 
-    scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
-    about = {"architecture": job.architecture, "options": job.options, **shape}
-    save_network(model, network.state_dict(), **about, changes=method.changes)
     write_history(history, training.history)
-    write_array(test_logits, scores["test"].logits.numpy())
-    results = (
-        identity(job, method.describe())
-        | scored(scores, data.test_labels, teacher_logits)
-        | {key: training.history[-1][key] for key in ("validation_loss", "validation_accuracy")}
-        | selected(network, training, scores["test"], splits["test"])
-        | {"parameters": count_parameters(network), "macs": count_macs(network, _one_image(splits["test"]))}
-        | {"seconds": training.earlier + time.perf_counter() - started}
-        | {"device": device_name(where), "versions": versions(), "commit": commit()}
-    )
+    results = identity(job, method.describe(), values)
+    results |= {key: training.history[-1][key] for key in ("validation_loss", "validation_accuracy")}
+    if job.role != "trial":
+        scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
+        about = {"architecture": job.architecture, "options": job.options, **shape}
+        save_network(model, network.state_dict(), **about, changes=method.changes)
+        write_array(test_logits, scores["test"].logits.numpy())
+        results |= (
+            scored(scores, data.test_labels, teacher_logits)
+            | selected(network, training, scores["test"], splits["test"])
+            | {
+                "parameters": count_parameters(network),
+                "macs": count_macs(network, _one_image(splits["test"])),
+            }
+        )
+    results |= {
+        "seconds": training.earlier + time.perf_counter() - started,
+        "device": device_name(where),
+        "versions": versions(),
+        "commit": commit(),
+    }
     write_json(metrics, results)
     if checkpoints:
         checkpoints.remove()
-    logger.info("%s  done: test accuracy %.2f %%", _label(job), results["test_accuracy"])
+    part = "validation" if job.role == "trial" else "test"
+    logger.info("%s  done: %s accuracy %.2f %%", _label(job), part, results[f"{part}_accuracy"])
 
 
 def _label(job: TrainJob) -> str:
     """How a run is called in the log, where several runs write at once."""
     if job.role == "distilled":
         return f"[{job.teacher} -> {job.name}, {job.method_name}, seed {job.seed}]"
+    if job.role == "trial":
+        return f"[{job.teacher} -> {job.name}, trial of {job.method_name}, seed {job.seed}]"
     return f"[{job.name} {job.role}, seed {job.seed}]"
 
 
@@ -163,7 +181,8 @@ if __name__ == "__main__":
         job=TrainJob.model_validate_json(snakemake.params.cfg),
         **{name: Path(path) for name, path in snakemake.input.items() if name != "targets"},
         targets=[Path(path) for path in snakemake.input.get("targets", [])],
-        **{name: Path(path) for name, path in snakemake.output.items()},
+        **dict.fromkeys(("model", "test_logits", "board"))  # which a trial has not
+        | {name: Path(path) for name, path in snakemake.output.items()},
         compute=Compute(**snakemake.config["compute"]),
         work=Path(snakemake.config["work"]),
         code=snakemake.params.code,

@@ -12,6 +12,7 @@ from kd.resolve import items
 from kd.schema import NetworkEntry, StudyFile, TeacherEntry
 from kd.sections import dataset_of, ensembles_of, methods_of, networks_of
 from kd.study import STORED, Method, Study
+from kd.sweep_section import sweeps_of
 
 
 def load_study(config: Mapping[str, Any]) -> Study:
@@ -27,6 +28,8 @@ def load_study(config: Mapping[str, Any]) -> Study:
     students = networks_of(problems, config, "students", NetworkEntry, recipe)
     ensembles = ensembles_of(problems, config)
     methods = methods_of(problems, config)
+    sweeps = sweeps_of(problems, config, students, tuple(file.seeds) if file else ())
+    methods |= {name: method for name, (_, method) in sweeps.items()}
     pairs = _pairs(problems, config)
     _check_repeats(problems, file.seeds if file else config.get("seeds"), "seeds")  # 0 and 0.0 are one
     if file and file.targets == "cached":
@@ -44,6 +47,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
         seeds=tuple(file.seeds),
         targets=file.targets,
         compute=file.compute,
+        sweeps={name: sweep for name, (sweep, _) in sweeps.items()},
     )
 
 

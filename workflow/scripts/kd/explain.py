@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 LONGEST = 64  # characters of what was given; more would hide what is wrong with it
 
+_MARKS = {"[key]", "[list]", "[range]"}  # of pydantic, for a wrong name, and of kd.sweep_entry; no keys
 _PLAIN = {  # where pydantic speaks of its own types
     "string_pattern_mismatch": "a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter"
     " or digit",
@@ -51,7 +52,7 @@ class Problems:
             return None
 
     def _add_pydantic(self, model: type[BaseModel], item: Mapping[str, Any], path: tuple) -> None:
-        place = tuple(part for part in item["loc"] if part != "[key]")  # it marks a wrong name
+        place = tuple(part for part in item["loc"] if part not in _MARKS)
         self.add((*path, *place), _sentence(model, item))
 
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 from kd import catalog
+from kd.chosen import with_values
 from kd.job import DataJob, EnsembleJob, TrainJob
 from kd.listing import listing
 from kd.study import NO_TEACHER, Network, Study
+from kd.sweep import trial_name
 
 PLAIN = "cross_entropy"  # the method of every network that learns from labels alone
 
@@ -54,6 +56,25 @@ def distill_job(study: Study, teacher: str, student: str, method: str, seed: int
     network, chain = study.students[student], study.methods[method].chain(student)
     by = "(none)" if teacher == NO_TEACHER else teacher
     return _taught(study, network, by, method, seed, weights=[1.0] if chain else study.weights(teacher))
+
+
+def trials(study: Study, sweep: str, student: str) -> dict[str, dict[str, Any]]:
+    """The values of every trial of a sweep by its name, in their order."""
+    epochs = study.students[student].recipe.epochs
+    return {trial_name(values, epochs): values for values in study.sweeps[sweep].trials}
+
+
+def trial_job(study: Study, teacher: str, student: str, sweep: str, values: dict, seed: int) -> TrainJob:
+    """A student of a teacher with values that are tried; its role keeps the test set from it."""
+    job = distill_job(study, teacher, student, sweep, seed)
+    return with_values(job.model_copy(update={"role": "trial"}), values)
+
+
+def choose_job(study: Study, sweep: str, student: str) -> dict[str, Any]:
+    """Which values were tried, and how."""
+    found = study.sweeps[sweep]
+    epochs = study.students[student].recipe.epochs
+    return {"values": list(found.trials), "seeds": len(found.seeds), "epochs": epochs}
 
 
 def link_job(study: Study, teacher: str, method: str, chain: tuple[str, ...], seed: int) -> TrainJob:

@@ -38,8 +38,11 @@ BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs
 Threads = Annotated[int, Field(ge=1, le=1024), _Number]
 Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
 Generations = Annotated[int, Field(ge=1, le=100), _Number]
+Steps = Annotated[int, Field(ge=2, le=1000), _Number]
+Trials = Annotated[int, Field(ge=1, le=10_000), _Number]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31), _Number]
+Number = Annotated[float, Field(ge=-MILLION, le=MILLION, allow_inf_nan=False), _Number]
 Positive = Annotated[float, Field(gt=0, le=MILLION, allow_inf_nan=False), _Number]
 Positives = Annotated[tuple[Positive, ...], Field(min_length=1)]
 NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Number]

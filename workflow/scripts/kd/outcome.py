@@ -1,5 +1,6 @@
 """What a finished training says of itself: which run it was, and how well the network does."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kd.chosen import named
 from kd.engine import Training
 from kd.errors import UserError
 from kd.job import TrainJob
@@ -14,9 +16,11 @@ from kd.metrics import Score, agreement, evaluate, expected_calibration_error
 from kd.views import Labelled
 
 
-def identity(job: TrainJob, loss_function: str) -> dict[str, Any]:
-    """Which run this is."""
-    return {
+def identity(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Which run this is; `chosen` are those of its values that a sweep chose."""
+    if chosen:
+        loss_function += f" (chosen on validation: {named(chosen)})"
+    return ({"chosen": dict(chosen)} if chosen else {}) | {
         "role": job.role,
         "name": job.name,
         "architecture": job.architecture,

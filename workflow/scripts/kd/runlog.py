@@ -25,17 +25,18 @@ def duration(seconds: float) -> str:
 class RunLog(Watcher):
     """Reports the epochs of one run; a context manager that closes its event file."""
 
-    def __init__(self, label: str, epochs: int, samples: int, board: Path) -> None:
+    def __init__(self, label: str, epochs: int, samples: int, board: Path | None) -> None:
         self._label, self._epochs, self._samples = label, epochs, samples
         self._started = self._told = time.monotonic()
         self._before = 0.0  # epochs of earlier processes
-        self._board = SummaryWriter(str(board))
+        self._board = SummaryWriter(str(board)) if board else None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._board.close()
+        if self._board:
+            self._board.close()
 
     def _left(self, epochs_done: float) -> str:
         self._told = time.monotonic()
@@ -77,7 +78,7 @@ class RunLog(Watcher):
         self._write(row)
 
     def _write(self, row: dict[str, float]) -> None:
-        for name in row.keys() - {"epoch"}:
+        for name in row.keys() - {"epoch"} if self._board else ():
             self._board.add_scalar(name, row[name], row["epoch"])
 
 

@@ -20,6 +20,7 @@ from kd.options import (
     Seed,
 )
 from kd.recipe import Recipe
+from kd.sweep_entry import SweepEntry
 
 
 class DatasetEntry(BaseModel):
@@ -133,6 +134,9 @@ class StudyFile(BaseModel):
     students: _entries(NetworkEntry) = Field(description="name: overrides")
     pairs: Pairs = Field("all", description="all, or a list of [teacher, student]")
     methods: _entries(MethodEntry) = Field(description="name: parameters")
+    sweep: Annotated[dict[Name, SweepEntry], BeforeValidator(_null_is_empty)] = Field(
+        default_factory=dict, description="name: a method whose best values are looked for"
+    )
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(description="one run of every student for each")
     targets: Literal["auto", "cached", "live"] = Field(
         "auto",

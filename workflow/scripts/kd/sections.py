@@ -129,13 +129,14 @@ def _method(
     if not checked:
         return None
     options = options_of(entry, checked)
-    _check_one_above_zero(problems, entry, options, path)
+    check_one_above_zero(problems, entry, options, path)
     return entry.name, options, entry.constants["NEEDS"]
 
 
-def _check_one_above_zero(
+def check_one_above_zero(
     problems: Problems, entry: catalog.Entry, options: Mapping[str, Any], path: tuple
 ) -> None:
+    """Report a method whose every term has the weight 0."""
     weights = entry.constants.get("ONE_ABOVE_ZERO", ())
     if weights and not any(options[name] > 0 for name in weights):
         they = f"{' and '.join(weights)} are {'both' if len(weights) == 2 else 'all'} 0"

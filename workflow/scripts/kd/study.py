@@ -1,6 +1,6 @@
 """A study as the workflow sees it: checked, with every default filled in and every name resolved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kd.compute import Compute
@@ -65,6 +65,17 @@ class Method:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """Values of a method or recipe that are tried; the method of the same name takes the best of them."""
+
+    name: str
+    over: tuple[str, ...]  # keys: an option of the method, or recipe.<key>
+    log: tuple[str, ...]  # those of them that are spread over orders of magnitude
+    trials: tuple[dict[str, Any], ...]  # a value for each of these keys
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Study:
     """A whole, valid study."""
 
@@ -78,6 +89,7 @@ class Study:
     seeds: tuple[int, ...]
     targets: str
     compute: Compute
+    sweeps: dict[str, Sweep] = field(default_factory=dict)  # each has a method of its name
 
     def couples(self, method: str) -> tuple[tuple[str, str], ...]:
         """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""

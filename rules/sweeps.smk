@@ -1,0 +1,43 @@
+# Values of a method that are tried, of which the best are taken by the students of that method.
+
+
+# On a cluster it is done where Snakemake runs: it takes a second.
+localrules:
+    choose_values,
+
+
+use rule train_teacher as try_values with:
+    input:
+        unpack(trial_files),
+    output:
+        metrics=f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}/metrics.json",
+        history=f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}/history.csv",
+    log:
+        f"{RESULTS}/logs/try_values/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/try_values/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}.tsv"
+    resources:
+        gpu=GPU,
+        runtime=lambda wildcards, input, attempt: minutes(trial_job(wildcards).recipe.epochs, input, attempt),
+    params:
+        cfg=lambda wildcards: trial_job(wildcards).to_json(),
+        code=lambda wildcards: training_code(trial_job(wildcards)),
+
+
+# A checkpoint, because Snakemake then looks again at what is chosen: where that is what it was before, the
+# students that were trained with it stay.
+checkpoint choose_values:
+    input:
+        metrics=trial_metrics,
+    output:
+        chosen=f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}/chosen.json",
+        trials=f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}/trials.csv",
+    log:
+        f"{RESULTS}/logs/choose_values/{{teacher}}/{{student}}/{{method}}.log",
+    conda:
+        CONDA
+    params:
+        cfg=lambda wildcards: json.dumps(jobs.choose_job(study, wildcards.method, wildcards.student)),
+        code=fingerprint("choose.py"),
+    script:
+        "../workflow/scripts/choose.py"
