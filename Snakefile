@@ -35,3 +35,4 @@ rule all:
         METRICS,
         rules.build_table.output,
         rules.draw_plots.output,
+        expand(rules.draw_sweep.output, method=study.sweeps),

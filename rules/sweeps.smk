@@ -1,9 +1,10 @@
 # Values of a method that are tried, of which the best are taken by the students of that method.
 
 
-# On a cluster it is done where Snakemake runs: it takes a second.
+# On a cluster these are made where Snakemake runs: they take seconds.
 localrules:
     choose_values,
+    draw_sweep,
 
 
 use rule train_teacher as try_values with:
@@ -41,3 +42,28 @@ checkpoint choose_values:
         code=fingerprint("choose.py"),
     script:
         "../workflow/scripts/choose.py"
+
+
+rule draw_sweep:
+    input:
+        trials=lambda wildcards: [
+            f"{RESULTS}/sweeps/{teacher}/{student}/{wildcards.method}/trials.csv"
+            for teacher, student in study.couples(wildcards.method)
+        ],
+    output:
+        png=f"{RESULTS}/plots/sweeps/{{method}}.png",
+        svg=report(
+            f"{RESULTS}/plots/sweeps/{{method}}.svg",
+            caption="../workflow/report/sweep.rst",
+            category="Figures",
+            labels={"figure": "sweep {method}"},
+        ),
+    log:
+        f"{RESULTS}/logs/draw_sweep/{{method}}.log",
+    conda:
+        CONDA
+    params:
+        cfg=lambda wildcards: json.dumps(jobs.sweep_plot_job(study, wildcards.method)),
+        code=fingerprint("draw_sweep.py"),
+    script:
+        "../workflow/scripts/draw_sweep.py"

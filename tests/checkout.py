@@ -60,7 +60,7 @@ class Checkout:
         """What the next run would do: rule -> the wildcards of its jobs, joined by spaces."""
         text = self.run("--dry-run", *arguments)
         jobs: dict[str, set[str]] = {}
-        for rule, body in re.findall(r"(?m)^(?:local)?rule (\w+):\n((?:    .*\n)*)", text):
+        for rule, body in re.findall(r"(?m)^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n)*)", text):
             found = re.search(r"(?m)^    wildcards: (.*)$", body)
             values = [item.split("=")[1] for item in found.group(1).split(", ")] if found else []
             jobs.setdefault(rule, set()).add(" ".join(values))

@@ -13,6 +13,7 @@ from kd.config import load_study
 from kd.errors import UserError
 from kd.repeats import refuse_repeated_keys
 from kd.schema import Compute, DatasetEntry, MethodEntry, StudyFile, TeacherEntry, json_schema
+from kd.sweep_entry import Range, SweepEntry
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -311,7 +312,7 @@ def _as_json(content):
 def test_every_key_of_the_default_config_is_commented_and_every_key_there_is_appears():
     """A key counts as commented if its own line, or the comment lines right above, say something."""
     text = (ROOT / "config" / "config.yaml").read_text()
-    models = (StudyFile, DatasetEntry, TeacherEntry, MethodEntry, Compute)
+    models = (StudyFile, DatasetEntry, TeacherEntry, MethodEntry, SweepEntry, Range, Compute)
     for model in models:
         for key in model.model_fields:
             assert f"{key}:" in text, f"{key} of {model.__name__} is not mentioned in config/config.yaml"

@@ -1,8 +1,8 @@
 """Turns what is wrong with a config into lines that a person can act on."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -85,9 +85,16 @@ def _keys(model: type[BaseModel], path: tuple) -> list[str]:
     """The keys allowed in the model at `path` inside `model`."""
     for part in path:
         field = model.model_fields.get(part)
-        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
+        model = next(_models(field.annotation), model) if field else model
     return list(model.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in a type: itself, or those of the values of a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
 
 
 def _dotted(path: tuple) -> str:

@@ -54,7 +54,7 @@ def alone_job(study: Study, student: str, seed: int) -> TrainJob:
 def distill_job(study: Study, teacher: str, student: str, method: str, seed: int) -> TrainJob:
     """A student of a teacher. Nothing of the teacher's configuration is in it but the name."""
     network, chain = study.students[student], study.methods[method].chain(student)
-    by = "(none)" if teacher == NO_TEACHER else teacher
+    by = _taught_by(teacher)
     return _taught(study, network, by, method, seed, weights=[1.0] if chain else study.weights(teacher))
 
 
@@ -77,12 +77,24 @@ def choose_job(study: Study, sweep: str, student: str) -> dict[str, Any]:
     return {"values": list(found.trials), "seeds": len(found.seeds), "epochs": epochs}
 
 
+def sweep_plot_job(study: Study, sweep: str) -> dict[str, Any]:
+    """What a plot of a sweep shows."""
+    found = study.sweeps[sweep]
+    pairs = [(_taught_by(teacher), student) for teacher, student in study.couples(sweep)]
+    titles = [f"{teacher} \N{RIGHTWARDS ARROW} {student}" for teacher, student in pairs]
+    return {"titles": titles, "keys": list(found.over), "logarithmic": list(found.log)}
+
+
 def link_job(study: Study, teacher: str, method: str, chain: tuple[str, ...], seed: int) -> TrainJob:
     """The last network of a chain that begins below `teacher`: taught as a student is, but not compared."""
     *before, name = chain
     weights = [1.0] if before else study.weights(teacher)
     by = "+".join([teacher, *before])
     return _taught(study, study.network(name), by, method, seed, weights=weights, draw=len(chain))
+
+
+def _taught_by(teacher: str) -> str:
+    return "(none)" if teacher == NO_TEACHER else teacher
 
 
 def _taught(study: Study, network: Network, teacher: str, method: str, seed: int, **rest: Any) -> TrainJob:

@@ -32,6 +32,8 @@ def sweeps_of(
         for key in checked.over:
             if key in section:
                 problems.add((*path, key), "is swept by over; leave it out here")
+        if checked.seeds and len(set(checked.seeds)) < len(checked.seeds):
+            problems.add((*path, "seeds"), "each may be there once")
         if "recipe.epochs" in checked.over:
             text = "stored targets depend on the length of a training, so it is not swept"
             problems.add((*path, "over", "recipe.epochs"), text)

@@ -1,0 +1,35 @@
+"""Draw what a sweep found, as SVG and PNG."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from kd.plots.style import save
+from kd.plots.sweep import draw_sweep
+
+
+def main(
+    trials: Sequence[Path], titles: Sequence[str], keys: Sequence[str], logarithmic: Sequence[str], stem: Path
+) -> None:
+    """Write `<stem>.svg` and `<stem>.png` from the tables of trials, one of each pair, and its title.
+
+    `keys` were swept, those in `logarithmic` over orders of magnitude. ValueError if there are not as many
+    titles as tables.
+    """
+    nothing = dict.fromkeys(keys, "none")  # an option that is not set has an empty cell
+    tables = {title: pd.read_csv(path).fillna(nothing) for title, path in zip(titles, trials, strict=True)}
+    save(draw_sweep(tables, keys, logarithmic), stem)
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    run(
+        snakemake.log[0],
+        main,
+        **json.loads(snakemake.params.cfg),
+        trials=[Path(path) for path in snakemake.input.trials],
+        stem=Path(snakemake.output.svg).with_suffix(""),
+    )

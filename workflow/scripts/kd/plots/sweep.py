@@ -1,0 +1,121 @@
+"""What a sweep found: validation accuracy over the values that were tried, a panel for each pair."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from kd.plots.style import COLOURS, DISTILLED, WIDTH, ink_on, short, styled
+
+LABEL = "validation accuracy (%)"
+FILLED = 0.9  # share of the combinations from which on trials are drawn as a map
+CELLS = 12  # of a map's side; more hold no text
+
+
+@styled
+def draw_sweep(
+    tables: Mapping[str, pd.DataFrame], keys: Sequence[str], logarithmic: Sequence[str], height: float = 2.9
+) -> Figure:
+    """A panel of `height` inches for each title of `tables`, whose rows are trials, over two `keys`.
+
+    These are the first two. Trials of a grid are the cells of a map, others are points; the colour is the
+    mean validation accuracy over the seeds, and where several trials share a place (a third key) the best is
+    seen. Of a single key there is a line, with the standard deviation over the seeds. What was chosen has a
+    ring or frame.
+    """
+    figure = Figure(figsize=(WIDTH, 0.6 + height * len(tables)), layout="constrained")
+    axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
+    scale = _scale(pd.concat([table["validation_accuracy"] for table in tables.values()]))
+    for ax, (title, table) in zip(axes, tables.items(), strict=True):
+        ax.set_title(short(title, 40), loc="left", fontweight="bold")
+        if len(keys) == 1:
+            _draw_line(ax, table, keys[0], logarithmic)
+        elif _is_grid(table, keys):
+            _draw_map(ax, table, keys, scale)
+        else:
+            _draw_points(ax, table, keys, logarithmic, scale)
+    if len(keys) > 1:
+        bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=list(axes), aspect=30, fraction=0.05)
+        bar.set_label(LABEL)
+        bar.outline.set_visible(False)
+    return figure
+
+
+def _scale(accuracies: pd.Series) -> Normalize:
+    """From the lowest to the highest accuracy of all panels, so that their colours can be compared."""
+    low, high = accuracies.min(), accuracies.max()
+    margin = 0.5 if low == high else 0.0
+    return Normalize(low - margin, high + margin)
+
+
+def _is_grid(table: pd.DataFrame, keys: Sequence[str]) -> bool:
+    combinations = table[keys[0]].nunique() * table[keys[1]].nunique()
+    return len(table[list(keys[:2])].drop_duplicates()) >= FILLED * combinations
+
+
+def _draw_map(ax: Axes, table: pd.DataFrame, keys: Sequence[str], scale: Normalize) -> None:
+    """Cells in the order of the values; so those of a logarithmic range are evenly spaced, as they should."""
+    x, y = keys[:2]
+    best = table.pivot_table(values="validation_accuracy", index=y, columns=x, aggfunc="max")
+    cells = best.to_numpy()  # (values of y, values of x)
+    edges = [np.arange(count + 1) - 0.5 for count in reversed(cells.shape)]
+    # A mesh stays sharp in an SVG, where an image would not.
+    ax.pcolormesh(*edges, cells, cmap=COLOURS, norm=scale, edgecolors="white", linewidth=1)
+    if max(cells.shape) <= CELLS:
+        for (row, column), value in np.ndenumerate(np.nan_to_num(cells, nan=scale.vmin)):
+            ink = ink_on(COLOURS(scale(value)))
+            ax.text(column, row, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=8)
+    chosen = table[table["chosen"] == 1].iloc[0]
+    place = list(best.columns).index(chosen[x]) - 0.5, list(best.index).index(chosen[y]) - 0.5
+    frame = {"fill": False, "edgecolor": DISTILLED, "linewidth": 3, "clip_on": False, "zorder": 3}
+    ax.add_patch(Rectangle(place, 1, 1, **frame))
+    for axis, key, values in ((ax.xaxis, x, best.columns), (ax.yaxis, y, best.index)):
+        axis.set_ticks(range(len(values)), [_short_value(value) for value in values])
+        axis.set_label_text(key)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _short_value(value: Any) -> str:
+    return short(f"{value:g}" if isinstance(value, int | float) else str(value), 10)
+
+
+def _draw_points(
+    ax: Axes, table: pd.DataFrame, keys: Sequence[str], logarithmic: Sequence[str], scale: Normalize
+) -> None:
+    rows = table.sort_values("validation_accuracy")  # the best is drawn last
+    x, y = _placed(ax, "x", rows[keys[0]], logarithmic), _placed(ax, "y", rows[keys[1]], logarithmic)
+    ax.scatter(x, y, c=rows["validation_accuracy"], cmap=COLOURS, norm=scale, s=70, edgecolors="0.4", lw=0.5)
+    best = rows["chosen"] == 1
+    ax.scatter(x[best], y[best], facecolors="none", edgecolors=DISTILLED, linewidths=2.5, s=220)
+
+
+def _draw_line(ax: Axes, table: pd.DataFrame, key: str, logarithmic: Sequence[str]) -> None:
+    rows = table.sort_values(key)
+    x, accuracies = _placed(ax, "x", rows[key], logarithmic), rows["validation_accuracy"]
+    spread = rows["validation_accuracy_std"].astype(float).fillna(0)
+    ax.errorbar(x, accuracies, spread, color=COLOURS(0.0), marker="o", capsize=2)
+    best = rows["chosen"] == 1
+    ring = {"facecolors": "none", "edgecolors": DISTILLED, "linewidths": 2.5, "s": 160, "zorder": 3}
+    ax.scatter(x[best], accuracies[best], **ring)
+    ax.set_ylabel(LABEL)
+    ax.grid(axis="y")
+
+
+def _placed(ax: Axes, which: str, values: pd.Series, logarithmic: Sequence[str]) -> pd.Series:
+    """Where these values stand on the axis "x" or "y", which is labelled; words stand side by side."""
+    axis = getattr(ax, f"{which}axis")
+    axis.set_label_text(values.name)
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        if values.name in logarithmic:
+            getattr(ax, f"set_{which}scale")("log")
+        return values
+    names = sorted(map(str, values.unique()))
+    axis.set_ticks(range(len(names)), list(map(short, names)))
+    return values.map(lambda value: names.index(str(value)))
