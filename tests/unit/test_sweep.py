@@ -12,6 +12,7 @@ from kd import jobs
 from kd.choosing import best, rows_of
 from kd.chosen import named, with_values
 from kd.config import load_study
+from kd.errors import UserError
 from kd.sweep import Axis, drawn, grid, trial_name
 
 LOG = {"low": 1, "high": 100, "log": True}
@@ -170,7 +171,15 @@ def test_ties_go_to_the_lower_loss_and_then_to_the_first():
 
     assert chosen(run(70, 2.0), run(70, 1.5), run(69, 0.1)) == 1
     assert chosen(run(70, 1.5), run(70, 1.5)) == 0
-    assert chosen(run(10, math.nan), run(10, 2.3)) == 1
+
+
+def test_a_trial_that_diverged_with_a_seed_is_not_chosen():
+    gone = run(None, None)
+    rows = rows_of([{"t": 1}, {"t": 2}], [[run(99), gone], [run(10), run(11)]], 5)
+    assert [row["validation_accuracy"] for row in rows] == [None, 10.5]
+    assert [row["chosen"] for row in rows] == [0, 1]
+    with pytest.raises(UserError, match="each has diverged"):
+        rows_of([{"t": 1}], [[gone]], 5)
 
 
 def test_the_script_writes_the_values_alone_and_a_table_of_all(tmp_path):

@@ -433,3 +433,56 @@ def test_the_test_set_cannot_reach_the_training_or_the_choice_of_the_epoch(datas
     for key in ("bytes", "selected_epoch", "selected_validation_accuracy", "train_loss"):
         assert found["straight"][key] == found["turned"][key]
     assert found["straight"]["test_loss"] != found["turned"]["test_loss"]
+
+
+TRIAL = {"role": "trial", "methods": [("label_smoothing", {"smoothing": 0.1})], "method_name": "tuned"}
+
+
+def try_values(folder, dataset, **more):
+    metrics, history = folder / "metrics.json", folder / "history.csv"
+    train.main(job(**{**TRIAL, **more}), dataset, None, metrics, history, None, None, compute=CPU)
+    return json.loads(metrics.read_text())
+
+
+def test_a_trial_is_never_shown_the_test_set(dataset, tmp_path, monkeypatch):
+    shown = []
+    original = train.labelled
+    monkeypatch.setattr(
+        train, "labelled", lambda data, part, to: shown.append(part) or original(data, part, to)
+    )
+    metrics = try_values(tmp_path, dataset)
+    assert sorted(shown) == ["train", "validation"]
+    assert not [key for key in metrics if "test" in key or key in ("ece", "agreement")]
+    assert metrics["validation_accuracy"] == pytest.approx(
+        float(rows_of(tmp_path)[-1]["validation_accuracy"])
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "metrics.json"]
+
+
+def test_a_trial_that_diverges_is_a_bad_trial_and_no_error(dataset, tmp_path):
+    metrics = try_values(tmp_path, dataset, recipe=Recipe(epochs=2, batch_size=16, lr=1e6, momentum=0.99))
+    assert metrics["validation_accuracy"] is metrics["validation_loss"] is None
+    assert metrics["diverged"].startswith("the training loss became nan")
+    assert (tmp_path / "history.csv").exists()
+
+
+def test_chosen_values_take_the_place_of_the_jobs_and_are_named(dataset, tmp_path):
+    chosen = tmp_path / "chosen.json"
+    chosen.write_text('{"smoothing": 0.3, "recipe.lr": 0.01}')
+    settings = {"methods": TRIAL["methods"], "role": "distilled", "teacher": "(none)", "method_name": "tuned"}
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    metrics = run(tmp_path / "one", dataset, job(**settings), chosen=chosen)
+    assert metrics["chosen"] == {"smoothing": 0.3, "recipe.lr": 0.01}
+    assert metrics["loss_function"].endswith("(chosen on validation: smoothing=0.3, recipe.lr=0.01)")
+    settings["methods"] = [("label_smoothing", {"smoothing": 0.3})]
+    by_hand = job(**settings, recipe=Recipe(epochs=4, batch_size=16, lr=0.01))
+    assert "chosen" not in run(tmp_path / "other", dataset, by_hand)
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "other")]
+    assert models[0] == models[1]
+
+
+def test_a_file_of_chosen_values_that_is_cut_short_is_named(dataset, tmp_path):
+    (tmp_path / "chosen.json").write_text('{"smoothing": 0')
+    with pytest.raises(UserError, match=r"chosen\.json: not whole"):
+        run(tmp_path, dataset, job(), chosen=tmp_path / "chosen.json")

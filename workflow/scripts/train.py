@@ -18,7 +18,7 @@ from kd.contract import Distillation, Given
 from kd.data import PARTS, read_dataset
 from kd.device import device_name, set_up
 from kd.ending import Ending
-from kd.engine import fit
+from kd.engine import Diverged, fit
 from kd.files import digest, write_array, write_json
 from kd.job import TrainJob
 from kd.limits import check_batch, check_memory, memory_explained
@@ -98,19 +98,31 @@ def main(
         folder = work / digest(f"{job.to_json()}\0{code}", *inputs)
         checkpoints = Checkpoints(folder, compute.checkpoint_seconds, ending)
     told = RunLog(_label(job), epochs, samples, board)
-    with told as log, ending.noticed(), memory_explained(where):
-        training = fit(
-            network,
-            method,
-            splits["train"],
-            splits["validation"],
-            job.recipe,
-            seed=job.seed,
-            teacher=_teacher(job, targets, taught_by, splits["train"].images, method),
-            speed=speed,
-            watcher=log,
-            checkpoints=checkpoints,
-        )
+    try:
+        with told as log, ending.noticed(), memory_explained(where):
+            training = fit(
+                network,
+                method,
+                splits["train"],
+                splits["validation"],
+                job.recipe,
+                seed=job.seed,
+                teacher=_teacher(job, targets, taught_by, splits["train"].images, method),
+                speed=speed,
+                watcher=log,
+                checkpoints=checkpoints,
+            )
+    except Diverged as error:
+        if job.role != "trial":
+            raise
+        # It has had its chance; the other trials go on.
+        logger.warning("%s  cannot be chosen: %s", _label(job), error)
+        write_history(history, [])
+        nothing = dict.fromkeys(("validation_loss", "validation_accuracy"))
+        write_json(metrics, identity(job, method.describe(), values) | nothing | {"diverged": str(error)})
+        if checkpoints:
+            checkpoints.remove()
+        return
 
     write_history(history, training.history)
     results = identity(job, method.describe(), values)

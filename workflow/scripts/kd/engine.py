@@ -70,6 +70,10 @@ def fit(
     return training
 
 
+class Diverged(UserError):
+    """A training whose loss is no number any more."""
+
+
 @dataclass(frozen=True)
 class _Course:
     """What a training goes through, epoch by epoch (from 0, the preliminary ones first)."""
@@ -155,7 +159,7 @@ def _keep_if_due(
 
 def _check_finite(loss: float, what: str) -> None:
     if not math.isfinite(loss):
-        raise UserError(f"{what}; a lower lr (in recipe, or for this network alone) usually helps")
+        raise Diverged(f"{what}; a lower lr (in recipe, or for this network alone) usually helps")
 
 
 def _batches(order: Tensor, batch_size: int) -> Iterator[tuple[int, Tensor]]:

@@ -62,15 +62,17 @@ def _is_grid(table: pd.DataFrame, keys: Sequence[str]) -> bool:
 def _draw_map(ax: Axes, table: pd.DataFrame, keys: Sequence[str], scale: Normalize) -> None:
     """Cells in the order of the values; so those of a logarithmic range are evenly spaced, as they should."""
     x, y = keys[:2]
-    best = table.pivot_table(values="validation_accuracy", index=y, columns=x, aggfunc="max")
+    best = table.pivot_table(values="validation_accuracy", index=y, columns=x, aggfunc="max", dropna=False)
     cells = best.to_numpy()  # (values of y, values of x)
     edges = [np.arange(count + 1) - 0.5 for count in reversed(cells.shape)]
     # A mesh stays sharp in an SVG, where an image would not.
     ax.pcolormesh(*edges, cells, cmap=COLOURS, norm=scale, edgecolors="white", linewidth=1)
     if max(cells.shape) <= CELLS:
-        for (row, column), value in np.ndenumerate(np.nan_to_num(cells, nan=scale.vmin)):
-            ink = ink_on(COLOURS(scale(value)))
-            ax.text(column, row, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=8)
+        for (row, column), value in np.ndenumerate(cells):
+            text, ink = f"{value:.1f}", ink_on(COLOURS(scale(value)))
+            if np.isnan(value):  # it diverged
+                text, ink = "\N{EN DASH}", "0.4"
+            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=8)
     chosen = table[table["chosen"] == 1].iloc[0]
     place = list(best.columns).index(chosen[x]) - 0.5, list(best.index).index(chosen[y]) - 0.5
     frame = {"fill": False, "edgecolor": DISTILLED, "linewidth": 3, "clip_on": False, "zorder": 3}

@@ -1,0 +1,79 @@
+"""The plot of a sweep: maps of grids, points of random trials, a line of a single key."""
+
+import pandas as pd
+import pytest
+
+import draw_sweep
+from kd.plots.sweep import draw_sweep as draw
+
+
+def table(values, chosen=0):
+    """Trials of one seed whose accuracies are 50, 51, ..."""
+    rows = [
+        {
+            **keys,
+            "validation_accuracy": 50.0 + place,
+            "validation_accuracy_std": None,
+            "chosen": place == chosen,
+        }
+        for place, keys in enumerate(values)
+    ]
+    return pd.DataFrame(rows).astype({"chosen": int})
+
+
+GRID = [{"t": t, "w": w} for t in (1.0, 4.0, 16.0) for w in (0.5, 0.9)]
+RANDOM = [{"t": 1.3, "w": 0.1}, {"t": 7.0, "w": 0.4}, {"t": 11.0, "w": 0.3}, {"t": 2.0, "w": 0.9}]
+
+
+def test_a_grid_is_a_map_with_its_accuracies_and_a_frame_around_the_choice():
+    (ax, _) = draw({"one": table(GRID, chosen=5)}, ["t", "w"], ["t"]).axes
+    assert [text.get_text() for text in ax.texts] == ["50.0", "52.0", "54.0", "51.0", "53.0", "55.0"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "4", "16"]
+    (frame,) = ax.patches
+    assert frame.get_xy() == (1.5, 0.5)
+
+
+def test_random_trials_are_points_on_logarithmic_axes():
+    (ax, _) = draw({"one": table(RANDOM, chosen=1)}, ["t", "w"], ["t"]).axes
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
+    points, ring = ax.collections
+    assert len(points.get_offsets()) == 4
+    assert ring.get_offsets().tolist() == [[7.0, 0.4]]
+
+
+def test_a_single_key_is_a_line_in_the_order_of_its_values():
+    (ax,) = draw({"one": table([{"t": 4.0}, {"t": 1.0}])}, ["t"], ["t"]).axes
+    assert list(ax.lines[0].get_xdata()) == [1.0, 4.0]
+    assert list(ax.lines[0].get_ydata()) == [51.0, 50.0]
+
+
+def test_of_a_third_key_the_best_is_seen():
+    both = [{**keys, "z": z} for keys in GRID for z in (1, 2)]
+    ax = draw({"one": table(both)}, ["t", "w", "z"], []).axes[0]
+    assert ax.texts[0].get_text() == "51.0"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{"t": 1.0, "w": 0.5}],
+        [{"t": "a", "w": True}, {"t": "b", "w": False}, {"t": "c", "w": True}],
+        GRID * 2,
+        RANDOM,
+        [{"t": float(t), "w": float(w)} for t in range(20) for w in range(3)],
+    ],
+)
+@pytest.mark.parametrize("keys", [["t"], ["t", "w"]])
+def test_odd_sweeps_are_drawn_without_a_warning(values, keys, tmp_path):
+    rows = table(values)
+    rows.loc[len(rows) - 1, "validation_accuracy"] = None if len(rows) > 1 else 50.0  # it diverged
+    draw({"one": rows, "other": rows}, keys, []).savefig(tmp_path / "plot.png", dpi=40)
+
+
+def test_the_script_reads_what_the_choice_wrote(tmp_path):
+    table(GRID).to_csv(tmp_path / "trials.csv", index=False)
+    draw_sweep.main(
+        [tmp_path / "trials.csv"], ["a \N{RIGHTWARDS ARROW} b"], ["t", "w"], ["t"], tmp_path / "kd"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kd.png", "kd.svg", "trials.csv"]

@@ -1,0 +1,111 @@
+"""A sweep, really run: its trials share what is there, finished ones stay, and the best values are used."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from checkout import Checkout, copy_code
+
+TEMPERATURES, WEIGHTS = [1, 2, 4, 8, 12, 20], [0.3, 0.5, 0.7, 0.9]
+REPORT = {"build_table": {""}, "draw_plots": {""}}
+SWEPT = "results/tiny/sweeps/vgg16/cnn/tuned"
+FINAL = "results/tiny/distilled/vgg16/cnn/tuned/0"
+
+
+def configure(checkout, **over):
+    over = {"temperature": TEMPERATURES, "kd_weight": WEIGHTS, **over}
+    checkout.configure(
+        teachers={"vgg16": {"width": 0.125}},
+        students={"cnn": {"channels": [4]}},
+        seeds=[0],
+        sweep={"tuned": {"method": "kd", "over": over}},
+    )
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A sweep of 24 trials that has been run, and what was to be done before."""
+    checkout = Checkout(tmp_path_factory.mktemp("swept"))
+    copy_code(checkout.folder)
+    configure(checkout)
+    planned = checkout.pending()
+    checkout.run()
+    return checkout, planned
+
+
+@pytest.fixture
+def swept(first, tmp_path):
+    shutil.copytree(first[0].folder, tmp_path / "copy", symlinks=True)
+    return Checkout(tmp_path / "copy")
+
+
+def test_24_trials_run_the_teacher_once(first):
+    checkout, planned = first
+    assert len(planned["try_values"]) == 24
+    assert planned["train_teacher"] == {"vgg16"}
+    assert planned["cache_targets"] == {"vgg16 0 2"}
+    assert planned["choose_values"] == {"vgg16 cnn tuned"}
+    assert planned["distill_student"] == {"vgg16 cnn kd 0", "vgg16 cnn tuned 0"}
+    assert len(list(checkout.folder.glob("results/tiny/logs/cache_targets/**/*.log"))) == 1
+    assert checkout.pending() == {}
+
+
+def test_the_best_on_validation_is_trained_and_named_in_the_table(first):
+    folder = first[0].folder
+    trials = pd.read_csv(folder / SWEPT / "trials.csv")
+    best = trials.sort_values(["validation_accuracy", "validation_loss"], ascending=[False, True]).iloc[0]
+    chosen = json.loads((folder / SWEPT / "chosen.json").read_text())
+    assert best["chosen"] == 1
+    assert chosen == {"temperature": best["temperature"], "kd_weight": best["kd_weight"]}
+    metrics = json.loads((folder / FINAL / "metrics.json").read_text())
+    assert metrics["chosen"] == chosen
+    # The same job with the same values: after as many epochs it does on validation what the trial did.
+    assert metrics["validation_loss"] == pytest.approx(best["validation_loss"], rel=1e-6)
+    table = pd.read_csv(folder / "results/tiny/table.csv")
+    row = table[(table["method"] == "tuned") & (table["name"] == "cnn")].iloc[0]
+    assert "(chosen on validation: " in row["loss_function"]
+    for path in folder.glob(f"{SWEPT}/*/0/metrics.json"):
+        assert "test" not in path.read_text()
+    assert (folder / "results/tiny/plots/sweeps/tuned.svg").exists()
+
+
+def test_a_value_more_runs_its_own_trials_alone(swept):
+    configure(swept, temperature=[*TEMPERATURES, 30])
+    pending = swept.pending()
+    assert len(pending.pop("try_values")) == 4
+    again = {"choose_values": {"vgg16 cnn tuned"}, "draw_sweep": {"tuned"}}
+    # Only when the choice is made is it known whether the student stays.
+    assert pending == {"distill_student": {"vgg16 cnn tuned 0"}, **again, **REPORT}
+
+
+def test_the_student_stays_when_the_same_values_are_chosen_again(swept):
+    chosen = json.loads((swept.folder / SWEPT / "chosen.json").read_text())
+    other = next(value for value in TEMPERATURES if value != chosen["temperature"])
+    model = swept.folder / FINAL / "model.safetensors"
+    before = model.stat().st_mtime_ns
+    configure(swept, temperature=[value for value in TEMPERATURES if value != other])
+    assert "try_values" not in swept.pending()
+    swept.run(f"{FINAL}/metrics.json")
+    assert len(pd.read_csv(swept.folder / SWEPT / "trials.csv")) == 20
+    assert model.stat().st_mtime_ns == before
+    configure(swept)
+    assert "try_values" not in swept.pending()
+
+
+def test_other_values_chosen_train_the_student_again(swept):
+    chosen = json.loads((swept.folder / SWEPT / "chosen.json").read_text())
+    rest = [value for value in TEMPERATURES if value != chosen["temperature"]]
+    configure(swept, temperature=rest)
+    swept.run(f"{FINAL}/metrics.json")
+    metrics = json.loads((swept.folder / FINAL / "metrics.json").read_text())
+    assert metrics["chosen"]["temperature"] in rest
+
+
+def test_another_fixed_option_runs_every_trial_again(swept):
+    text = (swept.folder / "study.yaml").read_text()
+    (swept.folder / "study.yaml").write_text(text.replace("method: kd", "method: kd\n    ce_weight: 0.3"))
+    pending = swept.pending()
+    assert len(pending["try_values"]) == 24
+    assert not {"train_teacher", "cache_targets", "train_student_alone"} & set(pending)
