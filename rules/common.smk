@@ -19,6 +19,7 @@ from kd.job import TargetsJob
 from kd.study import NO_TEACHER
 from kd.config import load_study
 from kd.repeats import refuse_repeated_keys
+from kd.sweep import trial_name
 
 
 def checked(function, *arguments):
@@ -50,6 +51,7 @@ RESULTS = f"results/{study.name}"
 config["work"] = f"{RESULTS}/work"  # of trainings that are under way; no output, so that it outlasts them
 DATASET = f"{RESULTS}/data/dataset.safetensors"
 DATA_SUMMARY = f"{RESULTS}/data/summary.json"
+SWEPT = f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}"
 CONDA = "../envs/environment.yaml"
 
 
@@ -61,6 +63,7 @@ wildcard_constraints:
     seed="[0-9]+",
     chain="[A-Za-z0-9_+-]+",
     trial="[0-9a-f]+",
+    rung="[0-9]+",
     epochs="[0-9]+",
     file="[A-Za-z0-9][A-Za-z0-9_.-]*",
 
@@ -140,18 +143,29 @@ def trial_job(wildcards):
 
 def trial_files(wildcards):
     """What a trial needs: nothing of the test set."""
-    files = teacher_files(wildcards)
+    files = taught_by(wildcards, (), trial_job(wildcards).recipe.epochs)
     return {name: path for name, path in files.items() if name != "teacher_logits"}
 
 
-def trial_metrics(wildcards):
-    """The metrics of all trials of a sweep, those of a trial's seeds together."""
-    folder = f"{RESULTS}/sweeps/{wildcards.teacher}/{wildcards.student}/{wildcards.method}"
+def rung_metrics(wildcards, rung):
+    """The metrics of the trials of a sweep that are in a rung, those of a trial together."""
+    sweep, pair = study.sweeps[wildcards.method], {key: wildcards[key] for key in ("teacher", "student")}
+    folder = SWEPT.format(**pair, method=sweep.name)
+    epochs = jobs.rungs_of(study, sweep.name, pair["student"])[rung][1]
+    places = range(len(sweep.trials))
+    if rung:
+        before = checkpoints.halve_trials.get(**pair, method=sweep.name, rung=rung - 1).output.rung
+        places = json.loads(Path(before).read_text(encoding="utf-8"))["go_on"]
     return [
-        f"{folder}/{trial}/{seed}/metrics.json"
-        for trial in trials(wildcards.method, wildcards.student)
-        for seed in study.sweeps[wildcards.method].seeds
+        f"{folder}/{trial_name(sweep.trials[place], epochs)}/{seed}/metrics.json"
+        for place in places
+        for seed in sweep.seeds
     ]
+
+
+def last_rung(wildcards):
+    """The number of the last rung, which is the only one where trials are not halved."""
+    return len(jobs.rungs_of(study, wildcards.method, wildcards.student)) - 1
 
 
 def student_files(wildcards):

@@ -3,6 +3,7 @@
 
 # On a cluster these are made where Snakemake runs: they take seconds.
 localrules:
+    halve_trials,
     choose_values,
     draw_sweep,
 
@@ -11,8 +12,8 @@ use rule train_teacher as try_values with:
     input:
         unpack(trial_files),
     output:
-        metrics=f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}/metrics.json",
-        history=f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}/history.csv",
+        metrics=f"{SWEPT}/{{trial}}/{{seed}}/metrics.json",
+        history=f"{SWEPT}/{{trial}}/{{seed}}/history.csv",
     log:
         f"{RESULTS}/logs/try_values/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}.log",
     benchmark:
@@ -25,20 +26,47 @@ use rule train_teacher as try_values with:
         code=lambda wildcards: training_code(trial_job(wildcards)),
 
 
+# Where trials are halved: which of them go on for longer.
+checkpoint halve_trials:
+    input:
+        metrics=lambda wildcards: rung_metrics(wildcards, int(wildcards.rung)),
+        before=lambda wildcards: [
+            SWEPT.format(**wildcards) + f"/rungs/{rung}.json" for rung in range(int(wildcards.rung))
+        ],
+    output:
+        rung=f"{SWEPT}/rungs/{{rung}}.json",
+    log:
+        f"{RESULTS}/logs/halve_trials/{{teacher}}/{{student}}/{{method}}/{{rung}}.log",
+    conda:
+        CONDA
+    params:
+        cfg=lambda wildcards: json.dumps(
+            jobs.rung_job(study, wildcards.method, wildcards.student, int(wildcards.rung))
+        ),
+        code=fingerprint("choose.py"),
+    script:
+        "../workflow/scripts/choose.py"
+
+
 # A checkpoint, because Snakemake then looks again at what is chosen: where that is what it was before, the
 # students that were trained with it stay.
 checkpoint choose_values:
     input:
-        metrics=trial_metrics,
+        metrics=lambda wildcards: rung_metrics(wildcards, last_rung(wildcards)),
+        before=lambda wildcards: [
+            SWEPT.format(**wildcards) + f"/rungs/{rung}.json" for rung in range(last_rung(wildcards))
+        ],
     output:
-        chosen=f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}/chosen.json",
-        trials=f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}/trials.csv",
+        chosen=f"{SWEPT}/chosen.json",
+        trials=f"{SWEPT}/trials.csv",
     log:
         f"{RESULTS}/logs/choose_values/{{teacher}}/{{student}}/{{method}}.log",
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: json.dumps(jobs.choose_job(study, wildcards.method, wildcards.student)),
+        cfg=lambda wildcards: json.dumps(
+            jobs.rung_job(study, wildcards.method, wildcards.student, last_rung(wildcards))
+        ),
         code=fingerprint("choose.py"),
     script:
         "../workflow/scripts/choose.py"

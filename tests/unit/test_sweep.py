@@ -13,7 +13,7 @@ from kd.choosing import best, rows_of
 from kd.chosen import named, with_values
 from kd.config import load_study
 from kd.errors import UserError
-from kd.sweep import Axis, drawn, grid, trial_name
+from kd.sweep import Axis, drawn, grid, rungs, trial_name
 
 LOG = {"low": 1, "high": 100, "log": True}
 
@@ -126,7 +126,7 @@ def test_a_grid_takes_both_bounds():
         ({"over": {"temperature": [1]}, "trials": 4}, "trials: goes with search: random"),
         (
             {"over": {"temperature": [1]}, "search": "best"},
-            "search: should be 'grid' or 'random' (it is 'best')",
+            "search: should be 'grid', 'random' or 'halving' (it is 'best')",
         ),
         (
             {"over": {"temperature": [1]}, "temperature": 3},
@@ -159,44 +159,96 @@ def run(accuracy, loss=1.0):
 
 
 def test_the_best_has_the_highest_mean_over_seeds():
-    rows = rows_of([{"t": 1}, {"t": 2}], [[run(90), run(50)], [run(71), run(73)]], 5)
+    rows = rows_of([{"t": 1}, {"t": 2}], [0, 1], [run(90), run(50), run(71), run(73)], 2, 5)
     assert [row["validation_accuracy"] for row in rows] == [70, 72]
     assert [row["validation_accuracy_std"] for row in rows] == pytest.approx([math.sqrt(800), math.sqrt(2)])
-    assert [row["chosen"] for row in rows] == [0, 1]
+    assert best(rows, 1) == [1]
 
 
 def test_ties_go_to_the_lower_loss_and_then_to_the_first():
-    def chosen(*runs):
-        return best(rows_of([{"t": place} for place in range(len(runs))], [[one] for one in runs], 5))
+    def ranked(*runs):
+        values = [{"t": place} for place in range(len(runs))]
+        return best(rows_of(values, range(len(runs)), runs, 1, 5), len(runs))
 
-    assert chosen(run(70, 2.0), run(70, 1.5), run(69, 0.1)) == 1
-    assert chosen(run(70, 1.5), run(70, 1.5)) == 0
+    assert ranked(run(70, 2.0), run(70, 1.5), run(69, 0.1)) == [1, 0, 2]
+    assert ranked(run(70, 1.5), run(70, 1.5)) == [0, 1]
 
 
 def test_a_trial_that_diverged_with_a_seed_is_not_chosen():
     gone = run(None, None)
-    rows = rows_of([{"t": 1}, {"t": 2}], [[run(99), gone], [run(10), run(11)]], 5)
+    rows = rows_of([{"t": 1}, {"t": 2}], [0, 1], [run(99), gone, run(10), run(11)], 2, 5)
     assert [row["validation_accuracy"] for row in rows] == [None, 10.5]
-    assert [row["chosen"] for row in rows] == [0, 1]
+    assert best(rows, 2) == [1]
     with pytest.raises(UserError, match="each has diverged"):
-        rows_of([{"t": 1}], [[gone]], 5)
+        best(rows[:1], 1)
+
+
+def written(folder, runs):
+    files = [folder / f"{place}.json" for place in range(len(runs))]
+    for file, content in zip(files, runs, strict=True):
+        file.write_text(json.dumps(content))
+    return files
+
+
+def table_of(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_the_script_writes_the_values_alone_and_a_table_of_all(tmp_path):
-    files = []
-    for place, accuracy in enumerate((60, 62, 80, 80)):
-        files.append(tmp_path / f"{place}.json")
-        files[-1].write_text(json.dumps(run(accuracy)))
+    files = written(tmp_path, [run(60), run(62), run(80), run(80)])
     values = [{"temperature": 1.0, "recipe.nesterov": True}, {"temperature": 2.0, "recipe.nesterov": False}]
-    choose.main(values, 2, 20, files, tmp_path / "chosen.json", tmp_path / "trials.csv")
+    choose.main(values, 2, 20, 1, files, tmp_path / "chosen.json", tmp_path / "trials.csv")
     assert json.loads((tmp_path / "chosen.json").read_text()) == values[1]
-    with open(tmp_path / "trials.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["temperature"], row["seeds"], row["chosen"]) for row in rows] == [
-        ("1.0", "2", "0"),
-        ("2.0", "2", "1"),
+    first, second = table_of(tmp_path / "trials.csv")
+    assert (first["temperature"], first["seeds"], first["chosen"]) == ("1.0", "2", "0")
+    assert (second["temperature"], second["validation_accuracy"], second["chosen"]) == ("2.0", "80.0", "1")
+    assert float(first["validation_accuracy"]) == 61
+
+
+def test_the_script_lets_the_best_of_a_rung_go_on_and_chooses_from_the_last(tmp_path):
+    values = [{"t": place} for place in range(4)]
+    rung = tmp_path / "rung.json"
+    choose.main(values, 1, 5, 2, written(tmp_path, [run(60), run(50), run(40), run(61)]), rung=rung)
+    assert json.loads(rung.read_text())["go_on"] == [0, 3]
+    chosen, trials = tmp_path / "chosen.json", tmp_path / "trials.csv"
+    choose.main(values, 1, 15, 1, written(tmp_path, [run(59), run(58)]), chosen, trials, before=[rung])
+    assert json.loads(chosen.read_text()) == {"t": 0}
+    rows = [(row["t"], row["epochs"], row["chosen"]) for row in table_of(trials)]
+    assert rows == [
+        ("0", "5", "0"),
+        ("1", "5", "0"),
+        ("2", "5", "0"),
+        ("3", "5", "0"),
+        ("0", "15", "1"),
+        ("3", "15", "0"),
     ]
-    assert float(rows[0]["validation_accuracy"]) == 61
+
+
+@pytest.mark.parametrize(
+    ("trials", "epochs", "expected"),
+    [
+        (1, 60, [(1, 60)]),
+        (2, 60, [(2, 60)]),
+        (3, 60, [(3, 20), (1, 60)]),
+        (10, 60, [(10, 7), (4, 20), (2, 60)]),
+        (27, 54, [(27, 2), (9, 6), (3, 18), (1, 54)]),
+        (9, 2, [(9, 1), (3, 1), (1, 2)]),
+    ],
+)
+def test_a_third_of_the_trials_goes_on_for_three_times_as_many_epochs(trials, epochs, expected):
+    assert rungs(trials, epochs) == expected
+
+
+def test_more_halved_trials_have_lengths_that_were_there_before():
+    assert {epochs for _, epochs in rungs(26, 54)} < {epochs for _, epochs in rungs(27, 54)}
+
+
+def test_halving_needs_a_schedule_that_shrinks():
+    recipe = {"epochs": 20, "schedule": "multi_step", "milestones": [10]}
+    entry = {"search": "halving", "trials": 3, "over": {"temperature": LOG}}
+    (line,) = complaints(recipe=recipe, **sweep(**entry))
+    assert line.startswith("sweep.tuned.search: halving begins with few epochs")
 
 
 def test_values_read_well():

@@ -11,6 +11,7 @@ def table(values, chosen=0):
     """Trials of one seed whose accuracies are 50, 51, ..."""
     rows = [
         {
+            "place": place,
             **keys,
             "validation_accuracy": 50.0 + place,
             "validation_accuracy_std": None,

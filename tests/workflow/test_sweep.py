@@ -5,6 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
+import yaml
 
 from checkout import Checkout, copy_code
 
@@ -109,3 +110,26 @@ def test_another_fixed_option_runs_every_trial_again(swept):
     pending = swept.pending()
     assert len(pending["try_values"]) == 24
     assert not {"train_teacher", "cache_targets", "train_student_alone"} & set(pending)
+
+
+def test_halving_trains_a_third_of_the_trials_for_longer_and_more_trials_reuse_them(swept):
+    halved = {
+        "method": "kd",
+        "search": "halving",
+        "over": {"temperature": {"low": 1, "high": 20, "log": True}},
+    }
+    folder = swept.folder / "results/tiny/sweeps/vgg16/cnn/halved"
+
+    def rungs(trials):
+        """How many trials there were of each length."""
+        text = (swept.folder / "study.yaml").read_text().partition("sweep:")[0]
+        swept.configure(**yaml.safe_load(text), sweep={"halved": {**halved, "trials": trials}})
+        swept.run("results/tiny/sweeps/vgg16/cnn/halved/chosen.json")
+        return pd.read_csv(folder / "trials.csv")["epochs"].value_counts().to_dict()
+
+    assert rungs(3) == {1: 3, 2: 1}
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("metrics.json")}
+    assert len(before) == 4
+    assert rungs(4) == {1: 4, 2: 2}
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(list(folder.rglob("metrics.json"))) <= 4 + 1 + 2

@@ -1,4 +1,4 @@
-"""Choose the best values of a sweep for one teacher and student, by the validation split alone."""
+"""Choose the best trials of a sweep, or of a rung of it, for one teacher and student: by validation alone."""
 
 import csv
 import json
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kd.choosing import rows_of
+from kd.choosing import best, rows_of
 from kd.chosen import named
 from kd.files import whole, write_json
 
@@ -18,24 +18,37 @@ def main(
     values: Sequence[dict[str, Any]],
     seeds: int,
     epochs: int,
+    keep: int,
     metrics: Sequence[Path],
-    chosen: Path,
-    trials: Path,
+    chosen: Path | None = None,
+    trials: Path | None = None,
+    rung: Path | None = None,
+    before: Sequence[Path] = (),
 ) -> None:
-    """Read the metrics of all trials, those of a trial together; write what is chosen, and a table.
+    """Read the metrics of all trials of a rung, those of a trial together; `before` are the rungs before it.
 
-    The file `chosen` holds the chosen values and nothing else: what was trained by it stays while they do.
+    Write to `rung` the rows of its trials and which of them go on, `keep` at most; or else what is chosen,
+    and a table of all trials. The file `chosen` holds the chosen values and nothing else: what was trained
+    by it stays while they do.
     """
+    rungs = [json.loads(path.read_text(encoding="utf-8")) for path in before]
+    places = rungs[-1]["go_on"] if rungs else range(len(values))
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
-    rows = rows_of(values, [runs[start : start + seeds] for start in range(0, len(runs), seeds)], epochs)
-    place = next(place for place, row in enumerate(rows) if row["chosen"])
+    rows = rows_of(values, places, runs, seeds, epochs)
+    first, *others = best(rows, keep)
+    if rung:
+        write_json(rung, {"rows": rows, "go_on": sorted([first, *others])})
+        logger.info("of %d trials of %d epochs %d go on", len(rows), epochs, 1 + len(others))
+        return
+    rows = [row | {"chosen": int(row["place"] == first)} for row in rows]
+    rows = [row | {"chosen": 0} for earlier in rungs for row in earlier["rows"]] + rows
+    columns = list(rows[-1])  # in order; a rung's JSON has sorted keys
     with whole(trials) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    write_json(chosen, values[place])
-    accuracy = rows[place]["validation_accuracy"]
-    logger.info("of %d trials: %s, validation accuracy %.2f %%", len(rows), named(values[place]), accuracy)
+    write_json(chosen, values[first])
+    logger.info("of %d trials: %s", len(values), named(values[first]))
 
 
 if __name__ == "__main__":
@@ -46,5 +59,6 @@ if __name__ == "__main__":
         main,
         **json.loads(snakemake.params.cfg),
         metrics=[Path(path) for path in snakemake.input.metrics],
+        before=[Path(path) for path in snakemake.input.get("before", [])],
         **{name: Path(path) for name, path in snakemake.output.items()},
     )

@@ -20,6 +20,8 @@ def main(
     """
     nothing = dict.fromkeys(keys, "none")  # an option that is not set has an empty cell
     tables = {title: pd.read_csv(path).fillna(nothing) for title, path in zip(titles, trials, strict=True)}
+    # Of values that went through several rungs the last one is the longest.
+    tables = {title: table.drop_duplicates("place", keep="last") for title, table in tables.items()}
     save(draw_sweep(tables, keys, logarithmic), stem)
 
 

@@ -12,32 +12,41 @@ MEASURES = ("validation_accuracy", "validation_accuracy_std", "validation_loss")
 
 
 def rows_of(
-    trials: Sequence[Mapping[str, Any]], runs: Sequence[Sequence[Mapping[str, Any]]], epochs: int
+    values: Sequence[Mapping[str, Any]],
+    places: Sequence[int],
+    runs: Sequence[Mapping[str, Any]],
+    seeds: int,
+    epochs: int,
 ) -> list[Row]:
-    """A row for each trial: its values, and its measures over the runs of its seeds.
+    """A row for each trial of a rung: its place in `values`, these values, and its measures over its seeds.
 
-    `runs` holds the metrics of each trial's runs. Accuracies are of the last epoch on the validation split,
-    in per cent; `_std` is the sample standard deviation, empty for a single seed. Losses are in nats. Of a
-    trial that diverged with any seed these are None. The best trial is marked by `chosen`.
+    `places` are those of the trials in this rung, and `runs` their metrics, those of a trial together.
+    Accuracies are of the last epoch on the validation split, in per cent; `_std` is the sample standard
+    deviation, None for a single seed. Losses are in nats. Of a trial that diverged with any seed there is
+    none of these.
     """
-    rows = [_row(values, own, epochs) for values, own in zip(trials, runs, strict=True)]
-    chosen = best(rows)
-    return [row | {"chosen": int(place == chosen)} for place, row in enumerate(rows)]
+    together = [runs[start : start + seeds] for start in range(0, len(runs), seeds)]
+    return [_row(values[place], place, own, epochs) for place, own in zip(places, together, strict=True)]
 
 
-def best(rows: Sequence[Row]) -> int:
-    """The place of the highest mean accuracy; of equal ones the lower mean loss; of those the first.
+def best(rows: Sequence[Row], keep: int) -> list[int]:
+    """The places of the `keep` best trials: of the highest mean accuracy, of equal ones the lowest mean loss.
 
-    Raises UserError when every trial has diverged.
+    Of trials that are equal in both, the first. Those that diverged are left out, so there may be fewer.
+    Raises UserError when all have.
     """
-    sound = [place for place, row in enumerate(rows) if row["validation_accuracy"] is not None]
+    sound = [row for row in rows if row["validation_accuracy"] is not None]
     if not sound:
         raise UserError("none of the trials can be chosen: each has diverged with a seed at least")
-    return min(sound, key=lambda place: (-rows[place]["validation_accuracy"], rows[place]["validation_loss"]))
+    ranked = sorted(
+        sound, key=lambda row: (-row["validation_accuracy"], row["validation_loss"], row["place"])
+    )
+    return [row["place"] for row in ranked[:keep]]
 
 
-def _row(values: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], epochs: int) -> Row:
-    row = {"trial": trial_name(values, epochs), **values, "epochs": epochs, "seeds": len(runs)}
+def _row(values: Mapping[str, Any], place: int, runs: Sequence[Mapping[str, Any]], epochs: int) -> Row:
+    row = {"place": place, "trial": trial_name(values, epochs), **values}
+    row |= {"epochs": epochs, "seeds": len(runs)}
     accuracies = [run["validation_accuracy"] for run in runs]
     if None in accuracies:
         return row | dict.fromkeys(MEASURES)

@@ -9,6 +9,7 @@ from kd.errors import UserError
 from kd.job import TrainJob
 from kd.recipe import Recipe
 
+LENGTH = "recipe.epochs"  # of a trial; it is not swept
 RECIPE = "recipe."  # begins a key of the recipe; others are options of the method
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from kd import catalog
-from kd.chosen import with_values
+from kd.chosen import LENGTH, with_values
 from kd.job import DataJob, EnsembleJob, TrainJob
 from kd.listing import listing
 from kd.study import NO_TEACHER, Network, Study
-from kd.sweep import trial_name
+from kd.sweep import rungs, trial_name
 
 PLAIN = "cross_entropy"  # the method of every network that learns from labels alone
 
@@ -58,10 +58,17 @@ def distill_job(study: Study, teacher: str, student: str, method: str, seed: int
     return _taught(study, network, by, method, seed, weights=[1.0] if chain else study.weights(teacher))
 
 
+def rungs_of(study: Study, sweep: str, student: str) -> list[tuple[int, int]]:
+    """How many trials of a sweep are trained for how many epochs; all alike, unless they are halved."""
+    found, epochs = study.sweeps[sweep], study.students[student].recipe.epochs
+    return rungs(len(found.trials), epochs) if found.halving else [(len(found.trials), epochs)]
+
+
 def trials(study: Study, sweep: str, student: str) -> dict[str, dict[str, Any]]:
-    """The values of every trial of a sweep by its name, in their order."""
-    epochs = study.students[student].recipe.epochs
-    return {trial_name(values, epochs): values for values in study.sweeps[sweep].trials}
+    """The values of every trial that a sweep may run, by its name; the length is one of them."""
+    lengths = [epochs for _, epochs in rungs_of(study, sweep, student)]
+    found = [(values, epochs) for epochs in lengths for values in study.sweeps[sweep].trials]
+    return {trial_name(values, epochs): values | {LENGTH: epochs} for values, epochs in found}
 
 
 def trial_job(study: Study, teacher: str, student: str, sweep: str, values: dict, seed: int) -> TrainJob:
@@ -70,11 +77,11 @@ def trial_job(study: Study, teacher: str, student: str, sweep: str, values: dict
     return with_values(job.model_copy(update={"role": "trial"}), values)
 
 
-def choose_job(study: Study, sweep: str, student: str) -> dict[str, Any]:
-    """Which values were tried, and how."""
-    found = study.sweeps[sweep]
-    epochs = study.students[student].recipe.epochs
-    return {"values": list(found.trials), "seeds": len(found.seeds), "epochs": epochs}
+def rung_job(study: Study, sweep: str, student: str, rung: int) -> dict[str, Any]:
+    """Which values were tried in a rung, how, and how many of them go on."""
+    found, every = study.sweeps[sweep], rungs_of(study, sweep, student)
+    keep = every[rung + 1][0] if rung + 1 < len(every) else 1
+    return {"values": list(found.trials), "seeds": len(found.seeds), "epochs": every[rung][1], "keep": keep}
 
 
 def sweep_plot_job(study: Study, sweep: str) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Sweep:
     log: tuple[str, ...]  # those of them that are spread over orders of magnitude
     trials: tuple[dict[str, Any], ...]  # a value for each of these keys
     seeds: tuple[int, ...]
+    halving: bool = False  # whether trials begin with few epochs, and only the best of them go on
 
 
 @dataclass(frozen=True)

@@ -62,3 +62,15 @@ def _share(seed: int, place: int, key: str) -> float:
 def trial_name(values: Mapping[str, Any], epochs: int) -> str:
     """A name made of what the trial is, so that it is found again however the sweep around it changes."""
     return digest(json.dumps({"values": values, "epochs": epochs}, sort_keys=True))
+
+
+def rungs(trials: int, epochs: int) -> list[tuple[int, int]]:
+    """Successive halving by thirds: how many trials are trained for how many epochs, rung by rung.
+
+    Jamieson & Talwalkar 2016 (arXiv:1502.07943) with eta = 3: of n trials ceil(n / 3^r) are in rung r, each
+    for epochs · 3^(r - R), one epoch at least, where R = floor(log_3 n): the last rung has three at most.
+    """
+    last = 0
+    while 3 ** (last + 1) <= trials:
+        last += 1
+    return [(-(-trials // 3**rung), max(1, round(epochs / 3 ** (last - rung)))) for rung in range(last + 1)]

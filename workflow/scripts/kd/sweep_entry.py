@@ -44,11 +44,13 @@ class SweepEntry(BaseModel):
     over: Annotated[dict[str, Values], Field(min_length=1)] = Field(
         description="an option of the method, or recipe.<key>: a list of values, or low, high, log, steps"
     )
-    search: Literal["grid", "random"] = Field(
-        "grid", description="every combination, or some drawn at random"
+    search: Literal["grid", "random", "halving"] = Field(
+        "grid",
+        description="every combination; some drawn at random; or these for few epochs, and a third of them"
+        " for three times as many, until some have all",
     )
-    trials: Trials | None = Field(None, description="random only: how many are drawn")
+    trials: Trials | None = Field(None, description="random and halving: how many are drawn")
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = Field(
         None, description="every trial is run with each; default: the study's"
     )
-    search_seed: Seed = Field(0, description="random only: which are drawn")
+    search_seed: Seed = Field(0, description="random and halving: which are drawn")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kd import catalog
-from kd.chosen import RECIPE
+from kd.chosen import LENGTH, RECIPE
 from kd.explain import Problems
 from kd.recipe import Recipe
 from kd.resolve import items, options_of, resolve
@@ -34,19 +34,22 @@ def sweeps_of(
                 problems.add((*path, key), "is swept by over; leave it out here")
         if checked.seeds and len(set(checked.seeds)) < len(checked.seeds):
             problems.add((*path, "seeds"), "each may be there once")
-        if "recipe.epochs" in checked.over:
+        if LENGTH in checked.over:
             text = "stored targets depend on the length of a training, so it is not swept"
-            problems.add((*path, "over", "recipe.epochs"), text)
+            problems.add((*path, "over", LENGTH), text)
             continue
         fixed = {key: value for key, value in options_of(entry, checked).items() if key not in checked.over}
         raw = _enumerate(problems, entry, checked, path)
         trials = [_check(problems, entry, fixed, values, students, path) for values in raw]
         if not trials or None in trials:
             continue
+        halving = checked.search == "halving"
+        if halving:
+            _check_milestones(problems, trials, students, path)
         method = Method(name, [(entry.name, fixed)], tuple(sorted(entry.constants["NEEDS"])))
         log = tuple(key for key, given in checked.over.items() if isinstance(given, Range) and given.log)
         own = tuple(checked.seeds) if checked.seeds else seeds
-        found[name] = Sweep(name, tuple(checked.over), log, tuple(_unlike(trials)), own), method
+        found[name] = Sweep(name, tuple(checked.over), log, tuple(_unlike(trials)), own, halving), method
     return found
 
 
@@ -54,12 +57,12 @@ def _enumerate(problems: Problems, entry: catalog.Entry, checked: SweepEntry, pa
     """The trials as they are asked for; none after a mistake, which is reported."""
     before = len(problems.lines)
     axes = [_axis(entry, key, given) for key, given in checked.over.items()]
-    if checked.search == "random":
+    if checked.search != "grid":
         if not checked.trials:
-            problems.add((*path, "trials"), "this key is required by search: random")
+            problems.add((*path, "trials"), f"this key is required by search: {checked.search}")
         return list(drawn(axes, checked.trials or 0, checked.search_seed))
     if checked.trials:
-        problems.add((*path, "trials"), "goes with search: random; a grid tries every combination")
+        problems.add((*path, "trials"), "goes with search: random or halving; a grid tries every combination")
     for axis in axes:
         if not axis.listed and not axis.steps:
             problems.add((*path, "over", axis.key, "steps"), "this key is required by search: grid")
@@ -109,3 +112,13 @@ def _check(
 def _unlike(trials: Iterable[Values]) -> list[Values]:
     """Each once: rounding and short lists may give the same values again."""
     return list({str(values): values for values in trials}.values())
+
+
+def _check_milestones(
+    problems: Problems, trials: Iterable[Values], students: Mapping[str, Network], path: tuple
+) -> None:
+    schedules = {student.recipe.schedule for student in students.values()}
+    schedules |= {values.get(f"{RECIPE}schedule") for values in trials}
+    if "multi_step" in schedules:
+        text = "halving begins with few epochs, and milestones would not shrink with them; use grid or random"
+        problems.add((*path, "search"), text)
