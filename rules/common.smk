@@ -2,7 +2,6 @@
 
 import json
 import sys
-from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -19,7 +18,6 @@ from kd.job import TargetsJob
 from kd.study import NO_TEACHER
 from kd.config import load_study
 from kd.repeats import refuse_repeated_keys
-from kd.sweep import trial_name
 
 
 def checked(function, *arguments):
@@ -51,7 +49,6 @@ RESULTS = f"results/{study.name}"
 config["work"] = f"{RESULTS}/work"  # of trainings that are under way; no output, so that it outlasts them
 DATASET = f"{RESULTS}/data/dataset.safetensors"
 DATA_SUMMARY = f"{RESULTS}/data/summary.json"
-SWEPT = f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}"
 CONDA = "../envs/environment.yaml"
 
 
@@ -127,54 +124,6 @@ def distill_job(wildcards):
 def link_job(wildcards):
     chain = tuple(wildcards.chain.split("+"))
     return jobs.link_job(study, wildcards.teacher, wildcards.method, chain, int(wildcards.seed))
-
-
-@cache  # each of thousands of trials asks for its own
-def trials(sweep, student):
-    return jobs.trials(study, sweep, student)
-
-
-def trial_job(wildcards):
-    values = trials(wildcards.method, wildcards.student)[wildcards.trial]
-    return jobs.trial_job(
-        study, wildcards.teacher, wildcards.student, wildcards.method, values, int(wildcards.seed)
-    )
-
-
-def trial_files(wildcards):
-    """What a trial needs: nothing of the test set."""
-    files = taught_by(wildcards, (), trial_job(wildcards).recipe.epochs)
-    return {name: path for name, path in files.items() if name != "teacher_logits"}
-
-
-def rung_metrics(wildcards, rung):
-    """The metrics of the trials of a sweep that are in a rung, those of a trial together."""
-    sweep, pair = study.sweeps[wildcards.method], {key: wildcards[key] for key in ("teacher", "student")}
-    folder = SWEPT.format(**pair, method=sweep.name)
-    epochs = jobs.rungs_of(study, sweep.name, pair["student"])[rung][1]
-    places = range(len(sweep.trials))
-    if rung:
-        before = checkpoints.halve_trials.get(**pair, method=sweep.name, rung=rung - 1).output.rung
-        places = json.loads(Path(before).read_text(encoding="utf-8"))["go_on"]
-    return [
-        f"{folder}/{trial_name(sweep.trials[place], epochs)}/{seed}/metrics.json"
-        for place in places
-        for seed in sweep.seeds
-    ]
-
-
-def last_rung(wildcards):
-    """The number of the last rung, which is the only one where trials are not halved."""
-    return len(jobs.rungs_of(study, wildcards.method, wildcards.student)) - 1
-
-
-def student_files(wildcards):
-    """What a student needs of its teacher, and of the sweep that chooses its values."""
-    files = teacher_files(wildcards)
-    if wildcards.method in study.sweeps:
-        place = {name: wildcards[name] for name in ("teacher", "student", "method")}
-        files["chosen"] = checkpoints.choose_values.get(**place).output.chosen
-    return files
 
 
 def teacher_files(wildcards):

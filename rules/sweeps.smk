@@ -30,9 +30,7 @@ use rule train_teacher as try_values with:
 checkpoint halve_trials:
     input:
         metrics=lambda wildcards: rung_metrics(wildcards, int(wildcards.rung)),
-        before=lambda wildcards: [
-            SWEPT.format(**wildcards) + f"/rungs/{rung}.json" for rung in range(int(wildcards.rung))
-        ],
+        before=lambda wildcards: rungs_before(wildcards, int(wildcards.rung)),
     output:
         rung=f"{SWEPT}/rungs/{{rung}}.json",
     log:
@@ -40,9 +38,7 @@ checkpoint halve_trials:
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: json.dumps(
-            jobs.rung_job(study, wildcards.method, wildcards.student, int(wildcards.rung))
-        ),
+        cfg=lambda wildcards: rung_cfg(wildcards, int(wildcards.rung)),
         code=fingerprint("choose.py"),
     script:
         "../workflow/scripts/choose.py"
@@ -53,9 +49,7 @@ checkpoint halve_trials:
 checkpoint choose_values:
     input:
         metrics=lambda wildcards: rung_metrics(wildcards, last_rung(wildcards)),
-        before=lambda wildcards: [
-            SWEPT.format(**wildcards) + f"/rungs/{rung}.json" for rung in range(last_rung(wildcards))
-        ],
+        before=lambda wildcards: rungs_before(wildcards, last_rung(wildcards)),
     output:
         chosen=f"{SWEPT}/chosen.json",
         trials=f"{SWEPT}/trials.csv",
@@ -64,9 +58,7 @@ checkpoint choose_values:
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: json.dumps(
-            jobs.rung_job(study, wildcards.method, wildcards.student, last_rung(wildcards))
-        ),
+        cfg=lambda wildcards: rung_cfg(wildcards, last_rung(wildcards)),
         code=fingerprint("choose.py"),
     script:
         "../workflow/scripts/choose.py"
