@@ -29,15 +29,7 @@ def sweeps_of(
         entry, checked = resolve(problems, catalog.methods(), SweepEntry, section, path, "method")
         if not checked:
             continue
-        for key in checked.over:
-            if key in section:
-                problems.add((*path, key), "is swept by over; leave it out here")
-        if checked.seeds and len(set(checked.seeds)) < len(checked.seeds):
-            problems.add((*path, "seeds"), "each may be there once")
-        if LENGTH in checked.over:
-            text = "stored targets depend on the length of a training, so it is not swept"
-            problems.add((*path, "over", LENGTH), text)
-            continue
+        _check_keys(problems, checked, section, path)
         fixed = {key: value for key, value in options_of(entry, checked).items() if key not in checked.over}
         raw = _enumerate(problems, entry, checked, path)
         trials = [_check(problems, entry, fixed, values, students, path) for values in raw]
@@ -51,6 +43,17 @@ def sweeps_of(
         own = tuple(checked.seeds) if checked.seeds else seeds
         found[name] = Sweep(name, tuple(checked.over), log, tuple(_unlike(trials)), own, halving), method
     return found
+
+
+def _check_keys(problems: Problems, checked: SweepEntry, section: Mapping[str, Any], path: tuple) -> None:
+    for key in checked.over:
+        if key in section:
+            problems.add((*path, key), "is swept by over; leave it out here")
+    if LENGTH in checked.over:
+        text = "stored targets depend on the length of a training, so it is not swept"
+        problems.add((*path, "over", LENGTH), text)
+    if checked.seeds and len(set(checked.seeds)) < len(checked.seeds):
+        problems.add((*path, "seeds"), "each may be there once")
 
 
 def _enumerate(problems: Problems, entry: catalog.Entry, checked: SweepEntry, path: tuple) -> list[Values]:
