@@ -127,9 +127,9 @@ def test_killed_at_any_moment_it_ends_the_same(dataset, plain, tmp_path):
 
 def killed_while_writing(folder, dataset, at):
     """Its own killer, when half of the checkpoint number `at` is on the disk."""
-    from kd import resume
+    from kd import sealed
 
-    original, written = resume.save_file, []
+    original, written = sealed.save_file, []
 
     def save_half(tensors, path, about):
         original(tensors, path, about)
@@ -138,7 +138,7 @@ def killed_while_writing(folder, dataset, at):
             os.truncate(path, path.stat().st_size // 2)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    resume.save_file = save_half
+    sealed.save_file = save_half
     train_in(folder, dataset, ALWAYS)
 
 
@@ -154,12 +154,18 @@ def test_killed_while_it_writes_a_checkpoint_it_ends_the_same(dataset, plain, tm
 
 def without_space(folder, dataset):
     """Its checkpoints meet a full disk."""
-    from kd import resume
+    from safetensors import SafetensorError
+
+    from kd import sealed
+
+    original = sealed.save_file
 
     def full(tensors, path, about):
-        raise OSError(28, "No space left on device")
+        if "checkpoint" in path.name:
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+        original(tensors, path, about)
 
-    resume.save_file = full
+    sealed.save_file = full
     logging.getLogger("kd").addHandler(logging.FileHandler(folder / "log"))
     train_in(folder, dataset, ALWAYS)
 
