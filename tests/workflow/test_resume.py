@@ -87,6 +87,7 @@ def outcome(folder):
     """The weights, the logits and the history, without how long an epoch took."""
     with open(folder / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
+    assert list(rows[0])[:2] == ["epoch", "lr"], "the columns are in another order"
     timeless = [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows]
     return [(folder / name).read_bytes() for name in ("model.safetensors", "test_logits.npy")] + timeless
 
