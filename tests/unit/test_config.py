@@ -340,7 +340,7 @@ def test_methods_add_up_under_one_name():
             "methods.both.kd.temperatur: unknown key; did you mean 'temper",
         ),
         (
-            {"both": {"kd": {"ce_weight": 0, "kd_weight": 0}, "cross_entropy": {}}},
+            {"both": {"cross_entropy": {}, "kd": {"ce_weight": 0, "kd_weight": 0}}},
             "methods.both.kd: ce_weight and kd_weight are both 0",
         ),
         ({"two": {"kd": {}, "hot": {"method": "kd"}}}, "methods.two: kd is there more than once"),
