@@ -15,7 +15,7 @@ from kd.files import existing_folder, refuse_unwritable
 from kd.fingerprint import fingerprint
 from kd.hardware import cpu_count, has_gpu
 from kd.job import TargetsJob
-from kd.study import NO_TEACHER
+from kd.study import NO_TEACHER, chain_name, chain_of
 from kd.config import load_study
 from kd.repeats import refuse_repeated_keys
 
@@ -58,7 +58,7 @@ wildcard_constraints:
     student="|".join(study.students),
     method="|".join(study.methods),
     seed="[0-9]+",
-    chain="[A-Za-z0-9_+-]+",
+    chain="[A-Za-z0-9_+.-]+",
     trial="[0-9a-f]+",
     rung="[0-9]+",
     epochs="[0-9]+",
@@ -122,7 +122,7 @@ def distill_job(wildcards):
 
 
 def link_job(wildcards):
-    chain = tuple(wildcards.chain.split("+"))
+    chain = chain_of(wildcards.chain)
     return jobs.link_job(study, wildcards.teacher, wildcards.method, chain, int(wildcards.seed))
 
 
@@ -134,8 +134,8 @@ def teacher_files(wildcards):
 
 def link_files(wildcards):
     """What a network in a chain needs of the one before, or of the teacher."""
-    *before, name = wildcards.chain.split("+")
-    return taught_by(wildcards, before, study.network(name).recipe.epochs)
+    *before, name = chain_of(wildcards.chain)
+    return taught_by(wildcards, tuple(before), study.network(name).recipe.epochs)
 
 
 def taught_by(wildcards, chain, epochs):
@@ -145,7 +145,8 @@ def taught_by(wildcards, chain, epochs):
     teacher = f"{RESULTS}/teachers/{wildcards.teacher}"
     files = {"dataset": DATASET, "teacher_logits": f"{teacher}/test_logits.npy"}
     if chain:
-        link = f"{RESULTS}/chains/{wildcards.teacher}/{wildcards.method}/{'+'.join(chain)}/{wildcards.seed}"
+        chains = f"{RESULTS}/chains/{wildcards.teacher}/{wildcards.method}"
+        link = f"{chains}/{chain_name(chain)}/{wildcards.seed}"
         return {**files, "teacher_model": f"{link}/model.safetensors"}
     files["teacher_model"] = f"{teacher}/model.safetensors"
     if study.caches(wildcards.method):

@@ -7,7 +7,7 @@ use rule train_teacher as train_student_alone with:
         f"{RESULTS}/benchmarks/train_student_alone/{{student}}/{{seed}}.tsv"
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(alone_job(wildcards).recipe.epochs, input, attempt),
+        runtime=lambda wildcards, input, attempt: minutes(alone_job(wildcards).epochs, input, attempt),
     params:
         cfg=lambda wildcards: alone_job(wildcards).to_json(),
         code=lambda wildcards: training_code(alone_job(wildcards)),
@@ -24,9 +24,7 @@ use rule train_teacher as distill_student with:
         f"{RESULTS}/benchmarks/distill_student/{{teacher}}/{{student}}/{{method}}/{{seed}}.tsv"
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(
-            distill_job(wildcards).recipe.epochs, input, attempt
-        ),
+        runtime=lambda wildcards, input, attempt: minutes(distill_job(wildcards).epochs, input, attempt),
     params:
         cfg=lambda wildcards: distill_job(wildcards).to_json(),
         code=lambda wildcards: training_code(distill_job(wildcards)),
@@ -44,7 +42,7 @@ use rule train_teacher as distill_link with:
         f"{RESULTS}/benchmarks/distill_link/{{teacher}}/{{method}}/{{chain}}/{{seed}}.tsv"
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(link_job(wildcards).recipe.epochs, input, attempt),
+        runtime=lambda wildcards, input, attempt: minutes(link_job(wildcards).epochs, input, attempt),
     params:
         cfg=lambda wildcards: link_job(wildcards).to_json(),
         code=lambda wildcards: training_code(link_job(wildcards)),

@@ -12,9 +12,7 @@ rule train_teacher:
     threads: THREADS
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(
-            teacher_job(wildcards).recipe.epochs, input, attempt
-        ),
+        runtime=lambda wildcards, input, attempt: minutes(teacher_job(wildcards).epochs, input, attempt),
     params:
         cfg=lambda wildcards: teacher_job(wildcards).to_json(),
         code=lambda wildcards: training_code(teacher_job(wildcards)),
@@ -74,6 +72,7 @@ rule combine_teachers:
     threads: THREADS
     resources:
         gpu=GPU,
+        runtime=lambda wildcards, input, attempt: minutes(1, input, attempt),
     params:
         cfg=lambda wildcards: ensemble_job(wildcards).to_json(),
         code=fingerprint("combine_teachers.py"),

@@ -5,6 +5,7 @@ from test_config import complaints, config
 
 from kd.config import load_study
 from kd.jobs import distill_job, link_job
+from kd.study import chain_name, chain_of
 
 STUDENTS = {"cnn": {"width": 0.125}, "middle": {"architecture": "cnn", "epochs": 7}}
 
@@ -58,3 +59,34 @@ def test_of_an_ensemble_the_first_link_alone_takes_the_weights():
 def test_mistakes(method, line):
     (found,) = complaints(students=STUDENTS, methods={"kd": method})
     assert found.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("chain", "name"),
+    [
+        (("a",), "a"),
+        (("a", "b", "b", "b"), "a+b.3"),
+        (("a", "b", "a"), "a+b+a"),
+        (("a-1_b",) * 20, "a-1_b.20"),
+    ],
+)
+def test_a_chain_has_a_short_name_that_gives_it_back(chain, name):
+    assert chain_name(chain) == name
+    assert chain_of(name) == chain
+
+
+def test_a_chain_whose_name_no_disk_would_take_is_refused():
+    students = {letter * 60: {"architecture": "cnn"} for letter in "abcde"}
+    (line,) = complaints(students=students, methods={"kd": {"via": list(students)}})
+    assert line.startswith("methods.kd.via: the names of the chain are over 200 characters")
+
+
+def test_networks_in_between_run_live_and_so_cannot_be_cached_only():
+    (line,) = complaints(students=STUDENTS, methods={"kd": {"via": ["middle"]}}, targets="cached")
+    assert line.startswith("targets: 'cached' stores the logits of teachers, and kd has networks in between")
+
+
+def test_no_ensemble_stands_in_between():
+    teachers = {"resnet18": {}, "vgg16": {}, "both": {"ensemble": ["vgg16", "resnet18"]}}
+    (line,) = complaints(teachers=teachers, methods={"multi_head": {"generations": 2}})
+    assert line.startswith("methods.multi_head: needs an ensemble, which no network in between is")

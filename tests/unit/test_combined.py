@@ -1,6 +1,6 @@
 """Several methods at once: what is counted once, what is renamed, and what each is asked."""
 
-from types import SimpleNamespace
+import copy
 
 import pytest
 import torch
@@ -8,10 +8,12 @@ from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER
 from torch import nn
 
-from kd.catalog import build_method
+from kd.catalog import build_method, build_network
 from kd.combined import Combined, build_methods
-from kd.contract import Distillation
+from kd.contract import Answer, Distillation, Given
 from kd.methods.kd import Method as Hinton
+
+GIVEN = Given(None, None, (1, 8, 8), 7, None, 1)
 
 
 class Fake(Distillation):
@@ -86,19 +88,40 @@ def test_preliminary_epochs_are_for_those_that_have_any():
 
 
 def test_each_is_prepared_once_and_in_order():
-    order, given = [], SimpleNamespace()
+    order = []
     parts = {name: Fake(name) for name in ("z", "a")}
     for part in parts.values():
-        part.prepare = lambda given, part=part: order.append((part.name, given))
-    Combined(parts).prepare(given)
-    assert order == [("z", given), ("a", given)]
+        part.prepare = lambda given, part=part: order.append((part.name, given.classes))
+    Combined(parts).prepare(GIVEN)
+    assert order == [("z", 7), ("a", 7)]
+
+
+def test_what_changes_the_student_comes_first_and_the_others_see_what_it_made():
+    """SimKD appends a stage: the embedding of CRD is one of the channels that the student ends with."""
+    torch.manual_seed(0)
+    student, teacher = (build_network("cnn", {"channels": sizes}, 1, 3) for sizes in ([4, 6], [8, 10]))
+    labels = torch.arange(12) % 3
+    for order in (("simkd", "crd"), ("crd", "simkd")):
+        network = copy.deepcopy(student)
+        given = Given(network, teacher, (1, 8, 8), 3, labels, 2)
+        assert len(given.student_stages) == 2
+        method = build_methods([(name, {}) for name in order])
+        method.prepare(given)
+        assert (len(network.stages), method.changes.keys()) == (3, {"simkd"})
+        stages, logits = network.forward_stages(torch.randn(12, 1, 8, 8))
+        answers = [
+            Answer(logits, tuple(stages)),
+            Answer(torch.zeros(12, 3), (None, torch.randn(12, 10, 4, 4))),
+        ]
+        terms = method.losses(batch_of(*answers, labels))
+        assert set(terms) == {"features", "ce", "crd"}
 
 
 def test_what_they_own_is_kept_and_comes_back():
     parts = [{"one": Fake("a"), "two": Fake("abc"), "ctkd": build_method("ctkd", {})} for _ in range(2)]
     method, other = (Combined(each) for each in parts)
     for each in (method, other):
-        each.prepare(None)
+        each.prepare(GIVEN)
     with torch.no_grad():
         for parameter in method.parameters():
             parameter += 1
@@ -112,6 +135,8 @@ def test_what_they_own_is_kept_and_comes_back():
 
 def test_the_loss_is_named_by_all():
     assert Combined({"one": Fake("CE + A"), "two": Fake("B")}).describe() == "CE + A; B"
+    both = Combined({"one": Fake("CE + A"), "two": Fake("2·CE + B")})
+    assert both.describe() == "CE + A; 2·CE + B (CE once, the first)"
 
 
 def test_one_method_is_itself():
@@ -124,6 +149,6 @@ def test_several_are_combined_in_the_order_of_the_config():
     method = build_methods([("dkd", {"nckd_weight": 2}), ("kd", {"kd_weight": 9})])
     assert isinstance(method, Combined)
     assert method.NEEDS == ("logits",)
-    assert method.describe() == "CE + 1·TCKD + 2·NCKD, T=4; 9·T²·KL, T=4"
+    assert method.describe() == "CE + 1·TCKD + 2·NCKD, T=4; 0.1·CE + 9·T²·KL, T=4 (CE once, the first)"
     assert list(numbers(method)) == ["ce", "tckd", "nckd", "kd"]
     assert numbers(method)["ce"] == pytest.approx(10 * numbers(build_methods([("kd", {})]))["ce"])

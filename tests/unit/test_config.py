@@ -325,8 +325,8 @@ def test_every_key_of_the_default_config_is_commented_and_every_key_there_is_app
 
 
 def test_methods_add_up_under_one_name():
-    study = load_study(config(methods={"both": {"kd": {"temperature": 2}, "cross_entropy": None}}))
-    (kd, options), (plain, none) = study.methods["both"].parts
+    study = load_study(config(methods={"both": {"cross_entropy": None, "kd": {"temperature": 2}}}))
+    (plain, none), (kd, options) = study.methods["both"].parts
     assert (kd, options["temperature"], plain, none) == ("kd", 2, "cross_entropy", {})
     assert study.methods["both"].of_teacher == {"logits"}
     assert study.caches("both")
@@ -341,9 +341,31 @@ def test_methods_add_up_under_one_name():
             "methods.both.kd.temperatur: unknown key; did you mean 'temper",
         ),
         (
-            {"both": {"kd": {"ce_weight": 0, "kd_weight": 0}, "cross_entropy": {}}},
+            {"both": {"cross_entropy": {}, "kd": {"ce_weight": 0, "kd_weight": 0}}},
             "methods.both.kd: ce_weight and kd_weight are both 0",
         ),
+        ({"two": {"kd": {}, "hot": {"method": "kd"}}}, "methods.two: kd is there more than once"),
+        (
+            {"two": {"kd": {}, "label_smoothing": {}}},
+            "methods.two.label_smoothing: is a cross-entropy and noth",
+        ),
+        (
+            {"two": {"fitnet": {"init_epochs": 3}, "ab": {"init_epochs": 2}}},
+            "methods.two: init_epochs differ (fitnet 3, ab 2); in a sum they must be equal, or 0",
+        ),
+        (
+            {"multi_head": {}},
+            "methods.multi_head: needs an ensemble among the teachers, and no pair has that",
+        ),
+        (
+            {"q": {"multi_head": {}, "at": {}}},
+            "methods.q: needs stages and an ensemble, which has none, at once",
+        ),
+        (
+            {"dkd": {"ce_weight": 0, "tckd_weight": 0, "nckd_weight": 0}},
+            "methods.dkd: ce_weight and tckd_weight",
+        ),
+        ({"simkd": {"weight": 0}}, "methods.simkd: weight is 0, so nothing would be learnt"),
     ],
 )
 def test_a_mistake_in_one_of_several_methods_is_found(methods, line):

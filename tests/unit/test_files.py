@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from kd.files import whole, write_json
+from kd.errors import UserError
+from kd.files import read_json, whole, write_json
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):
@@ -61,3 +62,22 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
     with whole(tmp_path / "table.csv") as temporary:
         temporary.write_text("new")
     assert sorted(tmp_path.iterdir()) == sorted([living, others, tmp_path / "table.csv"])
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe"])
+def test_json_that_is_not_whole_is_named(tmp_path, content):
+    path = tmp_path / "metrics.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"metrics\.json: not whole .* delete it to have it made again"):
+        read_json(path)
+    write_json(path, {"a": [1, None, "ü"]})
+    assert read_json(path) == {"a": [1, None, "ü"]}
+
+
+@pytest.mark.parametrize("content", ["", "epoch\n1\n"])
+def test_a_history_that_is_not_whole_is_named(tmp_path, content):
+    from draw_plots import _read_history
+
+    (tmp_path / "history.csv").write_text(content)
+    with pytest.raises(UserError, match=r"history\.csv: not whole"):
+        _read_history(tmp_path / "history.csv")

@@ -122,6 +122,28 @@ def test_gather_refuses_lists_of_different_length():
         gather([fake_run(), fake_run(seed=1)], [fake_history(fake_run())])
 
 
+def test_a_method_that_ruins_its_student_is_in_the_picture(tmp_path):
+    """Marks that are moved aside do not widen the axes by themselves."""
+    runs = [fake_run("alone", "cnn", test_accuracy=80.0)]
+    runs += [
+        fake_run("distilled", "cnn", method=name, test_accuracy=at) for name, at in (("a", 20.0), ("b", 95.0))
+    ]
+    (ax,) = draw_accuracy_parameters(written_table(runs, tmp_path)).axes
+    low, high = ax.get_ylim()
+    assert low < 20
+    assert high > 95
+
+
+def test_a_heat_map_has_the_teachers_of_its_own_method_alone(tmp_path):
+    runs = [fake_run("alone", "cnn"), fake_run("distilled", "cnn", teacher="(none)", method="tfkd")]
+    runs += [fake_run("distilled", "cnn", teacher=teacher) for teacher in ("resnet18", "vgg16")]
+    maps = {ax.get_title(loc="left"): ax for ax in draw_heat_map(written_table(runs, tmp_path)).axes}
+    names = {
+        title: [label.get_text() for label in ax.get_yticklabels()] for title, ax in maps.items() if title
+    }
+    assert names == {"kd": ["(alone)", "resnet18", "vgg16"], "tfkd": ["(alone)", "(none)"]}
+
+
 def test_every_name_is_written_beside_its_point_and_none_on_another(tmp_path):
     figure = draw_accuracy_parameters(written_table(fake_study(6, 2, 3), tmp_path))
     (ax,) = figure.axes

@@ -5,13 +5,17 @@ import math
 import pandas as pd
 import pytest
 
-from kd.ranking import rank, verdict_on
+from kd.ranking import caution, rank, verdict_on
 
 
 def ranked(*methods):
-    rows = [("mean over pairs", name, gain, half, 4) for name, gain, half in methods]
-    rows.insert(1, ("distilled student", "kd", 99.0, 0.1, 4))  # a single pair is not ranked
-    return rank(pd.DataFrame(rows, columns=["role", "method", "gain", "gain_ci95", "gain_n"]))
+    rows = [("mean over pairs", "", "", name, gain, half, 4) for name, gain, half in methods]
+    rows.insert(1, ("distilled student", "a", "s", "kd", 99.0, 0.1, 4))  # a single pair is not ranked
+    return rank(frame(rows))
+
+
+def frame(rows):
+    return pd.DataFrame(rows, columns=["role", "teacher", "name", "method", "gain", "gain_ci95", "gain_n"])
 
 
 def test_the_highest_mean_comes_first_and_what_overlaps_with_it_is_tied():
@@ -41,3 +45,18 @@ def test_without_intervals_nothing_is_told_apart():
 
 def test_a_study_without_methods_has_no_ranking():
     assert ranked().empty
+
+
+def test_means_over_different_teachers_are_said():
+    rows = [
+        ("distilled student", teacher, "s", method, 1.0, 0.1, 4)
+        for teacher in "ab"
+        for method in ("kd", "at")
+    ]
+    rows += [("distilled student", "(none)", "s", "tfkd", 1.0, 0.1, 4)]
+    assert caution(frame(rows)) == ""
+    rows += [("mean over pairs", "", "", "kd", 1.0, 0.1, 4)]
+    assert rank(frame(rows))["pairs"].tolist() == [2]
+    rows += [("distilled student", "both", "s", "kd", 1.0, 0.1, 4)]
+    assert "Not all were run with the same teachers" in caution(frame(rows))
+    assert rank(frame(rows))["pairs"].tolist() == [3]

@@ -87,6 +87,7 @@ def outcome(folder):
     """The weights, the logits and the history, without how long an epoch took."""
     with open(folder / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
+    assert list(rows[0])[:2] == ["epoch", "lr"], "the columns are in another order"
     timeless = [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows]
     return [(folder / name).read_bytes() for name in ("model.safetensors", "test_logits.npy")] + timeless
 
@@ -127,9 +128,9 @@ def test_killed_at_any_moment_it_ends_the_same(dataset, plain, tmp_path):
 
 def killed_while_writing(folder, dataset, at):
     """Its own killer, when half of the checkpoint number `at` is on the disk."""
-    from kd import resume
+    from kd import sealed
 
-    original, written = resume.save_file, []
+    original, written = sealed.save_file, []
 
     def save_half(tensors, path, about):
         original(tensors, path, about)
@@ -138,7 +139,7 @@ def killed_while_writing(folder, dataset, at):
             os.truncate(path, path.stat().st_size // 2)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    resume.save_file = save_half
+    sealed.save_file = save_half
     train_in(folder, dataset, ALWAYS)
 
 
@@ -154,12 +155,18 @@ def test_killed_while_it_writes_a_checkpoint_it_ends_the_same(dataset, plain, tm
 
 def without_space(folder, dataset):
     """Its checkpoints meet a full disk."""
-    from kd import resume
+    from safetensors import SafetensorError
+
+    from kd import sealed
+
+    original = sealed.save_file
 
     def full(tensors, path, about):
-        raise OSError(28, "No space left on device")
+        if "checkpoint" in path.name:
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+        original(tensors, path, about)
 
-    resume.save_file = full
+    sealed.save_file = full
     logging.getLogger("kd").addHandler(logging.FileHandler(folder / "log"))
     train_in(folder, dataset, ALWAYS)
 

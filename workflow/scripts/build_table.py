@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-from kd.files import whole
+from kd.files import read_json, whole
 from kd.pages import to_html, to_markdown
 from kd.table import summarise
 
 
 def main(metrics: list[Path], csv: Path, markdown: Path, html: Path, study: str) -> None:
     """Read one metrics.json per run; write the three forms of the table."""
-    runs = [json.loads(Path(path).read_text(encoding="utf-8")) for path in metrics]
+    runs = [read_json(path) for path in metrics]
     table = summarise(runs)
     with whole(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")

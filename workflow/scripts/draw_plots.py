@@ -1,10 +1,11 @@
 """Draw the four plots of a study, each as SVG and PNG."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
+from kd.errors import UserError
+from kd.files import read_json
 from kd.plots.accuracy_parameters import draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
@@ -19,14 +20,22 @@ def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path) -
 
     `metrics` and `histories` are in the same order, one of each per run; ValueError if not equally many.
     """
-    runs = [json.loads(Path(path).read_text(encoding="utf-8")) for path in metrics]
-    curves = gather(runs, [pd.read_csv(path) for path in histories])
+    runs = [read_json(path) for path in metrics]
+    curves = gather(runs, [_read_history(path) for path in histories])
     # A network may be called "null" or "18"; only an empty cell is a missing one.
     rows = pd.read_csv(table, dtype=dict.fromkeys(_WORDS, "str"), keep_default_na=False, na_values=[""])
     save(draw_learning_curves(curves), plots / "learning_curves")
     save(draw_accuracy_parameters(rows), plots / "accuracy_parameters")
     save(draw_gain(rows), plots / "gain")
     save(draw_heat_map(rows), plots / "heat_map")
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    try:
+        history = pd.read_csv(path)
+        return history[["epoch", "validation_accuracy"]]
+    except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
+        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
 
 
 if __name__ == "__main__":

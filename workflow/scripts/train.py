@@ -19,6 +19,7 @@ from kd.data import PARTS, read_dataset
 from kd.device import device_name, set_up
 from kd.ending import Ending
 from kd.engine import Diverged, fit
+from kd.errors import UserError
 from kd.files import digest, write_array, write_json
 from kd.job import TrainJob
 from kd.limits import check_batch, check_memory, memory_explained
@@ -79,7 +80,9 @@ def main(
     torch.manual_seed(job.seed + 2**31 * job.draw)
     network = build().to(device=where, memory_format=torch.channels_last)
     method = build_methods(job.methods)
-    taught_by = load_network(teacher_model, where) if teacher_model else None
+    if targets and method.preliminary:
+        raise UserError("targets: none are stored for epochs that a method has before the recipe's; use live")
+    taught_by = load_network(teacher_model, where) if teacher_model and not targets else None
     image = (shape["in_channels"], *data.train_images.shape[1:3])
     known = image, shape["num_classes"], splits["train"].labels, job.recipe.epochs
     method.prepare(Given(network, taught_by, *known, members=len(job.weights)))

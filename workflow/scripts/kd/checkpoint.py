@@ -30,7 +30,7 @@ def save_network(
     """
     network = {
         "architecture": architecture,
-        "options": dict(options),
+        "options": dict(sorted(options.items())),
         "in_channels": in_channels,
         "num_classes": num_classes,
     }

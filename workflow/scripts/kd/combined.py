@@ -1,6 +1,6 @@
 """Several methods at once: their terms add up."""
 
-import re
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from kd.contract import Batch, Distillation, Given
 
 
 class Combined(Distillation):
-    """The sum of several methods. The cross-entropy with the labels is there once, as the first has it."""
+    """The sum of several methods. The cross-entropy is there once: that of the first that has one."""
 
     def __init__(self, methods: dict[str, Distillation]) -> None:
         super().__init__()
@@ -19,14 +19,14 @@ class Combined(Distillation):
         self.preliminary = max(method.preliminary for method in methods.values())
 
     def describe(self) -> str:
-        """Each of the losses, in order; the cross-entropy once."""
-        first, *others = (method.describe() for method in self._methods.values())
-        return "; ".join([first, *(re.sub(r"^(\S+·)?CE \+ ", "", other) for other in others)])
+        """Each of the losses, in order."""
+        said = [method.describe() for method in self._methods.values()]
+        return "; ".join(said) + (" (CE once, the first)" if sum("CE" in each for each in said) > 1 else "")
 
     def prepare(self, given: Given) -> None:
-        """Prepare each, in order."""
-        for method in self._methods.values():
-            method.prepare(given)
+        """Prepare each, those first that change the student: the others see it as it then is."""
+        for method in sorted(self._methods.values(), key=lambda method: not method.CHANGES_STUDENT):
+            method.prepare(replace(given))  # a fresh one, that remembers no shapes from before
             self.changes |= method.changes
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

@@ -7,10 +7,11 @@ from pydantic import BaseModel, ValidationError
 
 from kd.errors import UserError
 from kd.explain import Problems, near
+from kd.method_section import methods_of
 from kd.recipe import Recipe
 from kd.resolve import items
 from kd.schema import NetworkEntry, StudyFile, TeacherEntry
-from kd.sections import dataset_of, ensembles_of, methods_of, networks_of
+from kd.sections import dataset_of, ensembles_of, networks_of
 from kd.study import STORED, Method, Study
 from kd.sweep_section import sweeps_of
 
@@ -36,7 +37,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
         _check_cacheable(problems, methods)
     if problems.lines or file is None:
         raise UserError("\n".join(problems.lines))
-    return Study(
+    study = Study(
         name=file.study,
         dataset=dataset,
         teachers=teachers,
@@ -49,6 +50,10 @@ def load_study(config: Mapping[str, Any]) -> Study:
         compute=file.compute,
         sweeps={name: sweep for name, (sweep, _) in sweeps.items()},
     )
+    _check_taught(problems, study)
+    if problems.lines:
+        raise UserError("\n".join(problems.lines))
+    return study
 
 
 def _quiet(model: type[BaseModel], value: Any) -> Any:
@@ -90,3 +95,19 @@ def _check_cacheable(problems: Problems, methods: dict[str, Method]) -> None:
                 ("targets",),
                 f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live",
             )
+        elif method.via or method.generations > 1:
+            problems.add(
+                ("targets",),
+                f"'cached' stores the logits of teachers, and {method.name} has networks in between, which"
+                " run live; allowed: auto, live",
+            )
+
+
+def _check_taught(problems: Problems, study: Study) -> None:
+    """A method that no pair can run would leave the table without a word."""
+    for name, method in study.methods.items():
+        if not study.couples(name):
+            what = "an ensemble among the teachers" if "members" in method.needs else "a teacher that is none"
+            both = "members" in method.needs and not method.of_teacher <= STORED
+            what = "stages and an ensemble, which has none, at once" if both else what
+            problems.add(("methods", name), f"needs {what}, and no pair has that")

@@ -92,6 +92,7 @@ class Distillation(nn.Module):
     """
 
     NEEDS: tuple[str, ...] = ()
+    CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
     preliminary: int = 0  # epochs before the recipe's, at its first learning rate, for a stage of its own
 
     def __init__(self) -> None:

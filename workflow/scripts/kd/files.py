@@ -101,6 +101,14 @@ def write_json(path: Path, content: Any) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> Any:
+    """What write_json wrote; UserError naming the file if it is not whole."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
+
+
 def write_array(path: Path, array: "np.ndarray") -> None:
     """Write `array` as .npy."""
     import numpy as np  # here, for the Snakefile reads this module

@@ -46,6 +46,11 @@ class TrainJob(Job):
     seed: int
     draw: int = 0  # of the first weights, by which networks of a chain that are alike begin unlike
 
+    @property
+    def epochs(self) -> int:
+        """All that it trains for: what methods call init_epochs goes before the recipe's."""
+        return self.recipe.epochs + max(options.get("init_epochs", 0) for _, options in self.methods)
+
 
 class EnsembleJob(Job):
     """Several teachers as one."""

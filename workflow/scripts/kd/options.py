@@ -37,7 +37,7 @@ Natural = Annotated[int, Field(ge=0, le=MILLION), _Number]
 BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs two
 Threads = Annotated[int, Field(ge=1, le=1024), _Number]
 Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
-Generations = Annotated[int, Field(ge=1, le=100), _Number]
+Generations = Annotated[int, Field(ge=1, le=20), _Number]
 Steps = Annotated[int, Field(ge=2, le=1000), _Number]
 Trials = Annotated[int, Field(ge=1, le=10_000), _Number]
 Counts = Annotated[tuple[Count, ...], Field(min_length=1)]

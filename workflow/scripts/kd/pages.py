@@ -9,7 +9,7 @@ import pandas as pd
 
 from kd.cells import DASH, duration, number, plus_minus, quantity, verdict
 from kd.page_template import TEMPLATE
-from kd.ranking import rank, verdict_on
+from kd.ranking import caution, rank, verdict_on
 from kd.table import MEAN, seed_table
 
 HEADINGS = {"teacher": "Teachers", "student alone": "Students alone"}
@@ -42,7 +42,7 @@ def to_markdown(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any
     ranked = _ranking(table)
     if ranked:
         rows = [list(row.values()) for row in ranked]
-        parts += ["## Methods, ranked", _plain(verdict_on(rank(table))), _grid(list(ranked[0]), rows, left=2)]
+        parts += ["## Methods, ranked", _plain(_verdict(table)), _grid(list(ranked[0]), rows, left=2)]
     classic = seed_table(table)
     if len(classic.columns):
         rows = [[name, *classic.loc[name]] for name in classic.index]
@@ -65,7 +65,7 @@ def to_html(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]]) 
         groups=groups,
         legend=LEGEND,
         ranked=_ranking(table),
-        verdict=verdict_on(rank(table)) if _ranking(table) else "",
+        verdict=_verdict(table) if _ranking(table) else "",
         classic=seed_table(table),
         provenance=provenance(runs),
     )
@@ -91,11 +91,16 @@ def _ranking(table: pd.DataFrame) -> list[dict[str, str]]:
             "place": "1" if row.tied else str(place),
             "method": row.method,
             "mean gain": _gain(row),
+            "pairs": str(row.pairs),
             "clusters": str(row.gain_n),
             "told apart from the highest": "no" if row.tied and place > 1 else "yes" if place > 1 else DASH,
         }
         for place, row in enumerate(rows, 1)
     ]
+
+
+def _verdict(table: pd.DataFrame) -> str:
+    return f"{verdict_on(rank(table))} {caution(table)}".strip()
 
 
 def provenance(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:

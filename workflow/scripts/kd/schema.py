@@ -79,14 +79,19 @@ class EnsembleEntry(BaseModel):
     weights: tuple[Positive, ...] | None = None
 
 
-class MethodEntry(BaseModel):
-    """One way to distil; the options of the method stand beside this key."""
+class PartEntry(BaseModel):
+    """One of several methods that add up; the options of the method stand beside this key."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     method: Name | None = Field(
         None, description="a file of workflow/scripts/kd/methods/; default: the entry's own name"
     )
+
+
+class MethodEntry(PartEntry):
+    """One way to distil; the options of the method stand beside these keys."""
+
     via: tuple[Name, ...] = Field(
         (), description="networks of students or teachers that are taught first, each by the one before"
     )

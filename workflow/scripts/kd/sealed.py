@@ -31,7 +31,7 @@ def write_sealed(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[st
     """
     # safetensors writes the memory of a strided array as it lies, without a word
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    text = json.dumps(facts, sort_keys=True)
+    text = json.dumps(facts)  # in its own order, which a history's columns follow
     seal = json.dumps({"facts": text, "sha256": _checksum(plain, text)}, sort_keys=True)
     with whole(path) as temporary:
         try:

@@ -1,4 +1,4 @@
-"""The sections of a config: its data set, its networks, its methods."""
+"""The sections of a config: its data set and its networks; the methods are in method_section.py."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,8 @@ from kd import catalog
 from kd.explain import Problems, near
 from kd.recipe import Recipe
 from kd.resolve import find, items, options_of, resolve, with_options
-from kd.schema import DatasetEntry, EnsembleEntry, MethodEntry, NetworkEntry, TeacherEntry
-from kd.study import Dataset, Ensemble, Method, Network
+from kd.schema import DatasetEntry, EnsembleEntry, NetworkEntry, TeacherEntry
+from kd.study import Dataset, Ensemble, Network
 
 
 def dataset_of(problems: Problems, section: Any) -> Dataset | None:
@@ -80,64 +80,3 @@ def ensembles_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Ens
             problems.add((*path, "weights"), f"{counts}; one for each is needed")
         found[name] = Ensemble(name, checked.ensemble, weights)
     return {name: found[name] for name in teachers if name in found}
-
-
-def methods_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Method]:
-    """The methods of a config that are right; the others are reported."""
-    found = {}
-    for name, entry in items(config.get("methods")):
-        path = ("methods", name)
-        chain = {key: entry[key] for key in ("via", "generations") if key in entry}
-        options = {key: value for key, value in entry.items() if key not in chain}
-        if _is_a_sum(options):
-            inner = [(part, {} if own is None else own, (*path, part)) for part, own in options.items()]
-        else:
-            inner = [(name, options, path)]
-        parts = [_method(problems, *part) for part in inner]
-        links = problems.check(MethodEntry, chain, path)
-        if all(parts) and links:
-            needs = {need for _, _, needs in parts for need in needs}
-            inside = [part[:2] for part in parts]
-            found[name] = Method(name, inside, tuple(sorted(needs)), links.via, links.generations)
-            _check_chain(problems, found[name], config)
-    return found
-
-
-def _check_chain(problems: Problems, method: Method, config: Mapping[str, Any]) -> None:
-    path = ("methods", method.name)
-    sides = [items(config.get(side)) for side in ("students", "teachers")]
-    networks = [name for side in sides for name, entry in side if "ensemble" not in entry]
-    for name in method.via:
-        if name not in networks:
-            text = f"{name!r} is in neither students nor teachers{near(name, networks)}"
-            problems.add((*path, "via"), f"{text}; allowed: {', '.join(networks)}")
-    if (method.via or method.generations > 1) and not method.of_teacher:
-        problems.add(path, "has no teacher, so there is none in between; leave via and generations out")
-
-
-def _is_a_sum(options: Mapping[str, Any]) -> bool:
-    """Whether an entry of methods holds methods with their options, which add up, instead of options."""
-    inside = [own is None or isinstance(own, Mapping) for own in options.values()]
-    return bool(options) and all(inside) and any(name in catalog.methods() for name in options)
-
-
-def _method(
-    problems: Problems, name: str, options: Mapping[str, Any], path: tuple
-) -> tuple[str, dict[str, Any], tuple[str, ...]] | None:
-    """One method of the code: its name, all its options, and what it needs; None after a mistake."""
-    entry, checked = resolve(problems, catalog.methods(), MethodEntry, options, path, "method")
-    if not checked:
-        return None
-    options = options_of(entry, checked)
-    check_one_above_zero(problems, entry, options, path)
-    return entry.name, options, entry.constants["NEEDS"]
-
-
-def check_one_above_zero(
-    problems: Problems, entry: catalog.Entry, options: Mapping[str, Any], path: tuple
-) -> None:
-    """Report a method whose every term has the weight 0."""
-    weights = entry.constants.get("ONE_ABOVE_ZERO", ())
-    if weights and not any(options[name] > 0 for name in weights):
-        they = f"{' and '.join(weights)} are {'both' if len(weights) == 2 else 'all'} 0"
-        problems.add(path, f"{they}, so nothing would be learnt; one of them must be above 0")

@@ -1,6 +1,7 @@
 """A study as the workflow sees it: checked, with every default filled in and every name resolved."""
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from kd.compute import Compute
@@ -8,6 +9,18 @@ from kd.recipe import Recipe
 
 STORED = {"logits", "members"}  # what can be stored of a teacher
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never begins so
+
+
+def chain_name(chain: tuple[str, ...]) -> str:
+    """A chain in a path: "middle+cnn.2" is middle, cnn, cnn; no name holds either sign."""
+    groups = [(name, len(list(again))) for name, again in groupby(chain)]
+    return "+".join(name if count == 1 else f"{name}.{count}" for name, count in groups)
+
+
+def chain_of(name: str) -> tuple[str, ...]:
+    """The chain that a path names."""
+    groups = (part.partition(".") for part in name.split("+"))
+    return tuple(each for each, _, count in groups for _ in range(int(count or 1)))
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 from kd import catalog
 from kd.chosen import LENGTH, RECIPE
 from kd.explain import Problems
+from kd.method_section import check_one_above_zero
 from kd.recipe import Recipe
 from kd.resolve import items, options_of, resolve
-from kd.sections import check_one_above_zero
 from kd.study import Method, Network, Sweep
 from kd.sweep import Axis, Values, drawn, grid
 from kd.sweep_entry import Range, SweepEntry

@@ -14,7 +14,8 @@ from kd.cells import duration, number
 from kd.errors import UserError
 
 MEAN = "mean over pairs"
-_ROLES = {"teacher": "teacher", "alone": "student alone", "distilled": "distilled student"}
+DISTILLED = "distilled student"
+_ROLES = {"teacher": "teacher", "alone": "student alone", "distilled": DISTILLED}
 _ROW = ["role", "name", "teacher", "method"]  # names a row of the table; with the seed, one run
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed
 _MEASURES = [

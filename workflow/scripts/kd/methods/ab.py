@@ -37,6 +37,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits", "stages")
+    ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ class Method(Distillation):
     """Cross-entropy with the true labels; no teacher."""
 
     NEEDS = ()
+    ONLY_CE = True
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -58,6 +58,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits",)
+    ONE_ABOVE_ZERO = ("ce_weight", "inter_weight", "intra_weight")
 
     def __init__(
         self,

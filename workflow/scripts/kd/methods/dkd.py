@@ -53,6 +53,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits",)
+    ONE_ABOVE_ZERO = ("ce_weight", "tckd_weight", "nckd_weight")
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ class Method(Distillation):
     """Cross-entropy with smoothed labels; ε = 0.1 is the paper's."""
 
     NEEDS = ()
+    ONLY_CE = True
 
     def __init__(self, *, smoothing: Fraction = 0.1) -> None:
         super().__init__()

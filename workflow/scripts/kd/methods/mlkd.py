@@ -64,6 +64,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits",)
+    ONE_ABOVE_ZERO = ("ce_weight", "instance_weight", "batch_weight", "class_weight")
 
     def __init__(
         self,

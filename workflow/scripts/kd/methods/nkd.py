@@ -45,6 +45,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits",)
+    ONE_ABOVE_ZERO = ("ce_weight", "target_weight", "nontarget_weight")
 
     def __init__(
         self,

@@ -48,6 +48,8 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages", "network")
+    CHANGES_STUDENT = True
+    ONE_ABOVE_ZERO = ("weight",)
 
     def __init__(self, *, weight: NonNegative = 1.0, factor: Count = 2) -> None:
         super().__init__()

@@ -41,6 +41,7 @@ class Method(Distillation):
     """
 
     NEEDS = ()
+    ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits",)
+    ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     def __init__(
         self,

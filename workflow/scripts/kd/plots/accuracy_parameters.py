@@ -60,6 +60,7 @@ def _draw_method(ax: Axes, group: pd.DataFrame, method: str, place: int, count: 
     x, y = group["parameters"].astype(float), group["test_accuracy"]
     style = {"fmt": _SHAPES[place % len(_SHAPES)], "color": colour, "mfc": "none"}
     ax.errorbar(x, y, transform=ax.transData + aside, label=f"distilled, {method}", **style)
+    ax.update_datalim(list(zip(x, y, strict=True)))  # what is moved aside would not widen the axes by itself
 
 
 def _finish(ax: Axes) -> None:

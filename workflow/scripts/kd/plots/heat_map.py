@@ -19,15 +19,15 @@ def draw_heat_map(table: pd.DataFrame) -> Figure:
     if not methods:
         return message("no distilled students in this study")
     rows = table[table["role"].isin(["student alone", "distilled student"])].fillna({"teacher": ALONE})
-    students, teachers = list(rows["name"].unique()), list(rows["teacher"].unique())
+    students = list(rows["name"].unique())
     scale = _scale(rows["test_accuracy"])
+    maps = [rows[rows["method"].isna() | (rows["method"] == method)] for method in methods]
+    heights = [0.62 + 0.38 * shown["teacher"].nunique() for shown in maps]
     width = max(WIDTH, 2.2 + 0.6 * len(students))
-    height = 0.75 + len(methods) * (0.62 + 0.38 * len(teachers))
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(len(methods), 1, squeeze=False)[:, 0]
-    for ax, method in zip(axes, methods, strict=True):
-        shown = rows[rows["method"].isna() | (rows["method"] == method)]
-        _draw_map(ax, shown, students, teachers, scale)
+    figure = Figure(figsize=(width, 0.75 + sum(heights)), layout="constrained")
+    axes = figure.subplots(len(methods), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for ax, method, shown in zip(axes, methods, maps, strict=True):
+        _draw_map(ax, shown, students, list(shown["teacher"].unique()), scale)
         ax.set_title(short(method), loc="left", fontweight="bold")
     axes[-1].set_xlabel("student")
     bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, aspect=30, fraction=0.05)
