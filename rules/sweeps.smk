@@ -20,7 +20,7 @@ use rule train_teacher as try_values with:
         f"{RESULTS}/benchmarks/try_values/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}.tsv"
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(trial_job(wildcards).recipe.epochs, input, attempt),
+        runtime=lambda wildcards, input, attempt: minutes(trial_job(wildcards).epochs, input, attempt),
     params:
         cfg=lambda wildcards: trial_job(wildcards).to_json(),
         code=lambda wildcards: training_code(trial_job(wildcards)),
