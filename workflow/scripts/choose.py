@@ -9,7 +9,7 @@ from typing import Any
 
 from kd.choosing import best, rows_of
 from kd.chosen import named
-from kd.files import whole, write_json
+from kd.files import read_json, whole, write_json
 
 logger = logging.getLogger("kd")
 
@@ -31,9 +31,9 @@ def main(
     and a table of all trials. The file `chosen` holds the chosen values and nothing else: what was trained
     by it stays while they do.
     """
-    rungs = [json.loads(path.read_text(encoding="utf-8")) for path in before]
+    rungs = [read_json(path) for path in before]
     places = rungs[-1]["go_on"] if rungs else range(len(values))
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
+    runs = [read_json(path) for path in metrics]
     rows = rows_of(values, places, runs, seeds, epochs)
     first, *others = best(rows, keep)
     if rung:

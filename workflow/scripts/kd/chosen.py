@@ -1,11 +1,11 @@
 """Values of a sweep, put into the job that is to run with them."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kd.errors import UserError
+from kd.files import read_json
 from kd.job import TrainJob
 from kd.recipe import Recipe
 
@@ -27,10 +27,10 @@ def with_values(job: TrainJob, values: Mapping[str, Any]) -> TrainJob:
 
 def read_values(chosen: Path) -> dict[str, Any]:
     """The values in a file that a sweep wrote; UserError if it is not whole."""
-    try:
-        return dict(json.loads(chosen.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{chosen}: not whole ({error}); delete it to have it made again") from error
+    values = read_json(chosen)
+    if not isinstance(values, dict):
+        raise UserError(f"{chosen}: not whole (no mapping of values); delete it to have it made again")
+    return values
 
 
 def named(values: Mapping[str, Any]) -> str:

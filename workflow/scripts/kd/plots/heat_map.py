@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from kd.plots.style import COLOURS, WIDTH, ink_on, message, short, styled
+from kd.plots.style import COLOURS, WIDTH, add_scale, colour_scale, ink_on, message, short, styled
 
 ALONE = "(alone)"
 
@@ -20,7 +19,7 @@ def draw_heat_map(table: pd.DataFrame) -> Figure:
         return message("no distilled students in this study")
     rows = table[table["role"].isin(["student alone", "distilled student"])].fillna({"teacher": ALONE})
     students = list(rows["name"].unique())
-    scale = _scale(rows["test_accuracy"])
+    scale = colour_scale(rows["test_accuracy"])
     maps = [rows[rows["method"].isna() | (rows["method"] == method)] for method in methods]
     heights = [0.62 + 0.38 * shown["teacher"].nunique() for shown in maps]
     width = max(WIDTH, 2.2 + 0.6 * len(students))
@@ -30,17 +29,8 @@ def draw_heat_map(table: pd.DataFrame) -> Figure:
         _draw_map(ax, shown, students, list(shown["teacher"].unique()), scale)
         ax.set_title(short(method), loc="left", fontweight="bold")
     axes[-1].set_xlabel("student")
-    bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, aspect=30, fraction=0.05)
-    bar.set_label("test accuracy (%)")
-    bar.outline.set_visible(False)
+    add_scale(figure, axes, scale, "test accuracy (%)")
     return figure
-
-
-def _scale(accuracies: pd.Series) -> Normalize:
-    """From the lowest to the highest accuracy of all maps, so that their colours can be compared."""
-    low, high = accuracies.min(), accuracies.max()
-    margin = 0.5 if low == high else 0.0
-    return Normalize(low - margin, high + margin)
 
 
 def _draw_map(ax: Axes, rows: pd.DataFrame, students: list, teachers: list, scale: Normalize) -> None:

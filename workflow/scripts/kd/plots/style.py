@@ -1,13 +1,18 @@
 """What all plots share: sizes, colours that keep their order in grey, and how a figure is written."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import matplotlib.style
-from matplotlib.colors import to_rgb
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 
 from kd.files import whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WIDTH = 5.8  # inches: a phone shows the whole width, and 9 points are still read without zooming
 COLOURS = matplotlib.colormaps["cividis"]
@@ -67,3 +72,17 @@ def message(text: str) -> Figure:
     figure = Figure(figsize=(WIDTH, 1.2))
     figure.text(0.5, 0.5, text, ha="center", va="center")
     return figure
+
+
+def colour_scale(accuracies: "pd.Series") -> Normalize:
+    """From the lowest to the highest accuracy of all panels, so that their colours can be compared."""
+    low, high = accuracies.min(), accuracies.max()
+    margin = 0.5 if low == high else 0.0
+    return Normalize(low - margin, high + margin)
+
+
+def add_scale(figure: Figure, axes: Any, scale: Normalize, label: str) -> None:
+    """A bar beside `axes` that says which colour is which accuracy."""
+    bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, aspect=30, fraction=0.05)
+    bar.set_label(label)
+    bar.outline.set_visible(False)

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from kd.plots.style import COLOURS, DISTILLED, WIDTH, ink_on, short, styled
+from kd.plots.style import COLOURS, DISTILLED, WIDTH, add_scale, colour_scale, ink_on, short, styled
 
 LABEL = "validation accuracy (%)"
 FILLED = 0.9  # share of the combinations from which on trials are drawn as a map
@@ -31,7 +30,7 @@ def draw_sweep(
     """
     figure = Figure(figsize=(WIDTH, 0.6 + height * len(tables)), layout="constrained")
     axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
-    scale = _scale(pd.concat([table["validation_accuracy"] for table in tables.values()]))
+    scale = colour_scale(pd.concat([table["validation_accuracy"] for table in tables.values()]))
     for ax, (title, table) in zip(axes, tables.items(), strict=True):
         ax.set_title(short(title, 40), loc="left", fontweight="bold")
         if len(keys) == 1:
@@ -41,17 +40,8 @@ def draw_sweep(
         else:
             _draw_points(ax, table, keys, logarithmic, scale)
     if len(keys) > 1:
-        bar = figure.colorbar(ScalarMappable(scale, COLOURS), ax=list(axes), aspect=30, fraction=0.05)
-        bar.set_label(LABEL)
-        bar.outline.set_visible(False)
+        add_scale(figure, list(axes), scale, LABEL)
     return figure
-
-
-def _scale(accuracies: pd.Series) -> Normalize:
-    """From the lowest to the highest accuracy of all panels, so that their colours can be compared."""
-    low, high = accuracies.min(), accuracies.max()
-    margin = 0.5 if low == high else 0.0
-    return Normalize(low - margin, high + margin)
 
 
 def _is_grid(table: pd.DataFrame, keys: Sequence[str]) -> bool:
