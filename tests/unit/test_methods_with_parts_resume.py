@@ -136,6 +136,7 @@ def test_the_paraphraser_stays_after_its_epochs(tmp_path, uninterrupted):
         ("crd", {}),
         ("reviewkd", {}),
         ("srrl", {}),
+        ("ofd", {}),
         ("ab", {"init_epochs": 1}),
         ("ft", {"init_epochs": 1}),
         ("dml", {}),

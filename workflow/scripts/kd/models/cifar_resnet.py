@@ -26,10 +26,11 @@ class _BasicBlock(nn.Module):
             if stride != 1 or in_channels != out_channels
             else nn.Identity()
         )
+        self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H/stride, W/stride)."""
-        return nn.functional.relu(self.residual(x) + self.shortcut(x), inplace=True)
+        return self.relu(self.residual(x) + self.shortcut(x))
 
 
 def _stage(in_channels: int, out_channels: int, stride: int, blocks: int) -> nn.Sequential:

@@ -25,6 +25,11 @@ def _conv(in_channels: int, out_channels: int, kernel: int = 3) -> ConvNormReLU:
     return ConvNormReLU(in_channels, out_channels, kernel, bias=True)
 
 
+def _last(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Sequential:
+    """A branch's last convolution, whose ReLU is that of the module."""
+    return nn.Sequential(*list(_conv(in_channels, out_channels, kernel))[:-1])
+
+
 class _Inception(nn.Module):
     """Four branches side by side (arXiv:1409.4842, figure 2b); arguments in the order of a row of _MODULES.
 
@@ -36,14 +41,15 @@ class _Inception(nn.Module):
     ):
         super().__init__()
         self.out_channels = one + three + five + pool
-        self.one = _conv(in_channels, one, 1)
-        self.three = nn.Sequential(_conv(in_channels, squeeze3, 1), _conv(squeeze3, three))
-        self.five = nn.Sequential(_conv(in_channels, squeeze5, 1), _conv(squeeze5, five), _conv(five, five))
-        self.pool = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), _conv(in_channels, pool, 1))
+        self.one = _last(in_channels, one, 1)
+        self.three = nn.Sequential(_conv(in_channels, squeeze3, 1), _last(squeeze3, three))
+        self.five = nn.Sequential(_conv(in_channels, squeeze5, 1), _conv(squeeze5, five), _last(five, five))
+        self.pool = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), _last(in_channels, pool, 1))
+        self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
-        return torch.cat([self.one(x), self.three(x), self.five(x), self.pool(x)], dim=1)
+        return self.relu(torch.cat([self.one(x), self.three(x), self.five(x), self.pool(x)], dim=1))
 
 
 def googlenet(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:

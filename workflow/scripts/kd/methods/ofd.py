@@ -1,0 +1,85 @@
+"""The overhaul of feature distillation: Heo et al. 2019 (arXiv:1904.01866).
+
+The student's maps before their ReLUs follow the teacher's, as far as these matter after one.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.before_relu import BeforeReLU
+from kd.contract import Batch, Distillation, Given
+from kd.matching import Regressor, match_stages, resized
+from kd.options import NonNegative
+
+
+def partial_distance(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
+    """The partial L2 distance d_p (equation 2) from the teacher's maps after the margin ReLU (equation 1).
+
+    With the target r = max(t, m), where m is the negative margin of each channel: (s − r)² where the teacher
+    responds or the student is above its target, and 0 where s ≤ r ≤ 0.
+
+    student, teacher: (B, C, H, W) before any ReLU; margin: (C,). Sum over neurons, mean over samples.
+    """
+    target = torch.maximum(teacher, margin[:, None, None])
+    counts = (student > target) | (target > 0)
+    return ((student - target).square() * counts).sum() / len(student)
+
+
+class Margin(nn.Module):
+    """m_C = E[t | t < 0] of each channel of the teacher (below equation 1); 0 where none is below 0.
+
+    A mean over the images seen so far, one of the paper's two ways; the other takes it from the batch norm
+    ahead of the ReLU, which not every stage has.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("seen", torch.zeros(channels))  # neurons below 0
+
+    @torch.no_grad()
+    def forward(self, teacher: Tensor) -> Tensor:
+        """The margins (C,) when also the maps (B, C, H, W) are counted."""
+        count = (teacher < 0).sum(dim=(0, 2, 3))
+        self.seen += count
+        below = teacher.clamp(max=0).sum(dim=(0, 2, 3))
+        # So, and not as a sum over all that was seen, it stays exact in float32 however long it runs.
+        self.mean += (below - count * self.mean) / self.seen.clamp(min=1)
+        return self.mean.clone()  # the buffer will be written again
+
+
+class Method(Distillation):
+    """CE + `weight` · Σ ½^(n−i) · d_p over the compared stages i of n, the last one counting fully.
+
+    The weight is 1/1000 in the authors' code for CIFAR. Where a stage ends without a ReLU, its maps are taken
+    as they are. The student's go through a 1x1 convolution and norm, the teacher's through the margin ReLU.
+    """
+
+    NEEDS = ("stages",)
+
+    def __init__(self, *, weight: NonNegative = 0.001) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def describe(self) -> str:
+        """The loss as the table names it."""
+        return f"CE + {self.weight:g}·OFD"
+
+    def prepare(self, given: Given) -> None:
+        """A connector from each of the student's stages to its partner, and the margins of that."""
+        student, teacher = given.student_stages, given.teacher_stages
+        self.pairs = match_stages(student, teacher)
+        self.connectors = nn.ModuleList(Regressor(student[one], teacher[other]) for one, other in self.pairs)
+        self.margins = nn.ModuleList(Margin(teacher[other][0]) for _, other in self.pairs)
+        self.of_student, self.of_teacher = BeforeReLU(given.student), BeforeReLU(given.teacher)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy with the labels, and the distances."""
+        student, teacher = self.of_student(batch.student.stages), self.of_teacher(batch.teacher.stages)
+        loss = 0.0
+        for (one, other), connector, margin in zip(self.pairs, self.connectors, self.margins, strict=True):
+            target = teacher[other]
+            fitted = connector(resized(student[one], target.shape[2:]))
+            loss = loss / 2 + partial_distance(fitted, target, margin(target))
+        return {"ce": functional.cross_entropy(batch.student.logits, batch.labels), "ofd": self.weight * loss}
