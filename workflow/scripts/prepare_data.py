@@ -24,14 +24,15 @@ def main(
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
     Writes `dataset` (see kd.data.write_dataset) and `summary` (JSON). `cfg` also has the data set's own
-    `options`, its `files` (name: SHA-256), `validation` (a fraction), `split_seed`, `pad` and `flip`.
+    `options`, its `files` (name: SHA-256), `validation` (a fraction), `split_seed`, `pad`, `flip`
+    and `area`.
     `places` are options that say where images are, which is no part of what they are.
     Raises UserError when the images or the options do not allow it, or a download is not what it was.
     """
     for name, sha256 in cfg["files"].items():
         check_sum(downloads / name, sha256)
     raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"], **(places or {}))
-    settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip")}
+    settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip", "area")}
     prepared = prepare(raw, **settings)
     write_dataset(dataset, prepared)
     write_json(summary, {"dataset": cfg["name"], **summarise(prepared)})
@@ -63,7 +64,8 @@ def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:
         "std": dataset.std,
         "pad": dataset.pad,
         "flip": dataset.flip,
-        "views": count_views(dataset.pad, dataset.flip),
+        "area": dataset.area,
+        "views": "endless" if dataset.area else count_views(dataset.pad, dataset.flip),
         "sha256": fingerprint(dataset),
     }
 

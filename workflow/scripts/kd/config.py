@@ -12,7 +12,7 @@ from kd.recipe import Recipe
 from kd.resolve import items
 from kd.schema import NetworkEntry, StudyFile, TeacherEntry
 from kd.sections import dataset_of, ensembles_of, networks_of
-from kd.study import STORED, Method, Study
+from kd.study import STORED, Dataset, Method, Study
 from kd.sweep_section import sweeps_of
 
 
@@ -34,7 +34,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
     pairs = _pairs(problems, config)
     _check_repeats(problems, file.seeds if file else config.get("seeds"), "seeds")  # 0 and 0.0 are one
     if file and file.targets == "cached":
-        _check_cacheable(problems, methods)
+        _check_cacheable(problems, methods, dataset)
     if problems.lines or file is None:
         raise UserError("\n".join(problems.lines))
     study = Study(
@@ -88,7 +88,10 @@ def _check_repeats(problems: Problems, values: Any, key: str) -> None:
         problems.add((key,), f"{repeated} is given more than once; each may be there once")
 
 
-def _check_cacheable(problems: Problems, methods: dict[str, Method]) -> None:
+def _check_cacheable(problems: Problems, methods: dict[str, Method], dataset: Dataset | None) -> None:
+    if dataset and dataset.endless:
+        text = "'cached' would store endless views, as dataset.crop_area makes them; allowed: auto, live"
+        problems.add(("targets",), text)
     for method in methods.values():
         if not method.of_teacher <= STORED:
             problems.add(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "validation", "test")
 _TENSORS = tuple(f"{part}_{kind}" for part in PARTS for kind in ("images", "labels"))
-_FACTS = ("classes", "mean", "std", "pad", "flip")
+_FACTS = ("classes", "mean", "std", "pad", "flip", "area")
 Array = TypeVar("Array")  # numpy.ndarray when prepared, torch.Tensor when read back
 
 
@@ -65,6 +65,7 @@ class Dataset(Generic[Array]):
     std: tuple[float, ...]
     pad: int  # pixels on each side from which random crops are taken
     flip: bool  # whether a mirrored image still belongs to its class
+    area: tuple[float, float] | None = None  # shares of the image that are cropped and resized, instead
 
     def tensors(self) -> dict[str, Array]:
         """The six arrays by name."""
@@ -86,6 +87,7 @@ def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
         tensors, facts = read_sealed(path)
         for name in ("classes", "mean", "std"):
             facts[name] = tuple(facts[name])
+        facts["area"] = tuple(facts["area"]) if facts["area"] else None
         return Dataset(**tensors, **facts)
     except (Damaged, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a whole data set ({error}); delete it and run again") from error

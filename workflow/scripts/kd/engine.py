@@ -127,9 +127,8 @@ def _train_epoch(
     order = course.start(step, epoch)
     if not training.done:
         step.clear()
-    for first, indices in _batches(order, course.recipe.batch_size):
-        if first < training.done:
-            continue
+    batches = _batches(order, course.recipe.batch_size)
+    for first, indices in course.train.images.fed(batches, training.done):
         watcher.tick(epoch + 1, first)
         training.done, training.seconds = first, time.perf_counter() - started
         _keep_if_due(checkpoints, training, step)

@@ -27,6 +27,7 @@ class DataJob(Job):
     split_seed: int
     pad: int
     flip: bool
+    area: tuple[float, float] | None = None  # of crops that are resized
     files: dict[str, str]  # name -> SHA-256 of what was downloaded
     listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
 

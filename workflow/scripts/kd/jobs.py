@@ -29,6 +29,7 @@ def data_job(study: Study) -> DataJob:
         split_seed=data.split_seed,
         pad=data.pad,
         flip=data.flip,
+        area=data.area,
         files=data.files,
         listing="".join(map(listing, where.values())) or None,
     )

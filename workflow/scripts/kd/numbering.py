@@ -8,6 +8,7 @@ logits were stored, and a resumed run sees what an uninterrupted one would have 
 
 import numpy as np
 
+ENDLESS = 2**61  # views of an image whose crops are resized: more than could be stored, so none are
 _VIEW_STREAM, _ORDER_STREAM = 1, 2  # so that view and order of a sample are unrelated
 
 

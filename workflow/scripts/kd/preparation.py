@@ -63,7 +63,13 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
 
 
 def prepare(
-    raw: RawSplits, *, validation: float, split_seed: int, pad: int, flip: bool
+    raw: RawSplits,
+    *,
+    validation: float,
+    split_seed: int,
+    pad: int,
+    flip: bool,
+    area: tuple[float, float] | None = None,
 ) -> Dataset[np.ndarray]:
     """Cut the validation images off and measure the channels on what is left for training.
 
@@ -86,4 +92,5 @@ def prepare(
         std=std,
         pad=pad,
         flip=flip,
+        area=area,
     )

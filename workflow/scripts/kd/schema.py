@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
 from kd.compute import Compute
 from kd.options import (
@@ -18,9 +18,19 @@ from kd.options import (
     Padding,
     Positive,
     Seed,
+    Share,
 )
 from kd.recipe import Recipe
 from kd.sweep_entry import SweepEntry
+
+
+def _rising(area: tuple[float, float]) -> tuple[float, float]:
+    if area[0] >= area[1]:
+        raise ValueError("the least share must be below the most")
+    return area
+
+
+Area = Annotated[tuple[Share, Share], AfterValidator(_rising)]
 
 
 class DatasetEntry(BaseModel):
@@ -35,6 +45,11 @@ class DatasetEntry(BaseModel):
         None, description="pixels of padding before the random crop; default: the data set's own"
     )
     flip: bool | None = Field(None, description="mirror images at random; default: the data set's own")
+    crop_area: Area | None = Field(
+        None,
+        description="[least, most] share of an image that a random crop has before it is resized, instead of"
+        " padded crops; such views are endless, so teachers run live",
+    )
     mirror: Address | None = Field(None, description="address of the folder that holds the downloads")
 
 

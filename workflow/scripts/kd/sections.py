@@ -23,6 +23,8 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
     files = entry.constants.get("FILES", {})
     if checked.mirror and not files:
         problems.add((*path, "mirror"), f"data set {entry.name!r} downloads nothing; leave this key out")
+    if checked.crop_area and checked.pad is not None:
+        problems.add((*path, "pad"), "goes with padded crops, and crop_area asks for resized ones; leave one out")
     return Dataset(
         name=entry.name,
         options=options_of(entry, checked),
@@ -31,6 +33,7 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
         pad=entry.constants["PAD"] if checked.pad is None else checked.pad,
         flip=entry.constants["FLIP"] if checked.flip is None else checked.flip,
         files=files,
+        area=checked.crop_area,
         mirror=(checked.mirror or entry.constants.get("MIRROR", "")).rstrip("/") if files else None,
     )
 

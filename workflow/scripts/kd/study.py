@@ -35,6 +35,12 @@ class Dataset:
     flip: bool
     files: dict[str, str]  # name -> SHA-256 of what has to be downloaded
     mirror: str | None
+    area: tuple[float, float] | None = None  # of crops that are resized
+
+    @property
+    def endless(self) -> bool:
+        """Whether there are more views than a teacher's answers could be stored for."""
+        return self.area is not None
 
 
 @dataclass(frozen=True)
@@ -144,4 +150,5 @@ class Study:
     def caches(self, method: str) -> bool:
         """Whether students of this method read stored logits instead of running the teacher."""
         needed = self.methods[method].of_teacher
-        return self.targets != "live" and bool(needed) and needed <= STORED
+        stored = self.targets != "live" and not self.dataset.endless
+        return stored and bool(needed) and needed <= STORED

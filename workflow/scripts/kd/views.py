@@ -1,55 +1,54 @@
 """The pixels of an image's numbered views (see numbering.py), as batched operations on a device."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from kd.crops import PaddedCrops, ResizedCrops
 from kd.data import Dataset
-from kd.numbering import count_views
 
 
 class ViewedImages:
     """Images on a device, from which any (sample, view) can be taken as a normalised batch.
 
-    images: (N, H, W, C) uint8. mean, std: per channel, in units of [0, 1].
+    images: (N, H, W, C) uint8. mean, std: per channel, in units of [0, 1]. With `area`, views are resized
+    crops of such shares of the image, and `pad` is not used.
     """
 
     def __init__(
-        self, images: Tensor, pad: int, flip: bool, mean: Sequence[float], std: Sequence[float]
+        self,
+        images: Tensor,
+        pad: int,
+        flip: bool,
+        mean: Sequence[float],
+        std: Sequence[float],
+        area: tuple[float, float] | None = None,
     ) -> None:
         self.device = device = images.device
         self.samples, self.height, self.width = images.shape[:3]
-        self.pad, self.flip = pad, flip
-        self.count = count_views(pad, flip)
-        self._padded = functional.pad(images, (0, 0, pad, pad, pad, pad))
+        self._images = images
+        self._crops = ResizedCrops(area, flip) if area else PaddedCrops(pad, flip)
+        self.count, self.plain = self._crops.count, self._crops.plain
         self._mean = torch.tensor(mean, device=device) * 255
         self._scale = 1 / (torch.tensor(std, device=device) * 255)
-        self._rows = torch.arange(self.height, device=device)
-        self._columns = torch.arange(self.width, device=device)
-
-    @property
-    def plain(self) -> int:
-        """The number of the view that shows the image as it is: centred, not mirrored."""
-        return self.pad * (2 * self.pad + 1) + self.pad
 
     def take(self, indices: Tensor, views: Tensor | int) -> Tensor:
         """Views of samples: indices (B,) int64, views (B,) int64 or one for all.
 
-        View v shows the padded image from row (v mod (2p + 1)²) div (2p + 1) and column v mod (2p + 1),
-        and mirrored from (2p + 1)² on. Returns (B, C, H, W) float32, channels last in memory.
+        What a view shows, kd.crops says. Returns (B, C, H, W) float32, channels last in memory.
         """
         views = torch.as_tensor(views, device=indices.device).expand_as(indices)
-        side = 2 * self.pad + 1
-        mirrored, position = views // side**2, views % side**2
-        rows = (position // side)[:, None] + self._rows
-        # Mirroring a crop is reading its columns backwards.
-        columns = torch.where(mirrored[:, None] == 1, self._columns.flip(0), self._columns)
-        columns = (position % side)[:, None] + columns
-        pixels = self._padded[indices[:, None, None], rows[:, :, None], columns[:, None, :]]
+        pixels = self._crops.cut(self._rows(indices), views)
         return ((pixels - self._mean) * self._scale).permute(0, 3, 1, 2)
+
+    def fed(self, batches: Iterable[tuple[int, Tensor]], done: int = 0) -> Iterator[tuple[int, Tensor]]:
+        """Of the batches, each with the number of samples before it, those that come after `done` samples."""
+        return (batch for batch in batches if batch[0] >= done)
+
+    def _rows(self, indices: Tensor) -> Tensor:
+        return self._images[indices]
 
 
 @dataclass(frozen=True)
@@ -64,5 +63,5 @@ def labelled(data: Dataset[Tensor], part: str, device: torch.device) -> Labelled
     """The part "train", "validation" or "test" of a data set on `device`."""
     tensors = data.tensors()
     images = tensors[f"{part}_images"].to(device)
-    viewed = ViewedImages(images, data.pad, data.flip, data.mean, data.std)
+    viewed = ViewedImages(images, data.pad, data.flip, data.mean, data.std, data.area)
     return Labelled(viewed, tensors[f"{part}_labels"].to(device))
