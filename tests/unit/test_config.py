@@ -163,6 +163,22 @@ def test_all_mistakes_are_reported_at_once():
         ({"pairs": [["../x", "cnn"]]}, "pairs.0: '../x' is not in teachers; allowed: resnet18, vgg16"),
         ({"pairs": "some"}, "pairs: should be 'all' or a list of [teacher, student] (it is 'some')"),
         ({"pairs": 3}, "pairs: should be 'all' or a list of [teacher, student] (it is 3)"),
+        (
+            {"dataset": {"name": "digits", "crop_area": [0.5, 0.2]}},
+            "dataset.crop_area: the least share must be below the most",
+        ),
+        (
+            {"dataset": {"name": "digits", "crop_area": [0, 1]}},
+            "dataset.crop_area.0: should be greater than 0",
+        ),
+        (
+            {"dataset": {"name": "digits", "crop_area": [0.1, 1], "pad": 2}},
+            "dataset.pad: goes with padded crops, crop_area with resized ones; leave one out",
+        ),
+        (
+            {"dataset": {"name": "digits", "crop_area": [0.1, 1]}, "targets": "cached"},
+            "targets: 'cached' would store endless views, as dataset.crop_area makes them; allowed: auto, live",
+        ),
         ({"dataset": {"name": "digits", "pad": 100}}, "dataset.pad: should be less than or equal to 32"),
         (
             {"methods": {"kd": {"temperature": 1e300}}},
@@ -229,7 +245,7 @@ def test_all_mistakes_are_reported_at_once():
         ),
         (
             {"compute": {"gpus": 1}},
-            "compute.gpus: unknown key; allowed: checkpoint_seconds, compile, cuda_graphs, deterministic, device, precision, slots_per_device, threads",
+            "compute.gpus: unknown key; allowed: checkpoint_seconds, compile, cuda_graphs, deterministic, device, precision, slots_per_device, stream, threads",
         ),
     ],
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import prepare_data
+from kd import preparation
 from kd.data import PARTS, RawSplits, read_dataset, write_dataset
 from kd.errors import UserError
 from kd.preparation import channel_statistics, prepare, stratified_split
@@ -213,3 +214,40 @@ def test_a_download_that_is_not_what_it_was_is_named(tmp_path):
     path.unlink()
     with pytest.raises(UserError, match=r"archive\.tar\.gz: cannot be read"):
         prepare_data.check_sum(path, sha256)
+
+
+def test_images_in_shards_are_the_same_data_set(raw, tmp_path, monkeypatch):
+    """In files beside it, each image once; whoever reads them there reads what the one file would hold."""
+    monkeypatch.setattr(preparation, "BLOCK", 7)
+    settings = {"validation": 0.1, "split_seed": 0, "pad": 2, "flip": True, "area": (0.1, 0.5)}
+    whole = prepare(raw, **settings)
+    packed = prepare(raw, **settings, folder=tmp_path / "shards")
+    assert packed.mean == whole.mean
+    assert packed.std == whole.std
+    assert prepare_data.fingerprint(packed) == prepare_data.fingerprint(whole)
+    write_dataset(tmp_path / "dataset.safetensors", packed)
+    read = read_dataset(tmp_path / "dataset.safetensors")
+    assert read.area == (0.1, 0.5)
+    for name, array in whole.tensors().items():
+        assert np.array_equal(np.asarray(read.tensors()[name][:]), array), name
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "shards").iterdir()}
+    assert sizes == {"train-00000.u8": 54 * 60, "validation-00000.u8": 6 * 60, "test-00000.u8": 30 * 60}
+    assert (tmp_path / "dataset.safetensors").stat().st_size < 60 * 90  # without the images
+
+
+def test_a_damaged_shard_of_a_data_set_is_told(raw, tmp_path):
+    settings = {"validation": 0.1, "split_seed": 0, "pad": 2, "flip": True}
+    packed = prepare(raw, **settings, folder=tmp_path / "shards")
+    write_dataset(tmp_path / "dataset.safetensors", packed)
+    (tmp_path / "shards" / "test-00000.u8").unlink()
+    with pytest.raises(UserError, match=r"test-00000\.u8: .*delete .*dataset\.safetensors"):
+        read_dataset(tmp_path / "dataset.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("shards", "expected"), [("always", True), ("never", False), ("auto", False), ("auto above", True)]
+)
+def test_images_are_packed_where_they_are_many(raw, shards, expected, monkeypatch):
+    if shards == "auto above":
+        monkeypatch.setattr(prepare_data, "PACKED_FROM", 90 * 60 - 1)
+    assert prepare_data.packs(raw, shards.split()[0]) == expected

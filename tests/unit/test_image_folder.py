@@ -329,6 +329,8 @@ def test_prepare_data(folder, caplog):
         "split_seed": 0,
         "pad": 2,
         "flip": True,
+        "area": None,
+        "shards": "auto",
         "files": {},
         "listing": listing(str(folder)),
     }

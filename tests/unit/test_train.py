@@ -448,7 +448,7 @@ def test_a_trial_is_never_shown_the_test_set(dataset, tmp_path, monkeypatch):
     shown = []
     original = train.labelled
     monkeypatch.setattr(
-        train, "labelled", lambda data, part, to: shown.append(part) or original(data, part, to)
+        train, "labelled", lambda data, part, *rest: shown.append(part) or original(data, part, *rest)
     )
     metrics = try_values(tmp_path, dataset)
     assert sorted(shown) == ["train", "validation"]

@@ -19,6 +19,7 @@ from kd.job import TargetsJob
 from kd.limits import memory_explained
 from kd.runlog import duration
 from kd.speed import Speed, choose_speed
+from kd.splits import labelled
 from kd.targets import needed_views, open_for_filling, write_note
 from kd.views import ViewedImages
 
@@ -44,7 +45,7 @@ def main(
     """
     where = set_up(compute)
     data = read_dataset(dataset)
-    images = ViewedImages(data.train_images.to(where), data.pad, data.flip, data.mean, data.std)
+    images = labelled(data, "train", where, compute.stream).images
     needed = needed_views(job.seed, job.epochs, images.samples, images.count)
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"

@@ -16,7 +16,7 @@ from kd.job import EnsembleJob
 from kd.limits import memory_explained
 from kd.metrics import count_macs, count_parameters, evaluate, expected_calibration_error
 from kd.provenance import commit, versions
-from kd.views import labelled
+from kd.splits import labelled
 
 logger = logging.getLogger("kd")
 
@@ -40,7 +40,7 @@ def main(
     data = read_dataset(dataset)
     save_ensemble(model, members, job.weights)
     network = load_network(model, where)
-    splits = {part: labelled(data, part, where) for part in PARTS}
+    splits = {part: labelled(data, part, where, compute.stream) for part in PARTS}
     with memory_explained(where):
         scores = {part: evaluate(network, each.images, each.labels) for part, each in splits.items()}
     write_array(test_logits, scores["test"].logits.numpy())

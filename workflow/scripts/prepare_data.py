@@ -3,17 +3,21 @@
 import hashlib
 import json
 import logging
+import shutil
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kd.data import PARTS, Dataset, write_dataset
+from kd.data import PARTS, SHARDS, Dataset, RawSplits, write_dataset
 from kd.errors import UserError
 from kd.files import write_json
 from kd.numbering import count_views
-from kd.preparation import prepare
+from kd.preparation import BLOCK, prepare
+from kd.shards import Shards
+
+PACKED_FROM = 2**32  # bytes of images
 
 log = logging.getLogger("kd")
 
@@ -24,8 +28,8 @@ def main(
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
     Writes `dataset` (see kd.data.write_dataset) and `summary` (JSON). `cfg` also has the data set's own
-    `options`, its `files` (name: SHA-256), `validation` (a fraction), `split_seed`, `pad`, `flip`
-    and `area`.
+    `options`, its `files` (name: SHA-256), `validation` (a fraction), `split_seed`, `pad`, `flip`,
+    `area` and `shards`.
     `places` are options that say where images are, which is no part of what they are.
     Raises UserError when the images or the options do not allow it, or a download is not what it was.
     """
@@ -33,10 +37,18 @@ def main(
         check_sum(downloads / name, sha256)
     raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"], **(places or {}))
     settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip", "area")}
-    prepared = prepare(raw, **settings)
+    folder = dataset.parent / SHARDS
+    shutil.rmtree(folder, ignore_errors=True)  # of a data set that is no more
+    prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
     write_dataset(dataset, prepared)
     write_json(summary, {"dataset": cfg["name"], **summarise(prepared)})
     log.info("%s", describe(prepared))
+
+
+def packs(raw: RawSplits, shards: str) -> bool:
+    """Whether images are packed into shards; "auto" does so where they might not fit into memory."""
+    size = sum(int(np.prod(images.shape)) for images in (raw.train_images, raw.test_images))
+    return shards == "always" or (shards == "auto" and size > PACKED_FROM)
 
 
 def check_sum(path: Path, sha256: str) -> None:
@@ -79,8 +91,10 @@ def fingerprint(dataset: Dataset[np.ndarray]) -> str:
     """SHA-256 over the six arrays: their names, types, shapes and bytes."""
     digest = hashlib.sha256()
     for name, array in sorted(dataset.tensors().items()):
-        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array))
+        kind = np.uint8 if isinstance(array, Shards) else array.dtype
+        digest.update(f"{name} {np.dtype(kind)} {tuple(array.shape)}\n".encode())
+        for start in range(0, len(array), BLOCK):
+            digest.update(np.ascontiguousarray(array[start : start + BLOCK]))
     return digest.hexdigest()
 
 

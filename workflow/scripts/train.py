@@ -29,9 +29,10 @@ from kd.provenance import commit, versions
 from kd.resume import Checkpoints
 from kd.runlog import RunLog, write_history
 from kd.speed import choose_speed
+from kd.splits import labelled
 from kd.targets import needed_views, open_noted
 from kd.teacher import CachedTeacher, LiveTeacher, Teacher
-from kd.views import Labelled, ViewedImages, labelled
+from kd.views import Labelled, ViewedImages
 
 logger = logging.getLogger("kd")
 
@@ -70,7 +71,7 @@ def main(
     job = with_values(job, values)
     data = read_dataset(dataset)
     parts = [part for part in PARTS if part != "test" or job.role != "trial"]
-    splits = {part: labelled(data, part, where) for part in parts}
+    splits = {part: labelled(data, part, where, compute.stream) for part in parts}
     samples = splits["train"].images.samples
     check_batch(job.recipe.batch_size, samples)
     shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}

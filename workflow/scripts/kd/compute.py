@@ -17,6 +17,9 @@ class Compute(BaseModel):
     deterministic: bool = Field(True, description="on CUDA: the same bits every time, a little slower")
     checkpoint_seconds: Positive = Field(300, description="a training keeps its state at least this often")
     slots_per_device: Count = Field(1, description="jobs that share a GPU; --resources gpu=N starts N jobs")
+    stream: Literal["auto", "always", "never"] = Field(
+        "auto", description="bring images to the device batch by batch; auto: those that would fill it"
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="bf16: autocast in training; auto: where a CUDA device has it"
     )

@@ -51,7 +51,7 @@ class ResizedCrops:
         self.area, self.flip = area, flip
 
     def boxes(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        """Top, left, height and width (B, 4) float32 of views (B,) int64, as shares of the image; (B,) mirrored.
+        """Of views (B,) int64: top, left, height, width (B, 4), as shares; and whether mirrored (B,).
 
         A number holds, from its last bit on: mirrored, then 15 bits each for area, ratio, row and column.
         """

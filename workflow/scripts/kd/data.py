@@ -11,10 +11,12 @@ import numpy as np
 
 from kd.errors import UserError
 from kd.sealed import Damaged, read_sealed, write_sealed
+from kd.shards import Packed, Shards
 
 if TYPE_CHECKING:
     import torch
 
+SHARDS = "shards"  # the folder beside the file
 PARTS = ("train", "validation", "test")
 _TENSORS = tuple(f"{part}_{kind}" for part in PARTS for kind in ("images", "labels"))
 _FACTS = ("classes", "mean", "std", "pad", "flip", "area")
@@ -25,6 +27,8 @@ Array = TypeVar("Array")  # numpy.ndarray when prepared, torch.Tensor when read 
 class RawSplits:
     """What a data set's `load` returns; both image arrays are (N, H, W, C) uint8, labels (N,) int64.
 
+    Images may also be something that reads them when they are asked for, by a slice or by numbers, with the
+    `shape`, `ndim` and `dtype` of an array.
     Raises ValueError when the arrays do not fit together: a mistake in a data set's own file.
     """
 
@@ -73,21 +77,32 @@ class Dataset(Generic[Array]):
 
 
 def write_dataset(path: Path, dataset: Dataset[np.ndarray]) -> None:
-    """Write the data set to a sealed .safetensors file; the same one gives the same bytes."""
-    write_sealed(path, dataset.tensors(), {name: getattr(dataset, name) for name in _FACTS})
+    """Write the data set to a sealed .safetensors file; the same one gives the same bytes.
+
+    Of images that lie in shards there is what finds and checks them.
+    """
+    facts, arrays = {name: getattr(dataset, name) for name in _FACTS}, dataset.tensors()
+    shards = {name: arrays.pop(name).packed for name in list(arrays) if isinstance(arrays[name], Shards)}
+    arrays |= {f"{name}_checksums": packed.checksums for name, packed in shards.items()}
+    facts["shards"] = {name: (packed.files, packed.images, packed.shape) for name, packed in shards.items()}
+    write_sealed(path, arrays, facts)
 
 
 def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
-    """The data set in `path`, as torch tensors in host memory.
+    """The data set in `path`, as torch tensors in host memory; images in shards stay there.
 
     Raises UserError naming the file when it is missing, cut short, changed since it was written, or
-    something else than write_dataset wrote.
+    something else than write_dataset wrote, and naming the shard that is not whole.
     """
     try:
         tensors, facts = read_sealed(path)
         for name in ("classes", "mean", "std"):
             facts[name] = tuple(facts[name])
         facts["area"] = tuple(facts["area"]) if facts["area"] else None
+        for name, (files, images, shape) in facts.pop("shards").items():
+            checksums = tensors.pop(f"{name}_checksums").numpy()
+            packed = Packed(tuple(files), images, tuple(shape), checksums)
+            tensors[name] = Shards(path.parent / SHARDS, packed)
         return Dataset(**tensors, **facts)
     except (Damaged, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a whole data set ({error}); delete it and run again") from error

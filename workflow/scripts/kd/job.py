@@ -29,6 +29,7 @@ class DataJob(Job):
     flip: bool
     area: tuple[float, float] | None = None  # of crops that are resized
     files: dict[str, str]  # name -> SHA-256 of what was downloaded
+    shards: str = "auto"
     listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
 
 

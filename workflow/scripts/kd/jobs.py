@@ -30,6 +30,7 @@ def data_job(study: Study) -> DataJob:
         pad=data.pad,
         flip=data.flip,
         area=data.area,
+        shards=data.shards,
         files=data.files,
         listing="".join(map(listing, where.values())) or None,
     )

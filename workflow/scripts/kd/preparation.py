@@ -5,11 +5,15 @@ Apart from data.py because no training job runs this code: an edit here must not
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from kd.data import Dataset, RawSplits
 from kd.errors import UserError
+from kd.shards import Shards, write_shards
+
+BLOCK = 4096  # images that are looked at together
 
 log = logging.getLogger("kd")
 
@@ -41,7 +45,7 @@ def stratified_split(
     return np.flatnonzero(~cut), np.flatnonzero(cut)
 
 
-def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(images: np.ndarray | Shards) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel of (N, H, W, C) uint8 images scaled to [0, 1].
 
     The 256 values are counted rather than the pixels summed: exact whatever N is, and no float copy of
@@ -49,10 +53,10 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
     """
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), dtype=np.int64)
-    for start in range(0, len(images), 4096):  # bincount widens what it is given to eight bytes a pixel
+    for start in range(0, len(images), BLOCK):  # bincount widens what it is given to eight bytes a pixel
+        block = images[start : start + BLOCK]
         for channel in range(channels):
-            pixels = images[start : start + 4096, ..., channel].ravel()
-            counts[channel] += np.bincount(pixels, minlength=256)
+            counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
     values = np.arange(256) / 255
     weights = counts / counts.sum(axis=1, keepdims=True)
     mean = weights @ values
@@ -70,22 +74,32 @@ def prepare(
     pad: int,
     flip: bool,
     area: tuple[float, float] | None = None,
+    folder: Path | None = None,
 ) -> Dataset[np.ndarray]:
     """Cut the validation images off and measure the channels on what is left for training.
 
+    With `folder` images are packed there, block by block, and are never in memory together.
     Raises UserError when a class is too small for the fraction `validation`.
     """
     train, held_out = stratified_split(
         raw.train_labels, validation, split_seed, "dataset.validation", raw.classes
     )
-    train_images = raw.train_images[train]
-    mean, std = channel_statistics(train_images)
+    chosen = {
+        "train": (raw.train_images, train),
+        "validation": (raw.train_images, held_out),
+        "test": (raw.test_images, np.arange(len(raw.test_labels))),
+    }
+    images = {
+        part: _packed(folder, part, source, indices) if folder else source[indices]
+        for part, (source, indices) in chosen.items()
+    }
+    mean, std = channel_statistics(images["train"])
     return Dataset(
-        train_images=train_images,
+        train_images=images["train"],
         train_labels=raw.train_labels[train],
-        validation_images=raw.train_images[held_out],
+        validation_images=images["validation"],
         validation_labels=raw.train_labels[held_out],
-        test_images=raw.test_images,
+        test_images=images["test"],
         test_labels=raw.test_labels,
         classes=raw.classes,
         mean=mean,
@@ -94,3 +108,10 @@ def prepare(
         flip=flip,
         area=area,
     )
+
+
+def _packed(folder: Path, part: str, source: np.ndarray, indices: np.ndarray) -> Shards:
+    """The images `indices` (n,) int64 of `source`, in shards in `folder`."""
+    blocks = (source[indices[start : start + BLOCK]] for start in range(0, len(indices), BLOCK))
+    shape = len(indices), *source.shape[1:]
+    return Shards(folder, write_shards(folder, part, shape, blocks))

@@ -3,7 +3,15 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WrapValidator,
+)
 
 from kd.compute import Compute
 from kd.options import (
@@ -49,6 +57,9 @@ class DatasetEntry(BaseModel):
         None,
         description="[least, most] share of an image that a random crop has before it is resized, instead of"
         " padded crops; such views are endless, so teachers run live",
+    )
+    shards: Literal["auto", "always", "never"] = Field(
+        "auto", description="pack images into files that are mapped into memory; auto: if above 4 GiB"
     )
     mirror: Address | None = Field(None, description="address of the folder that holds the downloads")
 

@@ -24,7 +24,7 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
     if checked.mirror and not files:
         problems.add((*path, "mirror"), f"data set {entry.name!r} downloads nothing; leave this key out")
     if checked.crop_area and checked.pad is not None:
-        problems.add((*path, "pad"), "goes with padded crops, and crop_area asks for resized ones; leave one out")
+        problems.add((*path, "pad"), "goes with padded crops, crop_area with resized ones; leave one out")
     return Dataset(
         name=entry.name,
         options=options_of(entry, checked),
@@ -34,6 +34,7 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
         flip=entry.constants["FLIP"] if checked.flip is None else checked.flip,
         files=files,
         area=checked.crop_area,
+        shards=checked.shards,
         mirror=(checked.mirror or entry.constants.get("MIRROR", "")).rstrip("/") if files else None,
     )
 

@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kd.shards import Shards
 from kd.views import ViewedImages
 
 WORKERS = 2  # threads that read; copying rows releases the interpreter's lock
@@ -16,32 +16,12 @@ AHEAD = 4  # batches that are read before they are wanted
 Batch = tuple[int, Tensor]  # the number of samples before it, and its own (B,) int64
 
 
-class Rows(Protocol):
-    """Images (N, H, W, C) uint8 wherever they lie."""
-
-    shape: Sequence[int]
-
-    def rows(self, samples: np.ndarray) -> Tensor:
-        """Those of the samples (B,) int64: (B, H, W, C) uint8 in host memory."""
-
-
-class InMemory:
-    """Images (N, H, W, C) uint8 in host memory."""
-
-    def __init__(self, images: Tensor) -> None:
-        self.shape, self._images = images.shape, images
-
-    def rows(self, samples: np.ndarray) -> Tensor:
-        """As Rows says."""
-        return self._images[torch.from_numpy(samples)]
-
-
 class StreamedImages(ViewedImages):
     """Takes the views that ViewedImages takes, to the bit, of images that are not on the device."""
 
     def __init__(
         self,
-        images: Rows,
+        images: Tensor | Shards,
         device: torch.device,
         pad: int,
         flip: bool,
@@ -77,7 +57,7 @@ class StreamedImages(ViewedImages):
             self._buffer = self._buffer.new_empty((size, *self._buffer.shape[1:]))
 
     def _read(self, samples: np.ndarray) -> Tensor:
-        pixels = self._source.rows(samples)
+        pixels = torch.as_tensor(self._source[samples])
         return pixels.pin_memory() if self.device.type == "cuda" else pixels
 
     def _hand_over(self, batch: Batch, read: Future) -> Batch:

@@ -36,6 +36,7 @@ class Dataset:
     files: dict[str, str]  # name -> SHA-256 of what has to be downloaded
     mirror: str | None
     area: tuple[float, float] | None = None  # of crops that are resized
+    shards: str = "auto"
 
     @property
     def endless(self) -> bool:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from kd.crops import PaddedCrops, ResizedCrops
-from kd.data import Dataset
 
 
 class ViewedImages:
@@ -57,11 +56,3 @@ class Labelled:
 
     images: ViewedImages
     labels: Tensor
-
-
-def labelled(data: Dataset[Tensor], part: str, device: torch.device) -> Labelled:
-    """The part "train", "validation" or "test" of a data set on `device`."""
-    tensors = data.tensors()
-    images = tensors[f"{part}_images"].to(device)
-    viewed = ViewedImages(images, data.pad, data.flip, data.mean, data.std, data.area)
-    return Labelled(viewed, tensors[f"{part}_labels"].to(device))

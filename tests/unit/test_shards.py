@@ -1,0 +1,75 @@
+"""Images in mapped files: what goes in comes out, and damage is told."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+from kd.errors import UserError
+from kd.shards import Shards, write_shards
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3), dtype=np.uint8)  # of 48 bytes
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "data" / "shards"
+
+
+def packed(folder, sizes=(2, 5, 1, 3), most=48 * 4):
+    blocks = np.split(IMAGES, np.cumsum(sizes)[:-1])
+    return write_shards(folder, "train", IMAGES.shape, blocks, most)
+
+
+@pytest.mark.parametrize("sizes", [(2, 5, 1, 3), (11,), (1,) * 11, (8, 3)])
+def test_files_hold_whole_images_whatever_they_came_in(folder, sizes):
+    found = packed(folder, sizes)
+    assert found.files == ("train-00000.u8", "train-00001.u8", "train-00002.u8")
+    assert [(folder / name).stat().st_size for name in found.files] == [192, 192, 144]
+    assert b"".join((folder / name).read_bytes() for name in found.files) == IMAGES.tobytes()
+    assert found.checksums.tolist() == [zlib.crc32(image.tobytes()) for image in IMAGES]
+
+
+def test_images_come_in_the_order_asked_for(folder):
+    shards = Shards(folder, packed(folder))
+    samples = np.array([10, 0, 4, 4, 3, 9])
+    assert np.array_equal(shards[samples], IMAGES[samples])
+    assert np.array_equal(shards[2:7], IMAGES[2:7])
+    assert len(shards) == 11
+    assert shards.shape == (11, 4, 4, 3)
+
+
+def test_an_image_larger_than_a_shard_has_its_own(folder):
+    found = packed(folder, most=10)
+    assert len(found.files) == 11
+    assert np.array_equal(Shards(folder, found)[:], IMAGES)
+
+
+def test_one_flipped_bit_is_told_when_its_image_is_read(folder):
+    found = packed(folder)
+    path = folder / "train-00001.u8"
+    content = bytearray(path.read_bytes())
+    content[48 + 7] ^= 1  # in image 5
+    path.write_bytes(content)
+    shards = Shards(folder, found)
+    assert np.array_equal(shards[np.array([4, 6])], IMAGES[[4, 6]])
+    with pytest.raises(
+        UserError, match=r"train-00001\.u8: .*checksum of image 1 is wrong.*delete .*dataset.saf"
+    ):
+        shards[np.array([4, 5])]
+
+
+@pytest.mark.parametrize(("change", "why"), [("missing", "No such file"), ("short", "191 bytes, where 192")])
+def test_a_file_that_is_not_whole_is_told_at_once(folder, change, why):
+    found = packed(folder)
+    path = folder / "train-00000.u8"
+    path.write_bytes(path.read_bytes()[:-1])
+    if change == "missing":
+        path.unlink()
+    with pytest.raises(UserError, match=why):
+        Shards(folder, found)
+
+
+def test_images_that_do_not_come_are_noticed(folder):
+    with pytest.raises(ValueError, match="10 images came, 11 were announced"):
+        write_shards(folder, "train", IMAGES.shape, [IMAGES[:10]])

@@ -1,0 +1,43 @@
+"""Studies whose images are packed into files and streamed, and whose views are endless."""
+
+import json
+
+import pandas as pd
+
+DIGITS = {"name": "digits", "test_fraction": 0.8}
+
+
+def models(checkout):
+    """The bytes of every network, by its place."""
+    folder = checkout.folder / "results/tiny"
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("model.safetensors")}
+
+
+def test_packed_and_streamed_images_give_the_same_networks(finished, fresh):
+    fresh.configure(dataset=DIGITS | {"shards": "always"}, compute={"device": "cpu", "stream": "always"})
+    fresh.run()
+    assert list((fresh.folder / "results/tiny/data/shards").glob("train-*.u8"))
+    ours, theirs = models(fresh), models(finished)
+    assert len(ours) == 8  # two teachers, and a student with two seeds: alone, and of each
+    assert ours == theirs
+    assert fresh.pending() == {}
+    shard = fresh.folder / "results/tiny/data/shards/train-00000.u8"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    fresh.edit("study.yaml", "seeds:\n- 0\n- 1", "seeds:\n- 2")
+    told = fresh.snakemake()
+    assert told.returncode
+    assert "train-00000.u8: not the images that were packed" in told.stdout + told.stderr
+    (fresh.folder / "results/tiny/data/dataset.safetensors").unlink()  # as the line says
+    fresh.run()
+
+
+def test_of_endless_views_no_targets_are_stored_and_the_teacher_runs_live(fresh):
+    fresh.configure(dataset=DIGITS | {"crop_area": [0.3, 1.0]}, teachers={"mobilenet": {"width": 0.125}})
+    assert "cache_targets" not in fresh.pending()
+    fresh.run()
+    assert not (fresh.folder / "results/tiny/targets").exists()
+    table = pd.read_csv(fresh.folder / "results/tiny/table.csv")
+    assert table.loc[table["role"] == "distilled student", "agreement"].notna().all()
+    summary = json.loads((fresh.folder / "results/tiny/data/summary.json").read_text())
+    assert summary["views"] == "endless"
+    assert fresh.pending() == {}
