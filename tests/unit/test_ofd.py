@@ -26,6 +26,8 @@ LEAST_CLOSED = {
     "wrn_16_2": 1,
     "wrn_40_1": 1,
     "wrn_40_2": 1,
+    "mobilenetv2": 1,
+    "mobilenetv2_half": 1,
 }
 
 
