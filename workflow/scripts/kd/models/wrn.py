@@ -1,15 +1,41 @@
 """Wide residual networks."""
 
-from torch import nn
+from torch import Tensor, nn
 
-from kd.models.preact_resnet import _PreActBlock
 from kd.models.staged import Scale, StagedNet
 from kd.options import Width
 
 
+class _Block(nn.Module):
+    """Norm-ReLU-conv twice, added to the shortcut: "B(3,3)" of arXiv:1605.07146 (figure 1a), without dropout.
+
+    Written out, though preact_resnet.py has such a block too: a change there concerns no job of these.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int):
+        super().__init__()
+        self.activate = nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True))
+        self.projection = (
+            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            if stride != 1 or in_channels != out_channels
+            else None
+        )
+        self.residual = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, H/stride, W/stride)."""
+        active = self.activate(x)
+        return self.residual(active) + (x if self.projection is None else self.projection(active))
+
+
 def _stage(in_channels: int, out_channels: int, stride: int, blocks: int) -> nn.Sequential:
-    rest = (_PreActBlock(out_channels, out_channels, 1) for _ in range(blocks - 1))
-    return nn.Sequential(_PreActBlock(in_channels, out_channels, stride), *rest)
+    rest = (_Block(out_channels, out_channels, 1) for _ in range(blocks - 1))
+    return nn.Sequential(_Block(in_channels, out_channels, stride), *rest)
 
 
 def _wrn(in_channels: int, num_classes: int, width: float, *, depth: int, wider: int) -> StagedNet:
