@@ -28,7 +28,15 @@ class DataJob(Job):
     pad: int
     flip: bool
     files: dict[str, str]  # name -> SHA-256 of what was downloaded
-    listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
+    # digest of a watched folder, or of a GatherJob, instead of the options that say where or which it is
+    listing: str | None = None
+
+
+class GatherJob(Job):
+    """Choose images, fetch them and pack them."""
+
+    name: str
+    options: dict[str, Any]
 
 
 class TrainJob(Job):
