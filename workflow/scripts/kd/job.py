@@ -28,8 +28,8 @@ class DataJob(Job):
     pad: int
     flip: bool
     files: dict[str, str]  # name -> SHA-256 of what was downloaded
-    # digest of a watched folder, or of a GatherJob, instead of the options that say where or which it is
-    listing: str | None = None
+    listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
+    gathered: str | None = None  # digest of a GatherJob, instead of its options
 
 
 class GatherJob(Job):

@@ -51,7 +51,8 @@ def data_job(study: Study) -> DataJob:
         pad=data.pad,
         flip=data.flip,
         files=data.files,
-        listing="".join(map(listing, where.values())) or gathered(study),
+        listing="".join(map(listing, where.values())) or None,
+        gathered=gathered(study),
     )
 
 

@@ -56,7 +56,7 @@ NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Nu
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
-Share = Annotated[float, Field(ge=0, lt=1), _Number]
+Tolerance = Annotated[float, Field(ge=0, lt=1), _Number]  # a share
 Connections = Annotated[int, Field(ge=1, le=32), _Number]  # to one server at a time
 Classes = Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(_refuse_repeats)]
 Address = Annotated[str, Field(pattern=_ADDRESS), _Web]

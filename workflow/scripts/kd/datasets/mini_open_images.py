@@ -1,13 +1,11 @@
 """A small part of Open Images V7 (Kuznetsova et al. 2020, arXiv:1811.00982), of classes of your choice.
 
-As many images of each class, which show it and no other of the classes, as people have verified. The
-annotations are licensed by Google under CC BY 4.0; the images are listed as having a CC BY 2.0 license, and
-licences.csv says whose each of them is.
+As many images of each class, which show it and no other of the classes, as people have verified; licences.csv
+says whose each of them is.
 """
 
-import hashlib
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,23 +15,29 @@ from PIL import Image
 
 from kd import open_images
 from kd.data import RawSplits
-from kd.datasets.image_folder import read_image
-from kd.download import download
 from kd.errors import UserError
-from kd.files import whole
-from kd.gathering import Failed, fetch, first_good
+from kd.gathering import Failed, first_good
 from kd.open_images import Info
-from kd.options import Classes, Connections, Count, ImageSize, Seed, Share
+from kd.open_images_source import Candidate, Place, Source
+from kd.options import Classes, Connections, Count, ImageSize, Seed, Tolerance
 from kd.packed import SPLITS, read_packed, write_packed, write_table
-from kd.upright import Box, upright
 
 PAD = 4
 FLIP = True
+SOURCE = "Open Images V7, https://storage.googleapis.com/openimages/web/index.html"
+PAPER = (
+    "Kuznetsova, Rom, Alldrin, Uijlings, Krasin, Pont-Tuset, Kamali, Popov, Malloci, Kolesnikov, Duerig &"
+    " Ferrari 2020, The Open Images Dataset V4, International Journal of Computer Vision 128"
+)
+LICENCE = (
+    "annotations: CC BY 4.0, Google LLC; images: listed as having a CC BY 2.0 licence, which Open Images does"
+    " not vouch for; licences.csv names the author of each"
+)
 MANNER = ("tolerated_failures", "workers")  # options that say how images are gathered, and not which
-METADATA = "https://storage.googleapis.com/openimages"
-IMAGES = "https://open-images-dataset.s3.amazonaws.com"  # of the Common Visual Data Foundation
 TESTED_ON = {"test": "validation", "train": "test"}  # subset of the training images -> of the test images
 COLUMNS = ("split", "index", "class", "ImageID", "url", "sha256", "turned", "left_out", *open_images.FACTS)
+
+log = logging.getLogger("kd")
 
 
 def load(downloads: Path) -> RawSplits:
@@ -67,7 +71,7 @@ def gather(
     train_from: Literal["test", "train"] = "test",
     boxes: bool = False,
     seed: Seed = 0,
-    tolerated_failures: Share = 0.05,
+    tolerated_failures: Tolerance = 0.05,
     workers: Connections = 8,
 ) -> None:
     """Choose images, fetch them and pack them: images.safetensors and licences.csv in `folder`.
@@ -83,86 +87,25 @@ def gather(
     numbers = {"train": images_per_class, "test": test_images_per_class}
     subsets = {"train": train_from, "test": TESTED_ON[train_from]}
     tolerated = int(tolerated_failures * len(names) * sum(numbers.values()) + 1e-9)
-    places = {split: [Place(split, subsets[split], label) for label in names] for split in SPLITS}
-    count = {place: numbers[split] for split in SPLITS for place in places[split]}
-    candidates: dict[Place, list[Candidate]] = {}
+    count = {Place(split, subsets[split], label): numbers[split] for split in SPLITS for label in names}
+    found = {split: source.find(subsets[split], names, seed, boxes) for split in SPLITS}
     for split in SPLITS:
-        found = _find(source, subsets[split], names, seed, boxes)
-        _refuse_few(found, names, numbers[split], split, subsets[split])
-        # More would not be asked for: where that many have failed, it ends.
-        found = {label: chosen[: numbers[split] + tolerated] for label, chosen in found.items()}
-        infos = source.infos(subsets[split], {image for chosen in found.values() for image, _ in chosen})
-        for place in places[split]:
-            candidates[place] = [
-                Candidate(place, image, infos.get(image), box) for image, box in found[place.label]
-            ]
+        _tell(found[split], names, subsets[split])
+        _refuse_few(found[split], names, numbers[split], split, subsets[split])
+    # More than those would not be asked for: where as many have failed as are tolerated, it ends.
+    chosen = {place: found[place.split][place.label][: number + tolerated] for place, number in count.items()}
+    candidates = source.candidates(chosen)
     Image.init()  # all formats now: threads that load them at the same time can miss one
-    make = partial(_read, source=source, size=image_size)
+    make = partial(source.read, size=image_size)
     good, failed = first_good(candidates, count, make, workers=workers, tolerated=tolerated)
     _refuse_short(good, count, names)
     _write(folder, source, names, good, failed)
+    log.info("%s images packed, %d left out", f"{sum(count.values()):,}", len(failed))
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where an image goes, and where it comes from."""
-
-    split: str  # train or test
-    subset: str  # of Open Images: train, validation or test
-    label: str
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An image that may be taken."""
-
-    place: Place
-    image: str
-    info: Info | None
-    box: Box | None
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where files come from, and the folder that they are kept in."""
-
-    work: Path
-    mirror: str
-
-    def metadata(self, name: str) -> Path:
-        """A file of the metadata, fetched unless it is there."""
-        path = self.work / "metadata" / Path(name).name
-        if not path.exists():
-            download(f"{self.mirror or METADATA}/{name}", path, None)
-        return path
-
-    def infos(self, subset: str, images: set[str]) -> dict[str, Info]:
-        """What is to be known of these images, as far as it is listed."""
-        return open_images.find_info(self.metadata(open_images.IMAGES[subset]), images)
-
-    def url(self, candidate: Candidate) -> str:
-        """The address of an image."""
-        return f"{self.mirror or IMAGES}/{candidate.place.subset}/{candidate.image}.jpg"
-
-    def file(self, candidate: Candidate) -> Path:
-        """The file that an image is kept in; not all in one folder, which would become slow."""
-        image = candidate.image
-        return self.work / "images" / candidate.place.subset / image[:2] / f"{image}.jpg"
-
-
-def _find(
-    source: Source, subset: str, names: Mapping[str, str], seed: int, boxes: bool
-) -> dict[str, list[tuple[str, Box | None]]]:
-    """Images of a subset by label, in the order in which they are taken, with their boxes if wanted."""
-    found = open_images.find_images(source.metadata(open_images.LABELS[subset]), names, seed)
-    if not boxes:
-        return {label: [(image, None) for image in images] for label, images in found.items()}
-    labels = {image: label for label, images in found.items() for image in images}
-    boxed = open_images.find_boxes(source.metadata(open_images.BOXES[subset]), labels)
-    return {
-        label: [(image, boxed[image]) for image in images if image in boxed]
-        for label, images in found.items()
-    }
+def _tell(found: Mapping[str, list], names: Mapping[str, str], subset: str) -> None:
+    counts = ", ".join(f"{names[label]} {len(images):,}" for label, images in found.items())
+    log.info("images of the subset %r that show one of the classes alone: %s", subset, counts)
 
 
 def _refuse_few(
@@ -189,26 +132,6 @@ def _refuse_short(good: Mapping[Place, list], count: Mapping[Place, int], names:
             f"dataset.images_per_class, dataset.test_images_per_class: only {', '.join(short)} could be had,"
             " and there are no more; lower them, or try again later"
         )
-
-
-def _read(candidate: Candidate, source: Source, size: int) -> tuple[np.ndarray, str]:
-    """The image (size, size, 3) uint8 and the SHA-256 of its file, which is fetched unless it is there."""
-    file, url = source.file(candidate), source.url(candidate)
-    if candidate.info is None:
-        raise Failed(url, "nothing says whose it is")
-    made = partial(upright, turn=candidate.info.turn, box=candidate.box)
-    if file.exists():
-        try:
-            return read_image(str(file), size, made), hashlib.sha256(file.read_bytes()).hexdigest()
-        except UserError:
-            file.unlink()
-    content = fetch(url)
-    with whole(file) as temporary:
-        temporary.write_bytes(content)
-        try:
-            return read_image(str(temporary), size, made), hashlib.sha256(content).hexdigest()
-        except UserError as error:
-            raise Failed(url, f"no whole image: {error.__cause__}") from error
 
 
 def _write(
