@@ -1,7 +1,6 @@
 # On a cluster it is done where Snakemake runs: other nodes may not reach the net.
 localrules:
     download_data,
-    gather_data,
 
 
 DOWNLOADED = f"{DOWNLOADS}/{study.dataset.name}"
@@ -26,6 +25,9 @@ rule download_data:
 
 # Where the images are chosen out of many; what has been fetched is kept beside them, for other choices too.
 if GATHERS:
+
+    localrules:
+        gather_data,
 
     rule gather_data:
         output:

@@ -1,5 +1,6 @@
 """Fetches many small files side by side. Some may fail; the next candidates then take their places."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ from kd.progress import Progress
 ATTEMPTS = 5
 PAUSE = 1.0  # seconds before the second try; twice that before the third, and so on
 LARGEST = 64_000_000  # bytes of one file; who sends more sends something else
+
+log = logging.getLogger("kd")
 
 Place = TypeVar("Place", bound=Hashable)
 Candidate = TypeVar("Candidate")
@@ -130,6 +133,7 @@ def _await(batch: Iterable[Future], progress: Progress, before: Sequence, tolera
             progress.done += 1
             continue
         failures.append(result)
+        log.warning("left out: %s", result)
         if len(failures) > tolerated:
             raise UserError(
                 f"{len(failures)} images could not be had, and dataset.tolerated_failures allows {tolerated}"
