@@ -93,6 +93,7 @@ class OpenImages:
         self.pause = 0.0  # seconds before every image
         self.checksums = True  # as Google's storage sends them
         self.md5_of: bytes | None = None  # of something else than what is sent
+        self.headers: dict[str, str] = {}  # besides
         self.sent = 0  # bytes of bodies
 
     def add(
@@ -204,6 +205,8 @@ class Handler(BaseHTTPRequestHandler):
             md5 = base64.b64encode(hashlib.md5(images.md5_of or body).digest()).decode()
             self.send_header("x-goog-hash", "crc32c=AAAAAA==")
             self.send_header("x-goog-hash", f"md5={md5}")
+        for name, value in images.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         rest = body[first : first + (len(body) - first) // 2] if cut else body[first:]
         images.sent += len(rest)
