@@ -21,7 +21,8 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
     if not checked:
         return None
     files = entry.constants.get("FILES", {})
-    if checked.mirror and not files:
+    fetches = bool(files or entry.gathers)
+    if checked.mirror and not fetches:
         problems.add((*path, "mirror"), f"data set {entry.name!r} downloads nothing; leave this key out")
     return Dataset(
         name=entry.name,
@@ -31,7 +32,7 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
         pad=entry.constants["PAD"] if checked.pad is None else checked.pad,
         flip=entry.constants["FLIP"] if checked.flip is None else checked.flip,
         files=files,
-        mirror=(checked.mirror or entry.constants.get("MIRROR", "")).rstrip("/") if files else None,
+        mirror=(checked.mirror or entry.constants.get("MIRROR", "")).rstrip("/") if fetches else None,
     )
 
 
