@@ -122,7 +122,7 @@ def test_an_image_goes_without_a_layer_or_gets_more_of_it():
 @pytest.mark.parametrize(("name", "chance"), [("efficientnet_b0", 0.2), ("simplenet", 0.1)])
 def test_whole_channels_are_dropped_ahead_of_the_classifier(name, chance):
     torch.manual_seed(0)
-    network, images = build_network(name, {}, 3, 10), _images(8, side=8)
+    network, images = build_network(name, {}, 3, 10), _images(4)
     *_, last = (module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
     nn.init.constant_(last.bias, 10)  # so that nothing else is zero
     maps = network.train().forward_stages(images)[0][-1]
