@@ -21,8 +21,8 @@ def _resnet(
     """One of table 1 of arXiv:1512.03385, with `blocks` in its four stages."""
     channels = [*map(Scale(width), (64, 128, 256, 512))]
     outs = [count * block.expansion for count in channels]
-    opening = _stage(block, channels[0], channels[0], 1, blocks[0])
-    stages = [nn.Sequential(ConvNormReLU(in_channels, channels[0]), opening)]
+    stem = ConvNormReLU(in_channels, channels[0])
+    stages = [nn.Sequential(stem, _stage(block, channels[0], channels[0], 1, blocks[0]))]
     stages += [_stage(block, outs[i - 1], channels[i], 2, blocks[i]) for i in (1, 2, 3)]
     return StagedNet(stages, outs[-1], num_classes)
 
