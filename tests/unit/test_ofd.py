@@ -28,6 +28,13 @@ LEAST_CLOSED = {
     "wrn_40_2": 1,
     "mobilenetv2": 1,
     "mobilenetv2_half": 1,
+    "preact_resnet34": 0,
+    "preact_resnet50": 0,
+    "senet18": 0,
+    "efficientnet_b0": 0,
+    "densenet121": 1,
+    "densenet169": 1,
+    "densenet_cifar": 1,
 }
 
 
