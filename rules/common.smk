@@ -39,10 +39,14 @@ try:
 except UserError as error:
     raise WorkflowError(f"The config is not valid.\n{error}")
 
-# What is no part of a result, and so of no job's params, scripts read in the config: where to compute, and
-# where images come from.
+# What is no part of a result, and so of no job's params, scripts read in the config: where to compute, where
+# images come from, and how they are gathered.
 config["compute"] = study.compute.model_dump()
-config["dataset"] |= {"mirror": study.dataset.mirror, "places": jobs.places(study)}
+config["dataset"] |= {
+    "mirror": study.dataset.mirror,
+    "places": jobs.places(study),
+    "manner": jobs.manner(study),
+}
 
 DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
 RESULTS = f"results/{study.name}"

@@ -3,9 +3,15 @@ localrules:
     download_data,
 
 
+DOWNLOADED = f"{DOWNLOADS}/{study.dataset.name}"
+GATHERED = f"{DOWNLOADED}/{jobs.gathered(study)}"
+GATHERS = jobs.gather_job(study)
+GATHERED_FILES = {"images": f"{GATHERED}/images.safetensors", "licences": f"{GATHERED}/licences.csv"}
+
+
 rule download_data:
     output:
-        f"{DOWNLOADS}/{study.dataset.name}/{{file}}",
+        f"{DOWNLOADED}/{{file}}",
     log:
         f"{RESULTS}/logs/download_data/{{file}}.log",
     conda:
@@ -17,10 +23,31 @@ rule download_data:
         "../workflow/scripts/download_data.py"
 
 
+# Where the images are chosen out of many; what has been fetched is kept beside them, for other choices too.
+if GATHERS:
+
+    localrules:
+        gather_data,
+
+    rule gather_data:
+        output:
+            **GATHERED_FILES,
+        log:
+            f"{RESULTS}/logs/gather_data.log",
+        conda:
+            CONDA
+        params:
+            cfg=GATHERS.to_json(),
+            code=fingerprint("gather_data.py", (catalog.datasets()[study.dataset.name].module,)),
+        script:
+            "../workflow/scripts/gather_data.py"
+
+
 rule prepare_data:
     input:
+        GATHERED_FILES.values() if GATHERS else [],
         # Fetched again it is the same, by its checksum, which is in cfg.
-        [ancient(f"{DOWNLOADS}/{study.dataset.name}/{file}") for file in study.dataset.files],
+        [ancient(f"{DOWNLOADED}/{file}") for file in study.dataset.files],
     output:
         dataset=DATASET,
         summary=DATA_SUMMARY,
@@ -33,6 +60,6 @@ rule prepare_data:
     params:
         cfg=data_job.to_json(),
         code=fingerprint("prepare_data.py", (catalog.datasets()[study.dataset.name].module,)),
-        downloads=f"{DOWNLOADS}/{study.dataset.name}",
+        downloads=GATHERED if GATHERS else DOWNLOADED,
     script:
         "../workflow/scripts/prepare_data.py"

@@ -1,6 +1,7 @@
 """Plug-ins are found by reading them; one new file is all it takes."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def test_what_is_there():
         catalog.architectures()
     )
     assert {"kd", "cross_entropy"} <= set(catalog.methods())
-    assert {"digits", "cifar10", "image_folder"} <= set(catalog.datasets())
+    assert {"digits", "cifar10", "image_folder", "mini_open_images"} <= set(catalog.datasets())
 
 
 @pytest.mark.parametrize("kind", ["architectures", "methods", "datasets"])
@@ -23,10 +24,13 @@ def test_what_the_source_says_is_what_python_sees(kind):
     import inspect
 
     for entry in getattr(catalog, kind)().values():
-        signature = inspect.signature(entry.load())
+        functions = [entry.load()]
+        if entry.gathers:
+            functions.append(import_module(entry.module).gather)
         keywords = {
             name: argument.default
-            for name, argument in signature.parameters.items()
+            for function in functions
+            for name, argument in inspect.signature(function).parameters.items()
             if argument.kind is argument.KEYWORD_ONLY
         }
         assert keywords.keys() == entry.options.model_fields.keys(), entry.name

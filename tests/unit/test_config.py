@@ -82,11 +82,11 @@ def test_a_mirror_is_an_address(mirror):
     )
 
 
+@pytest.mark.parametrize("name", ["cifar10", "mini_open_images"])
 @pytest.mark.parametrize("mirror", ["http://127.0.0.1:8000/", "https://example.org/some/folder"])
-def test_mirrors(mirror):
-    assert load_study(config(dataset={"name": "cifar10", "mirror": mirror})).dataset.mirror == mirror.rstrip(
-        "/"
-    )
+def test_mirrors(mirror, name):
+    data = load_study(config(dataset={"name": name, "mirror": mirror})).dataset
+    assert data.mirror == mirror.rstrip("/")
 
 
 def test_a_list_of_pairs():
@@ -152,6 +152,26 @@ def test_all_mistakes_are_reported_at_once():
         (
             {"dataset": {"name": "digits", "mirror": "http://x"}},
             "dataset.mirror: data set 'digits' downloads nothing",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "classes": ["Cat", "Dog", "Cat"]}},
+            "dataset.classes: Cat is given more than once; each may be there once",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "classes": ["Cat"]}},
+            "dataset.classes: needs at least 2 entries",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "train_from": "validation"}},
+            "dataset.train_from: should be 'test' or 'train' (it is 'validation')",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "workers": 1000}},
+            "dataset.workers: should be less than or equal to 32",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "tolerated_failures": 1}},
+            "dataset.tolerated_failures: should be less than 1 (it is 1)",
         ),
         ({"dataset": "digits"}, "dataset: should be a mapping of keys to values (it is 'digits')"),
         ({"dataset": {"name": "digits", "validation": 0}}, "dataset.validation: should be greater than 0"),

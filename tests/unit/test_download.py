@@ -13,6 +13,8 @@ import download_data
 from kd.download import download
 from kd.errors import UserError
 from kd.progress import Progress, describe
+from open_images_server import OpenImages
+from open_images_server import Server as UnsignedServer
 
 BODY = bytes(range(256)) * 4000  # about 1 MB: several chunks
 PAGE = b"\n<!DOCTYPE html>".ljust(len(BODY))
@@ -197,6 +199,68 @@ def test_a_silent_server_is_reported(server, target, caplog, monkeypatch):
     server.plan = ["slow"]
     download(server.url, target, SHA256)
     assert "data.tar.gz: 0% of 1.0 MB, waiting for the server" in caplog.text
+
+
+# Without a checksum that is known beforehand
+
+
+@pytest.fixture
+def unsigned(tmp_path):
+    """A server that names the version of what it sends, and its MD5 unless that is turned off."""
+    images = OpenImages()
+    images.files["/labels.csv"] = BODY
+    target = tmp_path / "downloads" / "labels.csv"
+    target.parent.mkdir()
+    with UnsignedServer(images) as server:
+        yield images, f"{server.url}/labels.csv", target
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+@pytest.mark.parametrize("failures", [[], [503], ["cut"], ["cut", "hang up", "cut"]])
+def test_without_a_checksum(unsigned, checksums, failures):
+    images, url, target = unsigned
+    images.checksums, images.plan["/labels.csv"] = checksums, [*failures, "whole"]
+    download(url, target, None, pause=0)
+    assert target.read_bytes() == BODY
+    assert leftovers(target) == ["labels.csv"]
+    assert images.sent == len(BODY)  # what came before a connection broke did not come again
+
+
+def test_a_short_body_is_no_file(unsigned):
+    images, url, target = unsigned
+    images.plan["/labels.csv"] = ["cut", "hang up"]
+    with pytest.raises(UserError, match=f"{re.escape(url)}: not downloaded in 2 tries: "):
+        download(url, target, None, attempts=2, pause=0)
+    assert not target.exists()
+
+
+def test_a_file_that_changed_since_its_beginning_came(unsigned):
+    images, url, target = unsigned
+    images.checksums, images.plan["/labels.csv"] = False, ["cut", "hang up"]
+    with pytest.raises(UserError):
+        download(url, target, None, attempts=2, pause=0)
+    images.files["/labels.csv"], images.plan = BODY[::-1], {}
+    download(url, target, None)
+    assert target.read_bytes() == BODY[::-1]
+
+
+def test_a_beginning_of_no_known_version_is_not_gone_on_from(unsigned):
+    images, url, target = unsigned
+    images.checksums = False
+    (target.parent / ".labels.csv.part").write_bytes(b"?" * 1000)
+    download(url, target, None)
+    assert target.read_bytes() == BODY
+
+
+def test_the_checksum_that_the_server_sends_is_compared(unsigned):
+    images, url, target = unsigned
+    images.md5_of = b"something else"
+    with pytest.raises(UserError, match=r"the checksum is wrong: MD5 .*== expected, .*== got"):
+        download(url, target, None, attempts=2, pause=0)
+    assert leftovers(target) == [".labels.csv.etag"]
+    images.headers = {"x-goog-stored-content-encoding": "gzip"}  # the checksum is of the packed file
+    download(url, target, None)
+    assert leftovers(target) == ["labels.csv"]
 
 
 def test_progress_lines():

@@ -74,6 +74,39 @@ def test_a_change_reaches_the_jobs_that_depend_on_it_and_no_other(changes, chang
     assert {name for name in before if before[name] != after[name]} == changed
 
 
+def mini(**options):
+    return study(dataset={"name": "mini_open_images", "classes": ["Cat", "Dog"], **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "gather"),
+    [
+        ({"images_per_class": 300}, True, True),
+        ({"classes": ["Dog", "Cat"]}, True, True),
+        ({"seed": 1}, True, True),
+        ({"validation": 0.2}, True, False),
+        ({"pad": 8}, True, False),
+        ({"mirror": "http://127.0.0.1:8000"}, False, False),
+        ({"workers": 2}, False, False),
+        ({"tolerated_failures": 0.5}, False, False),
+    ],
+)
+def test_what_is_gathered_again(options, data, gather):
+    before, after = mini(), mini(**options)
+    assert (jobs.data_job(before) != jobs.data_job(after)) == data
+    assert (jobs.gather_job(before) != jobs.gather_job(after)) == gather
+    assert (jobs.gathered(before) != jobs.gathered(after)) == gather
+
+
+def test_each_function_of_a_data_set_is_told_its_own_options():
+    assert jobs.data_job(mini()).options == {}
+    told = jobs.gather_job(mini()).options
+    assert told.keys() & {"workers", "tolerated_failures", "validation", "mirror"} == set()
+    assert told["classes"] == ["Cat", "Dog"]
+    assert jobs.manner(mini(workers=3)) == {"workers": 3, "tolerated_failures": 0.05}
+    assert (jobs.gather_job(study()), jobs.gathered(study()), jobs.manner(study())) == (None, None, {})
+
+
 def test_swapped_values_are_a_change():
     """Snakemake compares the set of a rule's params; as separate params these two would be equal."""
     one = study(recipe={"momentum": 0.1, "lr": 0.9})

@@ -9,7 +9,9 @@ from checkout import Checkout
 
 UNWATCHED = {"results", ".snakemake", "__pycache__"}  # what is below results is looked at by itself
 # What a failure may leave there.
-UNFINISHED = re.compile(r"tiny/logs/.*\.log|_downloads/cifar10/\.[^/]+\.part")
+UNFINISHED = re.compile(
+    r"tiny/logs/.*\.log|_downloads/cifar10/\.[^/]+\.part|_downloads/mini_open_images/fetched/.*"
+)
 
 
 def refused(

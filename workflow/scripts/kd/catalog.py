@@ -1,9 +1,10 @@
 """Finds architectures, methods and data sets by reading their files, without importing them.
 
 A name in the config is looked up in the source: `models/*.py` (every public function is an architecture),
-`methods/<name>.py` (its class `Method`) and `datasets/<name>.py` (its function `load`). The keyword-only
-arguments there are the options a user may set. Nothing is listed anywhere, torch is not imported to
-check a config, and no job comes to depend on a file that it does not use.
+`methods/<name>.py` (its class `Method`) and `datasets/<name>.py` (its function `load`, and `gather` where it
+chooses what is downloaded). The keyword-only arguments there are the options a user may set. Nothing is
+listed anywhere, torch is not imported to check a config, and no job comes to depend on a file that it does
+not use.
 """
 
 import ast
@@ -32,6 +33,7 @@ class Entry:
     target: str  # the function or class inside the module
     options: type[BaseModel]
     constants: dict[str, Any] = field(default_factory=dict)
+    gathers: tuple[str, ...] = ()  # of a data set: those of its options that its function gather takes
 
     def load(self) -> Any:
         """Import the plug-in and return its function or class."""
@@ -43,12 +45,13 @@ def _sources(folder: str) -> Iterator[tuple[str, ast.Module]]:
         yield path.stem, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def _options(name: str, function: ast.FunctionDef | None) -> type[BaseModel]:
-    """A pydantic model of a function's keyword-only arguments."""
+def _options(name: str, *functions: ast.FunctionDef | None) -> type[BaseModel]:
+    """A pydantic model of the keyword-only arguments of one function or more."""
     fields: dict[str, Any] = {}
+    found = [function.args for function in functions if function]
     for argument, default in zip(
-        function.args.kwonlyargs if function else [],
-        function.args.kw_defaults if function else [],
+        [argument for arguments in found for argument in arguments.kwonlyargs],
+        [default for arguments in found for default in arguments.kw_defaults],
         strict=True,
     ):
         annotation = ast.unparse(argument.annotation) if argument.annotation else "nothing"
@@ -112,8 +115,14 @@ def datasets() -> dict[str, Entry]:
     found = {}
     for stem, tree in _sources("datasets"):
         if node := _named(tree.body, ast.FunctionDef, "load"):
+            gather = _named(tree.body, ast.FunctionDef, "gather")
             found[stem] = Entry(
-                stem, f"kd.datasets.{stem}", "load", _options(stem, node), _constants(tree.body)
+                stem,
+                f"kd.datasets.{stem}",
+                "load",
+                _options(stem, node, gather),
+                _constants(tree.body),
+                tuple(argument.arg for argument in gather.args.kwonlyargs) if gather else (),
             )
     return found
 

@@ -31,6 +31,14 @@ class DataJob(Job):
     files: dict[str, str]  # name -> SHA-256 of what was downloaded
     shards: str = "auto"
     listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
+    gathered: str | None = None  # digest of a GatherJob, instead of its options
+
+
+class GatherJob(Job):
+    """Choose images, fetch them and pack them."""
+
+    name: str
+    options: dict[str, Any]
 
 
 class TrainJob(Job):

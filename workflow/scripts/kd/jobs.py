@@ -4,7 +4,8 @@ from typing import Any
 
 from kd import catalog
 from kd.chosen import LENGTH, with_values
-from kd.job import DataJob, EnsembleJob, TrainJob
+from kd.files import digest
+from kd.job import DataJob, EnsembleJob, GatherJob, TrainJob
 from kd.listing import listing
 from kd.study import NO_TEACHER, Network, Study
 from kd.sweep import rungs, trial_name
@@ -18,13 +19,33 @@ def places(study: Study) -> dict[str, str]:
     return {watched: study.dataset.options[watched]} if watched else {}
 
 
+def manner(study: Study) -> dict[str, Any]:
+    """The options of the data set that say how its images are gathered, and not which."""
+    names = catalog.datasets()[study.dataset.name].constants.get("MANNER", ())
+    return {name: study.dataset.options[name] for name in names}
+
+
+def gather_job(study: Study) -> GatherJob | None:
+    """What decides which images are gathered; None for a data set that gathers none."""
+    data, entry = study.dataset, catalog.datasets()[study.dataset.name]
+    names = [name for name in entry.gathers if name not in manner(study)]
+    return GatherJob(name=data.name, options={name: data.options[name] for name in names}) if names else None
+
+
+def gathered(study: Study) -> str | None:
+    """The name of the folder for what is gathered: another one for every choice."""
+    job = gather_job(study)
+    return digest(job.to_json()) if job else None
+
+
 def data_job(study: Study) -> DataJob:
     """Which data set, and how it is split. Of a folder it is what counts that it holds, not where it is."""
     data = study.dataset
     where = places(study)
+    elsewhere = {*where, *catalog.datasets()[data.name].gathers}
     return DataJob(
         name=data.name,
-        options={name: value for name, value in data.options.items() if name not in where},
+        options={name: value for name, value in data.options.items() if name not in elsewhere},
         validation=data.validation,
         split_seed=data.split_seed,
         pad=data.pad,
@@ -33,6 +54,7 @@ def data_job(study: Study) -> DataJob:
         shards=data.shards,
         files=data.files,
         listing="".join(map(listing, where.values())) or None,
+        gathered=gathered(study),
     )
 
 

@@ -8,7 +8,7 @@ import re
 from typing import Annotated, Any
 from typing import Literal as Literal  # one of several words; plug-ins import it from typing itself
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 _ADDRESS = r"^https?://[^\s/]\S*$"
 MILLION = 1_000_000  # more of anything is a slip, and would be found out only when memory or time is gone
@@ -28,9 +28,16 @@ def _refuse_other_addresses(value: Any) -> Any:
     return value
 
 
+def _refuse_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+    if repeated := sorted({value for value in values if values.count(value) > 1}):
+        raise ValueError(f"{', '.join(repeated)} is given more than once; each may be there once")
+    return values
+
+
 _Number = BeforeValidator(_refuse_bool)  # stands last: bounds before it reach the JSON schema, others do not
 _Web = BeforeValidator(_refuse_other_addresses)
 
+Text = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]  # becomes a folder
 Count = Annotated[int, Field(ge=1, le=MILLION), _Number]
 Natural = Annotated[int, Field(ge=0, le=MILLION), _Number]
@@ -50,5 +57,8 @@ Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Share = Annotated[float, Field(gt=0, le=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
+Tolerance = Annotated[float, Field(ge=0, lt=1), _Number]  # a share
+Connections = Annotated[int, Field(ge=1, le=32), _Number]  # to one server at a time
+Classes = Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(_refuse_repeats)]
 Address = Annotated[str, Field(pattern=_ADDRESS), _Web]
 Width = Annotated[float, Field(gt=0, le=16), _Number]  # multiplies every channel count of a network

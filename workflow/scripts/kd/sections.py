@@ -21,7 +21,8 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
     if not checked:
         return None
     files = entry.constants.get("FILES", {})
-    if checked.mirror and not files:
+    fetches = bool(files or entry.gathers)
+    if checked.mirror and not fetches:
         problems.add((*path, "mirror"), f"data set {entry.name!r} downloads nothing; leave this key out")
     if checked.crop_area and checked.pad is not None:
         problems.add((*path, "pad"), "goes with padded crops, crop_area with resized ones; leave one out")
@@ -35,7 +36,7 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
         files=files,
         area=checked.crop_area,
         shards=checked.shards,
-        mirror=(checked.mirror or entry.constants.get("MIRROR", "")).rstrip("/") if files else None,
+        mirror=(checked.mirror or entry.constants.get("MIRROR", "")).rstrip("/") if fetches else None,
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -56,8 +57,10 @@ def _read_all(files: list[os.DirEntry], size: int, split: str) -> np.ndarray:
     return images
 
 
-def read_image(file: str, size: int) -> np.ndarray:
-    """One image as (size, size, 3) uint8: turned as its EXIF data say, made RGB, cut square, resized.
+def read_image(
+    file: str, size: int, upright: Callable[[Image.Image], Image.Image] = ImageOps.exif_transpose
+) -> np.ndarray:
+    """One image as (size, size, 3) uint8: made upright, as its EXIF data say, and RGB, cut square, resized.
 
     The square is the middle of the image; resizing is bilinear with antialiasing. An image of the right
     size keeps its pixels. Transparency is dropped; of an animation the first frame is taken.
@@ -65,7 +68,7 @@ def read_image(file: str, size: int) -> np.ndarray:
     """
     try:
         with Image.open(file) as image:
-            square = _cut_square(_to_rgb(ImageOps.exif_transpose(image)))
+            square = _cut_square(_to_rgb(upright(image)))
             return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
     except Exception as error:  # what a broken image raises depends on its format
         raise UserError(f"{file}: cannot be read as an image: {error}; mend it or take it away") from error

@@ -6,22 +6,22 @@ from kd.models.staged import Scale, StagedNet
 from kd.options import Width
 
 
-class _PreActBlock(nn.Module):
-    """Norm-ReLU-conv twice, added to the shortcut (arXiv:1603.05027, figure 4e)."""
+def _norm_relu(channels: int) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+
+
+class _PreAct(nn.Module):
+    """Norm and ReLU, then what is called `residual`, added to the shortcut (arXiv:1603.05027, figure 4e)."""
+
+    residual: nn.Sequential
 
     def __init__(self, in_channels: int, out_channels: int, stride: int):
         super().__init__()
-        self.activate = nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True))
+        self.activate = nn.Sequential(*_norm_relu(in_channels))
         self.projection = (
             nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
             if stride != 1 or in_channels != out_channels
             else None
-        )
-        self.residual = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,10 +32,53 @@ class _PreActBlock(nn.Module):
         return shortcut + self.residual(active)
 
 
-def _two_blocks(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        _PreActBlock(in_channels, out_channels, stride), _PreActBlock(out_channels, out_channels, 1)
-    )
+class PreActBlock(_PreAct):
+    """Two 3x3 convolutions."""
+
+    expansion = 1
+
+    def __init__(self, in_channels: int, channels: int, stride: int):
+        super().__init__(in_channels, channels, stride)
+        self.residual = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False),
+            *_norm_relu(channels),
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+        )
+
+
+class _PreActBottleneck(_PreAct):
+    """1x1, 3x3 and 1x1 convolutions; four times as many channels come out."""
+
+    expansion = 4
+
+    def __init__(self, in_channels: int, channels: int, stride: int):
+        super().__init__(in_channels, 4 * channels, stride)
+        self.residual = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 1, bias=False),
+            *_norm_relu(channels),
+            nn.Conv2d(channels, channels, 3, stride, 1, bias=False),
+            *_norm_relu(channels),
+            nn.Conv2d(channels, 4 * channels, 1, bias=False),
+        )
+
+
+Block = type[PreActBlock | _PreActBottleneck]
+
+
+def _stage(block: Block, in_channels: int, channels: int, stride: int, blocks: int) -> nn.Sequential:
+    rest = (block(channels * block.expansion, channels, 1) for _ in range(blocks - 1))
+    return nn.Sequential(block(in_channels, channels, stride), *rest)
+
+
+def _preact_resnet(
+    in_channels: int, num_classes: int, width: float, block: Block, blocks: tuple[int, int, int, int]
+) -> StagedNet:
+    channels = [*map(Scale(width), (64, 128, 256, 512))]
+    outs = [count * block.expansion for count in channels]
+    stem = nn.Conv2d(in_channels, channels[0], 3, padding=1, bias=False)
+    stages = [nn.Sequential(stem, _stage(block, channels[0], channels[0], 1, blocks[0]))]
+    stages += [_stage(block, outs[i - 1], channels[i], 2, blocks[i]) for i in (1, 2, 3)]
+    return StagedNet(stages, outs[-1], num_classes)
 
 
 def preact_resnet18(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
@@ -45,11 +88,22 @@ def preact_resnet18(in_channels: int, num_classes: int, *, width: Width = 1.0) -
     the paper puts before the pooling are left out. 11,171,146 parameters for 3 channels and 10 classes; the
     stages put out, for 32x32 pixels, 64x32x32, 128x16x16, 256x8x8 and 512x4x4 (of either sign: no ReLU).
     """
-    c1, c2, c3, c4 = map(Scale(width), (64, 128, 256, 512))
-    stages = [
-        nn.Sequential(nn.Conv2d(in_channels, c1, 3, padding=1, bias=False), _two_blocks(c1, c1, 1)),
-        _two_blocks(c1, c2, 2),
-        _two_blocks(c2, c3, 2),
-        _two_blocks(c3, c4, 2),
-    ]
-    return StagedNet(stages, c4, num_classes)
+    return _preact_resnet(in_channels, num_classes, width, PreActBlock, (2, 2, 2, 2))
+
+
+def preact_resnet34(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
+    """ResNet-34 with the blocks of arXiv:1603.05027; see `preact_resnet18`.
+
+    CIFAR form: as of `preact_resnet18`. 21,279,306 parameters for 3 channels and 10 classes; the stages put
+    out, for 32x32 pixels, 64x32x32, 128x16x16, 256x8x8 and 512x4x4 (of either sign).
+    """
+    return _preact_resnet(in_channels, num_classes, width, PreActBlock, (3, 4, 6, 3))
+
+
+def preact_resnet50(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
+    """ResNet-50 with the bottlenecks of arXiv:1603.05027; see `preact_resnet18`.
+
+    CIFAR form: as of `preact_resnet18`. 23,509,066 parameters for 3 channels and 10 classes; the stages put
+    out, for 32x32 pixels, 256x32x32, 512x16x16, 1024x8x8 and 2048x4x4 (of either sign).
+    """
+    return _preact_resnet(in_channels, num_classes, width, _PreActBottleneck, (3, 4, 6, 3))

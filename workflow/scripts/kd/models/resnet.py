@@ -1,23 +1,30 @@
 """Residual networks."""
 
 from torch import nn
-from torchvision.models.resnet import BasicBlock
 
+from kd.models.residual import BasicBlock, Bottleneck
 from kd.models.staged import ConvNormReLU, Scale, StagedNet
 from kd.options import Width
 
-
-def _block(in_channels: int, out_channels: int, stride: int) -> BasicBlock:
-    """torchvision's block, its shortcut projected where the shapes of input and output differ."""
-    if stride == 1 and in_channels == out_channels:
-        return BasicBlock(in_channels, out_channels)
-    projection = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
-    shortcut = nn.Sequential(projection, nn.BatchNorm2d(out_channels))
-    return BasicBlock(in_channels, out_channels, stride, shortcut)
+Block = type[BasicBlock | Bottleneck]
 
 
-def _two_blocks(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(_block(in_channels, out_channels, stride), _block(out_channels, out_channels, 1))
+def _stage(block: Block, in_channels: int, channels: int, stride: int, blocks: int) -> nn.Sequential:
+    outs = channels * block.expansion
+    rest = (block(outs, channels, 1) for _ in range(blocks - 1))
+    return nn.Sequential(block(in_channels, channels, stride), *rest)
+
+
+def _resnet(
+    in_channels: int, num_classes: int, width: float, block: Block, blocks: tuple[int, int, int, int]
+) -> StagedNet:
+    """One of table 1 of arXiv:1512.03385, with `blocks` in its four stages."""
+    channels = [*map(Scale(width), (64, 128, 256, 512))]
+    outs = [count * block.expansion for count in channels]
+    stem = ConvNormReLU(in_channels, channels[0])
+    stages = [nn.Sequential(stem, _stage(block, channels[0], channels[0], 1, blocks[0]))]
+    stages += [_stage(block, outs[i - 1], channels[i], 2, blocks[i]) for i in (1, 2, 3)]
+    return StagedNet(stages, outs[-1], num_classes)
 
 
 def resnet18(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
@@ -27,11 +34,41 @@ def resnet18(in_channels: int, num_classes: int, *, width: Width = 1.0) -> Stage
     pooling. 11,173,962 parameters for 3 channels and 10 classes; the stages put out, for 32x32 pixels,
     64x32x32, 128x16x16, 256x8x8 and 512x4x4.
     """
-    c1, c2, c3, c4 = map(Scale(width), (64, 128, 256, 512))
-    stages = [
-        nn.Sequential(ConvNormReLU(in_channels, c1), _two_blocks(c1, c1, 1)),
-        _two_blocks(c1, c2, 2),
-        _two_blocks(c2, c3, 2),
-        _two_blocks(c3, c4, 2),
-    ]
-    return StagedNet(stages, c4, num_classes)
+    return _resnet(in_channels, num_classes, width, BasicBlock, (2, 2, 2, 2))
+
+
+def resnet34(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
+    """ResNet-34, the deepest of arXiv:1512.03385 (table 1) with two convolutions a block.
+
+    CIFAR form: as of `resnet18`. 21,282,122 parameters for 3 channels and 10 classes; the stages put out, for
+    32x32 pixels, 64x32x32, 128x16x16, 256x8x8 and 512x4x4.
+    """
+    return _resnet(in_channels, num_classes, width, BasicBlock, (3, 4, 6, 3))
+
+
+def resnet50(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
+    """ResNet-50 of arXiv:1512.03385 (table 1): `resnet34` with bottlenecks, which put out four times as much.
+
+    CIFAR form: as of `resnet18`; the stride is that of the 3x3 convolutions. 23,520,842 parameters for 3
+    channels and 10 classes; the stages put out, for 32x32 pixels, 256x32x32, 512x16x16, 1024x8x8 and
+    2048x4x4.
+    """
+    return _resnet(in_channels, num_classes, width, Bottleneck, (3, 4, 6, 3))
+
+
+def resnet101(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
+    """ResNet-101 of arXiv:1512.03385 (table 1): `resnet50` with 23 blocks in its third stage.
+
+    CIFAR form: as of `resnet50`. 42,512,970 parameters for 3 channels and 10 classes; the stages put out, for
+    32x32 pixels, 256x32x32, 512x16x16, 1024x8x8 and 2048x4x4.
+    """
+    return _resnet(in_channels, num_classes, width, Bottleneck, (3, 4, 23, 3))
+
+
+def resnet152(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
+    """ResNet-152 of arXiv:1512.03385 (table 1): `resnet50` with 8 and 36 blocks in the middle stages.
+
+    CIFAR form: as of `resnet50`. 58,156,618 parameters for 3 channels and 10 classes; the stages put out, for
+    32x32 pixels, 256x32x32, 512x16x16, 1024x8x8 and 2048x4x4.
+    """
+    return _resnet(in_channels, num_classes, width, Bottleneck, (3, 8, 36, 3))

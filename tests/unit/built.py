@@ -1,0 +1,31 @@
+"""Networks by name, as tests of their size, shapes and logits need them."""
+
+import torch
+from torch import nn
+
+from kd.catalog import build_network
+from kd.metrics import count_parameters
+
+
+def on_meta(name, classes=10, ins=3, **options):
+    """Without values, so that the widest network costs nothing."""
+    with torch.device("meta"):
+        return build_network(name, options, ins, classes).eval()
+
+
+def size(name, classes=10, ins=3, **options):
+    return count_parameters(on_meta(name, classes, ins, **options))
+
+
+def ready(network, images):
+    """In eval mode, normalising by the statistics of `images`.
+
+    With the statistics that batch norm starts from, a deep network's logits hardly depend on its input, and
+    any comparison of them would pass.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network.train()(images)
+    return network.eval()

@@ -1,0 +1,167 @@
+"""A small part of Open Images V7 (Kuznetsova et al. 2020, arXiv:1811.00982), of classes of your choice.
+
+As many images of each class, which show it and no other of the classes, as people have verified; licences.csv
+says whose each of them is.
+"""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from kd import open_images
+from kd.data import RawSplits
+from kd.errors import UserError
+from kd.gathering import Failed, first_good
+from kd.open_images import Info
+from kd.open_images_source import Candidate, Place, Source
+from kd.options import Classes, Connections, Count, ImageSize, Seed, Tolerance
+from kd.packed import SPLITS, read_packed, write_packed, write_table
+
+PAD = 4
+FLIP = True
+SOURCE = "Open Images V7, https://storage.googleapis.com/openimages/web/index.html"
+PAPER = (
+    "Kuznetsova, Rom, Alldrin, Uijlings, Krasin, Pont-Tuset, Kamali, Popov, Malloci, Kolesnikov, Duerig &"
+    " Ferrari 2020, The Open Images Dataset V4, International Journal of Computer Vision 128"
+)
+LICENCE = (
+    "annotations: CC BY 4.0, Google LLC; images: listed as having a CC BY 2.0 licence, which Open Images does"
+    " not vouch for; licences.csv names the author of each"
+)
+MANNER = ("tolerated_failures", "workers")  # options that say how images are gathered, and not which
+TESTED_ON = {"test": "validation", "train": "test"}  # subset of the training images -> of the test images
+COLUMNS = ("split", "index", "class", "ImageID", "url", "sha256", "turned", "left_out", *open_images.FACTS)
+
+log = logging.getLogger("kd")
+
+
+def load(downloads: Path) -> RawSplits:
+    """Images (N, image_size, image_size, 3) that gather has packed in `downloads`, class by class.
+
+    Raises UserError naming the file when it is not whole.
+    """
+    return read_packed(downloads)
+
+
+def gather(
+    folder: Path,
+    work: Path,
+    mirror: str,
+    *,
+    classes: Classes = (
+        "Airplane",
+        "Bird",
+        "Boat",
+        "Car",
+        "Cat",
+        "Dog",
+        "Flower",
+        "Guitar",
+        "Horse",
+        "Train",
+    ),
+    images_per_class: Count = 200,
+    test_images_per_class: Count = 50,
+    image_size: ImageSize = 64,
+    train_from: Literal["test", "train"] = "test",
+    boxes: bool = False,
+    seed: Seed = 0,
+    tolerated_failures: Tolerance = 0.05,
+    workers: Connections = 8,
+) -> None:
+    """Choose images, fetch them and pack them: images.safetensors and licences.csv in `folder`.
+
+    What is fetched is kept in `work`. `mirror` is the address of a folder that holds the metadata and the
+    images as the two servers of Open Images do, or "" for these. Which images are chosen depends on the
+    metadata, on those that cannot be had, and on the options above `tolerated_failures`.
+    Raises UserError for a class that is not there or has too few images, when a server does not have the
+    metadata, and when a larger share of the images than `tolerated_failures` cannot be had.
+    """
+    source = Source(work, mirror)
+    names = open_images.find_classes(source.metadata(open_images.CLASSES), classes)
+    numbers = {"train": images_per_class, "test": test_images_per_class}
+    subsets = {"train": train_from, "test": TESTED_ON[train_from]}
+    tolerated = int(tolerated_failures * len(names) * sum(numbers.values()) + 1e-9)
+    count = {Place(split, subsets[split], label): numbers[split] for split in SPLITS for label in names}
+    found = {split: source.find(subsets[split], names, seed, boxes) for split in SPLITS}
+    for split in SPLITS:
+        _tell(found[split], names, subsets[split])
+        _refuse_few(found[split], names, numbers[split], split, subsets[split])
+    # More than those would not be asked for: where as many have failed as are tolerated, it ends.
+    chosen = {place: found[place.split][place.label][: number + tolerated] for place, number in count.items()}
+    candidates = source.candidates(chosen)
+    Image.init()  # all formats now: threads that load them at the same time can miss one
+    make = partial(source.read, size=image_size)
+    good, failed = first_good(candidates, count, make, workers=workers, tolerated=tolerated)
+    _refuse_short(good, count, names)
+    _write(folder, source, names, good, failed)
+    log.info("%s images packed, %d left out", f"{sum(count.values()):,}", len(failed))
+
+
+def _tell(found: Mapping[str, list], names: Mapping[str, str], subset: str) -> None:
+    counts = ", ".join(f"{names[label]} {len(images):,}" for label, images in found.items())
+    log.info("images of the subset %r that show one of the classes alone: %s", subset, counts)
+
+
+def _refuse_few(
+    found: Mapping[str, list], names: Mapping[str, str], number: int, split: str, subset: str
+) -> None:
+    few = [f"{len(images):,} of {names[label]!r}" for label, images in found.items() if len(images) < number]
+    if few:
+        key = "images_per_class" if split == "train" else "test_images_per_class"
+        more = "" if subset == split else ", or set train_from: train"
+        raise UserError(
+            f"dataset.{key}: {number:,} of each class are asked for, and Open Images' subset {subset!r} has"
+            f" {', '.join(few)} that show no other; lower it, take other classes{more}"
+        )
+
+
+def _refuse_short(good: Mapping[Place, list], count: Mapping[Place, int], names: Mapping[str, str]) -> None:
+    short = [
+        f"{len(images):,} of {count[place]:,} {place.split} images of {names[place.label]!r}"
+        for place, images in good.items()
+        if len(images) < count[place]
+    ]
+    if short:
+        raise UserError(
+            f"dataset.images_per_class, dataset.test_images_per_class: only {', '.join(short)} could be had,"
+            " and there are no more; lower them, or try again later"
+        )
+
+
+def _write(
+    folder: Path,
+    source: Source,
+    names: Mapping[str, str],
+    good: Mapping[Place, list[tuple[Candidate, tuple[np.ndarray, str]]]],
+    failed: list[tuple[Candidate, Failed]],
+) -> None:
+    """Pack both splits, class by class, and list what is in them, then what was left out."""
+    images, labels, rows = {split: [] for split in SPLITS}, {split: [] for split in SPLITS}, []
+    order = list(names)
+    for place, taken in good.items():
+        for candidate, (array, sha256) in taken:
+            index = len(images[place.split])
+            rows.append({"index": index, "sha256": sha256, **_row(candidate, source, names)})
+            images[place.split].append(array)
+            labels[place.split].append(order.index(place.label))
+    rows += [{"left_out": failure.reason, **_row(candidate, source, names)} for candidate, failure in failed]
+    write_packed(folder, images, labels, list(names.values()))
+    write_table(folder, COLUMNS, rows)
+
+
+def _row(candidate: Candidate, source: Source, names: Mapping[str, str]) -> dict[str, Any]:
+    info = candidate.info or Info({}, None)
+    return {
+        "split": candidate.place.split,
+        "class": names[candidate.place.label],
+        "ImageID": candidate.image,
+        "url": source.url(candidate),
+        "turned": info.turn or 0,
+        **info.facts,
+    }
