@@ -257,7 +257,7 @@ def test_looking_at_many_images_is_reported(folder, caplog, monkeypatch):
 
 
 def test_long_reading_is_reported(folder, caplog, monkeypatch):
-    monkeypatch.setattr(image_folder, "QUIET", -1)
+    monkeypatch.setattr("kd.datasets._images.QUIET", -1)
     caplog.set_level(logging.INFO)
     load(folder)
     assert "train: 3 of 6 images read" in caplog.text
