@@ -332,8 +332,9 @@ def test_prepare_data(folder, caplog):
         "files": {},
         "listing": listing(str(folder)),
     }
-    dataset, summary = folder / "out" / "dataset.safetensors", folder / "out" / "summary.json"
-    prepare_data.main(cfg, NOWHERE, dataset, summary)
+    out = folder / "out"
+    dataset, summary = out / "dataset.safetensors", out / "summary.json"
+    prepare_data.main(cfg, NOWHERE, dataset, summary, out / "samples.png")
     assert caplog.messages == ["6 training images (4 + 2 for validation), 2 test images, 2 classes, 5×5×3"]
     facts = json.loads(summary.read_text())
     assert facts["images"] == {"train": 4, "validation": 2, "test": 2}
@@ -341,6 +342,8 @@ def test_prepare_data(folder, caplog):
     assert (facts["dataset"], facts["classes"]) == ("image_folder", ["ape", "bird"])
     assert (facts["image_shape"], facts["views"]) == ([5, 5, 3], 50)
     assert facts["mean"] == list(read_dataset(dataset).mean)
+    assert facts["source"].endswith(f"names and contents: {cfg['listing']}")
+    assert (facts["published"], facts["paper"], facts["files"]) == (None, None, {})
     first = facts["sha256"]
-    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, summary)
+    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, summary, out / "samples.png")
     assert json.loads(summary.read_text())["sha256"] != first

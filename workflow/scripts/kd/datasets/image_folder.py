@@ -11,6 +11,8 @@ from kd.options import ImageSize
 
 PAD = 4
 FLIP = True
+SOURCE = "a folder of images"
+LICENCE = "unknown: a folder of images does not say"
 WATCHES = "path"  # the option that names a folder whose changes make the data set be prepared again
 
 
