@@ -176,7 +176,7 @@ def test_the_card_of_the_data():
         "of each class: 2,000 to 2,500 to train with, 250 to choose by, 1 to 1,199 for the test",
         "size: 28 × 30 pixels, grey",
         "classes: 2: ant, bee",
-        "augmentation: crops after 2 pixels of padding, never mirrored: 25 views",
+        "augmentation: crops after padding by 2, never mirrored: 25 views",
         "mean and deviation: 0.1307 and 0.3081, of pixels from 0 to 1",
         "published: 0.1307 and 0.3081, of the whole training split; ours differ by 0.0001 at most",
         "source: https://example.org/mine",

@@ -18,7 +18,7 @@ def data_lines(summary: Mapping[str, Any]) -> list[str]:
         "of each class": ", ".join(f"{_span(summary, part)} {use}" for part, use in PARTS.items()),
         "size": f"{height} × {width} pixels, {'colour' if channels == 3 else 'grey'}",
         "classes": _named(summary["classes"]),
-        "augmentation": f"crops after {summary['pad']} pixels of padding, {views}",
+        "augmentation": f"crops after padding by {summary['pad']}, {views}",
         "mean and deviation": f"{_moments(summary)}, of pixels from 0 to 1",
         "published": _published(summary["published"]),
         "source": summary["source"],
