@@ -32,6 +32,7 @@ rule all:
     input:
         # Every run by name, so that one that was deleted is made again.
         DATA_SUMMARY,
+        SAMPLES,
         [f"{folder}/{file}" for folder in RUNS for file in RUN_FILES.values()],
         METRICS,
         rules.build_table.output,

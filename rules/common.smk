@@ -53,6 +53,7 @@ RESULTS = f"results/{study.name}"
 config["work"] = f"{RESULTS}/work"  # of trainings that are under way; no output, so that it outlasts them
 DATASET = f"{RESULTS}/data/dataset.safetensors"
 DATA_SUMMARY = f"{RESULTS}/data/summary.json"
+SAMPLES = f"{RESULTS}/data/samples.png"
 CONDA = "../envs/environment.yaml"
 
 

@@ -51,6 +51,7 @@ rule prepare_data:
     output:
         dataset=DATASET,
         summary=DATA_SUMMARY,
+        samples=report(SAMPLES, caption="../workflow/report/samples.rst", category="Data"),
     log:
         f"{RESULTS}/logs/prepare_data.log",
     benchmark:

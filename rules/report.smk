@@ -14,6 +14,8 @@ localrules:
 rule build_table:
     input:
         metrics=METRICS,
+        data=DATA_SUMMARY,
+        samples=SAMPLES,
     output:
         csv=f"{RESULTS}/table.csv",
         markdown=f"{RESULTS}/table.md",

@@ -218,7 +218,7 @@ def test_a_download_that_is_not_what_it_was_is_named(tmp_path):
 
 def test_images_in_shards_are_the_same_data_set(raw, tmp_path, monkeypatch):
     """In files beside it, each image once; whoever reads them there reads what the one file would hold."""
-    monkeypatch.setattr(preparation, "BLOCK", 7)
+    monkeypatch.setattr(preparation, "BLOCK", 7 * 60)  # of the bytes of seven images
     settings = {"validation": 0.1, "split_seed": 0, "pad": 2, "flip": True, "area": (0.1, 0.5)}
     whole = prepare(raw, **settings)
     packed = prepare(raw, **settings, folder=tmp_path / "shards")

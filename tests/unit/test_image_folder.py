@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,9 @@ def folder(tmp_path):
 
 
 def load(folder, size=6):
-    return image_folder.load(NOWHERE, path=str(folder), image_size=size)
+    """The folder, with its images read."""
+    raw = image_folder.load(NOWHERE, path=str(folder), image_size=size)
+    return replace(raw, train_images=raw.train_images[:], test_images=raw.test_images[:])
 
 
 def test_image_folder_is_watched():
@@ -257,10 +260,29 @@ def test_looking_at_many_images_is_reported(folder, caplog, monkeypatch):
 
 
 def test_long_reading_is_reported(folder, caplog, monkeypatch):
-    monkeypatch.setattr(image_folder, "QUIET", -1)
+    monkeypatch.setattr("kd.datasets._images.QUIET", -1)
     caplog.set_level(logging.INFO)
     load(folder)
     assert "train: 3 of 6 images read" in caplog.text
+
+
+def test_an_image_is_read_when_it_is_asked_for(folder, monkeypatch):
+    read = []
+    original = image_folder.read_image
+
+    def read_image(file, size):
+        read.append(Path(file).name)
+        return original(file, size)
+
+    monkeypatch.setattr(image_folder, "read_image", read_image)
+    images = image_folder.load(NOWHERE, path=str(folder), image_size=6).train_images
+    assert images.shape == (6, 6, 6, 3)
+    assert read == []
+    whole = load(folder).train_images
+    read.clear()
+    assert np.array_equal(images[np.array([5, 0])], whole[[5, 0]])
+    assert np.array_equal(images[1:2], whole[1:2])
+    assert sorted(read) == ["0.png", "1.png", "2.png"]  # of which class, the pixels say
 
 
 def test_listing_sees_changes_but_neither_place_nor_time(folder, tmp_path_factory):
@@ -334,8 +356,9 @@ def test_prepare_data(folder, caplog):
         "files": {},
         "listing": listing(str(folder)),
     }
-    dataset, summary = folder / "out" / "dataset.safetensors", folder / "out" / "summary.json"
-    prepare_data.main(cfg, NOWHERE, dataset, summary)
+    out = folder / "out"
+    dataset, summary = out / "dataset.safetensors", out / "summary.json"
+    prepare_data.main(cfg, NOWHERE, dataset, summary, out / "samples.png")
     assert caplog.messages == ["6 training images (4 + 2 for validation), 2 test images, 2 classes, 5×5×3"]
     facts = json.loads(summary.read_text())
     assert facts["images"] == {"train": 4, "validation": 2, "test": 2}
@@ -343,6 +366,8 @@ def test_prepare_data(folder, caplog):
     assert (facts["dataset"], facts["classes"]) == ("image_folder", ["ape", "bird"])
     assert (facts["image_shape"], facts["views"]) == ([5, 5, 3], 50)
     assert facts["mean"] == list(read_dataset(dataset).mean)
+    assert facts["source"].endswith(f"names and contents: {cfg['listing']}")
+    assert (facts["published"], facts["paper"], facts["files"]) == (None, None, {})
     first = facts["sha256"]
-    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, summary)
+    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, summary, out / "samples.png")
     assert json.loads(summary.read_text())["sha256"] != first

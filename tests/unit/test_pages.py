@@ -16,6 +16,28 @@ from kd.table import summarise
 
 EVIL = '<script>alert("1")</script>|*x*'
 NAN = math.nan
+CARD = {
+    "dataset": "mine",
+    "classes": ["ant", "bee"],
+    "image_shape": [28, 30, 1],
+    "images": {"train": 4500, "validation": 500, "test": 1200},
+    "images_per_class": {
+        "train": {"ant": 2000, "bee": 2500},
+        "validation": {"ant": 250, "bee": 250},
+        "test": {"ant": 1, "bee": 1199},
+    },
+    "mean": [0.13071],
+    "std": [0.30812],
+    "pad": 2,
+    "flip": False,
+    "views": 25,
+    "sha256": "ab" * 32,
+    "source": "https://example.org/mine",
+    "files": {"mine.gz": "cd" * 32},
+    "licence": "unknown: nobody knows",
+    "paper": "Somebody 2020",
+    "published": {"mean": [0.1307], "std": [0.3081], "largest_difference": 0.00012},
+}
 
 
 class Page(HTMLParser):
@@ -34,9 +56,9 @@ class Page(HTMLParser):
         self.text += data
 
 
-def pages(runs, study="cifar10"):
-    table = summarise(runs)
-    return to_markdown(table, study, runs), to_html(table, study, runs)
+def pages(runs, study="cifar10", card=None):
+    table, picture = summarise(runs), b"a picture" if card else b""
+    return to_markdown(table, study, runs, card), to_html(table, study, runs, card, picture)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +168,53 @@ def test_html_asks_nothing_of_the_network():
     assert "@import" not in html
 
 
+def test_the_card_of_the_data():
+    markdown, html = pages(fake_study(teachers=2), card=CARD)
+    lines = [
+        "data set: mine",
+        "images: 4,500 to train with, 500 to choose by, 1,200 for the test",
+        "of each class: 2,000 to 2,500 to train with, 250 to choose by, 1 to 1,199 for the test",
+        "size: 28 × 30 pixels, grey",
+        "classes: 2: ant, bee",
+        "augmentation: crops after padding by 2, never mirrored: 25 views",
+        "mean and deviation: 0.1307 and 0.3081, of pixels from 0 to 1",
+        "published: 0.1307 and 0.3081, of the whole training split; ours differ by 0.0001 at most",
+        "source: https://example.org/mine",
+        "licence: unknown: nobody knows",
+        "paper: Somebody 2020",
+        f"SHA-256 of the arrays: {'ab' * 32}",
+    ]
+    section = markdown.split("## Data\n\n")[1].split("## Provenance")[0]
+    assert (
+        section
+        == "\n".join(f"- {line}" for line in lines) + "\n\n![images of each class](data/samples.png)\n\n"
+    )
+    for line in lines:
+        assert f"<li>{line}</li>" in html
+    page = Page(html)
+    assert page.links == ["data:image/png;base64,YSBwaWN0dXJl"]  # "a picture", held by the page
+    assert page.tags.count("img") == 1
+
+
+def test_of_many_classes_some_are_named():
+    many = [f"class{number}" for number in range(200)]
+    counts = {part: dict.fromkeys(many, 5) for part in ("train", "validation", "test")}
+    card = {**CARD, "classes": many, "images_per_class": counts, "paper": None, "published": None}
+    markdown, _ = pages(fake_study(teachers=2), card=card)
+    assert "- classes: 200: class0, class1," in markdown
+    assert "class19 and 180 more\n" in markdown
+    assert "class20" not in markdown
+    assert "- of each class: 5 to train with, 5 to choose by, 5 for the test\n" in markdown
+    assert "paper" not in markdown
+    assert "published" not in markdown
+
+
+def test_names_of_classes_cannot_break_a_page():
+    markdown, html = pages(fake_study(teachers=2), card={**CARD, "classes": [EVIL, "*bee*"], "licence": EVIL})
+    assert "script" not in Page(html).tags
+    assert "<script" not in markdown.replace("\\<script", "")
+
+
 def test_gains_beyond_chance_are_marked_by_a_sign_and_not_by_colour_alone():
     runs = []
     for seed, gain in enumerate((-2.0, -2.1, -1.9)):
@@ -172,10 +241,13 @@ def test_script_writes_the_same_bytes_twice_and_a_csv_that_reads_back(tmp_path):
     metrics = [tmp_path / f"{number}.json" for number in range(len(runs))]
     for path, run in zip(metrics, runs, strict=True):
         path.write_text(json.dumps(run), encoding="utf-8")
+    data, samples = tmp_path / "summary.json", tmp_path / "samples.png"
+    data.write_text(json.dumps(CARD), encoding="utf-8")
+    samples.write_bytes(b"a picture")
     folders = (tmp_path / "first", tmp_path / "second")
     for folder in folders:
         files = {"csv": folder / "t.csv", "markdown": folder / "t.md", "html": folder / "t.html"}
-        build_table.main(metrics, **files, study="cifar10")
+        build_table.main(metrics, data, samples, **files, study="cifar10")
     first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
     assert first == second
     assert set(first) == {"t.csv", "t.md", "t.html"}

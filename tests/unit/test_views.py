@@ -22,6 +22,8 @@ def viewed(pad, flip, **shape):
 
 def test_pad_4_with_mirroring_has_162_views():
     assert count_views(4, True) == 162
+    assert count_views(8, True) == 578
+    assert count_views(12, True) == 1250
     assert count_views(0, False) == 1
 
 

@@ -17,7 +17,10 @@ from kd.data import read_dataset
 from kd.hardware import has_gpu
 
 DATA = "results/tiny/data/dataset.safetensors"
-PREPARED = ("tiny/data/dataset.safetensors", "tiny/data/summary.json", "tiny/benchmarks/prepare_data.tsv")
+PREPARED = (
+    *(f"tiny/data/{file}" for file in ("dataset.safetensors", "summary.json", "samples.png")),
+    "tiny/benchmarks/prepare_data.tsv",
+)
 ALONE = "results/tiny/alone/cnn/0/model.safetensors"
 DOWNLOAD = f"_downloads/cifar10/{NAME}"
 

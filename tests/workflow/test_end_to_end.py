@@ -1,17 +1,17 @@
 """Whole studies, run as a user runs them."""
 
 import hashlib
-import io
 import json
 import re
 import subprocess
 import sys
-import tarfile
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import archives
 import numpy as np
 import pandas as pd
 import pytest
@@ -202,22 +202,19 @@ def test_the_first_look_at_many_images_is_told_beside_the_answer(fresh):
     assert many.stdout.startswith("digraph")
 
 
-def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh, tmp_path):
-    """The real code on an archive of the real format, with the checksum of that archive."""
-    served, requests = tmp_path / "served", []
+@contextmanager
+def serving(fresh, name, files):
+    """A server of these files as the downloads of a data set, with their checksums; its address and requests."""
+    served, requests = fresh.folder.parent / "served", []
     served.mkdir()
-    random = np.random.default_rng(0)
-    with tarfile.open(served / "cifar-10-binary.tar.gz", "w:gz") as archive:
-        members = {f"data_batch_{k}.bin": 40 for k in range(1, 6)} | {"test_batch.bin": 40}
-        files = {name: records(random, count) for name, count in members.items()}
-        files["batches.meta.txt"] = "\n".join(f"class{k}" for k in range(10)).encode() + b"\n"
-        for name, content in files.items():
-            info = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    digest = hashlib.sha256((served / "cifar-10-binary.tar.gz").read_bytes()).hexdigest()
-    source = fresh.folder / "workflow/scripts/kd/datasets/cifar10.py"
-    source.write_text(re.sub(r"[0-9a-f]{64}", digest, source.read_text()))
+    source = fresh.folder / f"workflow/scripts/kd/datasets/{name}.py"
+    text = source.read_text()
+    for file, content in files.items():
+        (served / file).write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        text, found = re.subn(rf'"{file}": "[0-9a-f]{{64}}"', f'"{file}": "{sha256}"', text)
+        assert found == 1
+    source.write_text(text)
 
     class Handler(SimpleHTTPRequestHandler):
         def do_GET(self):
@@ -227,24 +224,44 @@ def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh, tmp_
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(served)))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        mirror = f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}", requests
+    finally:
+        server.shutdown()
+
+
+def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh):
+    """The real code on an archive of the real format, with the checksum of that archive."""
+    with serving(fresh, "cifar10", archives.cifar10(each=40).files()) as (mirror, requests):
         fresh.configure(**FOLDER_STUDY | {"dataset": {"name": "cifar10", "mirror": mirror}})
         fresh.run("--until", "prepare_data")
         other = mirror.replace("127.0.0.1", "localhost")
         fresh.configure(**FOLDER_STUDY | {"dataset": {"name": "cifar10", "mirror": other}})
         assert fresh.pending("--until", "prepare_data") == {}
-    finally:
-        server.shutdown()
     summary = json.loads((results(fresh) / "data" / "summary.json").read_text())
     assert summary["images"] == {"train": 180, "validation": 20, "test": 40}
     assert summary["image_shape"] == [32, 32, 3]
     assert requests == ["/cifar-10-binary.tar.gz"]
 
 
-def records(random, count):
-    """CIFAR-10's binary form: a label byte, then 3,072 of pixels; every class equally often."""
-    labels = (np.arange(count) % 10).astype(np.uint8)[:, None]
-    return np.hstack([labels, random.integers(0, 256, (count, 3072), dtype=np.uint8)]).tobytes()
+@pytest.mark.parametrize(("name", "made"), [("mnist", archives.mnist(80)), ("svhn", archives.svhn(80))])
+def test_what_is_downloaded_reaches_the_table(fresh, name, made):
+    files = made.files()
+    with serving(fresh, name, files) as (mirror, requests):
+        data = {"name": name, "mirror": mirror, "validation": 0.25}
+        fresh.configure(**FOLDER_STUDY | {"dataset": data})
+        fresh.run()
+        assert fresh.pending() == {}
+    assert sorted(requests) == sorted(f"/{file}" for file in files)
+    summary = json.loads((results(fresh) / "data" / "summary.json").read_text())
+    assert summary["images"] == {"train": 60, "validation": 20, "test": 2}
+    assert (summary["classes"], summary["flip"]) == (list("0123456789"), False)
+    assert "away from the published" in (results(fresh) / "logs" / "prepare_data.log").read_text()
+    page = (results(fresh) / "table.html").read_text()
+    assert f"<li>data set: {name}</li>" in page
+    with Image.open(results(fresh) / "data" / "samples.png") as picture:
+        assert min(picture.size) > 200
+    table = pd.read_csv(results(fresh) / "table.csv")
+    assert table["test_accuracy"].notna().all()
 
 
 def test_no_key_of_the_default_study_leaks_into_another(fresh):

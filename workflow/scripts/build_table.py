@@ -8,15 +8,21 @@ from kd.pages import to_html, to_markdown
 from kd.table import summarise
 
 
-def main(metrics: list[Path], csv: Path, markdown: Path, html: Path, study: str) -> None:
-    """Read one metrics.json per run; write the three forms of the table."""
-    runs = [read_json(path) for path in metrics]
+def main(
+    metrics: list[Path], data: Path, samples: Path, csv: Path, markdown: Path, html: Path, study: str
+) -> None:
+    """Read one metrics.json per run, the data set's card and its picture; write the table's three forms."""
+    runs, card = [read_json(path) for path in metrics], read_json(data)
     table = summarise(runs)
     with whole(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
-    for path, render in ((markdown, to_markdown), (html, to_html)):
+    pages = {
+        markdown: to_markdown(table, study, runs, card),
+        html: to_html(table, study, runs, card, samples.read_bytes()),
+    }
+    for path, page in pages.items():
         with whole(path) as temporary:
-            temporary.write_text(render(table, study, runs), encoding="utf-8")
+            temporary.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":
@@ -26,6 +32,8 @@ if __name__ == "__main__":
         snakemake.log[0],
         main,
         metrics=[Path(path) for path in snakemake.input.metrics],
+        data=Path(snakemake.input.data),
+        samples=Path(snakemake.input.samples),
         csv=Path(snakemake.output.csv),
         markdown=Path(snakemake.output.markdown),
         html=Path(snakemake.output.html),

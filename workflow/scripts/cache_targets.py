@@ -52,7 +52,7 @@ def main(
     key = digest(code, dataset, teacher_model)  # the one table that this code makes from these files
     shape = (images.count, images.samples, len(data.classes))
     with open_for_filling(table_folder, key, shape) as table:
-        missing = needed & np.isnan(table).any(axis=2)
+        missing = lacking(table, needed)
         told = (label, needed.sum(), missing.sum(), device_name(where))
         logger.info("%s  %d views needed, %d to be computed on %s", *told)
         # By the size of the whole table, so that whoever fills a part of it computes in the same way.
@@ -61,6 +61,17 @@ def main(
         with memory_explained(where):
             fill(table, missing, network, images, where, speed, label)
     write_note(note, table_folder, key, needed)
+
+
+def lacking(table: np.ndarray, needed: np.ndarray) -> np.ndarray:
+    """Which of what is `needed`, (views, samples) bool, the table does not hold: (views, samples) bool.
+
+    View by view: of many views and classes the whole table is larger than memory.
+    """
+    missing = np.zeros_like(needed)
+    for view, wanted, found in zip(table, needed, missing, strict=True):
+        found[wanted] = np.isnan(view[wanted]).any(axis=1)
+    return missing
 
 
 def fill(

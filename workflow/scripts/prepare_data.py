@@ -1,4 +1,4 @@
-"""Turns a data set into the one file that every training job reads, and a summary for people."""
+"""Turns a data set into the one file that every training job reads, and a card and a picture for people."""
 
 import hashlib
 import json
@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from kd.card import compare, origin
 from kd.data import PARTS, SHARDS, Dataset, RawSplits, write_dataset
 from kd.errors import UserError
 from kd.files import write_json
 from kd.numbering import count_views
-from kd.preparation import BLOCK, prepare
+from kd.plots.samples import write_samples
+from kd.preparation import blocks, prepare
 from kd.shards import Shards
 
 PACKED_FROM = 2**32  # bytes of images
@@ -23,25 +25,34 @@ log = logging.getLogger("kd")
 
 
 def main(
-    cfg: dict[str, Any], downloads: Path, dataset: Path, summary: Path, places: dict[str, str] | None = None
+    cfg: dict[str, Any],
+    downloads: Path,
+    dataset: Path,
+    summary: Path,
+    samples: Path,
+    places: dict[str, str] | None = None,
 ) -> None:
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
-    Writes `dataset` (see kd.data.write_dataset) and `summary` (JSON). `cfg` also has the data set's own
-    `options`, its `files` (name: SHA-256), `validation` (a fraction), `split_seed`, `pad`, `flip`,
-    `area` and `shards`.
-    `places` are options that say where images are, which is no part of what they are.
+    Writes `dataset` (see kd.data.write_dataset), `summary` (JSON) and `samples` (PNG). `cfg` also has the
+    data set's own `options`, its `files` (name: SHA-256), the `listing` of a folder, `validation` (a
+    fraction), `split_seed`, `pad`, `flip`, `area` and `shards`. `places` are options that say where images
+    are, which is no part of what they are.
     Raises UserError when the images or the options do not allow it, or a download is not what it was.
     """
     for name, sha256 in cfg["files"].items():
         check_sum(downloads / name, sha256)
-    raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"], **(places or {}))
+    module = import_module(f"kd.datasets.{cfg['name']}")
+    raw = module.load(downloads, **cfg["options"], **(places or {}))
+    published = compare(vars(module).get("PUBLISHED"), raw.train_images)
     settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip", "area")}
     folder = dataset.parent / SHARDS
     shutil.rmtree(folder, ignore_errors=True)  # of a data set that is no more
     prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
     write_dataset(dataset, prepared)
-    write_json(summary, {"dataset": cfg["name"], **summarise(prepared)})
+    write_samples(samples, prepared.train_images, prepared.train_labels, prepared.classes)
+    card = {**origin(vars(module), cfg["files"], cfg["listing"]), "published": published}
+    write_json(summary, {"dataset": cfg["name"], **summarise(prepared), **card})
     log.info("%s", describe(prepared))
 
 
@@ -93,8 +104,8 @@ def fingerprint(dataset: Dataset[np.ndarray]) -> str:
     for name, array in sorted(dataset.tensors().items()):
         kind = np.uint8 if isinstance(array, Shards) else array.dtype
         digest.update(f"{name} {np.dtype(kind)} {tuple(array.shape)}\n".encode())
-        for start in range(0, len(array), BLOCK):
-            digest.update(np.ascontiguousarray(array[start : start + BLOCK]))
+        for block in blocks(array):
+            digest.update(np.ascontiguousarray(block))
     return digest.hexdigest()
 
 
@@ -119,4 +130,5 @@ if __name__ == "__main__":
         downloads=Path(snakemake.params.downloads),
         dataset=Path(snakemake.output.dataset),
         summary=Path(snakemake.output.summary),
+        samples=Path(snakemake.output.samples),
     )

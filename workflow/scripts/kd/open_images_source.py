@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kd import open_images
-from kd.datasets.image_folder import read_image
+from kd.datasets._images import read_image
 from kd.download import download
 from kd.errors import UserError
 from kd.files import whole

@@ -33,6 +33,7 @@ h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: any
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 ul { padding-left: 1.2rem; }
 li { margin: .25rem 0; overflow-wrap: anywhere; }
+img { max-width: 100%; height: auto; padding: .5rem; border-radius: .4rem; background: #ffffff; }
 .headline { padding: 0; list-style: none; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; }
 .scroll:focus-visible { outline: 2px solid var(--quiet); outline-offset: 2px; }
@@ -178,6 +179,17 @@ tbody tr.group td, tbody tr.group th.name { background: var(--band); }
 </tbody>
 </table>
 </div>
+{% endif %}
+{% if data %}
+<h2>Data</h2>
+<ul>
+{% for line in data %}
+<li>{{ line }}</li>
+{% endfor %}
+</ul>
+{% endif %}
+{% if samples %}
+<p><img src="{{ samples }}" alt="Some training images of each class"></p>
 {% endif %}
 <h2>Provenance</h2>
 <ul>

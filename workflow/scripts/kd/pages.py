@@ -8,6 +8,7 @@ import jinja2
 import pandas as pd
 
 from kd.cells import DASH, duration, number, plus_minus, quantity, verdict
+from kd.data_section import as_address, data_lines
 from kd.page_template import TEMPLATE
 from kd.ranking import caution, rank, verdict_on
 from kd.table import MEAN, seed_table
@@ -30,8 +31,13 @@ LEGEND = (
 )
 
 
-def to_markdown(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]]) -> str:
-    """The whole page as GitHub-flavoured Markdown, columns padded so that it reads well as plain text."""
+def to_markdown(
+    table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]], data: Mapping[str, Any] | None = None
+) -> str:
+    """The whole page as GitHub-flavoured Markdown, columns padded so that it reads well as plain text.
+
+    `data` is the data set's card (see kd.data_section), whose picture is in data/ beside the page.
+    """
     cells = [{"role": row.role} | _names(row) | _measures(row) for row in table.itertuples()]
     parts = [
         f"# Knowledge distillation: {_plain(study)}",
@@ -47,12 +53,23 @@ def to_markdown(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any
     if len(classic.columns):
         rows = [[name, *classic.loc[name]] for name in classic.index]
         parts += ["## Teachers", _grid(["", *classic.columns], rows, left=1)]
+    if data:
+        parts += ["## Data", _bullets(data_lines(data)), "![images of each class](data/samples.png)"]
     parts += ["## Provenance", _bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def to_html(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]]) -> str:
-    """The whole page as HTML: escaped, styled within, and asking nothing of the network."""
+def to_html(
+    table: pd.DataFrame,
+    study: str,
+    runs: Iterable[Mapping[str, Any]],
+    data: Mapping[str, Any] | None = None,
+    samples: bytes = b"",
+) -> str:
+    """The whole page as HTML: escaped, styled within, and asking nothing of the network.
+
+    `data` is the data set's card (see kd.data_section), `samples` its picture as PNG.
+    """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     groups = [
         (HEADINGS[role], [(_names(row), _measures(row)) for row in rows.itertuples()])
@@ -67,6 +84,8 @@ def to_html(table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]]) 
         ranked=_ranking(table),
         verdict=_verdict(table) if _ranking(table) else "",
         classic=seed_table(table),
+        data=data_lines(data) if data else [],
+        samples=as_address(samples) if samples else "",
         provenance=provenance(runs),
     )
 

@@ -4,7 +4,7 @@ Apart from data.py because no training job runs this code: an edit here must not
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from kd.data import Dataset, RawSplits
 from kd.errors import UserError
 from kd.shards import Shards, write_shards
 
-BLOCK = 4096  # images that are looked at together
+BLOCK = 2**24  # bytes that are looked at together, so that memory does not grow with the images
 
 log = logging.getLogger("kd")
 
@@ -45,6 +45,14 @@ def stratified_split(
     return np.flatnonzero(~cut), np.flatnonzero(cut)
 
 
+def blocks(array: np.ndarray | Shards, indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """The rows `indices` (n,) int64 of an array, or all, in pieces of 16 MB at most, or of one row."""
+    indices = np.arange(len(array)) if indices is None else indices
+    size = max(1, BLOCK // int(np.prod(array.shape[1:])))
+    for start in range(0, len(indices), size):
+        yield array[indices[start : start + size]]
+
+
 def channel_statistics(images: np.ndarray | Shards) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel of (N, H, W, C) uint8 images scaled to [0, 1].
 
@@ -53,8 +61,7 @@ def channel_statistics(images: np.ndarray | Shards) -> tuple[tuple[float, ...], 
     """
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), dtype=np.int64)
-    for start in range(0, len(images), BLOCK):  # bincount widens what it is given to eight bytes a pixel
-        block = images[start : start + BLOCK]
+    for block in blocks(images):  # bincount widens what it is given to eight bytes a pixel
         for channel in range(channels):
             counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
     values = np.arange(256) / 255
@@ -112,6 +119,5 @@ def prepare(
 
 def _packed(folder: Path, part: str, source: np.ndarray, indices: np.ndarray) -> Shards:
     """The images `indices` (n,) int64 of `source`, in shards in `folder`."""
-    blocks = (source[indices[start : start + BLOCK]] for start in range(0, len(indices), BLOCK))
     shape = len(indices), *source.shape[1:]
-    return Shards(folder, write_shards(folder, part, shape, blocks))
+    return Shards(folder, write_shards(folder, part, shape, blocks(source, indices)))

@@ -14,7 +14,7 @@ import numpy as np
 from kd.errors import UserError
 from kd.files import whole
 
-BYTES = 2**30  # of a shard, at most
+BYTES = 2**28  # of a shard, at most; so much is in memory when it is written
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,58 @@
+"""The section of a study's pages that says what its data are: the card that prepare_data wrote."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MOST = 20  # classes that are named
+PARTS = {"train": "to train with", "validation": "to choose by", "test": "for the test"}
+
+
+def data_lines(summary: Mapping[str, Any]) -> list[str]:
+    """The card of a data set, which prepare_data wrote as summary.json: a line for each fact."""
+    height, width, channels = summary["image_shape"]
+    views = f"{'mirrored or not' if summary['flip'] else 'never mirrored'}: {summary['views']:,} views"
+    facts = {
+        "data set": summary["dataset"],
+        "images": ", ".join(f"{summary['images'][part]:,} {use}" for part, use in PARTS.items()),
+        "of each class": ", ".join(f"{_span(summary, part)} {use}" for part, use in PARTS.items()),
+        "size": f"{height} × {width} pixels, {'colour' if channels == 3 else 'grey'}",
+        "classes": _named(summary["classes"]),
+        "augmentation": f"crops after padding by {summary['pad']}, {views}",
+        "mean and deviation": f"{_moments(summary)}, of pixels from 0 to 1",
+        "published": _published(summary["published"]),
+        "source": summary["source"],
+        "licence": summary["licence"],
+        "paper": summary["paper"],
+        "SHA-256 of the arrays": summary["sha256"],
+    }
+    return [f"{name}: {text}" for name, text in facts.items() if text]
+
+
+def as_address(picture: bytes) -> str:
+    """A PNG as an address that holds it, so that a page needs no other file."""
+    return f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
+
+
+def _span(summary: Mapping[str, Any], part: str) -> str:
+    """How many images of a class there are: one number where all classes have as many."""
+    counts = summary["images_per_class"][part].values()
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _named(classes: Sequence[str]) -> str:
+    more = f" and {len(classes) - MOST} more" if len(classes) > MOST else ""
+    return f"{len(classes)}: {', '.join(classes[:MOST])}{more}"
+
+
+def _moments(about: Mapping[str, Any]) -> str:
+    """Mean and deviation of each channel."""
+    return " and ".join("/".join(f"{value:.4f}" for value in about[name]) for name in ("mean", "std"))
+
+
+def _published(published: Mapping[str, Any] | None) -> str | None:
+    if not published:
+        return None
+    off = f"ours differ by {published['largest_difference']:.4f} at most"
+    return f"{_moments(published)}, of the whole training split; {off}"

@@ -1,0 +1,104 @@
+"""Decoding images and bringing them to one size, many at a time."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from kd.errors import UserError
+
+WORKERS = 4  # decoders release the interpreter's lock; more than a few threads only wait for the disk
+QUIET = 2.0  # seconds without a line while images are read; a small folder says nothing
+
+log = logging.getLogger("kd")
+
+
+class Decoded:
+    """What `read` makes of each item, when it is asked for: as an array (len(items), size, size, 3) uint8.
+
+    What takes long says how far it is, in lines that begin with `label`.
+    """
+
+    ndim, dtype = 4, np.dtype(np.uint8)
+
+    def __init__(
+        self, items: Sequence[Any], read: Callable[[Any], np.ndarray], size: int, label: str
+    ) -> None:
+        self.shape = (len(items), size, size, 3)
+        self._items, self._read, self._label = items, read, label
+        self._done, self._spoken = 0, time.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, samples: np.ndarray | slice) -> np.ndarray:
+        """Those of the samples, a slice or (B,) int64: (B, size, size, 3) uint8."""
+        Image.init()  # all formats now: threads that load them at the same time can miss one
+        samples = np.arange(len(self))[samples]
+        images = np.empty((len(samples), *self.shape[1:]), dtype=np.uint8)
+        bounds = [len(samples) * tenth // 10 for tenth in range(11)]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for start, end in pairwise(bounds):
+                items = [self._items[sample] for sample in samples[start:end]]
+                for index, image in enumerate(pool.map(self._read, items), start):
+                    images[index] = image
+                self._tell(end - start)
+        return images
+
+    def _tell(self, read: int) -> None:
+        self._done += read
+        if time.monotonic() - self._spoken > QUIET:
+            log.info("%s: %s of %s images read", self._label, f"{self._done:,}", f"{len(self):,}")
+            self._spoken = time.monotonic()
+
+
+def read_all(items: Sequence[Any], read: Callable[[Any], np.ndarray], size: int, label: str) -> np.ndarray:
+    """All images at once, (len(items), size, size, 3) uint8; see Decoded."""
+    return Decoded(items, read, size, label)[:]
+
+
+def read_image(
+    file: str, size: int, upright: Callable[[Image.Image], Image.Image] = ImageOps.exif_transpose
+) -> np.ndarray:
+    """One image as (size, size, 3) uint8: made upright, as its EXIF data say, then as `fitted` says.
+
+    Of an animation the first frame is taken. Raises UserError naming the file when it cannot be decoded.
+    """
+    try:
+        with Image.open(file) as image:
+            return fitted(upright(image), size)
+    except Exception as error:  # what a broken image raises depends on its format
+        raise UserError(f"{file}: cannot be read as an image: {error}; mend it or take it away") from error
+
+
+def fitted(image: Image.Image, size: int) -> np.ndarray:
+    """An image as (size, size, 3) uint8: made RGB, cut square, resized.
+
+    The square is the middle of the image; resizing is bilinear with antialiasing. An image of the right
+    size keeps its pixels. Transparency is dropped. Raises ValueError for 32-bit floats.
+    """
+    square = _cut_square(_to_rgb(image))
+    return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB from any mode but 32-bit floats, whose range nothing tells (ValueError)."""
+    if image.mode == "F":
+        raise ValueError("pixels are floating-point numbers; 8 or 16 bits are allowed")
+    if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion cuts all above 255 off
+        pixels = np.asarray(image).astype(np.int64).clip(0, 65535)
+        image = Image.fromarray(((pixels + 128) // 257).astype(np.uint8))
+    elif image.mode == "P":
+        image = image.convert("RGBA")  # straight to RGB, Pillow warns about transparent colours
+    return image.convert("RGB")
+
+
+def _cut_square(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))

@@ -1,0 +1,33 @@
+"""Readable names of classes that are called otherwise, such as n01443537.
+
+Standard library only: see listing.py.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+
+def parse_names(text: str) -> dict[str, str]:
+    """What the lines of words.txt, LOC_synset_mapping.txt and the like call each class: the first name.
+
+    A line is the class, a tab, and its names with commas between; where there is no tab, a space parts them.
+    Lines of one word alone say nothing.
+    """
+    found = {}
+    for line in text.splitlines():
+        key, parting, names = line.strip().partition("\t" if "\t" in line else " ")
+        name = names.split(",")[0].strip()
+        if parting and name:
+            found[key.strip()] = name
+    return found
+
+
+def readable(keys: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the classes `keys`, each once: with its key in brackets where two have the same.
+
+    ImageNet has two cranes, of which one is a bird. Raises ValueError naming the first class without one.
+    """
+    if lacking := [key for key in keys if key not in names]:
+        raise ValueError(f"no name of class {lacking[0]!r}")
+    counts = Counter(names[key] for key in keys)
+    return tuple(names[key] if counts[names[key]] == 1 else f"{names[key]} ({key})" for key in keys)

@@ -1,0 +1,56 @@
+"""A contact sheet: some images of each class, as they are."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from kd.files import whole
+from kd.plots.style import WIDTH, short, styled
+
+ROWS, COLUMNS = 10, 8
+SIDE = 64  # pixels of a tile at least, so that a small image is not blurred when it is drawn
+GAP = 4  # pixels between tiles
+PAPER = 255
+
+
+def write_samples(path: Path, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
+    """Write the contact sheet of (N, H, W, C) uint8 images as PNG, whole or not at all."""
+    figure = draw_samples(images, labels, classes)
+    with whole(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a sign that the font lacks is shown as a box
+        figure.savefig(temporary, dpi=150, bbox_inches="tight", pad_inches=0.05)  # however long names are
+
+
+@styled
+def draw_samples(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
+    """A row for each class, with its first eight images; of more than ten classes ten, spread evenly."""
+    shown = np.unique(np.linspace(0, len(classes) - 1, min(ROWS, len(classes))).round().astype(int))
+    members = [np.flatnonzero(labels == label)[:COLUMNS] for label in shown]
+    sheet = np.concatenate([_row(images[some], images.shape[1:]) for some in members])
+    height, width = sheet.shape[:2]
+    figure = Figure(figsize=(WIDTH, WIDTH * height / width))
+    ax = figure.subplots()
+    ax.imshow(sheet, interpolation="nearest" if sheet.shape[1] < 150 * WIDTH else "antialiased")
+    middles = (np.arange(len(shown)) + 0.5) * height / len(shown)
+    # Names are shown as they are: in one with two dollar signs Matplotlib would see a formula.
+    ax.set_yticks(middles, [short(classes[label]) for label in shown], parse_math=False)
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    if len(shown) < len(classes):
+        ax.set_title(f"{len(shown)} of {len(classes)} classes", loc="left")
+    return figure
+
+
+def _row(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Tiles beside each other, grey ones as RGB; empty where there are fewer than eight images."""
+    height, width, channels = shape
+    tiles = np.full((COLUMNS, height, width, 3), PAPER, dtype=np.uint8)
+    tiles[: len(images)] = images if channels == 3 else images[..., :1]
+    times = -(-SIDE // max(height, width))
+    tiles = tiles.repeat(times, axis=1).repeat(times, axis=2)
+    tiles = np.pad(tiles, ((0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=PAPER)
+    return np.concatenate(list(tiles), axis=1)
