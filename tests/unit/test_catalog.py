@@ -15,7 +15,7 @@ def test_what_is_there():
         catalog.architectures()
     )
     assert {"kd", "cross_entropy"} <= set(catalog.methods())
-    assert {"digits", "cifar10", "image_folder", "mini_open_images"} <= set(catalog.datasets())
+    assert {"digits", "cifar10", "tiny_imagenet", "mini_open_images"} <= set(catalog.datasets())
 
 
 @pytest.mark.parametrize("kind", ["architectures", "methods", "datasets"])
@@ -85,6 +85,19 @@ def test_annotations_reach_nothing_but_the_option_types(other_code):
         UserError, match=r"net: its option x is declared as __import__\('os'\), which must be"
     ):
         catalog.architectures()
+
+
+def test_the_page_of_data_sets_names_each():
+    """With what it knows: how far crops reach, whether it is mirrored, and its statistics."""
+    page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert rows.keys() == catalog.datasets().keys()
+    for name, entry in catalog.datasets().items():
+        known = entry.constants
+        assert f"| {known['PAD']}, {'yes' if known['FLIP'] else 'no'} |" in rows[name]
+        if published := known.get("PUBLISHED"):
+            mean, std = (", ".join(f"{value:.4f}" for value in published[kind]) for kind in ("mean", "std"))
+            assert f"| {mean}; {std} |" in rows[name]
 
 
 def test_the_page_of_methods_names_each():

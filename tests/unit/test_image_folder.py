@@ -15,10 +15,13 @@ from PIL import Image
 
 import prepare_data
 from kd import catalog
+from kd.config import load_study
 from kd.data import read_dataset
 from kd.datasets import image_folder
 from kd.errors import UserError
+from kd.jobs import data_job
 from kd.listing import listing
+from kd.names import parse_names, readable
 
 NOWHERE = Path("nowhere")
 
@@ -51,6 +54,7 @@ def load(folder, size=6):
 def test_image_folder_is_watched():
     entry = catalog.datasets()["image_folder"]
     assert entry.constants["WATCHES"] in entry.options.model_fields
+    assert set(entry.constants["LISTED_WITH"]) <= set(entry.options.model_fields)
 
 
 def test_image_folder(folder):
@@ -371,3 +375,97 @@ def test_prepare_data(folder, caplog):
     first = facts["sha256"]
     prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, summary, out / "samples.png")
     assert json.loads(summary.read_text())["sha256"] != first
+
+
+# ImageNet's way
+
+
+def test_val_stands_for_test(folder):
+    before = load(folder), listing(str(folder))
+    (folder / "test").rename(folder / "val")
+    after = load(folder), listing(str(folder))
+    assert np.array_equal(before[0].test_images, after[0].test_images)
+    assert before[1] == after[1]
+    shutil.rmtree(folder / "val" / "ape")
+    with pytest.raises(
+        UserError, match=r"dataset\.path: '.*/val' needs two class folders or more, has: bird"
+    ):
+        load(folder)
+
+
+def job_of(folder, **options):
+    """As the Snakefile has it from a config."""
+    network = {"cnn": {"width": 0.125}}
+    config = {"study": "mine", "recipe": {"epochs": 1, "batch_size": 8, "lr": 0.1}, "teachers": network}
+    config |= {
+        "students": {"thin": {"architecture": "cnn", "width": 0.125}},
+        "methods": {"kd": {}},
+        "seeds": [0],
+    }
+    data = {"name": "image_folder", "path": str(folder), **options}
+    return data_job(load_study({**config, "dataset": data}))
+
+
+def test_of_both_the_config_names_one(folder):
+    shutil.copytree(folder / "test", folder / "val")
+    (folder / "val" / "ape" / "0.png").rename(folder / "val" / "ape" / "only.png")
+    Image.new("RGB", (6, 6), (1, 2, 3)).save(folder / "val" / "ape" / "only.png")
+    says = r"dataset\.path: '.*' has both test/ and val/; name the one to test with in dataset\.test_folder: test"
+    for ask in (load, lambda folder: listing(str(folder))):
+        with pytest.raises(UserError, match=says):
+            ask(folder)
+    pixels = {}
+    for name in ("test", "val"):
+        raw = image_folder.load(NOWHERE, path=str(folder), image_size=6, test_folder=name)
+        pixels[name] = raw.test_images[:][0, 0, 0]
+    assert pixels["val"].tolist() == [1, 2, 3] != pixels["test"].tolist()
+    digests = {name: job_of(folder, test_folder=name).listing for name in ("test", "val")}
+    assert digests["test"] != digests["val"]
+    shutil.rmtree(folder / "val")
+    assert listing(str(folder), test_folder="test") == digests["test"]
+
+
+NAMES = "n01\tentity\nape\tgorilla, Gorilla gorilla\nbird  kite, a hawk\n"
+
+
+def test_class_names(folder):
+    before = listing(str(folder))
+    (folder / "words.txt").write_text(NAMES)
+    raw = image_folder.load(NOWHERE, path=str(folder), image_size=6, class_names="words.txt")
+    assert raw.classes == ("gorilla", "kite")
+    assert raw.train_labels.tolist() == [0, 0, 0, 1, 1, 1]
+    named = job_of(folder, class_names="words.txt").listing
+    assert job_of(folder).listing == before != named
+    (folder / "words.txt").write_text(NAMES.replace("entity", "thing"))  # of no class that is here
+    assert listing(str(folder), class_names="words.txt") == named
+    (folder / "words.txt").write_text(NAMES.replace("kite", "bird"))
+    assert listing(str(folder), class_names="words.txt") != named
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, r"dataset\.class_names: 'words\.txt' cannot be read: .*No such file"),
+        (b"\xff\xfe\x00", r"dataset\.class_names: '.*/words\.txt': .*utf-8"),
+        (b"ape gorilla\n", r"dataset\.class_names: '.*/words\.txt': no name of class 'bird'"),
+        (b"ape gorilla\nbird\n", r"dataset\.class_names: '.*/words\.txt': no name of class 'bird'"),
+        (b"ape gorilla\nbird ,\n", r"dataset\.class_names: '.*/words\.txt': no name of class 'bird'"),
+    ],
+)
+def test_class_names_that_cannot_be_used(folder, content, says):
+    if content is not None:
+        (folder / "words.txt").write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        listing(str(folder), class_names="words.txt")
+    with pytest.raises(UserError, match=says):
+        image_folder.load(NOWHERE, path=str(folder), class_names="words.txt")
+
+
+def test_names_that_two_classes_share_carry_the_class():
+    names = parse_names("n02012849 crane\nn03126707\tcrane, hoist\nmy dog\tdog\nn1 cat")
+    assert names == {"n02012849": "crane", "n03126707": "crane", "my dog": "dog", "n1": "cat"}
+    assert readable(["n03126707", "n1", "n02012849"], names) == (
+        "crane (n03126707)",
+        "cat",
+        "crane (n02012849)",
+    )

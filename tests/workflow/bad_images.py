@@ -124,6 +124,10 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "folder-is-a-file": (a_file, f"dataset.path: no folder 'mine/train'; {LAYOUT}"),
     "folder-empty": (empty, f"dataset.path: no folder 'mine/train'; {LAYOUT}"),
     "train-only": (without("test"), f"dataset.path: no folder 'mine/test'; {LAYOUT}"),
+    "test-and-val": (
+        lambda mine: shutil.copytree(mine / "test", mine / "val") and None,
+        "dataset.path: 'mine' has both test/ and val/; name the one to test with in dataset.test_folder: test or",
+    ),
     "one-class": (
         without("train/cat", "test/cat"),
         "dataset.path: 'mine/train' needs two class folders or more, has: dog",

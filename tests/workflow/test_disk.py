@@ -54,7 +54,12 @@ def test_a_file_where_the_results_should_be(fresh):
 
 @pytest.mark.parametrize(
     ("kilobytes", "writes"),
-    [(100, "data/dataset"), (140, "No space left on device"), (170, "model.safetensors"), (330, "targets")],
+    [
+        (100, "data/dataset"),
+        (160, "No space left on device"),
+        (190, r"model\.safetensors|test_logits\.npy|history\.csv"),  # two trainings race for what is left
+        (350, "targets"),
+    ],
     ids=["data set", "events", "network", "targets"],
 )
 def test_a_full_disk(fresh, disk, kilobytes, writes):
@@ -64,7 +69,7 @@ def test_a_full_disk(fresh, disk, kilobytes, writes):
     said = done.stdout + done.stderr
     assert done.returncode != 0
     errors = [line for line in said.splitlines() if " error: " in line]
-    assert any(writes in line for line in errors)
+    assert any(re.search(writes, line) for line in errors)
     for line in errors:
         assert re.search(
             r"No space left on device.*; mend that and run again|the disk has 0\.\d MB; free", line

@@ -53,9 +53,15 @@ def data_job(study: Study) -> DataJob:
         area=data.area,
         shards=data.shards,
         files=data.files,
-        listing="".join(map(listing, where.values())) or None,
+        listing="".join(listing(place, **_listed_with(study)) for place in where.values()) or None,
         gathered=gathered(study),
     )
+
+
+def _listed_with(study: Study) -> dict[str, Any]:
+    """The options of the data set that say what of a folder counts."""
+    names = catalog.datasets()[study.dataset.name].constants.get("LISTED_WITH", ())
+    return {name: study.dataset.options[name] for name in names}
 
 
 def teacher_job(study: Study, teacher: str) -> TrainJob:

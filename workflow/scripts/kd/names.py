@@ -1,6 +1,6 @@
 """Readable names of classes that are called otherwise, such as n01443537.
 
-Standard library only: see listing.py.
+Standard library only: see folder.py.
 """
 
 from collections import Counter

@@ -1,12 +1,16 @@
-"""Any folder of images, as train/<class>/<image> and test/<class>/<image>."""
+"""Any folder of images, as train/<class>/<image> and test/<class>/<image>, or val/ in the place of test/.
+
+ImageNet with a folder for each class is one; `class_names: LOC_synset_mapping.txt` makes its names readable.
+"""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from kd.data import RawSplits
 from kd.datasets._images import Decoded, read_image
-from kd.listing import find_images
+from kd.folder import find_images, names_of
 from kd.options import ImageSize
 
 PAD = 4
@@ -14,19 +18,30 @@ FLIP = True
 SOURCE = "a folder of images"
 LICENCE = "unknown: a folder of images does not say"
 WATCHES = "path"  # the option that names a folder whose changes make the data set be prepared again
+LISTED_WITH = ("test_folder", "class_names")  # options that say what in it counts
 
 
-def load(downloads: Path, *, path: str, image_size: ImageSize = 32) -> RawSplits:
+def load(
+    downloads: Path,
+    *,
+    path: str,
+    image_size: ImageSize = 32,
+    test_folder: Literal["test", "val"] | None = None,
+    class_names: str | None = None,
+) -> RawSplits:
     """Images (N, image_size, image_size, 3) of the folder `path`; `downloads` is not used.
 
+    `test_folder` is needed where there are both test/ and val/. `class_names` is a text file in `path` with
+    a line for each class: its folder, a tab or a space, and its names, of which the first is taken.
     Images are read when they are asked for, so they may be more than memory holds. Raises UserError naming
     the folder when the layout is not right, and, then, the file that cannot be read.
     """
-    found = find_images(path)
+    found = find_images(path, test_folder)
     arrays = []
-    for split, classes in found.items():
-        files = [file for members in classes.values() for file in members]
+    for split, members in found.items():
+        files = [file for images in members.values() for file in images]
         arrays.append(Decoded(files, lambda file: read_image(file.path, image_size), image_size, split))
-        sizes = [len(members) for members in classes.values()]
-        arrays.append(np.repeat(np.arange(len(classes), dtype=np.int64), sizes))
-    return RawSplits(*arrays, tuple(found["train"]))
+        sizes = [len(images) for images in members.values()]
+        arrays.append(np.repeat(np.arange(len(members), dtype=np.int64), sizes))
+    classes = tuple(found["train"])
+    return RawSplits(*arrays, names_of(path, class_names, classes) if class_names else classes)
