@@ -100,7 +100,7 @@ def minutes(epochs, input, attempt):
 def training_code(job):
     """Fingerprint of what a training runs: its own architecture and methods, no other."""
     methods = [catalog.methods()[method].module for method, _ in job.methods]
-    return fingerprint("train.py", (catalog.architectures()[job.architecture].module, *methods))
+    return fingerprint("train.py", (catalog.find_architecture(job.architecture).module, *methods))
 
 
 def ensemble_job(wildcards):

@@ -32,6 +32,9 @@ _Number = BeforeValidator(_refuse_bool)  # stands last: bounds before it reach t
 _Web = BeforeValidator(_refuse_other_addresses)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]  # becomes a folder
+Architecture = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?$", max_length=128)
+]  # a name, or that of a library, "/", and a name there
 Count = Annotated[int, Field(ge=1, le=MILLION), _Number]
 Natural = Annotated[int, Field(ge=0, le=MILLION), _Number]
 BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs two

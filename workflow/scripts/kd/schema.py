@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from kd.compute import Compute
 from kd.options import (
     Address,
+    Architecture,
     BatchSize,
     Count,
     Fraction,
@@ -43,7 +44,9 @@ class NetworkEntry(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    architecture: Name | None = Field(None, description="default: the entry's own name")
+    architecture: Architecture | None = Field(
+        None, description="torchvision/<name> and timm/<name> too; default: the entry's own name"
+    )
     epochs: Count | None = Field(None, description="instead of the recipe's")
     batch_size: BatchSize | None = Field(None, description="instead of the recipe's")
     lr: Positive | None = Field(None, description="instead of the recipe's")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kd import catalog
+from kd.classifiers import find_classifier
+from kd.errors import UserError
 from kd.explain import Problems, near
 from kd.recipe import Recipe
 from kd.resolve import find, items, options_of, resolve, with_options
@@ -44,7 +46,8 @@ def networks_of(
         path = (section, name)
         if "ensemble" in overrides and base is TeacherEntry:
             continue
-        entry, checked = resolve(problems, catalog.architectures(), base, overrides, path, "architecture")
+        entries = _architectures(problems, overrides.get("architecture"), path)
+        entry, checked = resolve(problems, entries, base, overrides, path, "architecture")
         if not checked:
             continue
         if getattr(checked, "weights", None):
@@ -56,6 +59,16 @@ def networks_of(
                 name, entry.name, options_of(entry, checked), whole, getattr(checked, "seed", None)
             )
     return found
+
+
+def _architectures(problems: Problems, named: Any, path: tuple) -> Mapping[str, catalog.Entry]:
+    """Those that can be named, with that of a library if one is; what is wrong with it is reported."""
+    if isinstance(named, str) and "/" in named:
+        try:
+            return {named: find_classifier(named)}
+        except UserError as error:
+            problems.add((*path, "architecture"), str(error))
+    return catalog.architectures()
 
 
 def ensembles_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Ensemble]:
