@@ -70,6 +70,20 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         named("a/b", "a/b")[0],
         [*(line for line in named("a/b", "a/b")[1] if "architecture" not in line), f"students.a/b.{LIBRARY}"],
     ),
+    "external-pickle": (
+        {"teachers": {"mine": {"architecture": "cnn", "external": "mine.pth"}}},
+        [
+            "teachers.mine.external: 'mine.pth' is no .safetensors file; make one: safetensors.torch.save_file("
+        ],
+    ),
+    "external-missing": (
+        {"teachers": {"mine": {"architecture": "cnn", "external": "$(touch pwned).safetensors"}}},
+        ["teachers.mine.external: '$(touch pwned).safetensors' cannot be read: No such file or directory"],
+    ),
+    "external-trained": (
+        {"teachers": {"cnn": {"external": "mine.safetensors", "lr": 0.1, "seed": 1}}},
+        ["teachers.cnn.lr: unknown key; allowed: ", "teachers.cnn.seed: unknown key; allowed: "],
+    ),
     "library-typo": (
         student(architecture="torchvison/resnet18"),
         [

@@ -1,17 +1,16 @@
 """Which images a folder holds. Standard library only: the Snakefile asks each time it is read."""
 
 import hashlib
-import json
 import logging
 import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from kd.digests import CACHE, Digests
 from kd.errors import UserError
-from kd.files import whole
 
 SPLITS = ("train", "test")
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -103,7 +102,7 @@ def _reading() -> Iterator[None]:
         ) from error
 
 
-def listing(path: str, cache: Path = Path(".snakemake/kd-listings")) -> str:
+def listing(path: str, cache: Path = CACHE) -> str:
     """SHA-256 over the names and contents of the images under `path`, as hexadecimal.
 
     It changes when images are added, removed, renamed or edited, but not when they are copied to another
@@ -116,8 +115,7 @@ def listing(path: str, cache: Path = Path(".snakemake/kd-listings")) -> str:
         for name, entries in classes.items()
         for file in entries
     }
-    place = os.fsencode(Path(path).expanduser().absolute())
-    known = _Digests(cache / f"{hashlib.sha256(place).hexdigest()}.json")
+    known = Digests(path, cache)
     together = hashlib.sha256()
     spoken = time.monotonic()
     with _reading(), ThreadPoolExecutor(8) as pool:
@@ -129,31 +127,3 @@ def listing(path: str, cache: Path = Path(".snakemake/kd-listings")) -> str:
                 spoken = time.monotonic()
     known.save()
     return together.hexdigest()
-
-
-class _Digests:
-    """Digests of files by their name, size and time, kept in a file of their own."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._before = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._before = {}  # a lost or broken cache costs time and nothing else
-        self._now: dict[str, str] = {}
-
-    def find(self, file: os.DirEntry) -> str:
-        """SHA-256 of a file's content."""
-        stat = file.stat()
-        key = f"{file.path}\0{stat.st_size}\0{stat.st_mtime_ns}"
-        found = self._before.get(key)
-        if found is None:
-            found = hashlib.sha256(Path(file.path).read_bytes()).hexdigest()
-        self._now[key] = found
-        return found
-
-    def save(self) -> None:
-        """Write what is new; a folder that cannot be written to is no reason to stop."""
-        if self._now != self._before:
-            with suppress(OSError), whole(self._path) as temporary:
-                temporary.write_text(json.dumps(self._now), encoding="utf-8")

@@ -52,5 +52,6 @@ NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Nu
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
+FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
 Address = Annotated[str, Field(pattern=_ADDRESS), _Web]
 Width = Annotated[float, Field(gt=0, le=16), _Number]  # multiplies every channel count of a network

@@ -11,6 +11,7 @@ from kd.options import (
     Architecture,
     BatchSize,
     Count,
+    FilePath,
     Fraction,
     Generations,
     Momentum,
@@ -69,6 +70,10 @@ class TeacherEntry(NetworkEntry):
     weights: tuple[Positive, ...] | None = Field(
         None, description="of each of them in the mean; default: all the same"
     )
+    external: FilePath | None = Field(
+        None,
+        description="file of your own weights (.safetensors) of the architecture; nothing is trained then",
+    )
     # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
     seed: Seed = Field(1000, description="of the initial weights and of the augmentation")
 
@@ -80,6 +85,15 @@ class EnsembleEntry(BaseModel):
 
     ensemble: Annotated[tuple[Name, ...], Field(min_length=2)]
     weights: tuple[Positive, ...] | None = None
+
+
+class ExternalEntry(BaseModel):
+    """A teacher whose weights are the user's; the options of the architecture stand beside these two keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    architecture: Architecture | None = None
+    external: FilePath
 
 
 class PartEntry(BaseModel):

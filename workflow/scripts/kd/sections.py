@@ -1,6 +1,7 @@
 """The sections of a config: its data set and its networks; the methods are in method_section.py."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kd import catalog
@@ -9,8 +10,11 @@ from kd.errors import UserError
 from kd.explain import Problems, near
 from kd.recipe import Recipe
 from kd.resolve import find, items, options_of, resolve, with_options
-from kd.schema import DatasetEntry, EnsembleEntry, NetworkEntry, TeacherEntry
-from kd.study import Dataset, Ensemble, Network
+from kd.schema import DatasetEntry, EnsembleEntry, ExternalEntry, NetworkEntry, TeacherEntry
+from kd.study import Dataset, Ensemble, External, Network
+
+# Other formats of weights can run code when they are read.
+CONVERT = "make one: safetensors.torch.save_file(torch.load(file, weights_only=True), 'file.safetensors')"
 
 
 def dataset_of(problems: Problems, section: Any) -> Dataset | None:
@@ -44,7 +48,7 @@ def networks_of(
     found = {}
     for name, overrides in items(config.get(section)):
         path = (section, name)
-        if "ensemble" in overrides and base is TeacherEntry:
+        if base is TeacherEntry and not is_trained(overrides):
             continue
         entries = _architectures(problems, overrides.get("architecture"), path)
         entry, checked = resolve(problems, entries, base, overrides, path, "architecture")
@@ -69,6 +73,28 @@ def _architectures(problems: Problems, named: Any, path: tuple) -> Mapping[str, 
         except UserError as error:
             problems.add((*path, "architecture"), str(error))
     return catalog.architectures()
+
+
+def is_trained(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of teachers or students is a network that the study trains."""
+    return not {"ensemble", "external"} & set(entry)
+
+
+def externals_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, External]:
+    """The teachers of a config whose weights are the user's and right; the others are reported."""
+    found = {}
+    for name, given in items(config.get("teachers")):
+        path = ("teachers", name)
+        if "external" not in given or "ensemble" in given:
+            continue
+        entries = _architectures(problems, given.get("architecture"), path)
+        entry, checked = resolve(problems, entries, ExternalEntry, given, path, "architecture")
+        if checked:
+            found[name] = External(name, entry.name, options_of(entry, checked), checked.external)
+            if Path(checked.external).suffix != ".safetensors":
+                text = f"{checked.external[-60:]!r} is no .safetensors file; {CONVERT}"
+                problems.add((*path, "external"), text)
+    return found
 
 
 def ensembles_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Ensemble]:
