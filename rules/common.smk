@@ -36,17 +36,19 @@ try:
     refuse_repeated_keys(workflow.configfiles)
     with aloud():
         data_job = jobs.data_job(study)  # looks at every image of a folder, which takes long the first time
+        external_jobs = jobs.external_jobs(study)
 except UserError as error:
     raise WorkflowError(f"The config is not valid.\n{error}")
 
 # What is no part of a result, and so of no job's params, scripts read in the config: where to compute, where
-# images come from, and how they are gathered.
+# images and weights come from, and how images are gathered.
 config["compute"] = study.compute.model_dump()
 config["dataset"] |= {
     "mirror": study.dataset.mirror,
     "places": jobs.places(study),
     "manner": jobs.manner(study),
 }
+config["external"] = {name: external.file for name, external in study.externals.items()}
 
 DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
 RESULTS = f"results/{study.name}"
@@ -58,8 +60,9 @@ CONDA = "../envs/environment.yaml"
 
 
 wildcard_constraints:
-    teacher="|".join([*study.teachers, *study.ensembles, NO_TEACHER]),
+    teacher="|".join([*study.teachers, *study.untrained, NO_TEACHER]),
     ensemble="|".join(study.ensembles) or NO_TEACHER,
+    external="|".join(study.externals) or NO_TEACHER,
     student="|".join(study.students),
     method="|".join(study.methods),
     seed="[0-9]+",
@@ -102,10 +105,21 @@ def minutes(epochs, input, attempt):
     return attempt * round(30 + epochs * input.size_mb / 100)
 
 
+def without_history(folder):
+    """What is written below `folder` for a teacher that is not trained."""
+    return {name: f"{folder}/{file}" for name, file in RUN_FILES.items() if name != "history"}
+
+
+def external_code(wildcards):
+    """Fingerprint of what takes weights of one architecture over."""
+    job = external_jobs[wildcards.external]
+    return fingerprint("take_teacher.py", (catalog.find_architecture(job.architecture).module,))
+
+
 def training_code(job):
     """Fingerprint of what a training runs: its own architecture and methods, no other."""
     methods = [catalog.methods()[method].module for method, _ in job.methods]
-    return fingerprint("train.py", (catalog.architectures()[job.architecture].module, *methods))
+    return fingerprint("train.py", (catalog.find_architecture(job.architecture).module, *methods))
 
 
 def ensemble_job(wildcards):

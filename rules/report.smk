@@ -1,7 +1,7 @@
 RUNS = all_runs()
-ENSEMBLES = [f"{RESULTS}/teachers/{teacher}" for teacher in study.ensembles]
-METRICS = [f"{folder}/metrics.json" for folder in [*RUNS, *ENSEMBLES]]
-REPORT = json.dumps({"study": study.name, "runs": [*RUNS, *ENSEMBLES]})  # their order is that of the rows
+UNTRAINED = [f"{RESULTS}/teachers/{teacher}" for teacher in study.untrained]
+METRICS = [f"{folder}/metrics.json" for folder in [*RUNS, *UNTRAINED]]
+REPORT = json.dumps({"study": study.name, "runs": [*RUNS, *UNTRAINED]})  # their order is that of the rows
 FIGURES = ["learning_curves", "accuracy_parameters", "gain", "heat_map"]
 
 

@@ -46,8 +46,8 @@ rule cache_targets:
         "../workflow/scripts/cache_targets.py"
 
 
-# An ensemble's files are named as those of a teacher that is trained.
-ruleorder: combine_teachers > train_teacher
+# The files of teachers that are not trained are named as those of one that is.
+ruleorder: combine_teachers > take_teacher > train_teacher
 
 
 rule combine_teachers:
@@ -58,11 +58,7 @@ rule combine_teachers:
             for member in study.networks_of(wildcards.ensemble)
         ],
     output:
-        **{
-            name: f"{RESULTS}/teachers/{{ensemble}}/{file}"
-            for name, file in RUN_FILES.items()
-            if name != "history"
-        },
+        **without_history(f"{RESULTS}/teachers/{{ensemble}}"),
     log:
         f"{RESULTS}/logs/combine_teachers/{{ensemble}}.log",
     benchmark:
@@ -78,3 +74,26 @@ rule combine_teachers:
         code=fingerprint("combine_teachers.py"),
     script:
         "../workflow/scripts/combine_teachers.py"
+
+
+# The user's file is no input: moved to another place, it is the same by its digest, which is in cfg.
+rule take_teacher:
+    input:
+        dataset=DATASET,
+    output:
+        **without_history(f"{RESULTS}/teachers/{{external}}"),
+    log:
+        f"{RESULTS}/logs/take_teacher/{{external}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/take_teacher/{{external}}.tsv"
+    conda:
+        CONDA
+    threads: THREADS
+    resources:
+        gpu=GPU,
+        runtime=lambda wildcards, input, attempt: minutes(1, input, attempt),
+    params:
+        cfg=lambda wildcards: external_jobs[wildcards.external].to_json(),
+        code=external_code,
+    script:
+        "../workflow/scripts/take_teacher.py"

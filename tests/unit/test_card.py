@@ -91,7 +91,7 @@ def test_the_card_of_a_download(tmp_path, caplog):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     cfg = {"name": "mnist", "options": {}, "files": {}, "listing": None}
-    cfg |= {"validation": 0.2, "split_seed": 0, "pad": 2, "flip": False}
+    cfg |= {"validation": 0.2, "split_seed": 0, "pad": 2, "flip": False, "area": None, "shards": "auto"}
     written = [tmp_path / name for name in ("dataset.safetensors", "summary.json", "samples.png")]
     prepare_data.main(cfg, tmp_path, *written)
     found = json.loads(written[1].read_text())

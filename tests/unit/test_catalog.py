@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,14 @@ def test_what_is_there():
     assert {"digits", "cifar10", "tiny_imagenet", "mini_open_images"} <= set(catalog.datasets())
 
 
-@pytest.mark.parametrize("kind", ["architectures", "methods", "datasets"])
+@pytest.mark.parametrize("kind", ["architectures", "libraries", "methods", "datasets"])
 def test_what_the_source_says_is_what_python_sees(kind):
     """The options read from the source are the keyword-only arguments of the imported thing."""
     import inspect
 
     for entry in getattr(catalog, kind)().values():
+        if kind == "libraries" and find_spec(entry.name) is None:
+            continue  # not installed
         functions = [entry.load()]
         if entry.gathers:
             functions.append(import_module(entry.module).gather)
@@ -54,7 +57,7 @@ def other_code(tmp_path, monkeypatch):
     for folder in ("models", "methods", "datasets"):
         (tmp_path / folder).mkdir()
     monkeypatch.setattr(catalog, "HERE", tmp_path)
-    finders = (catalog.architectures, catalog.methods, catalog.datasets)
+    finders = (catalog.architectures, catalog.libraries, catalog.methods, catalog.datasets)
     for finder in finders:
         finder.cache_clear()
     yield tmp_path

@@ -20,7 +20,12 @@ def test_conda_and_pip_pin_the_same_versions():
 
 
 def test_every_requirement_is_an_exact_version():
-    for name in ("requirements.txt", "requirements-dev.txt", "requirements-slurm.txt"):
+    for name in (
+        "requirements.txt",
+        "requirements-dev.txt",
+        "requirements-slurm.txt",
+        "requirements-timm.txt",
+    ):
         for pin in pins(name):
             assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", pin), pin
 

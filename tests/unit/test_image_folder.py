@@ -232,14 +232,14 @@ def test_links_to_images_and_folders_are_followed(folder, tmp_path_factory):
     assert listing(str(folder)) == before
 
 
-@pytest.mark.parametrize("call", ["os.scandir", "Path.read_bytes"])
+@pytest.mark.parametrize("call", ["listing.os.scandir", "digests.hashlib.file_digest"])
 def test_what_may_not_be_read_is_named(folder, monkeypatch, call):
     """Root may read everything, so the system's answer is put in its place."""
 
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path.name if hasattr(path, "read") else path))
 
-    monkeypatch.setattr(f"kd.listing.{call}", refuse)
+    monkeypatch.setattr(f"kd.{call}", refuse)
     with pytest.raises(
         UserError, match=r"dataset\.path: '.*/train.*' cannot be read: Permission denied; mend"
     ):

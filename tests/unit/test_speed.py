@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from kd import hardware, inference, speed
 from kd.catalog import build_method, build_network
@@ -162,14 +163,15 @@ def test_batches_are_halved_until_they_fit(monkeypatch, caplog):
     model, tried = build_network("cnn", {"width": 0.125}, 1, 3).eval(), []
     data = split(20)
 
-    def small(images):
-        tried.append(len(images))
-        if len(images) > 5:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return model(images)
+    class Small(nn.Module):
+        def forward(self, images):
+            tried.append(len(images))
+            if len(images) > 5:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return model(images)
 
     everything = torch.arange(20)
-    found = torch.cat(list(inference.answers(small, data.images, everything, data.images.plain)))
+    found = torch.cat(list(inference.answers(Small(), data.images, everything, data.images.plain)))
     assert tried == [16, 8, 4, 4, 4, 4, 4]
     with torch.inference_mode():
         assert torch.allclose(found, model(data.images.take(everything, data.images.plain)), atol=1e-6)
@@ -177,12 +179,13 @@ def test_batches_are_halved_until_they_fit(monkeypatch, caplog):
 
 
 def test_one_image_that_does_not_fit_is_an_error():
-    def never(images):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    class Never(nn.Module):
+        def forward(self, images):
+            raise torch.OutOfMemoryError("CUDA out of memory")
 
     data = split(3)
     with pytest.raises(torch.OutOfMemoryError):
-        list(inference.answers(never, data.images, torch.arange(3), 0))
+        list(inference.answers(Never(), data.images, torch.arange(3), 0))
 
 
 STEPS = """

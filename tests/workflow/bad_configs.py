@@ -17,7 +17,6 @@ NAMES = {
     "parent": ("../x", "../x"),
     "dots": ("..", ".."),
     "dot": (".", "."),
-    "subfolder": ("a/b", "a/b"),
     "absolute": ("/etc/passwd", "/etc/passwd"),
     "option": ("-rf", "-rf"),
     "hidden": ("_downloads", "_downloads"),
@@ -35,6 +34,7 @@ NAMES = {
     "empty": ("", "''"),
 }
 LONG = "x" * 300
+LIBRARY = "architecture: there is no library 'a'; allowed: timm, torchvision"  # what stands before a slash
 
 
 def named(name: str, shown: str, rule: str = NAME) -> tuple[dict[str, Any], list[str]]:
@@ -66,7 +66,46 @@ def dataset(name: str, **options: Any) -> dict[str, Any]:
 
 CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     **{f"name-{key}": named(*name) for key, name in NAMES.items()},
-    "name-long": named(LONG, f"'{'x' * 60}...", "should have at most 64 characters (it is '"),
+    "name-subfolder": (
+        named("a/b", "a/b")[0],
+        [*(line for line in named("a/b", "a/b")[1] if "architecture" not in line), f"students.a/b.{LIBRARY}"],
+    ),
+    "external-pickle": (
+        {"teachers": {"mine": {"architecture": "cnn", "external": "mine.pth"}}},
+        [
+            "teachers.mine.external: 'mine.pth' is no .safetensors file; make one: safetensors.torch.save_file("
+        ],
+    ),
+    "external-missing": (
+        {"teachers": {"mine": {"architecture": "cnn", "external": "$(touch pwned).safetensors"}}},
+        ["teachers.mine.external: '$(touch pwned).safetensors' cannot be read: No such file or directory"],
+    ),
+    "external-trained": (
+        {"teachers": {"cnn": {"external": "mine.safetensors", "lr": 0.1, "seed": 1}}},
+        ["teachers.cnn.lr: unknown key; allowed: ", "teachers.cnn.seed: unknown key; allowed: "],
+    ),
+    "library-typo": (
+        student(architecture="torchvison/resnet18"),
+        [
+            "students.cnn.architecture: there is no library 'torchvison'; did you mean 'torchvision'?; allowed: timm, torchvision"
+        ],
+    ),
+    "library-has-it-not": (
+        student(architecture="torchvision/resnet19"),
+        ["students.cnn.architecture: torchvision has no classifier 'resnet19'; did you mean 'resnet1"],
+    ),
+    "library-traversal": (
+        student(architecture="torchvision/../../x"),
+        [f"students.cnn.architecture: {NAME}"],
+    ),
+    "library-option": (
+        student(architecture="torchvision/resnet18", width=0.5, input_size=10**6),
+        [
+            "students.cnn.width: unknown key; allowed: architecture, ",
+            "students.cnn.input_size: should be less than or equal to 512",
+        ],
+    ),
+    "name-long": named(LONG, f"'{'x' * 60}...", "should have at most … characters (it is '"),
     "unknown-key": ({"colour": "red"}, ["colour: unknown key; allowed: compute, dataset, methods, "]),
     "typo-in-key": ({"seedz": [0]}, ["seedz: unknown key; did you mean 'seeds'?; allowed: "]),
     "typo-in-option": (

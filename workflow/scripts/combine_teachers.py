@@ -5,18 +5,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from kd.checkpoint import load_network, save_ensemble
 from kd.compute import Compute
-from kd.data import PARTS, read_dataset
-from kd.device import device_name, set_up
+from kd.data import read_dataset
+from kd.device import set_up
 from kd.files import write_array, write_json
 from kd.job import EnsembleJob
-from kd.limits import memory_explained
-from kd.metrics import count_macs, count_parameters, evaluate, expected_calibration_error
-from kd.provenance import commit, versions
-from kd.splits import labelled
+from kd.untrained import measure
 
 logger = logging.getLogger("kd")
 
@@ -39,21 +34,9 @@ def main(
     where = set_up(compute)
     data = read_dataset(dataset)
     save_ensemble(model, members, job.weights)
-    network = load_network(model, where)
-    splits = {part: labelled(data, part, where, compute.stream) for part in PARTS}
-    with memory_explained(where):
-        scores = {part: evaluate(network, each.images, each.labels) for part, each in splits.items()}
-    write_array(test_logits, scores["test"].logits.numpy())
-    results = {f"{part}_loss": score.loss for part, score in scores.items()}
-    results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
-    results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}
-    results |= {"ece": expected_calibration_error(scores["test"].logits, data.test_labels), "agreement": None}
-    image = splits["test"].images.take(torch.zeros(1, dtype=torch.int64, device=where), 0)
-    results |= {"parameters": count_parameters(network), "macs": count_macs(network, image)}
-    results |= {"role": "teacher", "name": job.name, "architecture": "ensemble", "loss_function": _mean(job)}
-    results |= dict.fromkeys(("teacher", "method", "seed", "epochs", "selected_epoch"))
-    results |= {"seconds": time.perf_counter() - started}
-    results |= {"device": device_name(where), "versions": versions(), "commit": commit()}
+    results, logits = measure(load_network(model, where), data, where, compute.stream, started)
+    results |= {"name": job.name, "architecture": "ensemble", "loss_function": _mean(job)}
+    write_array(test_logits, logits)
     write_json(metrics, results)
     logger.info("[%s]  %s: test accuracy %.2f %%", job.name, _mean(job), results["test_accuracy"])
 

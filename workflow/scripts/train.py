@@ -22,7 +22,7 @@ from kd.engine import Diverged, fit
 from kd.errors import UserError
 from kd.files import digest, write_array, write_json
 from kd.job import TrainJob
-from kd.limits import check_batch, check_memory, memory_explained
+from kd.limits import check_batch, check_image, check_memory, memory_explained
 from kd.metrics import Score, count_macs, count_parameters, evaluate
 from kd.outcome import identity, scored, selected
 from kd.provenance import commit, versions
@@ -79,12 +79,16 @@ def main(
     check_memory(build, where)
     # Before the network: its first weights are drawn here. Seeds are below 2**31, so no two draws are alike.
     torch.manual_seed(job.seed + 2**31 * job.draw)
-    network = build().to(device=where, memory_format=torch.channels_last)
+    network = build()
+    if hasattr(network, "load_pretrained"):  # of a library; what is read from a file later has weights
+        network.load_pretrained()
+    network.to(device=where, memory_format=torch.channels_last)
+    image = (shape["in_channels"], *data.train_images.shape[1:3])
+    check_image(network, job.architecture, image, where)
     method = build_methods(job.methods)
     if targets and method.preliminary:
         raise UserError("targets: none are stored for epochs that a method has before the recipe's; use live")
     taught_by = load_network(teacher_model, where) if teacher_model and not targets else None
-    image = (shape["in_channels"], *data.train_images.shape[1:3])
     known = image, shape["num_classes"], splits["train"].labels, job.recipe.epochs
     method.prepare(Given(network, taught_by, *known, members=len(job.weights)))
     method.to(where)
@@ -147,7 +151,7 @@ def main(
     results |= {
         "seconds": training.earlier + time.perf_counter() - started,
         "device": device_name(where),
-        "versions": versions(),
+        "versions": versions(job.architecture),
         "commit": commit(),
     }
     write_json(metrics, results)

@@ -5,13 +5,18 @@ A name in the config is looked up in the source: `models/*.py` (every public fun
 chooses what is downloaded). The keyword-only arguments there are the options a user may set. Nothing is
 listed anywhere, torch is not imported to check a config, and no job comes to depend on a file that it does
 not use.
+
+A file `models/<package>.py` with a function `library` stands for all classifiers of that installed package,
+which are called "package/name". Its `NAMES` says where the package's own source has these names: for files of
+the package, as a glob pattern, the regular expressions whose first group is one.
 """
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +39,12 @@ class Entry:
     options: type[BaseModel]
     constants: dict[str, Any] = field(default_factory=dict)
     gathers: tuple[str, ...] = ()  # of a data set: those of its options that its function gather takes
+    inside: tuple[str, ...] = ()  # of a library, which of its classifiers
 
     def load(self) -> Any:
         """Import the plug-in and return its function or class."""
-        return getattr(import_module(self.module), self.target)
+        target = getattr(import_module(self.module), self.target)
+        return partial(target, *self.inside) if self.inside else target
 
 
 def _sources(folder: str) -> Iterator[tuple[str, ast.Module]]:
@@ -87,13 +94,39 @@ def _named(body: list[ast.stmt], kind: type, name: str) -> Any:
 
 @cache
 def architectures() -> dict[str, Entry]:
-    """Every public function of models/*.py, by name."""
+    """Every public function of models/*.py, by name; those of libraries are found by `find_architecture`."""
     return {
         node.name: Entry(node.name, f"kd.models.{stem}", node.name, _options(node.name, node))
         for stem, tree in _sources("models")
+        if stem not in libraries()
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
+
+
+@cache
+def libraries() -> dict[str, Entry]:
+    """Every models/<package>.py with a function library, by the package."""
+    return {
+        stem: Entry(stem, f"kd.models.{stem}", "library", _options(stem, node), _constants(tree.body))
+        for stem, tree in _sources("models")
+        if (node := _named(tree.body, ast.FunctionDef, "library"))
+    }
+
+
+def find_architecture(name: str) -> Entry:
+    """The architecture of this name, or the classifier of a library.
+
+    Raises UserError when this version of the code has none, or the library is not installed.
+    """
+    package, slash, inside = name.partition("/")
+    known = libraries() if slash else architectures()
+    if package not in known:
+        raise UserError(f"architecture {name!r} is not defined in {HERE / 'models'}")
+    if slash and find_spec(package) is None:
+        needed = known[package].constants["INSTALL"]
+        raise UserError(f"{name}: {package} is not installed; pip install -r {needed}")
+    return replace(known[package], name=name, inside=(inside,)) if slash else known[name]
 
 
 @cache
@@ -132,9 +165,7 @@ def build_network(architecture: str, settings: dict[str, Any], in_channels: int,
 
     Raises UserError when this version of the code has no such architecture.
     """
-    if architecture not in architectures():
-        raise UserError(f"architecture {architecture!r} is not defined in {HERE / 'models'}")
-    entry = architectures()[architecture]
+    entry = find_architecture(architecture)
     checked = entry.options.model_validate(settings)
     return entry.load()(in_channels, num_classes, **dict(checked))
 

@@ -11,7 +11,7 @@ from kd.method_section import methods_of
 from kd.recipe import Recipe
 from kd.resolve import items
 from kd.schema import NetworkEntry, StudyFile, TeacherEntry
-from kd.sections import dataset_of, ensembles_of, networks_of
+from kd.sections import dataset_of, ensembles_of, externals_of, networks_of
 from kd.study import STORED, Dataset, Method, Study
 from kd.sweep_section import sweeps_of
 
@@ -27,7 +27,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
     recipe = file.recipe if file else _quiet(Recipe, config.get("recipe", {}))
     teachers = networks_of(problems, config, "teachers", TeacherEntry, recipe)
     students = networks_of(problems, config, "students", NetworkEntry, recipe)
-    ensembles = ensembles_of(problems, config)
+    ensembles, externals = ensembles_of(problems, config), externals_of(problems, config)
     methods = methods_of(problems, config)
     sweeps = sweeps_of(problems, config, students, tuple(file.seeds) if file else ())
     methods |= {name: method for name, (_, method) in sweeps.items()}
@@ -42,6 +42,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
         dataset=dataset,
         teachers=teachers,
         ensembles=ensembles,
+        externals=externals,
         students=students,
         pairs=pairs,
         methods=methods,

@@ -108,10 +108,10 @@ class Distillation(nn.Module):
     def prepare(self, given: Given) -> None:
         """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be.
 
-        Unless a method has its own: makes sure that the teacher has the stages that are asked for.
+        Unless a method has its own: makes sure that both networks have the stages that are asked for.
         """
         if "stages" in self.NEEDS:
-            _ = given.teacher_stages
+            _ = given.teacher_stages, given.student_stages
 
     @staticmethod
     def change(student: nn.Module, facts: dict[str, Any]) -> None:
@@ -127,11 +127,14 @@ class Distillation(nn.Module):
 
 
 def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[Shape]:
+    none = f"this method compares stages, and the {whose} has none that could be"
     if not hasattr(network, "forward_stages"):
-        raise UserError(f"this method compares stages, and the {whose} has none that could be (an ensemble?)")
+        raise UserError(f"{none} (an ensemble?)")
     was_training = network.training
     parameter = next(network.parameters())
     with torch.no_grad():
         stages, _ = network.eval().forward_stages(torch.zeros(1, *image, device=parameter.device))
     network.train(was_training)
+    if not stages:
+        raise UserError(f"{none}: it cuts images into tokens, as vision transformers do")
     return [tuple(stage.shape[1:]) for stage in stages]

@@ -13,10 +13,14 @@ logger = logging.getLogger("kd")
 CPU_BATCH, GPU_BATCH = (2**18, 1000), (2**22, 2**14)
 
 
-def largest_batch(images: ViewedImages, device: torch.device) -> int:
-    """Images in a batch to begin with: 256 of 32×32 on a CPU (some 1.5 GB in DenseNet), 4,096 on a GPU."""
+def largest_batch(network: nn.Module, images: ViewedImages, device: torch.device) -> int:
+    """Images in a batch to begin with: 256 of 32×32 on a CPU (some 1.5 GB in DenseNet), 4,096 on a GPU.
+
+    What counts is the size that the network resizes them to, if it does.
+    """
     pixels, count = CPU_BATCH if device.type == "cpu" else GPU_BATCH
-    return max(1, min(count, pixels // (images.height * images.width)))
+    sides = [getattr(module, "resizes_to", None) or 0 for module in network.modules()]
+    return max(1, min(count, pixels // max(images.height * images.width, *(side**2 for side in sides))))
 
 
 def answers(
@@ -28,7 +32,7 @@ def answers(
     last bits of an answer depend on the size of its batch, though not on the others in it.
     A batch that does not fit the device's memory is halved, as are those that follow.
     """
-    size, first = largest_batch(images, samples.device), 0
+    size, first = largest_batch(network, images, samples.device), 0
     views = torch.as_tensor(views, device=samples.device).expand_as(samples)
     while first < len(samples):
         part = torch.arange(first, min(first + size, len(samples)), device=samples.device)

@@ -70,6 +70,15 @@ class EnsembleJob(Job):
     weights: list[float]
 
 
+class ExternalJob(Job):
+    """Take weights of the user's for a teacher; what counts is what their file holds, not where it is."""
+
+    name: str
+    architecture: str
+    options: dict[str, Any]
+    sha256: str
+
+
 class TargetsJob(Job):
     """Store a teacher's logits for all that runs of this seed and length will see."""
 

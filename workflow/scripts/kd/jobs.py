@@ -4,8 +4,10 @@ from typing import Any
 
 from kd import catalog
 from kd.chosen import LENGTH, with_values
+from kd.digests import content
+from kd.errors import UserError
 from kd.files import digest
-from kd.job import DataJob, EnsembleJob, GatherJob, TrainJob
+from kd.job import DataJob, EnsembleJob, ExternalJob, GatherJob, TrainJob
 from kd.listing import listing
 from kd.study import NO_TEACHER, Network, Study
 from kd.sweep import rungs, trial_name
@@ -74,6 +76,22 @@ def ensemble_job(study: Study, teacher: str) -> EnsembleJob:
     """A teacher made of others."""
     ensemble = study.ensembles[teacher]
     return EnsembleJob(name=teacher, members=list(ensemble.members), weights=list(ensemble.weights))
+
+
+def external_jobs(study: Study) -> dict[str, ExternalJob]:
+    """The teachers whose weights are the user's; UserError with a line for each file that cannot be read."""
+    found, wrong = {}, []
+    for name, external in study.externals.items():
+        try:
+            sha256 = content(external.file, f"teachers.{name}.external")
+        except UserError as error:
+            wrong.append(str(error))
+            continue
+        about = {"architecture": external.architecture, "options": external.options}
+        found[name] = ExternalJob(name=name, sha256=sha256, **about)
+    if wrong:
+        raise UserError("\n".join(wrong))
+    return found
 
 
 def alone_job(study: Study, student: str, seed: int) -> TrainJob:

@@ -30,14 +30,35 @@ def check_memory(build: Callable[[], nn.Module], device: torch.device) -> None:
 
     A network that is far too large is otherwise ended by the kernel without a word.
     """
-    with torch.device("meta"):  # shapes without memory
-        parameters = count_parameters(build())
+    try:
+        with torch.device("meta"):  # shapes without memory
+            parameters = count_parameters(build())
+    except NotImplementedError:  # some networks of libraries compute their widths with tensors
+        return
     needed, there = 4 * COPIES * parameters, _total_memory(device)
     if needed > there:
         raise UserError(
             f"it has {parameters:,} parameters, and training it takes {needed / 1e9:.1f} GB at least;"
             f" {device_name(device)} has {there / 1e9:.1f} GB; make it smaller (width or depth)"
         )
+
+
+def check_image(network: nn.Module, name: str, image: tuple[int, int, int], device: torch.device) -> None:
+    """UserError if the network, called `name`, cannot take images (C, H, W): they are too small for it."""
+    was_training = network.training
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, *image, device=device))
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, AssertionError) as error:
+        size = f"{image[1]}x{image[2]}"
+        raise UserError(
+            f"{name} cannot take images of {size} pixels ({str(error).splitlines()[0]}); give it a larger"
+            " input_size, if it has that option"
+        ) from error
+    finally:
+        network.train(was_training)
 
 
 @contextmanager

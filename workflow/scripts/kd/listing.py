@@ -1,15 +1,13 @@
 """The digest of a folder of images. Standard library only: the Snakefile asks each time it is read."""
 
 import hashlib
-import json
 import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
-from kd.files import whole
+from kd.digests import CACHE, Digests
 from kd.folder import find_images, names_of, reading
 
 QUIET = 2.0  # seconds without a line while images are looked at; a small folder says nothing
@@ -18,11 +16,7 @@ log = logging.getLogger("kd")
 
 
 def listing(
-    path: str,
-    cache: Path = Path(".snakemake/kd-listings"),
-    *,
-    test_folder: str | None = None,
-    class_names: str | None = None,
+    path: str, cache: Path = CACHE, *, test_folder: str | None = None, class_names: str | None = None
 ) -> str:
     """SHA-256 over the names and contents of the images under `path`, as hexadecimal.
 
@@ -39,8 +33,7 @@ def listing(
         for name, entries in classes.items()
         for file in entries
     }
-    place = os.fsencode(Path(path).expanduser().absolute())
-    known = _Digests(cache / f"{hashlib.sha256(place).hexdigest()}.json")
+    known = Digests(path, cache)
     together = hashlib.sha256()
     spoken = time.monotonic()
     with reading(), ThreadPoolExecutor(8) as pool:
@@ -54,31 +47,3 @@ def listing(
     if class_names:
         together.update("\n".join(names_of(path, class_names, list(found["train"]))).encode())
     return together.hexdigest()
-
-
-class _Digests:
-    """Digests of files by their name, size and time, kept in a file of their own."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._before = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._before = {}  # a lost or broken cache costs time and nothing else
-        self._now: dict[str, str] = {}
-
-    def find(self, file: os.DirEntry) -> str:
-        """SHA-256 of a file's content."""
-        stat = file.stat()
-        key = f"{file.path}\0{stat.st_size}\0{stat.st_mtime_ns}"
-        found = self._before.get(key)
-        if found is None:
-            found = hashlib.sha256(Path(file.path).read_bytes()).hexdigest()
-        self._now[key] = found
-        return found
-
-    def save(self) -> None:
-        """Write what is new; a folder that cannot be written to is no reason to stop."""
-        if self._now != self._before:
-            with suppress(OSError), whole(self._path) as temporary:
-                temporary.write_text(json.dumps(self._now), encoding="utf-8")

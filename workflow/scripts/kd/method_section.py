@@ -7,6 +7,7 @@ from kd import catalog
 from kd.explain import Problems, near
 from kd.resolve import items, options_of, resolve
 from kd.schema import MethodEntry, PartEntry
+from kd.sections import is_trained
 from kd.study import Method, chain_name
 
 LONGEST = 200  # characters of a chain, which names a folder
@@ -83,7 +84,7 @@ def _check_chain(problems: Problems, method: Method, config: Mapping[str, Any]) 
     if not method.via and method.generations == 1:
         return
     sides = [items(config.get(side)) for side in ("students", "teachers")]
-    networks = [name for side in sides for name, entry in side if "ensemble" not in entry]
+    networks = [name for side in sides for name, entry in side if is_trained(entry)]
     for name in method.via:
         if name not in networks:
             text = f"{name!r} is in neither students nor teachers{near(name, networks)}"

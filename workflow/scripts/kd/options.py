@@ -39,6 +39,9 @@ _Web = BeforeValidator(_refuse_other_addresses)
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]  # becomes a folder
+Architecture = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?$", max_length=128)
+]  # a name, or that of a library, "/", and a name there
 Count = Annotated[int, Field(ge=1, le=MILLION), _Number]
 Natural = Annotated[int, Field(ge=0, le=MILLION), _Number]
 BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs two
@@ -60,5 +63,6 @@ ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
 Tolerance = Annotated[float, Field(ge=0, lt=1), _Number]  # a share
 Connections = Annotated[int, Field(ge=1, le=32), _Number]  # to one server at a time
 Classes = Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(_refuse_repeats)]
+FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
 Address = Annotated[str, Field(pattern=_ADDRESS), _Web]
 Width = Annotated[float, Field(gt=0, le=16), _Number]  # multiplies every channel count of a network

@@ -6,9 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that shape a result."""
-    packages = ("torch", "torchvision", "numpy", "snakemake")
+def versions(architecture: str = "") -> dict[str, str]:
+    """Versions of Python and of the packages that shape a result, with that of an architecture's library."""
+    library, slash, _ = architecture.partition("/")
+    packages = ("torch", "torchvision", "numpy", "snakemake", *([library] if slash else []))
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 

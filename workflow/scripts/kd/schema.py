@@ -16,8 +16,10 @@ from pydantic import (
 from kd.compute import Compute
 from kd.options import (
     Address,
+    Architecture,
     BatchSize,
     Count,
+    FilePath,
     Fraction,
     Generations,
     Momentum,
@@ -69,7 +71,9 @@ class NetworkEntry(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    architecture: Name | None = Field(None, description="default: the entry's own name")
+    architecture: Architecture | None = Field(
+        None, description="torchvision/<name> and timm/<name> too; default: the entry's own name"
+    )
     epochs: Count | None = Field(None, description="instead of the recipe's")
     batch_size: BatchSize | None = Field(None, description="instead of the recipe's")
     lr: Positive | None = Field(None, description="instead of the recipe's")
@@ -92,6 +96,10 @@ class TeacherEntry(NetworkEntry):
     weights: tuple[Positive, ...] | None = Field(
         None, description="of each of them in the mean; default: all the same"
     )
+    external: FilePath | None = Field(
+        None,
+        description="file of your own weights (.safetensors) of the architecture; nothing is trained then",
+    )
     # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
     seed: Seed = Field(1000, description="of the initial weights and of the augmentation")
 
@@ -103,6 +111,15 @@ class EnsembleEntry(BaseModel):
 
     ensemble: Annotated[tuple[Name, ...], Field(min_length=2)]
     weights: tuple[Positive, ...] | None = None
+
+
+class ExternalEntry(BaseModel):
+    """A teacher whose weights are the user's; the options of the architecture stand beside these two keys."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    architecture: Architecture | None = None
+    external: FilePath
 
 
 class PartEntry(BaseModel):

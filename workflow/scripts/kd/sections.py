@@ -1,14 +1,20 @@
 """The sections of a config: its data set and its networks; the methods are in method_section.py."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kd import catalog
+from kd.classifiers import find_classifier
+from kd.errors import UserError
 from kd.explain import Problems, near
 from kd.recipe import Recipe
 from kd.resolve import find, items, options_of, resolve, with_options
-from kd.schema import DatasetEntry, EnsembleEntry, NetworkEntry, TeacherEntry
-from kd.study import Dataset, Ensemble, Network
+from kd.schema import DatasetEntry, EnsembleEntry, ExternalEntry, NetworkEntry, TeacherEntry
+from kd.study import Dataset, Ensemble, External, Network
+
+# Other formats of weights can run code when they are read.
+CONVERT = "make one: safetensors.torch.save_file(torch.load(file, weights_only=True), 'file.safetensors')"
 
 
 def dataset_of(problems: Problems, section: Any) -> Dataset | None:
@@ -47,9 +53,10 @@ def networks_of(
     found = {}
     for name, overrides in items(config.get(section)):
         path = (section, name)
-        if "ensemble" in overrides and base is TeacherEntry:
+        if base is TeacherEntry and not is_trained(overrides):
             continue
-        entry, checked = resolve(problems, catalog.architectures(), base, overrides, path, "architecture")
+        entries = _architectures(problems, overrides.get("architecture"), path)
+        entry, checked = resolve(problems, entries, base, overrides, path, "architecture")
         if not checked:
             continue
         if getattr(checked, "weights", None):
@@ -60,6 +67,38 @@ def networks_of(
             found[name] = Network(
                 name, entry.name, options_of(entry, checked), whole, getattr(checked, "seed", None)
             )
+    return found
+
+
+def _architectures(problems: Problems, named: Any, path: tuple) -> Mapping[str, catalog.Entry]:
+    """Those that can be named, with that of a library if one is; what is wrong with it is reported."""
+    if isinstance(named, str) and "/" in named:
+        try:
+            return {named: find_classifier(named)}
+        except UserError as error:
+            problems.add((*path, "architecture"), str(error))
+    return catalog.architectures()
+
+
+def is_trained(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of teachers or students is a network that the study trains."""
+    return not {"ensemble", "external"} & set(entry)
+
+
+def externals_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, External]:
+    """The teachers of a config whose weights are the user's and right; the others are reported."""
+    found = {}
+    for name, given in items(config.get("teachers")):
+        path = ("teachers", name)
+        if "external" not in given or "ensemble" in given:
+            continue
+        entries = _architectures(problems, given.get("architecture"), path)
+        entry, checked = resolve(problems, entries, ExternalEntry, given, path, "architecture")
+        if checked:
+            found[name] = External(name, entry.name, options_of(entry, checked), checked.external)
+            if Path(checked.external).suffix != ".safetensors":
+                text = f"{checked.external[-60:]!r} is no .safetensors file; {CONVERT}"
+                problems.add((*path, "external"), text)
     return found
 
 

@@ -65,6 +65,16 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
+class External:
+    """A teacher whose weights are the user's."""
+
+    name: str
+    architecture: str
+    options: dict[str, Any]
+    file: str  # .safetensors
+
+
+@dataclass(frozen=True)
 class Method:
     """A distillation method under the name that the study gives it."""
 
@@ -111,6 +121,12 @@ class Study:
     targets: str
     compute: Compute
     sweeps: dict[str, Sweep] = field(default_factory=dict)  # each has a method of its name
+    externals: dict[str, External] = field(default_factory=dict)
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """The teachers that are there without a training of this study."""
+        return (*self.ensembles, *self.externals)
 
     def couples(self, method: str) -> tuple[tuple[str, str], ...]:
         """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""
@@ -145,7 +161,7 @@ class Study:
         return self.students[name] if name in self.students else self.teachers[name]
 
     def networks_of(self, teacher: str) -> tuple[str, ...]:
-        """The trained teachers that a teacher is: itself, or those of an ensemble."""
+        """The networks that a teacher is: itself, or those of an ensemble."""
         return self.ensembles[teacher].members if teacher in self.ensembles else (teacher,)
 
     def caches(self, method: str) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.contract import Batch, Distillation, Given, Shape
+from kd.errors import UserError
 from kd.matching import resized
 from kd.options import Count, NonNegative
 
@@ -63,6 +64,11 @@ class Method(Distillation):
     def change(student: nn.Module, facts: dict[str, Any]) -> None:
         """Append the projector as one more stage, and make room for the teacher's classifier."""
         source, target = tuple(facts["source"]), tuple(facts["target"])
+        if not isinstance(student.stages, nn.ModuleList):
+            raise UserError(
+                "simkd puts a projector behind the student's last stage, and this network of a library has no"
+                " place for it; as a student it can have other methods"
+            )
         student.stages.append(_projector(source, target, facts["middle"]))
         classes = student.classifier.out_features
         student.classifier = nn.Linear(target[0], classes).requires_grad_(False)

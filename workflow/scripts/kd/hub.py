@@ -1,0 +1,63 @@
+"""Pretrained weights, fetched by torch.hub into its own folder, and checked."""
+
+import hashlib
+import logging
+import pickle
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+
+import torch
+from torch import Tensor
+
+from kd.errors import UserError
+
+logger = logging.getLogger("kd")
+PATIENCE = 60.0  # seconds without an answer; torch.hub would wait for ever
+_INSTEAD = "or set pretrained: false"
+
+
+def fetch_checked(title: str, address: str) -> dict[str, Tensor]:
+    """The weights at an address whose last part has the first digits of their SHA-256: "name-0123abcd.pth".
+
+    A file that is there already is not fetched again, but checked all the same. Nothing but tensors is read.
+    Raises UserError that says where the file should lie where it cannot be fetched, or is another.
+    """
+    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(address).path).name
+    try:
+        if not file.exists():
+            logger.info("%s: fetches %s", title, address)
+        else:
+            _check(file)
+        with _patient():
+            return torch.hub.load_state_dict_from_url(
+                address, map_location="cpu", progress=False, check_hash=True, weights_only=True
+            )
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{title}: its weights could not be fetched from {address} ({reason}); put that file at {file},"
+            f" {_INSTEAD}"
+        ) from error
+
+
+def _check(file: Path) -> None:
+    """UserError if a file is not what its name says."""
+    named = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    with open(file, "rb") as content:
+        found = hashlib.file_digest(content, "sha256").hexdigest()
+    if named and not found.startswith(named[1]):
+        raise UserError(f"{file}: its SHA-256 begins with {found[:8]}, not as its name says; delete it")
+
+
+@contextmanager
+def _patient() -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,75 @@
+"""The classifiers of timm (PyTorch Image Models), by their names there; a tag of weights may follow a dot."""
+
+from functools import partial
+from typing import Any, Literal
+
+import timm
+
+from kd.borrowed import Borrowed, Weights, buildable
+from kd.errors import UserError
+from kd.hub import fetch_checked
+from kd.options import ImageSize
+
+# Where the package's own files name them, and their weights: a config is checked without importing it.
+NAMES = {
+    "models/*.py": (
+        r"(?m)^@register_model\b.*\n(?:(?!def ).*\n)*def (\w+)\(",
+        r"(?m)^\s+['\"](\w+\.[\w.-]+)['\"]\s*:",
+    )
+}
+INSTALL = "envs/requirements-timm.txt"
+
+
+def library(
+    name: str,
+    in_channels: int,
+    num_classes: int,
+    *,
+    pretrained: bool = False,
+    input_size: ImageSize | None = None,
+    stem: Literal["own", "cifar"] = "own",
+) -> Borrowed:
+    """The classifier `name` for images of any number of channels; see Borrowed for what can go wrong.
+
+    `pretrained`: it begins with timm's weights (those of the tag, or the default), but for the classifier.
+    `input_size`: pixels a side that images are resized to. By default those that such weights, or networks
+    that take one size only, were made for; else images are taken as they are.
+    """
+    with buildable(f"timm/{name}"):
+        about = timm.models.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
+    own = about.input_size[-1]
+    side = input_size or (own if pretrained or about.fixed_input_size else None)
+    settings = {"in_chans": in_channels, "num_classes": num_classes}
+    if about.fixed_input_size and side != own:
+        settings["img_size"] = side
+    with buildable(f"timm/{name}"):
+        network = timm.create_model(name, **settings)
+    return Borrowed(
+        f"timm/{name}",
+        network,
+        in_channels,
+        num_classes,
+        side=side,
+        probe=side if about.fixed_input_size else own,
+        stem=stem,
+        fetch=partial(_fetch, name, settings) if pretrained else None,
+    )
+
+
+def _fetch(name: str, settings: dict[str, Any]) -> Weights:
+    """The weights, which timm fetches, checks and fits to the image's channels and size."""
+    title, about = f"timm/{name}", timm.models.get_pretrained_cfg(name)
+    if not about or not about.has_weights:
+        raise UserError(f"{title}: timm has no weights for it; set pretrained: false")
+    found = {}
+    if about.url and not about.hf_hub_id:
+        found = {"pretrained_cfg_overlay": {"state_dict": fetch_checked(title, about.url)}}
+    try:
+        return timm.create_model(name, pretrained=True, **settings, **found).state_dict()
+    except Exception as error:  # the library that timm fetches with has many kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{title}: its weights could not be fetched from {about.hf_hub_id} ({reason}); call"
+            " timm.create_model with pretrained=True once where there is a network, on this account, or set"
+            " pretrained: false"
+        ) from error

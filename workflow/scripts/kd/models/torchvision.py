@@ -1,0 +1,94 @@
+"""The classifiers of torchvision, by the names that they have in torchvision.models."""
+
+import inspect
+import re
+from functools import partial
+from typing import Any, Literal
+
+from torchvision import models
+
+from kd.borrowed import Borrowed, Weights, buildable, take_channels
+from kd.errors import UserError
+from kd.hub import fetch_checked
+from kd.options import ImageSize
+
+# Where the package's own files name them, so that a config is checked without importing it.
+NAMES = {"models/*.py": (r"(?m)^@register_model\b.*\n(?:(?!def ).*\n)*def (\w+)\(",)}
+INSTALL = "envs/requirements.txt"
+
+
+def library(
+    name: str,
+    in_channels: int,
+    num_classes: int,
+    *,
+    pretrained: bool = False,
+    input_size: ImageSize | None = None,
+    stem: Literal["own", "cifar"] = "own",
+) -> Borrowed:
+    """The classifier `name` for images of any number of channels; see Borrowed for what can go wrong.
+
+    `pretrained`: it begins with the weights that torchvision calls the best, but for the classifier.
+    `input_size`: pixels a side that images are resized to. By default those that such weights, or networks
+    that take one size only, were made for; else images are taken as they are.
+    """
+    weights = models.get_model_weights(name).DEFAULT
+    own = weights.transforms.keywords["crop_size"]
+    takes = _arguments(name)
+    fixed = {"image_size", "input_size"} & set(takes)
+    side = input_size or (own if pretrained or fixed else None)
+    settings = {"num_classes": num_classes} | _settings(takes, side, pretrained and in_channels == 3)
+    with buildable(f"torchvision/{name}"):
+        network = models.get_model(name, **settings)
+    probe = side if fixed else own
+    if in_channels != 3:
+        take_channels(network, probe, in_channels)
+    return Borrowed(
+        f"torchvision/{name}",
+        network,
+        in_channels,
+        num_classes,
+        side=side,
+        probe=probe,
+        stem=stem,
+        fetch=partial(_fetch, name, in_channels) if pretrained else None,
+    )
+
+
+def _arguments(name: str) -> set[str]:
+    """What the class of a network can be told."""
+    made = inspect.signature(models.get_model_builder(name)).return_annotation
+    return set(inspect.signature(made.__init__).parameters)
+
+
+def _settings(takes: set[str], side: int | None, imagenet: bool) -> dict[str, Any]:
+    """Heads beside the classifier are left out: nothing here would train them.
+
+    `imagenet`: whether weights follow that were made for another scale of the pixels, which some networks
+    know.
+    """
+    every = {"aux_logits": False, "init_weights": True, "transform_input": imagenet}
+    sizes = {"image_size": side, "input_size": (side, side)}
+    return {key: value for key, value in (every | sizes).items() if key in takes}
+
+
+def _fetch(name: str, in_channels: int) -> Weights:
+    """The weights, in the form that the network has which they were made for."""
+    weights = models.get_model_weights(name).DEFAULT
+    size, takes = weights.transforms.keywords["crop_size"], _arguments(name)
+    found = fetch_checked(f"torchvision/{name}", weights.url)
+    # The oldest files have "norm.1" for "norm1" in DenseNets.
+    for key in [key for key in found if "denselayer" in key]:
+        found[re.sub(r"\.(norm|conv)\.([12])\.", r".\1\2.", key)] = found.pop(key)
+    settings = {"num_classes": len(weights.meta["categories"])} | _settings(takes, size, False)
+    settings |= {key: key == "aux_logits" for key in {"aux_logits", "init_weights"} & takes}
+    network = models.get_model(name, **settings)
+    try:
+        network.load_state_dict(found)  # which knows the other forms that files have had
+    except RuntimeError as error:
+        raise UserError(
+            f"torchvision/{name}: the weights at {weights.url} are not those of this version of torchvision"
+        ) from error
+    if in_channels != 3:
+        take_channels(network, size, in_channels)
+    return network.state_dict()

@@ -1,0 +1,72 @@
+"""Take weights of the user's own for a teacher, and say how well it does. Nothing is trained."""
+
+import logging
+import time
+from pathlib import Path
+
+import torch
+
+from kd.catalog import build_network
+from kd.checkpoint import load_network, save_network
+from kd.compute import Compute
+from kd.data import read_dataset
+from kd.device import set_up
+from kd.external import load_weights, read_weights
+from kd.files import write_array, write_json
+from kd.job import ExternalJob
+from kd.limits import check_image, check_memory
+from kd.provenance import versions
+from kd.untrained import measure
+
+logger = logging.getLogger("kd")
+
+
+def main(
+    job: ExternalJob,
+    dataset: Path,
+    weights: Path,
+    model: Path,
+    metrics: Path,
+    test_logits: Path,
+    *,
+    compute: Compute = Compute(),
+) -> None:
+    """Write the network that `weights` (.safetensors) are of, its test logits, and metrics as of a training.
+
+    Raises UserError naming the file if it is no whole one, does not fit the architecture and the data set, or
+    holds what is no number.
+    """
+    started = time.perf_counter()
+    where = set_up(compute)
+    data = read_dataset(dataset)
+    about = {"architecture": job.architecture, "options": job.options}
+    shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}
+    tensors = read_weights(weights, job.sha256, about)
+    check_memory(lambda: build_network(*about.values(), **shape), where)
+    torch.manual_seed(0)  # what is drawn is overwritten
+    network = build_network(*about.values(), **shape)
+    load_weights(network, tensors, weights)
+    image = (shape["in_channels"], *data.train_images.shape[1:3])
+    check_image(network, job.architecture, image, torch.device("cpu"))
+    save_network(model, network.state_dict(), **about, **shape)
+    results, logits = measure(load_network(model, where), data, where, compute.stream, started)
+    results |= {"name": job.name, "architecture": job.architecture, "versions": versions(job.architecture)}
+    results |= {"loss_function": f"weights given ({job.sha256[:8]})"}
+    write_array(test_logits, logits)
+    write_json(metrics, results)
+    logger.info("[%s]  %s: test accuracy %.2f %%", job.name, weights, results["test_accuracy"])
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    job = ExternalJob.model_validate_json(snakemake.params.cfg)
+    run(
+        snakemake.log[0],
+        main,
+        job=job,
+        dataset=Path(snakemake.input.dataset),
+        weights=Path(snakemake.config["external"][job.name]).expanduser(),
+        **{name: Path(path) for name, path in snakemake.output.items()},
+        compute=Compute(**snakemake.config["compute"]),
+    )
