@@ -130,6 +130,18 @@ def test_both_pages_show_the_same_cells():
             assert cell.strip().replace("\\", "") in text
 
 
+def test_many_methods_are_summed_up_in_one_sentence():
+    methods = tuple(f"method{number}" for number in range(9))
+    table = summarise(fake_study(teachers=2, methods=methods))
+    gains = table.loc[table["role"] == "mean over pairs", "gain"]
+    ends = [f"{gain:+.2f}".replace("-", "\N{MINUS SIGN}") for gain in (gains.min(), gains.max())]
+    (line,) = headlines(table)
+    assert line.startswith(
+        f"9 methods, ranked below: mean gains from {ends[0]} to {ends[1]} percentage points"
+    )
+    assert len(headlines(summarise(fake_study(teachers=2, methods=methods[:8])))) == 8
+
+
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_pages_of_the_smallest_study(seeds):
     markdown, html = pages(fake_study(teachers=1, students=1, seeds=seeds, epochs=1))

@@ -72,6 +72,18 @@ def test_gains_stand_sorted_below_their_mean_on_their_values(tmp_path):
         assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
 
 
+def test_of_many_methods_the_means_are_compared_in_one_panel(tmp_path):
+    methods = tuple(f"method{number}" for number in range(9))
+    table = written_table(fake_study(teachers=2, students=1, seeds=3, methods=methods), tmp_path)
+    (ax,) = draw_gain(table).axes
+    means = table[table["role"] == "mean over pairs"].sort_values("gain", kind="stable")
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(means["method"])
+    drawn = [bars.lines[2][0].get_segments()[0] for bars in ax.containers]
+    for segment, row in zip(drawn, means.itertuples(), strict=True):
+        assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
+    assert len(draw_gain(table[table["method"].fillna("") != "method8"]).axes) == 8
+
+
 def test_a_gain_is_filled_only_where_its_interval_excludes_zero(tmp_path):
     runs = []
     for seed, (sure, unsure) in enumerate([(2.0, -1.0), (2.1, 1.0), (1.9, 0.3)]):

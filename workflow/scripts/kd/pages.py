@@ -1,5 +1,6 @@
 """The table of kd.table as a Markdown page and as one self-contained HTML page."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from kd.data_section import as_address, data_lines
 from kd.page_template import TEMPLATE
 from kd.ranking import caution, rank, verdict_on
 from kd.table import MEAN, seed_table
+
+MANY = 8  # methods; of more each would drown in the others
 
 HEADINGS = {"teacher": "Teachers", "student alone": "Students alone"}
 HEADINGS |= {"distilled student": "Distilled students", MEAN: "Mean over pairs"}
@@ -91,8 +94,16 @@ def to_html(
 
 
 def headlines(table: pd.DataFrame) -> list[str]:
-    """One sentence per method: its mean gain over all pairs."""
+    """One sentence per method: its mean gain over all pairs; or one for all, if they are many."""
     means = table[table["role"] == MEAN]
+    if len(means) > MANY:
+        least, most = (
+            plus_minus(end, math.nan, sign="+") for end in (means["gain"].min(), means["gain"].max())
+        )
+        return [
+            f"{len(means)} methods, ranked below: mean gains from {least} to {most} percentage points over"
+            " the same students trained alone"
+        ]
     return [
         f"{row.method}: {_gain(row)} percentage points over the same students trained alone "
         f"(mean over {row.gain_n} student-and-seed cluster{'s' if row.gain_n > 1 else ''})"

@@ -6,15 +6,24 @@ from matplotlib.figure import Figure
 
 from kd.plots.style import ALONE, DISTILLED, WIDTH, message, short, styled
 
+MEAN = "mean over pairs"  # the role of such a row
+MANY = 8  # methods; of more each has one row, its mean over pairs
+
 
 @styled
 def draw_gain(table: pd.DataFrame) -> Figure:
     """A row per teacher and student, sorted by gain, under the mean over pairs; a panel per method.
 
-    A marker is filled where the interval excludes 0; a cross is a gain from one seed, which has none.
+    Of many methods one panel of the means over pairs, sorted. A marker is filled where the interval excludes 0;
+    a cross is a gain from one seed, which has none.
     """
     rows = table[table["gain"].notna()]
-    panels = [_sorted(group) for _, group in rows.groupby("method", sort=False)]
+    many = rows["method"].nunique() > MANY
+    if many:
+        rows = rows[rows["role"] == MEAN]
+        panels = [rows.sort_values("gain", kind="stable")]
+    else:
+        panels = [_sorted(group) for _, group in rows.groupby("method", sort=False)]
     if not panels:
         return message("no distilled students in this study")
     heights = [len(panel) + 1.6 for panel in panels]
@@ -22,8 +31,14 @@ def draw_gain(table: pd.DataFrame) -> Figure:
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for ax, panel in zip(axes, panels, strict=True):
         _draw_panel(ax, panel)
+        if many:
+            ax.set_yticks(range(len(panel)), map(short, panel["method"]))
+        else:
+            ax.axhline(len(panel) - 1.5, color="0.25", lw=0.6, ls=":")
+            ax.set_title(short(panel["method"].iloc[0]), loc="left", fontweight="bold")
     # On the figure: centred under the axes alone, the text would run over the right edge.
-    text = "gain over the same student trained alone (percentage points)\n" + _key(rows)
+    what = "mean over pairs of the gain" if many else "gain"
+    text = f"{what} over the same student trained alone (percentage points)\n" + _key(rows)
     figure.supxlabel(text, fontsize=9)
     return figure
 
@@ -31,7 +46,7 @@ def draw_gain(table: pd.DataFrame) -> Figure:
 def _sorted(group: pd.DataFrame) -> pd.DataFrame:
     """Smallest gain first, which is lowest in the plot; the mean over pairs last, which is on top."""
     return group.sort_values("gain", kind="stable").sort_values(
-        "role", key=lambda role: role == "mean over pairs", kind="stable"
+        "role", key=lambda role: role == MEAN, kind="stable"
     )
 
 
@@ -40,17 +55,15 @@ def _draw_panel(ax: Axes, panel: pd.DataFrame) -> None:
     for y, row in enumerate(panel.itertuples()):
         _draw_row(ax, y, row)
     ax.axvline(0, color="0.25", lw=1.4, zorder=1)
-    ax.axhline(len(names) - 1.5, color="0.25", lw=0.6, ls=":")
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(-0.7, len(names) - 0.3)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
-    ax.set_title(short(panel["method"].iloc[0]), loc="left", fontweight="bold")
 
 
 def _draw_row(ax: Axes, y: int, row) -> None:
     """The mean over pairs differs from the pairs in shape as well as in colour."""
-    colour, shape = (ALONE, "D") if row.role == "mean over pairs" else (DISTILLED, "o")
+    colour, shape = (ALONE, "D") if row.role == MEAN else (DISTILLED, "o")
     if pd.isna(row.gain_ci95):
         ax.plot(row.gain, y, "x", color=colour, markersize=6.5, mew=2)
         return
@@ -60,7 +73,7 @@ def _draw_row(ax: Axes, y: int, row) -> None:
 
 
 def _label(row) -> str:
-    if row.role == "mean over pairs":
+    if row.role == MEAN:
         return row.role
     return f"{short(row.name)} from {short(row.teacher)}"
 
