@@ -14,8 +14,8 @@ MANY = 8  # methods; of more each has one row, its mean over pairs
 def draw_gain(table: pd.DataFrame) -> Figure:
     """A row per teacher and student, sorted by gain, under the mean over pairs; a panel per method.
 
-    Of many methods one panel of the means over pairs, sorted. A marker is filled where the interval excludes 0;
-    a cross is a gain from one seed, which has none.
+    Of many methods one panel of the means over pairs, sorted. A marker is filled where the interval excludes
+    0; a cross is a gain from one seed, which has none.
     """
     rows = table[table["gain"].notna()]
     many = rows["method"].nunique() > MANY
