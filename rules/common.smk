@@ -14,7 +14,7 @@ from kd.errors import UserError
 from kd.files import existing_folder, refuse_unwritable
 from kd.fingerprint import fingerprint
 from kd.hardware import cpu_count, has_gpu
-from kd.job import TargetsJob
+from kd.job import StoredTargetsJob, TargetsJob
 from kd.study import NO_TEACHER, chain_name, chain_of
 from kd.config import load_study
 from kd.repeats import refuse_repeated_keys
@@ -36,7 +36,7 @@ try:
     refuse_repeated_keys(workflow.configfiles)
     with aloud():
         data_job = jobs.data_job(study)  # looks at every image of a folder, which takes long the first time
-        external_jobs = jobs.external_jobs(study)
+        external_jobs, stored_jobs = jobs.given_jobs(study)
 except UserError as error:
     raise WorkflowError(f"The config is not valid.\n{error}")
 
@@ -48,7 +48,7 @@ config["dataset"] |= {
     "places": jobs.places(study),
     "manner": jobs.manner(study),
 }
-config["external"] = {name: external.file for name, external in study.externals.items()}
+config["given"] = study.stored | {name: given.file for name, given in study.externals.items()}
 
 DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
 RESULTS = f"results/{study.name}"
@@ -63,6 +63,7 @@ wildcard_constraints:
     teacher="|".join([*study.teachers, *study.untrained, NO_TEACHER]),
     ensemble="|".join(study.ensembles) or NO_TEACHER,
     external="|".join(study.externals) or NO_TEACHER,
+    stored="|".join(study.stored) or NO_TEACHER,
     student="|".join(study.students),
     method="|".join(study.methods),
     seed="[0-9]+",
@@ -108,6 +109,11 @@ def minutes(epochs, input, attempt):
 def without_history(folder):
     """What is written below `folder` for a teacher that is not trained."""
     return {name: f"{folder}/{file}" for name, file in RUN_FILES.items() if name != "history"}
+
+
+def stored_targets_job(wildcards):
+    sha256 = stored_jobs[wildcards.stored].sha256
+    return StoredTargetsJob(sha256=sha256, seed=wildcards.seed, epochs=wildcards.epochs)
 
 
 def external_code(wildcards):
@@ -162,12 +168,15 @@ def taught_by(wildcards, chain, epochs):
     if wildcards.teacher == NO_TEACHER:
         return {"dataset": DATASET}
     teacher = f"{RESULTS}/teachers/{wildcards.teacher}"
-    files = {"dataset": DATASET, "teacher_logits": f"{teacher}/test_logits.npy"}
+    files, stored = {"dataset": DATASET}, stored_jobs.get(wildcards.teacher)
+    if not stored or stored.test:
+        files["teacher_logits"] = f"{teacher}/test_logits.npy"
     if chain:
         chains = f"{RESULTS}/chains/{wildcards.teacher}/{wildcards.method}"
         link = f"{chains}/{chain_name(chain)}/{wildcards.seed}"
         return {**files, "teacher_model": f"{link}/model.safetensors"}
-    files["teacher_model"] = f"{teacher}/model.safetensors"
+    if not stored:
+        files["teacher_model"] = f"{teacher}/model.safetensors"
     if study.caches(wildcards.method):
         files["targets"] = [
             f"{RESULTS}/targets/{network}/{wildcards.seed}/{epochs}.json"

@@ -47,7 +47,8 @@ rule cache_targets:
 
 
 # The files of teachers that are not trained are named as those of one that is.
-ruleorder: combine_teachers > take_teacher > train_teacher
+ruleorder: combine_teachers > take_teacher > take_logits > train_teacher
+ruleorder: take_targets > cache_targets
 
 
 rule combine_teachers:
@@ -97,3 +98,42 @@ rule take_teacher:
         code=external_code,
     script:
         "../workflow/scripts/take_teacher.py"
+
+
+# Of such a teacher there is no network; its folder says how well it does.
+rule take_logits:
+    input:
+        dataset=DATASET,
+    output:
+        metrics=f"{RESULTS}/teachers/{{stored}}/metrics.json",
+        test_logits=f"{RESULTS}/teachers/{{stored}}/test_logits.npy",
+    log:
+        f"{RESULTS}/logs/take_logits/{{stored}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/take_logits/{{stored}}.tsv"
+    conda:
+        CONDA
+    params:
+        cfg=lambda wildcards: stored_jobs[wildcards.stored].to_json(),
+        code=fingerprint("take_logits.py"),
+    script:
+        "../workflow/scripts/take_logits.py"
+
+
+rule take_targets:
+    input:
+        dataset=DATASET,
+    output:
+        note=f"{RESULTS}/targets/{{stored}}/{{seed}}/{{epochs}}.json",
+    log:
+        f"{RESULTS}/logs/take_targets/{{stored}}/{{seed}}/{{epochs}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/take_targets/{{stored}}/{{seed}}/{{epochs}}.tsv"
+    conda:
+        CONDA
+    params:
+        cfg=lambda wildcards: stored_targets_job(wildcards).to_json(),
+        code=fingerprint("take_targets.py"),
+        table_folder=f"{RESULTS}/targets/{{stored}}/table",
+    script:
+        "../workflow/scripts/take_targets.py"

@@ -199,6 +199,14 @@ def test_all_mistakes_are_reported_at_once():
             {"dataset": {"name": "digits", "crop_area": [0.1, 1]}, "targets": "cached"},
             "targets: 'cached' would store endless views, as dataset.crop_area makes them; allowed: auto, live",
         ),
+        (
+            {
+                "dataset": {"name": "digits", "crop_area": [0.1, 1]},
+                "teachers": {"mine": {"logits": "x.npz"}},
+                "pairs": "all",
+            },
+            "teachers.mine.logits: no logits could be stored of endless views",
+        ),
         ({"dataset": {"name": "digits", "pad": 100}}, "dataset.pad: should be less than or equal to 32"),
         (
             {"methods": {"kd": {"temperature": 1e300}}},

@@ -19,7 +19,7 @@ from kd.digests import content
 from kd.errors import UserError
 from kd.external import load_weights, read_weights
 from kd.job import ExternalJob
-from kd.jobs import ensemble_job, external_jobs
+from kd.jobs import ensemble_job, given_jobs
 
 CPU = torch.device("cpu")
 OPTIONS = {"channels": [4, 8], "width": 1.0}
@@ -106,7 +106,7 @@ def test_every_file_that_cannot_be_read_has_a_line(tmp_path, monkeypatch):
         name: {"architecture": "cnn", "external": f"{name}.safetensors"} for name in ("absent", "folder")
     }
     with pytest.raises(UserError) as caught:
-        external_jobs(load_study(config(teachers=teachers)))
+        given_jobs(load_study(config(teachers=teachers)))
     assert str(caught.value).splitlines() == [
         "teachers.absent.external: 'absent.safetensors' cannot be read: No such file or directory",
         "teachers.folder.external: 'folder.safetensors' cannot be read: Is a directory",
@@ -119,7 +119,7 @@ def test_a_job_is_what_the_file_holds_and_not_where_it_is(tmp_path, monkeypatch)
 
     def job(file):
         teachers = {"mine": {"architecture": "cnn", "external": file}}
-        return external_jobs(load_study(config(teachers=teachers)))["mine"]
+        return given_jobs(load_study(config(teachers=teachers)))[0]["mine"]
 
     before = job("a.safetensors")
     # The first vector of FIPS 180-2, appendix B.1.

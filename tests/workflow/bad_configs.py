@@ -84,6 +84,25 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"teachers": {"cnn": {"external": "mine.safetensors", "lr": 0.1, "seed": 1}}},
         ["teachers.cnn.lr: unknown key; allowed: ", "teachers.cnn.seed: unknown key; allowed: "],
     ),
+    "logits-missing": (
+        {"teachers": {"mine": {"logits": "mine.npz"}}},
+        ["teachers.mine.logits: 'mine.npz' cannot be read: No such file or directory"],
+    ),
+    "logits-no-archive": (
+        {"teachers": {"mine": {"logits": "study.yaml"}}},
+        ["teachers.mine.logits: 'study.yaml' is no .npz file (File is not a zip file)"],
+    ),
+    "logits-trained": (
+        {"teachers": {"mine": {"logits": "mine.npz", "architecture": "cnn", "epochs": 1}}},
+        [
+            "teachers.mine.architecture: unknown key; allowed: logits",
+            "teachers.mine.epochs: unknown key; allowed: logits",
+        ],
+    ),
+    "logits-live": (
+        {"teachers": {"mine": {"logits": "mine.npz"}}, "targets": "live"},
+        ["targets: a network runs live, and teachers.mine is stored logits; allowed: auto, cached"],
+    ),
     "library-typo": (
         student(architecture="torchvison/resnet18"),
         [

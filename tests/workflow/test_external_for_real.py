@@ -1,10 +1,14 @@
 """Teachers that come from elsewhere: their weights are taken over, and followed by what they hold."""
 
+import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 from refusal import refused
+
+from kd.data import read_dataset
 
 PREPARED = ("tiny/data/dataset.safetensors", "tiny/data/summary.json", "tiny/benchmarks/prepare_data.tsv")
 REPORT = {"build_table": {""}, "draw_plots": {""}}
@@ -84,3 +88,55 @@ def test_weights_that_do_not_fit_are_one_line_of_the_job(with_weights):
     refused(
         fresh, target, says=["kept/mobilenet.safetensors: holds mobilenet {…}, not vgg16 {"], made=PREPARED
     )
+
+
+def stored(file="mine.npz"):
+    return {
+        "dataset": {"name": "digits", "test_fraction": 0.8, "pad": 0},
+        "teachers": {"mine": {"logits": file}, "cnn": {"width": 0.125}},
+        "methods": {"kd": {}, "chain": {"method": "kd", "generations": 2}, "at": {}},
+        "seeds": [0],
+    }
+
+
+def test_logits_instead_of_a_teacher(fresh):
+    """Those that know every label, shuffled: with nothing but them a student is taught."""
+    (fresh.folder / "mine.npz").write_bytes(archive(1, 1))
+    fresh.configure(**stored())
+    fresh.run("results/tiny/data/dataset.safetensors")
+    data = read_dataset(fresh.folder / "results/tiny/data/dataset.safetensors")
+    sizes = data.train_labels, data.test_labels
+    (fresh.folder / "mine.npz").write_bytes(archive(*sizes))
+    said = fresh.run()
+    assert "not run with teachers.mine, which is stored logits alone: at" in said
+    results = fresh.folder / "results/tiny"
+    found = json.loads((results / "teachers/mine/metrics.json").read_text())
+    assert (found["train_accuracy"], found["test_accuracy"], found["parameters"]) == (100, 100, None)
+    student = json.loads((results / "distilled/mine/cnn/kd/0/metrics.json").read_text())
+    # The teacher is always right, so who agrees with it is right.
+    assert student["agreement"] == pytest.approx(student["test_accuracy"])
+    assert not (results / "distilled/mine/cnn/at").exists()
+    assert fresh.pending() == {}
+
+    (fresh.folder / "mine.npz").rename(fresh.folder / "moved.npz")
+    fresh.configure(**stored("moved.npz"))
+    assert fresh.pending() == {}
+    (fresh.folder / "moved.npz").write_bytes(archive(*sizes, scale=5))
+    assert fresh.pending() == {
+        "take_logits": {"mine"},
+        "take_targets": {"mine 0 2"},
+        "distill_link": {"mine chain cnn 0"},
+        "distill_student": {"mine cnn kd 0", "mine cnn chain 0"},
+        **REPORT,
+    }
+
+
+def archive(train, test, scale=10):
+    """Logits that know these labels (N,), in another order than that of the samples."""
+    buffer, arrays = io.BytesIO(), {}
+    for part, labels in (("train", train), ("test", test)):
+        labels = np.atleast_1d(np.asarray(labels))
+        ids = np.random.default_rng(0).permutation(len(labels))
+        arrays |= {f"{part}_ids": ids, f"{part}_logits": scale * np.eye(10, dtype=np.float32)[labels[ids]]}
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()

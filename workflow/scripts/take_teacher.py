@@ -66,7 +66,7 @@ if __name__ == "__main__":
         main,
         job=job,
         dataset=Path(snakemake.input.dataset),
-        weights=Path(snakemake.config["external"][job.name]).expanduser(),
+        weights=Path(snakemake.config["given"][job.name]).expanduser(),
         **{name: Path(path) for name, path in snakemake.output.items()},
         compute=Compute(**snakemake.config["compute"]),
     )

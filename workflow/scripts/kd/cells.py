@@ -14,6 +14,11 @@ def number(value: float, digits: int = 2) -> str:
     return DASH if pd.isna(value) else f"{value:.{digits}f}"
 
 
+def percent(value: float) -> str:
+    """`92.36 %`, a dash where there is none."""
+    return DASH if pd.isna(value) else f"{value:.2f} %"
+
+
 def plus_minus(value: float, spread: float, sign: str = "") -> str:
     """`94.79 ± 0.12`, or `94.79` alone where the spread is unknown; `sign="+"` writes the plus too."""
     if pd.isna(value):

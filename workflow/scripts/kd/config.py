@@ -11,7 +11,7 @@ from kd.method_section import methods_of
 from kd.recipe import Recipe
 from kd.resolve import items
 from kd.schema import NetworkEntry, StudyFile, TeacherEntry
-from kd.sections import dataset_of, ensembles_of, externals_of, networks_of
+from kd.sections import dataset_of, ensembles_of, externals_of, networks_of, stored_of
 from kd.study import STORED, Dataset, Method, Study
 from kd.sweep_section import sweeps_of
 
@@ -28,6 +28,11 @@ def load_study(config: Mapping[str, Any]) -> Study:
     teachers = networks_of(problems, config, "teachers", TeacherEntry, recipe)
     students = networks_of(problems, config, "students", NetworkEntry, recipe)
     ensembles, externals = ensembles_of(problems, config), externals_of(problems, config)
+    stored = stored_of(problems, config)
+    if dataset and dataset.endless:
+        for name in stored:
+            text = "no logits could be stored of endless views, as dataset.crop_area makes them"
+            problems.add(("teachers", name, "logits"), text)
     methods = methods_of(problems, config)
     sweeps = sweeps_of(problems, config, students, tuple(file.seeds) if file else ())
     methods |= {name: method for name, (_, method) in sweeps.items()}
@@ -43,6 +48,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
         teachers=teachers,
         ensembles=ensembles,
         externals=externals,
+        stored=stored,
         students=students,
         pairs=pairs,
         methods=methods,
@@ -111,7 +117,8 @@ def _check_taught(problems: Problems, study: Study) -> None:
     """A method that no pair can run would leave the table without a word."""
     for name, method in study.methods.items():
         if not study.couples(name):
-            what = "an ensemble among the teachers" if "members" in method.needs else "a teacher that is none"
-            both = "members" in method.needs and not method.of_teacher <= STORED
+            several = "members" in method.needs
+            what = "an ensemble among the teachers" if several else "a teacher that is one network"
+            both = several and not method.of_teacher <= STORED
             what = "stages and an ensemble, which has none, at once" if both else what
             problems.add(("methods", name), f"needs {what}, and no pair has that")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.numbering import ENDLESS, count_views
+from kd.numbering import ENDLESS, count_views, plain_view
 
 PLAIN = -1  # the number of the view that shows the image as it is, where views are endless
 BITS = 15  # of a view's number, for each of the four that a resized crop is drawn by
@@ -22,7 +22,7 @@ class PaddedCrops:
 
     def __init__(self, pad: int, flip: bool) -> None:
         self.pad, self.count = pad, count_views(pad, flip)
-        self.plain = pad * (2 * pad + 1) + pad
+        self.plain = plain_view(pad)
 
     def cut(self, images: Tensor, views: Tensor) -> Tensor:
         """Views (B,) int64 of images (B, H, W, C) uint8: the same shape and type."""

@@ -79,6 +79,22 @@ class ExternalJob(Job):
     sha256: str
 
 
+class StoredJob(Job):
+    """Take logits of the user's for a teacher; what counts is what their file holds, not where it is."""
+
+    name: str
+    sha256: str
+    test: bool  # whether those of the test images are among them
+
+
+class StoredTargetsJob(Job):
+    """Take of such logits all that runs of this seed and length will see."""
+
+    sha256: str
+    seed: int
+    epochs: int
+
+
 class TargetsJob(Job):
     """Store a teacher's logits for all that runs of this seed and length will see."""
 

@@ -7,9 +7,10 @@ from kd.chosen import LENGTH, with_values
 from kd.digests import content
 from kd.errors import UserError
 from kd.files import digest
-from kd.job import DataJob, EnsembleJob, ExternalJob, GatherJob, TrainJob
+from kd.job import DataJob, EnsembleJob, ExternalJob, GatherJob, StoredJob, TrainJob
 from kd.listing import listing
-from kd.study import NO_TEACHER, Network, Study
+from kd.npz import names_in
+from kd.study import NO_TEACHER, External, Network, Study
 from kd.sweep import rungs, trial_name
 
 PLAIN = "cross_entropy"  # the method of every network that learns from labels alone
@@ -78,20 +79,35 @@ def ensemble_job(study: Study, teacher: str) -> EnsembleJob:
     return EnsembleJob(name=teacher, members=list(ensemble.members), weights=list(ensemble.weights))
 
 
-def external_jobs(study: Study) -> dict[str, ExternalJob]:
-    """The teachers whose weights are the user's; UserError with a line for each file that cannot be read."""
-    found, wrong = {}, []
-    for name, external in study.externals.items():
+def given_jobs(study: Study) -> tuple[dict[str, ExternalJob], dict[str, StoredJob]]:
+    """The teachers whose weights are the user's, and those of which the user has logits.
+
+    Raises UserError with a line for each file that cannot be read.
+    """
+    externals, stored, wrong = {}, {}, []
+    for name in (*study.externals, *study.stored):
         try:
-            sha256 = content(external.file, f"teachers.{name}.external")
+            if name in study.externals:
+                externals[name] = _external_job(study.externals[name])
+            else:
+                stored[name] = _stored_job(name, study.stored[name])
         except UserError as error:
             wrong.append(str(error))
-            continue
-        about = {"architecture": external.architecture, "options": external.options}
-        found[name] = ExternalJob(name=name, sha256=sha256, **about)
     if wrong:
         raise UserError("\n".join(wrong))
-    return found
+    return externals, stored
+
+
+def _external_job(external: External) -> ExternalJob:
+    sha256 = content(external.file, f"teachers.{external.name}.external")
+    about = {"architecture": external.architecture, "options": external.options}
+    return ExternalJob(name=external.name, sha256=sha256, **about)
+
+
+def _stored_job(name: str, file: str) -> StoredJob:
+    key = f"teachers.{name}.logits"
+    arrays = names_in(file, key)
+    return StoredJob(name=name, sha256=content(file, key), test="test_logits" in arrays)
 
 
 def alone_job(study: Study, student: str, seed: int) -> TrainJob:

@@ -33,6 +33,11 @@ def count_views(pad: int, flip: bool) -> int:
     return (2 * pad + 1) ** 2 * (2 if flip else 1)
 
 
+def plain_view(pad: int) -> int:
+    """The number of the view that shows the image as it is: centred, not mirrored."""
+    return pad * (2 * pad + 1) + pad
+
+
 def views_seen(seed: int, epoch: int, samples: int, views: int) -> np.ndarray:
     """The view of every sample in `epoch` (0-based): (samples,) int64 in [0, views)."""
     return (_random_words(_VIEW_STREAM, seed, epoch, samples) % np.uint64(views)).astype(np.int64)

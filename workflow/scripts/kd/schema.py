@@ -100,6 +100,9 @@ class TeacherEntry(NetworkEntry):
         None,
         description="file of your own weights (.safetensors) of the architecture; nothing is trained then",
     )
+    logits: FilePath | None = Field(
+        None, description="your own logits (.npz) instead of a network; nothing is trained then"
+    )
     # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
     seed: Seed = Field(1000, description="of the initial weights and of the augmentation")
 
@@ -120,6 +123,14 @@ class ExternalEntry(BaseModel):
 
     architecture: Architecture | None = None
     external: FilePath
+
+
+class StoredEntry(BaseModel):
+    """A teacher of which there are nothing but logits."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    logits: FilePath
 
 
 class PartEntry(BaseModel):

@@ -10,7 +10,7 @@ from kd.errors import UserError
 from kd.explain import Problems, near
 from kd.recipe import Recipe
 from kd.resolve import find, items, options_of, resolve, with_options
-from kd.schema import DatasetEntry, EnsembleEntry, ExternalEntry, NetworkEntry, TeacherEntry
+from kd.schema import DatasetEntry, EnsembleEntry, ExternalEntry, NetworkEntry, StoredEntry, TeacherEntry
 from kd.study import Dataset, Ensemble, External, Network
 
 # Other formats of weights can run code when they are read.
@@ -82,7 +82,7 @@ def _architectures(problems: Problems, named: Any, path: tuple) -> Mapping[str, 
 
 def is_trained(entry: Mapping[str, Any]) -> bool:
     """Whether an entry of teachers or students is a network that the study trains."""
-    return not {"ensemble", "external"} & set(entry)
+    return not {"ensemble", "external", "logits"} & set(entry)
 
 
 def externals_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, External]:
@@ -90,7 +90,7 @@ def externals_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Ext
     found = {}
     for name, given in items(config.get("teachers")):
         path = ("teachers", name)
-        if "external" not in given or "ensemble" in given:
+        if "external" not in given or {"ensemble", "logits"} & set(given):
             continue
         entries = _architectures(problems, given.get("architecture"), path)
         entry, checked = resolve(problems, entries, ExternalEntry, given, path, "architecture")
@@ -102,12 +102,25 @@ def externals_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Ext
     return found
 
 
+def stored_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, str]:
+    """The files of those teachers of a config that are logits; what is wrong is reported."""
+    found = {}
+    for name, given in items(config.get("teachers")):
+        if "logits" in given and "ensemble" not in given:
+            if checked := problems.check(StoredEntry, given, ("teachers", name)):
+                found[name] = checked.logits
+            if config.get("targets") == "live":
+                text = f"a network runs live, and teachers.{name} is stored logits; allowed: auto, cached"
+                problems.add(("targets",), text)
+    return found
+
+
 def ensembles_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Ensemble]:
     """The teachers of a config that are made of others and right; the others are reported."""
     teachers = dict(items(config.get("teachers")))
-    trained = [name for name, entry in teachers.items() if "ensemble" not in entry]
+    trained = [name for name, entry in teachers.items() if not {"ensemble", "logits"} & set(entry)]
     found = {}
-    for name in teachers.keys() - set(trained):
+    for name in [name for name, entry in teachers.items() if "ensemble" in entry]:
         path = ("teachers", name)
         checked = problems.check(EnsembleEntry, teachers[name], path)
         if not checked:

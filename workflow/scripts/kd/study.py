@@ -122,11 +122,12 @@ class Study:
     compute: Compute
     sweeps: dict[str, Sweep] = field(default_factory=dict)  # each has a method of its name
     externals: dict[str, External] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
 
     @property
     def untrained(self) -> tuple[str, ...]:
         """The teachers that are there without a training of this study."""
-        return (*self.ensembles, *self.externals)
+        return (*self.ensembles, *self.externals, *self.stored)
 
     def couples(self, method: str) -> tuple[tuple[str, str], ...]:
         """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""
@@ -136,6 +137,8 @@ class Study:
         return tuple(pair for pair in self.pairs if self._can_teach(pair[0], needed))
 
     def _can_teach(self, teacher: str, needed: set[str]) -> bool:
+        if teacher in self.stored:
+            return needed <= {"logits"}
         return needed <= STORED if teacher in self.ensembles else "members" not in needed
 
     def left_out(self) -> list[str]:
@@ -147,10 +150,14 @@ class Study:
                 for name, method in self.methods.items()
                 if method.of_teacher and not self._can_teach(teacher, method.of_teacher)
             ]
-            kind = "an ensemble, which has logits alone" if teacher in self.ensembles else "no ensemble"
             if without:
-                found.append(f"not run with teachers.{teacher}, {kind}: {', '.join(without)}")
+                found.append(f"not run with teachers.{teacher}, {self._kind(teacher)}: {', '.join(without)}")
         return found
+
+    def _kind(self, teacher: str) -> str:
+        if teacher in self.stored:
+            return "which is stored logits alone"
+        return "an ensemble, which has logits alone" if teacher in self.ensembles else "no ensemble"
 
     def weights(self, teacher: str) -> list[float]:
         """Of the networks that a teacher is made of."""

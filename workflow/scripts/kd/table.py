@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from kd.cells import duration, number
+from kd.cells import duration, number, percent
 from kd.errors import UserError
 
 MEAN = "mean over pairs"
@@ -69,10 +69,10 @@ def seed_table(table: pd.DataFrame) -> pd.DataFrame:
     rows = {
         "epochs": teachers["epochs"].map(lambda epochs: number(epochs, 0)),
         "loss function": teachers["loss_function"],
-        "train loss": teachers["train_loss"].map("{:.3f}".format),
-        "train accuracy": teachers["train_accuracy"].map("{:.2f} %".format),
-        "test loss": teachers["test_loss"].map("{:.3f}".format),
-        "test accuracy": teachers["test_accuracy"].map("{:.2f} %".format),
+        "train loss": teachers["train_loss"].map(lambda loss: number(loss, 3)),
+        "train accuracy": teachers["train_accuracy"].map(percent),
+        "test loss": teachers["test_loss"].map(lambda loss: number(loss, 3)),
+        "test accuracy": teachers["test_accuracy"].map(percent),
         "time taken": teachers["seconds"].map(duration),
     }
     return pd.DataFrame(rows, dtype=object).T.rename_axis(index=None, columns=None)

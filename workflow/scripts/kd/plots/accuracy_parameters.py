@@ -19,9 +19,11 @@ def draw_accuracy_parameters(table: pd.DataFrame) -> Figure:
     """Bars are ± one standard deviation over seeds; names stand beside teachers and students alone.
 
     A distilled student has no bar and no name: it stands above or below the same student alone, and where
-    there are several methods, each is moved a little aside, so that their marks can be told apart.
+    there are several methods, each is moved a little aside, so that their marks can be told apart. A teacher
+    of which there are only logits has no place.
     """
-    rows = _with_shifts(table[table["role"] != "mean over pairs"])
+    rows = table[(table["role"] != "mean over pairs") & table["parameters"].notna()]
+    rows = _with_shifts(rows)
     groups = list(rows.groupby(["role", "method"], sort=False, dropna=False))
     figure = Figure(figsize=(WIDTH, 4.0 + 0.18 * len(groups) / 3), layout="constrained")
     ax = figure.subplots()

@@ -1,0 +1,60 @@
+"""Take of the user's logits what students of one seed will see, as targets like those of any teacher."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from kd.data import read_dataset
+from kd.errors import UserError
+from kd.files import digest
+from kd.job import StoredTargetsJob
+from kd.stored import read_stored, training_logits
+from kd.targets import needed_views, open_for_filling, write_note
+
+logger = logging.getLogger("kd")
+
+
+def main(
+    job: StoredTargetsJob, code: str, dataset: Path, logits: Path, table_folder: Path, note: Path
+) -> None:
+    """Write all that `logits` (.npz) holds into the table in `table_folder`, and `note` for this run.
+
+    `code`: fingerprint of what writes it. Raises UserError naming the file if what the run needs is not
+    there, or not finite in float16.
+    """
+    data = read_dataset(dataset)
+    arrays = read_stored(logits, job.sha256)
+    samples, classes = len(data.train_labels), len(data.classes)
+    given = training_logits(arrays, logits, samples, classes, data.pad, data.flip)
+    needed = needed_views(job.seed, job.epochs, samples, len(given))
+    if (missing := needed & np.isnan(given).any(axis=2)).any():
+        view, sample = np.argwhere(missing)[0]
+        raise UserError(
+            f"{logits}: train_logits lack {missing.sum()} of the {needed.sum()} views that students of seed"
+            f" {job.seed} see in {job.epochs} epochs, the first is sample {sample} in view {view}"
+        )
+    with np.errstate(over="ignore"):
+        stored = given.astype(np.float16)
+    if np.isinf(stored).any():
+        raise UserError(f"{logits}: some train_logits are not finite in float16; they must be below 65,504")
+    key = digest(f"{code}\0{job.sha256}", dataset)
+    with open_for_filling(table_folder, key, given.shape) as table:
+        table[:] = stored
+    write_note(note, table_folder, key, needed)
+    logger.info("%s: %d views of %d samples", logits, len(given), samples)
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    run(
+        snakemake.log[0],
+        main,
+        job=StoredTargetsJob.model_validate_json(snakemake.params.cfg),
+        code=snakemake.params.code,
+        dataset=Path(snakemake.input.dataset),
+        logits=Path(snakemake.config["given"][snakemake.wildcards.stored]).expanduser(),
+        table_folder=Path(snakemake.params.table_folder),
+        note=Path(snakemake.output.note),
+    )
