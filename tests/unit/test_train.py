@@ -9,7 +9,7 @@ import pytest
 
 import cache_targets
 import train
-from kd import runlog
+from kd import cast, runlog
 from kd.compute import Compute
 from kd.data import Dataset, write_dataset
 from kd.errors import UserError
@@ -358,7 +358,7 @@ def test_running_out_of_memory_says_what_to_do_and_keeps_the_last_state(dataset,
 
     plain = run(tmp_path, dataset, job(epochs=3))["train_loss"]
     (tmp_path / "out").mkdir()
-    build, calls = train.build_network, []
+    build, calls = cast.build_network, []
 
     def short_of_memory(*arguments, **options):
         network = build(*arguments, **options)
@@ -373,7 +373,7 @@ def test_running_out_of_memory_says_what_to_do_and_keeps_the_last_state(dataset,
         network.forward = limited
         return network
 
-    monkeypatch.setattr(train, "build_network", short_of_memory)
+    monkeypatch.setattr(cast, "build_network", short_of_memory)
     work = tmp_path / "work"
     often = Compute(device="cpu", checkpoint_seconds=1e-6)
     monkeypatch.setattr("test_train.CPU", often)

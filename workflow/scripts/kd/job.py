@@ -57,6 +57,15 @@ class TrainJob(Job):
     draw: int = 0  # of the first weights, by which networks of a chain that are alike begin unlike
 
     @property
+    def label(self) -> str:
+        """How a run is called in the log, where several runs write at once."""
+        if self.role == "distilled":
+            return f"[{self.teacher} -> {self.name}, {self.method_name}, seed {self.seed}]"
+        if self.role == "trial":
+            return f"[{self.teacher} -> {self.name}, trial of {self.method_name}, seed {self.seed}]"
+        return f"[{self.name} {self.role}, seed {self.seed}]"
+
+    @property
     def epochs(self) -> int:
         """All that it trains for: what methods call init_epochs goes before the recipe's."""
         return self.recipe.epochs + max(options.get("init_epochs", 0) for _, options in self.methods)
