@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kd.data import Dataset
-from kd.numbering import count_views
+from kd.numbering import count_views, plain_view
 
 
 class ViewedImages:
@@ -33,7 +33,7 @@ class ViewedImages:
     @property
     def plain(self) -> int:
         """The number of the view that shows the image as it is: centred, not mirrored."""
-        return self.pad * (2 * self.pad + 1) + self.pad
+        return plain_view(self.pad)
 
     def take(self, indices: Tensor, views: Tensor | int) -> Tensor:
         """Views of samples: indices (B,) int64, views (B,) int64 or one for all.
