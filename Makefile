@@ -45,7 +45,7 @@ schema: $(ready)
 	PYTHONPATH=workflow/scripts python -m kd.schema > config/schema.json
 
 # pip speaks only of what it downloads, so that the gigabytes of torch are not waited for in silence.
-.venv/ready: envs/requirements.txt envs/requirements-dev.txt
+.venv/ready: envs/requirements.txt envs/requirements-timm.txt envs/requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "error: $$($(PYTHON) --version) is too old; Python 3.11 or newer is needed (PYTHON=python3.12 make ...)"; exit 1; }
 	$(PYTHON) -m venv .venv
