@@ -4,6 +4,7 @@ import inspect
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -141,3 +142,15 @@ def test_four_times_the_pixels_cost_four_times_as_much(seen):
     """But for what has one place only: the classifier, and squeezed channels."""
     small, large = (count_macs(seen.network, torch.zeros(1, 3, side, side)) for side in (32, 64))
     assert 0 < 3.9 * small < large <= 4 * small
+
+
+def test_the_page_of_architectures_has_each_with_its_size():
+    """Its rows: family, name, parameters, multiply-accumulates, paper."""
+    page = (Path(__file__).parents[2] / "docs" / "architectures.md").read_text(encoding="utf-8")
+    rows = [
+        line.strip("| \n").split("|") for line in page.splitlines() if line.count("|") == 6 and "`" in line
+    ]
+    found = {
+        row[-4].strip(" `"): int(row[-3].replace(",", "")) for row in rows if row[-3].strip()[0].isdigit()
+    }
+    assert found == {name: size(name) for name in architectures()}
