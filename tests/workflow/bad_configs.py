@@ -136,7 +136,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["recipe.epoch: unknown key; did you mean 'epochs'?; allowed: "],
     ),
     "key-is-a-number": ({3: 1}, ["3: Keys should be strings"]),
-    "option-of-another": (dataset("digits", path="x"), ["dataset.path: unknown key; allowed: flip, "]),
+    "option-of-another": (
+        dataset("digits", path="x"),
+        ["dataset.path: unknown key; allowed: crop_area, flip, "],
+    ),
     "seed-of-a-student": (student(seed=1), ["students.cnn.seed: unknown key; allowed: "]),
     "architecture-typo": (
         {"students": {"cn": {}}},

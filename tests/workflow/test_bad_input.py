@@ -10,17 +10,13 @@ from bad_configs import CONFIGS, FILES, OVERRIDES
 from bad_downloads import ARCHIVES, GIVEN_UP, NAME, REMEDY, SERVERS, serving, whole
 from bad_images import IMAGES, LAYOUTS, STUDY, make_images
 from PIL import Image
-from refusal import refused
+from refusal import PREPARED, refused
 
 from checkout import TINY
 from kd.data import read_dataset
 from kd.hardware import has_gpu
 
 DATA = "results/tiny/data/dataset.safetensors"
-PREPARED = (
-    *(f"tiny/data/{file}" for file in ("dataset.safetensors", "summary.json", "samples.png")),
-    "tiny/benchmarks/prepare_data.tsv",
-)
 ALONE = "results/tiny/alone/cnn/0/model.safetensors"
 DOWNLOAD = f"_downloads/cifar10/{NAME}"
 

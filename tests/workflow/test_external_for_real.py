@@ -6,11 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-from refusal import refused
+from refusal import PREPARED, refused
 
 from kd.data import read_dataset
 
-PREPARED = ("tiny/data/dataset.safetensors", "tiny/data/summary.json", "tiny/benchmarks/prepare_data.tsv")
 REPORT = {"build_table": {""}, "draw_plots": {""}}
 
 

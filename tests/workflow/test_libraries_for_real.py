@@ -4,9 +4,8 @@ import json
 
 import pandas as pd
 import pytest
-from refusal import refused
+from refusal import PREPARED, refused
 
-PREPARED = ("tiny/data/dataset.safetensors", "tiny/data/summary.json", "tiny/benchmarks/prepare_data.tsv")
 NET = "torchvision/shufflenet_v2_x0_5"
 
 
