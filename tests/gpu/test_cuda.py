@@ -16,6 +16,7 @@ from kd.metrics import evaluate
 from kd.recipe import Recipe
 from kd.resume import Checkpoints
 from kd.speed import Speed
+from kd.streaming import StreamedImages
 from kd.teacher import CachedTeacher, LiveTeacher
 from kd.views import Labelled, ViewedImages
 from kd.watcher import Watcher
@@ -74,6 +75,40 @@ def test_no_step_waits_for_the_device(cuda):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 train(cuda, network(cuda), samples, epochs=1)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        return sum("synchroniz" in str(warning.message) for warning in caught)
+
+    assert waits(1280) == waits(128)
+
+
+def streamed(device, samples):
+    """`split`, with the images in host memory."""
+    pixels = split(torch.device("cpu"), samples).images._images
+    return Labelled(
+        StreamedImages(pixels, device, 4, True, (0.5,) * 3, (0.25,) * 3), split(device, samples).labels
+    )
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_streamed_images_train_the_same_network(cuda, graph):
+    models = [network(cuda) for _ in range(2)]
+    recipe, speed = Recipe(epochs=2, batch_size=64, lr=0.02), Speed(graph=graph)
+    for model, images in zip(models, (split(cuda, 500), streamed(cuda, 500)), strict=True):
+        method = build_method("cross_entropy", {})
+        fit(model, method, images, split(cuda, 64, 1), recipe, seed=3, speed=speed)
+    for first, second in zip(*(model.state_dict().values() for model in models), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_no_step_with_streamed_images_waits_for_the_device(cuda):
+    def waits(samples):
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                recipe, method = Recipe(epochs=1, batch_size=64, lr=0.02), build_method("cross_entropy", {})
+                fit(network(cuda), method, streamed(cuda, samples), split(cuda, 64, 1), recipe, seed=3)
         finally:
             torch.cuda.set_sync_debug_mode("default")
         return sum("synchroniz" in str(warning.message) for warning in caught)

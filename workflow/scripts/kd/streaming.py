@@ -39,12 +39,16 @@ class StreamedImages(ViewedImages):
     def fed(self, batches: Iterable[Batch], done: int = 0) -> Iterator[Batch]:
         """The batches that come after `done` samples, each when its images are there for `take`."""
         batches = list(batches)
-        self._make_room(max(len(indices) for _, indices in batches))
+        sizes = [len(indices) for _, indices in batches]
+        self._make_room(max(sizes))
+        # All numbers at once: to read a batch's back between two steps would wait for the device.
+        numbers = torch.cat([indices for _, indices in batches]).cpu().split(sizes)
+        on_host = {first: each.numpy() for (first, _), each in zip(batches, numbers, strict=True)}
         waiting: deque[tuple[Batch, Future]] = deque()
         with ThreadPoolExecutor(WORKERS) as pool:
             try:
                 for batch in super().fed(batches, done):
-                    waiting.append((batch, pool.submit(self._read, batch[1].cpu().numpy())))
+                    waiting.append((batch, pool.submit(self._read, on_host[batch[0]])))
                     if len(waiting) > AHEAD:
                         yield self._hand_over(*waiting.popleft())
                 while waiting:
