@@ -11,6 +11,7 @@ from fake_runs import fake_run, fake_study
 
 import build_table
 from kd import cells
+from kd.data_section import data_lines
 from kd.pages import headlines, provenance, to_html, to_markdown
 from kd.table import summarise
 
@@ -30,6 +31,7 @@ CARD = {
     "std": [0.30812],
     "pad": 2,
     "flip": False,
+    "area": None,
     "views": 25,
     "sha256": "ab" * 32,
     "source": "https://example.org/mine",
@@ -178,6 +180,11 @@ def test_html_asks_nothing_of_the_network():
     assert not {"link", "script", "img", "iframe", "object"} & set(page.tags)
     assert "url(" not in html
     assert "@import" not in html
+
+
+def test_the_card_of_endless_views():
+    lines = data_lines(CARD | {"area": (0.08, 1.0), "flip": True, "views": "endless"})
+    assert "augmentation: crops of 8% to 100% of the area, resized, mirrored or not: endless views" in lines
 
 
 def test_the_card_of_the_data():

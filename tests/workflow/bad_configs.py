@@ -7,7 +7,7 @@ from typing import Any
 
 INF, NAN = float("inf"), float("nan")
 NAME = "a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter or digit (it is …)"
-NETWORKS = "allowed: cnn, densenet, googlenet, mobilenet, preact_resnet18, "
+NETWORKS = "allowed: cnn, densenet, densenet121, "
 ALL_OR_LIST = "pairs: should be 'all' or a list of [teacher, student] (it is "
 MAPPING = "should be a mapping of "
 ADDRESS = "dataset.mirror: should be an address that begins with https:// or http:// (it is "
@@ -156,7 +156,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "dataset-typo": (
         dataset("digts"),
         [
-            "dataset.name: there is no data set 'digts'; did you mean 'digits'?; allowed: cifar10, digits, image_folder"
+            "dataset.name: there is no data set 'digts'; did you mean 'digits'?; allowed: cifar10, cifar100, digits, "
         ],
     ),
     "teacher-undefined": (

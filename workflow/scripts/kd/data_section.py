@@ -11,14 +11,13 @@ PARTS = {"train": "to train with", "validation": "to choose by", "test": "for th
 def data_lines(summary: Mapping[str, Any]) -> list[str]:
     """The card of a data set, which prepare_data wrote as summary.json: a line for each fact."""
     height, width, channels = summary["image_shape"]
-    views = f"{'mirrored or not' if summary['flip'] else 'never mirrored'}: {summary['views']:,} views"
     facts = {
         "data set": summary["dataset"],
         "images": ", ".join(f"{summary['images'][part]:,} {use}" for part, use in PARTS.items()),
         "of each class": ", ".join(f"{_span(summary, part)} {use}" for part, use in PARTS.items()),
         "size": f"{height} × {width} pixels, {'colour' if channels == 3 else 'grey'}",
         "classes": _named(summary["classes"]),
-        "augmentation": f"crops after padding by {summary['pad']}, {views}",
+        "augmentation": _augmentation(summary),
         "mean and deviation": f"{_moments(summary)}, of pixels from 0 to 1",
         "published": _published(summary["published"]),
         "source": summary["source"],
@@ -32,6 +31,13 @@ def data_lines(summary: Mapping[str, Any]) -> list[str]:
 def as_address(picture: bytes) -> str:
     """A PNG as an address that holds it, so that a page needs no other file."""
     return f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
+
+
+def _augmentation(summary: Mapping[str, Any]) -> str:
+    mirrored = "mirrored or not" if summary["flip"] else "never mirrored"
+    if area := summary["area"]:
+        return f"crops of {area[0]:.0%} to {area[1]:.0%} of the area, resized, {mirrored}: endless views"
+    return f"crops after padding by {summary['pad']}, {mirrored}: {summary['views']:,} views"
 
 
 def _span(summary: Mapping[str, Any], part: str) -> str:
