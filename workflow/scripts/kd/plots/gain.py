@@ -30,10 +30,9 @@ def draw_gain(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.9 + 0.23 * sum(heights)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for ax, panel in zip(axes, panels, strict=True):
-        _draw_panel(ax, panel)
-        if many:
-            ax.set_yticks(range(len(panel)), map(short, panel["method"]))
-        else:
+        names = map(short, panel["method"]) if many else map(_label, panel.itertuples())
+        _draw_panel(ax, panel, list(names))
+        if not many:
             ax.axhline(len(panel) - 1.5, color="0.25", lw=0.6, ls=":")
             ax.set_title(short(panel["method"].iloc[0]), loc="left", fontweight="bold")
     # On the figure: centred under the axes alone, the text would run over the right edge.
@@ -50,8 +49,7 @@ def _sorted(group: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _draw_panel(ax: Axes, panel: pd.DataFrame) -> None:
-    names = [_label(row) for row in panel.itertuples()]
+def _draw_panel(ax: Axes, panel: pd.DataFrame, names: list[str]) -> None:
     for y, row in enumerate(panel.itertuples()):
         _draw_row(ax, y, row)
     ax.axvline(0, color="0.25", lw=1.4, zorder=1)
