@@ -7,9 +7,11 @@ from typing import Any
 
 import jinja2
 import pandas as pd
+from markupsafe import Markup
 
 from kd.cells import DASH, duration, number, plus_minus, quantity, verdict
 from kd.data_section import as_address, data_lines
+from kd.page_style import STYLE
 from kd.page_template import TEMPLATE
 from kd.ranking import caution, rank, verdict_on
 from kd.table import MEAN, seed_table
@@ -80,6 +82,7 @@ def to_html(
     ]
     return environment.from_string(TEMPLATE).render(
         study=study,
+        style=Markup(STYLE),
         dash=DASH,
         headlines=headlines(table),
         groups=groups,
