@@ -21,6 +21,7 @@ include: "rules/teachers.smk"
 include: "rules/students.smk"
 include: "rules/sweeps.smk"
 include: "rules/report.smk"
+include: "rules/live.smk"
 
 
 onstart:

@@ -53,6 +53,7 @@ config["given"] = study.stored | {name: given.file for name, given in study.exte
 DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
 RESULTS = f"results/{study.name}"
 config["work"] = f"{RESULTS}/work"  # of trainings that are under way; no output, so that it outlasts them
+config["progress"] = f"{RESULTS}/progress"  # of jobs that are under way, for whoever looks on
 DATASET = f"{RESULTS}/data/dataset.safetensors"
 DATA_SUMMARY = f"{RESULTS}/data/summary.json"
 SAMPLES = f"{RESULTS}/data/samples.png"

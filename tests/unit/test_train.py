@@ -398,19 +398,19 @@ def test_a_device_that_is_not_there_is_said(dataset, tmp_path):
         train.main(job(), dataset, *[tmp_path / name for name in "abcde"], compute=Compute(device="mps"))
 
 
-def test_a_long_epoch_says_how_far_it_is(tmp_path, monkeypatch, caplog):
+def test_a_long_epoch_says_how_far_it_is(monkeypatch, caplog):
     """Half of the first of two epochs in 30 s: 90 s are left."""
     clock = [100.0]
     monkeypatch.setattr(runlog.time, "monotonic", lambda: clock[0])
     caplog.set_level("INFO", "kd")
-    with runlog.RunLog("[run]", 2, 60, tmp_path) as log:
-        log.tick(1, 0)
-        clock[0] += 19
-        log.tick(1, 20)
-        assert not caplog.records
-        clock[0] += 11
-        log.tick(1, 30)
-        log.tick(1, 40)
+    log = runlog.RunLog("[run]", 2, 60)
+    log.tick(1, 0)
+    clock[0] += 19
+    log.tick(1, 20)
+    assert not caplog.records
+    clock[0] += 11
+    log.tick(1, 30)
+    log.tick(1, 40)
     assert [record.getMessage() for record in caplog.records] == [
         "[run]  epoch 1/2  30 of 60 images  left 1:30"
     ]

@@ -17,6 +17,7 @@ from kd.files import digest
 from kd.inference import answers
 from kd.job import TargetsJob
 from kd.limits import memory_explained
+from kd.live.progress import ProgressFile, beside_log
 from kd.runlog import duration
 from kd.speed import Speed, choose_speed
 from kd.splits import labelled
@@ -37,6 +38,7 @@ def main(
     note: Path,
     *,
     compute: Compute = Compute(),
+    progress: Path | None = None,
 ) -> None:
     """Fill the teacher's table in `table_folder` with what `job` needs and it lacks; then write `note`.
 
@@ -58,8 +60,8 @@ def main(
         # By the size of the whole table, so that whoever fills a part of it computes in the same way.
         speed = choose_speed(compute, where, missing.size // BATCH, training=False)
         logger.info("%s  %s", label, speed.reason)
-        with memory_explained(where):
-            fill(table, missing, network, images, where, speed, label)
+        with memory_explained(where), ProgressFile(progress, label) as shown:
+            fill(table, missing, network, images, where, speed, label, shown)
     write_note(note, table_folder, key, needed)
 
 
@@ -82,6 +84,7 @@ def fill(
     device: torch.device,
     speed: Speed = Speed(),
     label: str = "[targets]",
+    progress: ProgressFile | None = None,
 ) -> None:
     """Compute the logits of what is `missing`, (views, samples) bool, and write them into `table`.
 
@@ -98,8 +101,11 @@ def fill(
             now, done = time.monotonic(), done + len(logits)
             here = slice(done - len(logits), done)
             table[views[here], samples[here]] = _as_stored(logits, label)
+            left = (now - started) * (len(views) / done - 1)
+            if progress:
+                progress.tell(share=done / len(views), left=left)
             if now - told > EVERY or done == len(views):
-                told, left = now, (now - started) * (len(views) / done - 1)
+                told = now
                 logger.info("%s  %d of %d  left %s", label, done, len(views), duration(left))
 
 
@@ -123,4 +129,5 @@ if __name__ == "__main__":
         table_folder=Path(snakemake.params.table_folder),
         note=Path(snakemake.output.note),
         compute=Compute(**snakemake.config["compute"]),
+        progress=beside_log(snakemake.config["progress"], snakemake.log[0]),
     )

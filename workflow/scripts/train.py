@@ -19,8 +19,10 @@ from kd.engine import Diverged, fit
 from kd.files import digest, write_array, write_json
 from kd.job import TrainJob
 from kd.limits import check_batch, memory_explained
+from kd.live.board import opened_board
+from kd.live.progress import ProgressFile, beside_log
 from kd.metrics import Score, count_macs, count_parameters, evaluate
-from kd.outcome import identity, scored, selected
+from kd.outcome import diverged, identity, scored, selected
 from kd.provenance import commit, versions
 from kd.resume import Checkpoints
 from kd.runlog import RunLog, write_history
@@ -46,6 +48,7 @@ def main(
     chosen: Path | None = None,
     compute: Compute = Compute(),
     work: Path | None = None,
+    progress: Path | None = None,
     code: str = "",
 ) -> None:
     """Train by `job` on `dataset` and write the network, its metrics, history, test logits and events.
@@ -57,7 +60,7 @@ def main(
     The file `chosen` has values that a sweep chose, which take the place of the job's. A trial of a sweep is
     never shown the test set, and writes `metrics` and `history` alone: the other three are None.
     With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
-    files and `code`, the fingerprint of what it runs, are the same.
+    files and `code`, the fingerprint of what it runs, are the same. The file `progress` says how far it is.
     """
     started = time.perf_counter()
     where = set_up(compute)
@@ -82,48 +85,52 @@ def main(
         inputs = [path for path in (dataset, teacher_model, *targets) if path]
         folder = work / digest(f"{job.to_json()}\0{code}", *inputs)
         checkpoints = Checkpoints(folder, compute.checkpoint_seconds, ending)
-    told = RunLog(job.label, epochs, samples, board)
-    try:
-        with told as log, ending.noticed(), memory_explained(where):
-            training = fit(
-                network,
-                method,
-                splits["train"],
-                splits["validation"],
-                job.recipe,
-                seed=job.seed,
-                teacher=teacher_of(job, cast, targets, splits["train"].images),
-                speed=speed,
-                watcher=log,
-                checkpoints=checkpoints,
-            )
-    except Diverged as error:
-        if job.role != "trial":
-            raise
-        # It has had its chance; the other trials go on.
-        logger.warning("%s  cannot be chosen: %s", job.label, error)
-        write_history(history, [])
-        nothing = dict.fromkeys(("validation_loss", "validation_accuracy"))
-        write_json(metrics, identity(job, method.describe(), values) | nothing | {"diverged": str(error)})
-        if checkpoints:
-            checkpoints.remove()
-        return
+    shown, images = ProgressFile(progress, job.label), splits["train"].images
+    with shown, opened_board(board, job, images) as events:
+        told = RunLog(job.label, epochs, samples, events, shown)
+        try:
+            with ending.noticed(), memory_explained(where):
+                training = fit(
+                    network,
+                    method,
+                    splits["train"],
+                    splits["validation"],
+                    job.recipe,
+                    seed=job.seed,
+                    teacher=teacher_of(job, cast, targets, images),
+                    speed=speed,
+                    watcher=told,
+                    checkpoints=checkpoints,
+                )
+        except Diverged as error:
+            if job.role != "trial":
+                raise
+            # It has had its chance; the other trials go on.
+            logger.warning("%s  cannot be chosen: %s", job.label, error)
+            write_history(history, [])
+            write_json(metrics, diverged(identity(job, method.describe(), values), error))
+            if checkpoints:
+                checkpoints.remove()
+            return
 
-    write_history(history, training.history)
-    results = identity(job, method.describe(), values)
-    results |= {key: training.history[-1][key] for key in ("validation_loss", "validation_accuracy")}
-    if job.role != "trial":
-        scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
-        save_network(model, network.state_dict(), **cast.about, changes=method.changes)
-        write_array(test_logits, scores["test"].logits.numpy())
-        results |= (
-            scored(scores, data.test_labels, teacher_logits)
-            | selected(network, training, scores["test"], splits["test"])
-            | {
-                "parameters": count_parameters(network),
-                "macs": count_macs(network, _one_image(splits["test"])),
-            }
-        )
+        write_history(history, training.history)
+        results = identity(job, method.describe(), values)
+        results |= {key: training.history[-1][key] for key in ("validation_loss", "validation_accuracy")}
+        if job.role != "trial":
+            scores = {part: _evaluate(job, network, part, split) for part, split in splits.items()}
+            save_network(model, network.state_dict(), **cast.about, changes=method.changes)
+            write_array(test_logits, scores["test"].logits.numpy())
+            validation = splits["validation"], scores.pop("validation").logits
+            results |= (
+                scored(scores, data.test_labels, teacher_logits)
+                | selected(network, training, scores["test"], splits["test"])
+                | {
+                    "parameters": count_parameters(network),
+                    "macs": count_macs(network, _one_image(splits["test"])),
+                }
+            )
+            if events:
+                events.end(results, *validation, data.classes, epochs)
     results |= {
         "seconds": training.earlier + time.perf_counter() - started,
         "device": device_name(where),
@@ -159,5 +166,6 @@ if __name__ == "__main__":
         | {name: Path(path) for name, path in snakemake.output.items()},
         compute=Compute(**snakemake.config["compute"]),
         work=Path(snakemake.config["work"]),
+        progress=beside_log(snakemake.config["progress"], snakemake.log[0]),
         code=snakemake.params.code,
     )

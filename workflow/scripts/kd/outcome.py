@@ -32,6 +32,11 @@ def identity(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -> di
     }
 
 
+def diverged(run: dict[str, Any], error: Exception) -> dict[str, Any]:
+    """The metrics of a trial whose loss is no number any more."""
+    return run | {"validation_loss": None, "validation_accuracy": None, "diverged": str(error)}
+
+
 def scored(scores: dict[str, Score], labels: Tensor, teacher_logits: Path | None) -> dict[str, Any]:
     """The last epoch's weights on these splits, and how the test answers compare with truth and teacher."""
     answers = scores["test"].logits

@@ -1,15 +1,17 @@
-"""What a training tells while it runs: a line per epoch, TensorBoard events, and the history as CSV."""
+"""What a training tells while it runs: a line per epoch, events, how far it is; and its history as CSV."""
 
 import csv
 import logging
 import time
 from pathlib import Path
-from typing import Self
-
-from torch.utils.tensorboard import SummaryWriter
+from typing import TYPE_CHECKING
 
 from kd.files import whole
+from kd.live.progress import ProgressFile
 from kd.watcher import Watcher
+
+if TYPE_CHECKING:
+    from kd.live.board import Board
 
 logger = logging.getLogger("kd")
 EVERY = 20.0  # seconds after which a long epoch says how far it is
@@ -23,37 +25,48 @@ def duration(seconds: float) -> str:
 
 
 class RunLog(Watcher):
-    """Reports the epochs of one run; a context manager that closes its event file."""
+    """Reports the epochs of one run to its log, and to a board and a progress file where there are."""
 
-    def __init__(self, label: str, epochs: int, samples: int, board: Path | None) -> None:
+    def __init__(
+        self,
+        label: str,
+        epochs: int,
+        samples: int,
+        board: "Board | None" = None,
+        progress: ProgressFile | None = None,
+    ) -> None:
         self._label, self._epochs, self._samples = label, epochs, samples
         self._started = self._told = time.monotonic()
         self._before = 0.0  # epochs of earlier processes
-        self._board = SummaryWriter(str(board)) if board else None
+        self._board, self._progress = board, progress or ProgressFile(None, label)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._board:
-            self._board.close()
-
-    def _left(self, epochs_done: float) -> str:
-        self._told = time.monotonic()
+    def _left(self, epochs_done: float) -> float:
+        """Seconds."""
         here = epochs_done - self._before
-        return duration((self._told - self._started) * (self._epochs - epochs_done) / here)
+        return (time.monotonic() - self._started) * (self._epochs - epochs_done) / here
+
+    def _left_told(self, epochs_done: float) -> str:
+        self._told = time.monotonic()
+        return duration(self._left(epochs_done))
 
     def resume(self, history: list[dict[str, float]], done: float) -> None:
         """Say so, and write the events of the earlier epochs again."""
         self._before = done
         logger.info("%s  goes on from a checkpoint, %.1f of %d epochs done", self._label, done, self._epochs)
-        for row in history:
-            self._write(row)
+        for row in history if self._board else ():
+            self._board.epoch(row)
+        if history:
+            self._progress.tell(validation_accuracy=history[-1]["validation_accuracy"])
 
     def tick(self, epoch: int, done: int) -> None:
         """Say how far an epoch is, if nothing has been said for a while."""
-        if time.monotonic() - self._told > EVERY and epoch - 1 + done / self._samples > self._before:
-            left = self._left(epoch - 1 + done / self._samples)
+        epochs_done = epoch - 1 + done / self._samples
+        if self._progress.due:
+            left = self._left(epochs_done) if epochs_done > self._before else None
+            share = epochs_done / self._epochs
+            self._progress.tell(epoch=epoch, epochs=self._epochs, share=share, left=left)
+        if time.monotonic() - self._told > EVERY and epochs_done > self._before:
+            left = self._left_told(epochs_done)
             counts = (epoch, self._epochs, done, self._samples)
             logger.info("%s  epoch %d/%d  %d of %d images  left %s", self._label, *counts, left)
 
@@ -73,13 +86,11 @@ class RunLog(Watcher):
             row["validation_loss"],
             row["lr"],
             row["images_per_second"],
-            self._left(row["epoch"]),
+            self._left_told(row["epoch"]),
         )
-        self._write(row)
-
-    def _write(self, row: dict[str, float]) -> None:
-        for name in row.keys() - {"epoch"} if self._board else ():
-            self._board.add_scalar(name, row[name], row["epoch"])
+        if self._board:
+            self._board.epoch(row)
+        self._progress.tell(validation_accuracy=row["validation_accuracy"])
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:

@@ -38,9 +38,12 @@ class ViewedImages:
 
         What a view shows, kd.crops says. Returns (B, C, H, W) float32, channels last in memory.
         """
+        return ((self.pixels(indices, views) - self._mean) * self._scale).permute(0, 3, 1, 2)
+
+    def pixels(self, indices: Tensor, views: Tensor | int) -> Tensor:
+        """The same views as (B, H, W, C), 0 to 255: uint8, or float32 where they are resized."""
         views = torch.as_tensor(views, device=indices.device).expand_as(indices)
-        pixels = self._crops.cut(self._rows(indices), views)
-        return ((pixels - self._mean) * self._scale).permute(0, 3, 1, 2)
+        return self._crops.cut(self._rows(indices), views)
 
     def fed(self, batches: Iterable[tuple[int, Tensor]], done: int = 0) -> Iterator[tuple[int, Tensor]]:
         """Of the batches, each with the number of samples before it, those that come after `done` samples."""

@@ -1,0 +1,116 @@
+"""What Snakemake is doing, kept in results/<study>/progress/study.json for whoever looks on.
+
+A handler of Snakemake's own log, whose records carry what happens as fields. It does nothing until a job is
+started, so that dry runs, reports and the Snakemakes inside jobs write nothing; and nothing that goes wrong in it
+reaches Snakemake.
+"""
+
+import copy
+import logging
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kd.files import write_json
+
+STUDY = "study.json"
+EVERY, SHARE = 1.0, 0.01  # seconds between two writings, at least; share of the time for writing, at most
+ALIVE = 5.0  # seconds after which it is written even if nothing has happened
+
+
+class Recorder(logging.Handler):
+    """Keeps `folder`/study.json. `planned` says how many jobs of each rule there are, those done among them.
+
+    What it writes: `host`, `pid`, `started`, `updated` and `ended` (None while Snakemake runs) in seconds since
+    1970; `rules`, of each the number of `jobs`, of those `done` and the `seconds` that these took in all; and
+    the jobs that are `running` or have `failed`, with rule, wildcards, log and when they started.
+    """
+
+    def __init__(self, folder: Path, planned: Callable[[], Mapping[str, int]]) -> None:
+        super().__init__()
+        self._path, self._planned = folder / STUDY, planned
+        self._jobs: dict[int, dict[str, Any]] = {}  # that are running or have failed
+        self._rules: dict[str, dict[str, float]] = {}
+        self._facts: dict[str, Any] = {}
+        self._total: int | None = None
+        self._changes = threading.Lock()  # not the handler's own, which Snakemake holds while it closes this
+        self._news, self._closing = threading.Event(), threading.Event()
+        self._writer: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take in what a record says; called by Snakemake, which must not feel it."""
+        with suppress(Exception), self._changes:
+            self._take_in(getattr(record, "event", None), record)
+
+    def close(self) -> None:
+        """Called when Snakemake ends, however it does, unless it is killed."""
+        with suppress(Exception):
+            if self._writer and not self._closing.is_set():
+                self._closing.set()
+                self._news.set()
+                self._writer.join(timeout=10)
+        super().close()
+
+    def _take_in(self, event: str | None, record: logging.LogRecord) -> None:
+        now = time.time()
+        if event == "job_started" and self._writer is None:
+            self._begin(now)
+        if self._writer is None:
+            return
+        if event == "job_info":
+            self._jobs[record.jobid] = {
+                "rule": record.rule_name,
+                "wildcards": {name: str(value) for name, value in (record.wildcards or {}).items()},
+                "log": next((str(path) for path in record.log or ()), None),
+                "started": now,
+            }
+        elif event == "job_finished" and (job := self._jobs.pop(record.job_id, None)):
+            rule = self._rules[job["rule"]]
+            rule["done"] += 1
+            rule["seconds"] += now - job["started"]
+        elif event == "job_error" and (job := self._jobs.get(record.jobid)):
+            job["failed"] = now
+        elif event == "progress" and record.total != self._total:  # a checkpoint has brought jobs
+            self._total = record.total
+            self._plan()
+        else:
+            return
+        self._news.set()
+
+    def _begin(self, now: float) -> None:
+        # Of jobs that were killed.
+        shutil.rmtree(self._path.parent, ignore_errors=True)
+        self._facts = {"host": socket.gethostname(), "pid": os.getpid(), "started": now, "ended": None}
+        self._plan()
+        self._writer = threading.Thread(target=self._keep_written, daemon=True, name="study.json")
+        self._writer.start()
+
+    def _plan(self) -> None:
+        for rule, jobs in self._planned().items():
+            self._rules.setdefault(rule, {"done": 0, "seconds": 0.0})["jobs"] = jobs
+
+    def _keep_written(self) -> None:
+        """Runs in a thread of its own, so that Snakemake never waits for the disk."""
+        while not self._closing.is_set():
+            self._news.clear()
+            started = time.monotonic()
+            self._write()
+            self._closing.wait(max(EVERY, (time.monotonic() - started) / SHARE))
+            self._news.wait(ALIVE)
+        self._facts["ended"] = time.time()
+        self._write()
+
+    def _write(self) -> None:
+        with suppress(Exception):  # a full disk, a folder that was removed
+            with self._changes:
+                jobs = list(self._jobs.values())
+                content = self._facts | {"updated": time.time(), "rules": copy.deepcopy(self._rules)}
+            content["running"] = [job for job in jobs if "failed" not in job]
+            content["failed"] = [job for job in jobs if "failed" in job]
+            write_json(self._path, content)
