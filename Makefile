@@ -1,12 +1,14 @@
-# make run | make test | make test-slurm | make lint | make bench | make schema
+# make run | make watch | make board | make test | make test-slurm | make lint | make bench | make schema
+# make watch STUDY=cifar10 shows how far a study is, while it runs; make board what its trainings have come to.
 # An environment is set up in .venv from envs/; VENV=/some/venv uses one that is there already.
 
 VENV ?= .venv
 PYTHON ?= python3
 CORES ?= 4
+STUDY ?= digits
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run test test-slurm unit lint bench schema
+.PHONY: run watch board test test-slurm unit lint bench schema
 
 ifeq ($(VENV),.venv)
 ready := .venv/ready
@@ -16,6 +18,14 @@ endif
 
 run: $(ready)
 	snakemake --cores $(CORES) --resources gpu=1
+
+watch: $(ready)
+	@python workflow/scripts/watch.py results/$(STUDY)
+
+board: $(ready)
+	@find results/$(STUDY) -name 'events.out.tfevents*' 2>/dev/null | grep -q . || \
+	    { echo "error: results/$(STUDY) holds no run yet; STUDY=name names another study"; exit 1; }
+	tensorboard --logdir results/$(STUDY)
 
 test: $(ready)
 	python -m pytest

@@ -1,5 +1,6 @@
 """How far a running job is, in a small file for whoever looks on. No result depends on it."""
 
+import json
 import os
 import socket
 import time
@@ -7,8 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-from kd.files import write_json
 
 EVERY = 1.0  # seconds between two writings, at least
 SHARE = 0.01  # of the time, at most, is spent on writing
@@ -18,6 +17,18 @@ def beside_log(folder: str, log: str) -> Path:
     """Where the job with this log tells how far it is: below `folder` as the log is below logs/."""
     root = Path(folder)
     return root / Path(log).relative_to(root.parent / "logs").with_suffix(".json")
+
+
+def write_shown(path: Path, content: Any) -> None:
+    """Write `content` as JSON, whole or not at all; OSError if that cannot be.
+
+    Not by kd.files: that waits until the disk has it, a tenth of a second on a busy one, and after a power
+    cut nobody asks how far a job was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+    temporary.replace(path)
 
 
 class ProgressFile:
@@ -56,6 +67,6 @@ class ProgressFile:
             return
         started = time.monotonic()
         with suppress(OSError, ValueError):
-            write_json(self._path, self._facts | {"updated": time.time()})
+            write_shown(self._path, self._facts | {"updated": time.time()})
         ended = time.monotonic()
         self._due = ended + max(EVERY, (ended - started) / SHARE)

@@ -1,8 +1,8 @@
 """What Snakemake is doing, kept in results/<study>/progress/study.json for whoever looks on.
 
-A handler of Snakemake's own log, whose records carry what happens as fields. It does nothing until a job is
-started, so that dry runs, reports and the Snakemakes inside jobs write nothing; and nothing that goes wrong in it
-reaches Snakemake.
+A handler of Snakemake's own log, whose records carry what happens as fields. It does nothing until a job
+is started, so that dry runs, reports and the Snakemakes inside jobs write nothing; and nothing that goes
+wrong in it reaches Snakemake.
 """
 
 import copy
@@ -17,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from kd.files import write_json
+from kd.files import read_json
+from kd.live.progress import write_shown
 
 STUDY = "study.json"
 EVERY, SHARE = 1.0, 0.01  # seconds between two writings, at least; share of the time for writing, at most
@@ -27,9 +28,10 @@ ALIVE = 5.0  # seconds after which it is written even if nothing has happened
 class Recorder(logging.Handler):
     """Keeps `folder`/study.json. `planned` says how many jobs of each rule there are, those done among them.
 
-    What it writes: `host`, `pid`, `started`, `updated` and `ended` (None while Snakemake runs) in seconds since
-    1970; `rules`, of each the number of `jobs`, of those `done` and the `seconds` that these took in all; and
-    the jobs that are `running` or have `failed`, with rule, wildcards, log and when they started.
+    What it writes: `host`, `pid`, `started`, `updated` and `ended` (None while Snakemake runs) in seconds
+    since 1970; `rules`, of each the number of `jobs`, of those `done` and the `seconds` that these took in
+    all; the jobs that are `running` or have `failed`, with rule, wildcards, log and when they started; and
+    `before`, the seconds that a job of a rule took when it ran last.
     """
 
     def __init__(self, folder: Path, planned: Callable[[], Mapping[str, int]]) -> None:
@@ -84,9 +86,9 @@ class Recorder(logging.Handler):
         self._news.set()
 
     def _begin(self, now: float) -> None:
-        # Of jobs that were killed.
-        shutil.rmtree(self._path.parent, ignore_errors=True)
-        self._facts = {"host": socket.gethostname(), "pid": os.getpid(), "started": now, "ended": None}
+        facts = {"host": socket.gethostname(), "pid": os.getpid(), "started": now, "ended": None}
+        self._facts = facts | {"before": _seconds_before(self._path)}
+        shutil.rmtree(self._path.parent, ignore_errors=True)  # with what jobs left that were killed
         self._plan()
         self._writer = threading.Thread(target=self._keep_written, daemon=True, name="study.json")
         self._writer.start()
@@ -113,4 +115,13 @@ class Recorder(logging.Handler):
                 content = self._facts | {"updated": time.time(), "rules": copy.deepcopy(self._rules)}
             content["running"] = [job for job in jobs if "failed" not in job]
             content["failed"] = [job for job in jobs if "failed" in job]
-            write_json(self._path, content)
+            write_shown(self._path, content)
+
+
+def _seconds_before(path: Path) -> dict[str, float]:
+    """Of each rule, how long a job took in the runs before this one."""
+    with suppress(Exception):  # there was none, or it was killed while it wrote
+        last = read_json(path)
+        took = {name: rule["seconds"] / rule["done"] for name, rule in last["rules"].items() if rule["done"]}
+        return last["before"] | took
+    return {}

@@ -1,0 +1,148 @@
+"""What the progress files of a study say together."""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kd.errors import UserError
+from kd.files import read_json
+from kd.live.recorder import STUDY
+
+SKEW = 5.0  # seconds by which clocks of two machines may differ
+SILENT = 30.0  # seconds without a sign, of the five that Snakemake gives one in and the one of a job
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How many jobs a rule has in this run, how many are done, and the seconds that those took in all."""
+
+    jobs: int
+    done: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunningJob:
+    """A job that Snakemake has started; what it says of itself is None where it says nothing (yet)."""
+
+    rule: str
+    label: str
+    log: str | None
+    started: float
+    share: float | None = None  # of its work that is done
+    left: float | None = None  # seconds
+    epoch: int | None = None  # from 1
+    epochs: int | None = None
+    accuracy: float | None = None  # on the validation split, in percent
+    silent: float | None = None  # seconds since its last sign, where that is long ago
+
+
+@dataclass(frozen=True)
+class FailedJob:
+    """A job that failed, and was not started again."""
+
+    rule: str
+    label: str
+    log: str | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A run of Snakemake. `phase` is one of running, silent, killed, stopped, failed, done."""
+
+    name: str
+    phase: str
+    started: float
+    updated: float
+    ended: float | None
+    rules: Mapping[str, Rule]
+    running: tuple[RunningJob, ...]
+    failed: tuple[FailedJob, ...]
+    before: Mapping[str, float]  # seconds that a job of a rule took in an earlier run
+
+    @property
+    def jobs(self) -> int:
+        """All of this run."""
+        return sum(rule.jobs for rule in self.rules.values())
+
+    @property
+    def done(self) -> int:
+        """Those that have finished."""
+        return sum(rule.done for rule in self.rules.values())
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """By rule, how many jobs have not begun."""
+        begun = [job.rule for job in (*self.running, *self.failed)]
+        counts = {name: rule.jobs - rule.done - begun.count(name) for name, rule in self.rules.items()}
+        return {name: count for name, count in counts.items() if count > 0}
+
+
+def read_study(folder: Path, now: float | None = None) -> Study | None:
+    """The study in results/<study> as it is `now` (seconds since 1970).
+
+    None if no run of it has begun, or what is there was written by something else.
+    """
+    now = time.time() if now is None else now
+    try:
+        facts = read_json(folder / "progress" / STUDY)
+        rules = {name: Rule(**counts) for name, counts in facts["rules"].items()}
+        failed = tuple(FailedJob(job["rule"], _label(job), job["log"]) for job in facts["failed"])
+        running = tuple(_running(folder, job, now) for job in facts["running"] if job["rule"] in rules)
+        times = {name: facts[name] for name in ("started", "updated", "ended")}
+        complete = sum(rule.done for rule in rules.values()) == sum(rule.jobs for rule in rules.values())
+        phase = _phase(facts, bool(failed), complete, now)
+        return Study(
+            folder.name, phase, **times, rules=rules, running=running, failed=failed, before=facts["before"]
+        )
+    except (UserError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _phase(facts: Mapping[str, Any], failed: bool, complete: bool, now: float) -> str:
+    if facts["ended"] is not None:
+        return "failed" if failed else "done" if complete else "stopped"
+    if now - facts["updated"] < SILENT:
+        return "running"
+    return "killed" if facts["host"] == socket.gethostname() and not _runs(facts["pid"]) else "silent"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _label(job: Mapping[str, Any]) -> str:
+    return " ".join([job["rule"], *job["wildcards"].values()])
+
+
+def _running(folder: Path, job: Mapping[str, Any], now: float) -> RunningJob:
+    known = {"rule": job["rule"], "log": job["log"], "started": job["started"]}
+    said = _said(folder, job["log"])
+    if not said or said["updated"] < job["started"] - SKEW:  # of an attempt before this one
+        return RunningJob(label=_label(job), **known)
+    since = now - said["updated"]
+    return RunningJob(
+        label=said["label"].strip("[]"),
+        accuracy=said.get("validation_accuracy"),
+        silent=since if since > SILENT else None,
+        **{name: said.get(name) for name in ("share", "left", "epoch", "epochs")},
+        **known,
+    )
+
+
+def _said(folder: Path, log: str | None) -> dict[str, Any] | None:
+    """What the job with this log, results/<study>/logs/..., says of itself."""
+    try:
+        return read_json(folder.joinpath("progress", *Path(log or "").parts[3:]).with_suffix(".json"))
+    except (UserError, ValueError):
+        return None
