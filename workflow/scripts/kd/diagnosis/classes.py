@@ -54,4 +54,7 @@ def _drawn(row: Mapping[str, Any], most: float) -> dict[str, Any]:
 
 
 def _signed(value: float | None) -> str:
-    return DASH if value is None else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    """`+1.4`, `−0.3`, and `0.0` without a sign."""
+    if value is None:
+        return DASH
+    return f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") if abs(value) >= 0.05 else "0.0"

@@ -17,6 +17,7 @@ from kd.diagnosis.pictures import confusion_picture
 from kd.page_style import STYLE
 
 WHOLE = 20  # classes of which the confusion matrix is a table, and not a picture
+LONGEST = 30  # letters in the name of a class
 BARS = 12  # classes in a chart of probabilities; of more those that are believed in most
 Run = Mapping[str, Any]
 
@@ -27,6 +28,7 @@ def to_page(diagnosis: Run, metrics: Mapping[str, Any], pictures: Mapping[int, s
     `diagnosis` is what diagnosis.json holds, `metrics` are those of one of its runs, `pictures` addresses of
     the test images that it names.
     """
+    diagnosis = diagnosis | {"classes": [_short(name) for name in diagnosis["classes"]]}
     runs = diagnosis["runs"]
     names = [_name(run) for run in runs]
     pairs = [at for run in runs for each in run["soft_targets"] for at in each["temperatures"]]
@@ -59,6 +61,11 @@ def _title(diagnosis: Run) -> str:
         return f"Student {diagnosis['name']}, trained alone"
     by = "" if diagnosis["teacher"] == "(none)" else f" by {diagnosis['teacher']}"
     return f"Student {diagnosis['name']}, taught{by} with {diagnosis['method']}"
+
+
+def _short(name: str) -> str:
+    """The name of a class, so that a table of many stays readable; diagnosis.json has it whole."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def _about(metrics: Mapping[str, Any]) -> str:

@@ -29,17 +29,18 @@ svg .ideal { stroke: var(--edge); stroke-dasharray: 4 3; }
 .gained { fill: var(--better); } .lost { fill: var(--worse); }
 .reliability { display: block; width: 100%; max-width: 26rem; }
 .bars { display: block; width: 100%; max-width: 19rem; }
-.bar { display: block; width: 100%; min-width: 5rem; height: .8rem; }
+.bar { display: block; width: 100%; min-width: 4rem; height: .8rem; }
 .key { display: inline-block; width: .8em; height: .8em; margin-right: .35em; border-radius: .15em; }
 .key.own { background: var(--own); } .key.taught { background: var(--taught); }
 .key.over { background: var(--worse); } .key.under { background: var(--better); }
 .keys span { margin-right: 1.2rem; white-space: nowrap; }
 table.square { width: auto; }
 table.square th, table.square td { min-width: 2.4rem; padding: .3rem .45rem; text-align: center; }
-table.square th.name { min-width: 3rem; text-align: right; }
+table.square th.name, table.classes th.name { min-width: 3.2rem; overflow-wrap: break-word; }
 table.square thead th { font-weight: 600; }
 table.square .long { writing-mode: vertical-rl; text-align: left; max-height: 9rem; white-space: nowrap; }
-td.wide { min-width: 7rem; }
+td.wide { min-width: 6rem; }
+.mistakes { columns: 13rem; }
 .pictures { grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr)); }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: .82rem; line-height: 1.35; overflow-wrap: anywhere; }
@@ -55,6 +56,9 @@ img.matrix { width: 30rem; padding: .25rem; image-rendering: pixelated; border: 
   .soft { grid-template-columns: 1fr; gap: .5rem; }
   .pictures { grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); }
   img.shown { width: 6rem; }
+  table.square th, table.square td { min-width: 1.6rem; padding: .25rem .2rem; }
+  td.wide { min-width: 4rem; }
+  details { padding: 0 .6rem .6rem; }
 }
 @media print {
   * { print-color-adjust: exact; }

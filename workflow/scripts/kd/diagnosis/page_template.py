@@ -45,7 +45,7 @@ TEMPLATE = """\
 between them are left out.</p>
 {% endif %}
 <div class="scroll" tabindex="0" role="region" aria-label="Accuracy and gain of every class">
-<table>
+<table class="classes">
 <thead>
 <tr><th class="name" scope="col">class</th><th scope="col" colspan="2">accuracy, %</th>
 {% if classes.gained %}
@@ -88,11 +88,14 @@ calibration error is {{ run.ece | number }} %.</p>
 </section>
 <section>
 <h3>Confusion</h3>
+{% if run.confusion or run.confusion_picture %}
+<p>Rows are the true classes, columns what they are taken for.</p>
+{% endif %}
 {% if run.confusion %}
 <div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix, {{ run.name }}">
 <table class="square">
 <thead>
-<tr><th class="name" scope="col">true ↓ taken for →</th>
+<tr><th class="name" scope="col">true</th>
 {% for name, _ in run.confusion %}
 <th scope="col"><span{% if name | length > 4 %} class="long"{% endif %}>{{ name }}</span></th>
 {% endfor %}
@@ -155,10 +158,11 @@ those of which {{ "the teacher" if taught else "it" }} is least sure{% endif %}<
 {% endfor %}
 {% if run.cka %}
 <h3>How alike the stages are (CKA)</h3>
+<p>Rows are the teacher's stages, columns the student's.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Similarity of stages, {{ run.name }}">
 <table class="square">
 <thead>
-<tr><th class="name" scope="col">teacher ↓ student →</th>
+<tr><th class="name" scope="col">teacher</th>
 {% for _ in range(run.cka.student_stages) %}
 <th scope="col">stage {{ loop.index }}</th>
 {% endfor %}
