@@ -16,10 +16,12 @@ report: "workflow/report/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/sweeps_common.smk"
+include: "rules/diagnosis_common.smk"
 include: "rules/data.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"
 include: "rules/sweeps.smk"
+include: "rules/diagnosis.smk"
 include: "rules/report.smk"
 include: "rules/live.smk"
 
@@ -36,6 +38,7 @@ rule all:
         SAMPLES,
         [f"{folder}/{file}" for folder in RUNS for file in RUN_FILES.values()],
         METRICS,
+        DIAGNOSES,
         rules.build_table.output,
         rules.draw_plots.output,
         expand(rules.draw_sweep.output, method=study.sweeps),

@@ -76,6 +76,12 @@ class Checkout:
         path.write_text(text.replace(old, new))
 
 
+def diagnosed(teachers: str = "", alone: str = "", students: str = "") -> dict[str, set[str]]:
+    """The jobs that look at these, as `pending` has them: names, those of several cells with commas between."""
+    cells = {"diagnose_teacher": teachers, "diagnose_alone": alone, "diagnose_distilled": students}
+    return {rule: set(names.split(", ")) for rule, names in cells.items() if names}
+
+
 def copy_code(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:

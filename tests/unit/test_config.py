@@ -272,6 +272,22 @@ def test_all_mistakes_are_reported_at_once():
             "compute.device: should be 'auto', 'cuda', 'mps' or 'cpu' (it is 'tpu')",
         ),
         (
+            {"diagnostics": {"worst": -1}},
+            "diagnostics.worst: should be greater than or equal to 0 (it is -1)",
+        ),
+        (
+            {"diagnostics": {"worst": 201}},
+            "diagnostics.worst: should be less than or equal to 200 (it is 201)",
+        ),
+        (
+            {"diagnostics": {"temperatures": []}},
+            "diagnostics.temperatures: needs at least one entry (it is [])",
+        ),
+        (
+            {"diagnostics": {"temperatures": [1, 2, 3, 4, 5, 6, 7]}},
+            "diagnostics.temperatures: should have at most 6 entries (it is [1, 2, 3, 4, 5, 6, 7])",
+        ),
+        (
             {"compute": {"gpus": 1}},
             "compute.gpus: unknown key; allowed: checkpoint_seconds, compile, cuda_graphs, deterministic, device, precision, slots_per_device, stream, threads",
         ),

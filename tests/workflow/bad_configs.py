@@ -125,7 +125,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "name-long": named(LONG, f"'{'x' * 60}...", "should have at most … characters (it is '"),
-    "unknown-key": ({"colour": "red"}, ["colour: unknown key; allowed: compute, dataset, methods, "]),
+    "unknown-key": (
+        {"colour": "red"},
+        ["colour: unknown key; allowed: compute, dataset, diagnostics, methods, "],
+    ),
     "typo-in-key": ({"seedz": [0]}, ["seedz: unknown key; did you mean 'seeds'?; allowed: "]),
     "typo-in-option": (
         student(widht=1),
@@ -330,6 +333,16 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "compute.device: should be 'auto', 'cuda', 'mps' or 'cpu' (it is 'tpu')",
             "compute.threads: should be greater than or equal to 1 (it is 0)",
             "compute.checkpoint_seconds: should be greater than 0 (it is -5)",
+        ],
+    ),
+    "diagnostics": (
+        {"diagnostics": {"temperatures": [0, -1], "worst": 10**4, "cka": "perhaps", "shap": True}},
+        [
+            "diagnostics.temperatures.0: should be greater than 0 (it is 0)",
+            "diagnostics.temperatures.1: should be greater than 0 (it is -1)",
+            "diagnostics.worst: should be less than or equal to 200 (it is 10000)",
+            "diagnostics.cka: should be a valid boolean, …(it is 'perhaps')",
+            "diagnostics.shap: unknown key; allowed: cka, temperatures, worst",
         ],
     ),
 }

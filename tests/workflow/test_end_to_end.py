@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from diagnoses import checked_diagnoses
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -112,12 +113,33 @@ def test_the_markdown_carries_the_classic_table_with_every_cell_filled(finished_
 
 
 def test_every_run_leaves_all_its_files(finished_study):
+    looked_at = {"diagnosis.json", "diagnosis.html", "train_logits.npy"}
     for run in ("teachers/vgg16", "alone/cnn/1", "distilled/mobilenet/cnn/kd/0"):
         folder = results(finished_study) / run
-        names = {path.name for path in folder.iterdir()}
+        names = {path.name for path in folder.iterdir()} - looked_at
         assert names == {"model.safetensors", "metrics.json", "history.csv", "test_logits.npy", "tensorboard"}
         assert any((folder / "tensorboard").iterdir())
         assert len(pd.read_csv(folder / "history.csv")) == 2
+
+
+def test_every_network_is_diagnosed(finished_study):
+    found = checked_diagnoses(results(finished_study))
+    students = {f"distilled/{teacher}/cnn/kd" for teacher in ("vgg16", "mobilenet")}
+    assert set(found) == {"teachers/vgg16", "teachers/mobilenet", "alone/cnn", *students}
+    for cell, diagnosis in found.items():
+        for run in diagnosis["runs"]:
+            compared = cell in students
+            assert bool(run["class_gain"]) == bool(run["fidelity"]) == compared
+            assert not compared or 0 <= run["fidelity"]["train"]["agreement"] <= 100
+            assert (len(run["worst"]), len(run["soft_targets"]), run["cka"]) == (16, 6, None)
+            shown = run["soft_targets"][0]["temperatures"]
+            assert [at["temperature"] for at in shown] == [1, 4, 16]
+            assert [at["teacher"] is not None for at in shown] == [compared] * 3
+    alone, taught = (
+        found[cell]["runs"][1]["class_accuracy"] for cell in ("alone/cnn", "distilled/vgg16/cnn/kd")
+    )
+    gains = [after - before for after, before in zip(taught, alone, strict=True)]
+    assert found["distilled/vgg16/cnn/kd"]["runs"][1]["class_gain"] == pytest.approx(gains)
 
 
 def test_logs_tell_every_epoch_and_the_time_left(finished_study):

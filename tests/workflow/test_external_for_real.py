@@ -6,8 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+from diagnoses import checked_diagnoses
 from refusal import PREPARED, refused
 
+from checkout import diagnosed
 from kd.data import read_dataset
 
 REPORT = {"build_table": {""}, "draw_plots": {""}}
@@ -45,6 +47,11 @@ def test_weights_of_another_study(with_weights):
     assert len(tables) == 1  # for its students, and those of the ensemble
     table = (results / "other/table.csv").read_text()
     assert "weights given" in table
+    looked_at = checked_diagnoses(results / "other")
+    taught = {cell: each["runs"][0] for cell, each in looked_at.items() if "distilled" in cell}
+    cells = ("mine/cnn/kd", "mine/cnn/at", "cnn/cnn/kd", "cnn/cnn/at", "both/cnn/kd")
+    assert set(taught) == {f"distilled/{cell}" for cell in cells}
+    assert all(run["fidelity"]["train"]["kl"] > 0 for run in taught.values())
     assert fresh.pending() == {}
 
     # Another place is no change; another content is one of this teacher and what it teaches.
@@ -58,6 +65,7 @@ def test_weights_of_another_study(with_weights):
         "cache_targets": {"mine 0 2"},
         "combine_teachers": {"both"},
         "distill_student": {"mine cnn kd 0", "mine cnn at 0", "both cnn kd 0"},
+        **diagnosed("mine, both", students="mine cnn kd, mine cnn at, both cnn kd"),
         **REPORT,
     }
 
@@ -115,6 +123,10 @@ def test_logits_instead_of_a_teacher(fresh):
     # The teacher is always right, so who agrees with it is right.
     assert student["agreement"] == pytest.approx(student["test_accuracy"])
     assert not (results / "distilled/mine/cnn/at").exists()
+    looked_at = checked_diagnoses(results)
+    for cell in ("distilled/mine/cnn/kd", "distilled/mine/cnn/chain"):
+        (run,), taught = looked_at[cell]["runs"], json.loads((results / cell / "0/metrics.json").read_text())
+        assert run["fidelity"]["train"]["agreement"] == pytest.approx(taught["train_accuracy"])
     assert fresh.pending() == {}
 
     (fresh.folder / "mine.npz").rename(fresh.folder / "moved.npz")
@@ -126,6 +138,7 @@ def test_logits_instead_of_a_teacher(fresh):
         "take_targets": {"mine 0 2"},
         "distill_link": {"mine chain cnn 0"},
         "distill_student": {"mine cnn kd 0", "mine cnn chain 0"},
+        **diagnosed("mine", students="mine cnn kd, mine cnn chain"),
         **REPORT,
     }
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from refusal import refused
 
+from checkout import diagnosed
 from kd.data import read_dataset
 from open_images_server import OpenImages, Server, image_id
 
@@ -32,7 +33,7 @@ STUDY = {
 }
 DATA = "results/tiny/data/dataset.safetensors"
 EVERYTHING = {"gather_data", "prepare_data", "train_teacher", "train_student_alone", "cache_targets"}
-EVERYTHING |= {"distill_student", "build_table", "draw_plots"}
+EVERYTHING |= {"distill_student", "build_table", "draw_plots", *diagnosed("all", "of", "them")}
 
 
 @pytest.fixture

@@ -1,13 +1,19 @@
 """After a change exactly what depends on it runs again: read from Snakemake's own plan."""
 
+import json
 import os
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
+from diagnoses import checked_diagnoses
+
+from checkout import diagnosed
 
 REPORT = {"build_table": {""}, "draw_plots": {""}}
 ALL_DISTILLED = {"vgg16 cnn kd 0", "vgg16 cnn kd 1", "mobilenet cnn kd 0", "mobilenet cnn kd 1"}
+LOOKED_AT = diagnosed(students="vgg16 cnn kd, mobilenet cnn kd")
 SCRIPTS = "workflow/scripts"
 
 
@@ -17,7 +23,24 @@ def test_nothing_changed_nothing_to_do(finished):
 
 def test_a_temperature_reruns_the_distilled_students_alone(finished):
     finished.configure(methods={"kd": {"temperature": 5}})
-    assert finished.pending() == {"distill_student": ALL_DISTILLED, **REPORT}
+    assert finished.pending() == {"distill_student": ALL_DISTILLED, **LOOKED_AT, **REPORT}
+
+
+def test_what_pages_show_diagnoses_anew_and_trains_nothing(finished):
+    """Run for real: the stages of teacher and student are compared as well."""
+    everything = diagnosed("vgg16, mobilenet", "cnn", "vgg16 cnn kd, mobilenet cnn kd")
+    for wanted in ({"temperatures": [2]}, {"worst": 3}):
+        finished.configure(diagnostics=wanted)
+        assert finished.pending() == everything
+    finished.configure(diagnostics={"cka": True})
+    assert finished.pending() == LOOKED_AT
+    finished.run()
+    found = json.loads((finished.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
+    for run in found["runs"]:
+        alike = np.array(run["cka"]["values"])
+        assert alike.shape == (run["cka"]["teacher_stages"], run["cka"]["student_stages"]) == (5, 3)
+        assert ((alike > 0) & (alike <= 1 + 1e-6)).all()
+    assert finished.pending() == {}
 
 
 def test_one_teachers_lr_reruns_it_its_targets_and_its_students(finished):
@@ -26,6 +49,7 @@ def test_one_teachers_lr_reruns_it_its_targets_and_its_students(finished):
         "train_teacher": {"vgg16"},
         "cache_targets": {"vgg16 0 2", "vgg16 1 2"},
         "distill_student": {"vgg16 cnn kd 0", "vgg16 cnn kd 1"},
+        **diagnosed(teachers="vgg16", students="vgg16 cnn kd"),
         **REPORT,
     }
 
@@ -43,6 +67,7 @@ def test_an_added_teacher_brings_only_its_own_jobs(finished):
         "train_teacher": {"more"},
         "cache_targets": {"more 0 2", "more 1 2"},
         "distill_student": {"more cnn kd 0", "more cnn kd 1"},
+        **diagnosed(teachers="more", students="more cnn kd"),
         **REPORT,
     }
 
@@ -54,6 +79,7 @@ def test_an_added_student_brings_only_its_own_jobs(finished):
         "distill_student": {
             f"{teacher} thin kd {seed}" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)
         },
+        **diagnosed(alone="thin", students="vgg16 thin kd, mobilenet thin kd"),
         **REPORT,
     }
 
@@ -62,6 +88,7 @@ def test_an_added_method_brings_only_its_own_jobs(finished):
     finished.configure(methods={"kd": {"temperature": 4}, "hot": {"method": "kd", "temperature": 20}})
     assert finished.pending() == {
         "distill_student": {job.replace("kd", "hot") for job in ALL_DISTILLED},
+        **diagnosed(students="vgg16 cnn hot, mobilenet cnn hot"),
         **REPORT,
     }
 
@@ -69,7 +96,8 @@ def test_an_added_method_brings_only_its_own_jobs(finished):
 def test_a_method_without_a_teacher_runs_once_for_each_student(finished):
     """Plain training under the name of a method: what it gains is exactly nothing."""
     finished.configure(methods={"kd": {"temperature": 4}, "plain": {"method": "cross_entropy"}})
-    assert finished.pending() == {"distill_student": {"_none cnn plain 0", "_none cnn plain 1"}, **REPORT}
+    added = {"distill_student": {"_none cnn plain 0", "_none cnn plain 1"}}
+    assert finished.pending() == {**added, **diagnosed(students="_none cnn plain"), **REPORT}
     finished.run()
     table = pd.read_csv(finished.folder / "results/tiny/table.csv")
     row = table[table["teacher"] == "(none)"].iloc[0]
@@ -77,6 +105,8 @@ def test_a_method_without_a_teacher_runs_once_for_each_student(finished):
     alone = finished.folder / "results/tiny/alone/cnn/0/model.safetensors"
     plain = finished.folder / "results/tiny/distilled/_none/cnn/plain/0/model.safetensors"
     assert plain.read_bytes() == alone.read_bytes()
+    for run in checked_diagnoses(finished.folder / "results/tiny")["distilled/_none/cnn/plain"]["runs"]:
+        assert (run["fidelity"], run["class_gain"]) == (None, [0] * 10)
 
 
 def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
@@ -91,6 +121,8 @@ def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
         "train_student_alone": {"middle 0"},
         "distill_link": {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"},
         "distill_student": {"vgg16 cnn chain 0"},
+        # And those of before, of which there is one seed less.
+        **diagnosed(alone="cnn, middle", students="vgg16 cnn kd, vgg16 cnn chain"),
         **REPORT,
     }
     finished.run()
@@ -112,6 +144,7 @@ def test_an_ensemble_reuses_its_members_and_its_weights_rerun_its_students_alone
     both = {"ensemble": ["vgg16", "mobilenet"]}
     finished.configure(teachers={**teachers, "both": both})
     added = {"combine_teachers": {"both"}, "distill_student": {"both cnn kd 0", "both cnn kd 1"}}
+    added |= diagnosed(teachers="both", students="both cnn kd")
     assert finished.pending() == {**added, **REPORT}
     finished.run()
     table = pd.read_csv(finished.folder / "results/tiny/table.csv")
@@ -132,6 +165,7 @@ def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(fi
         "cache_targets": {"vgg16 2 2", "mobilenet 2 2"},
         "train_student_alone": {"cnn 2"},
         "distill_student": {"vgg16 cnn kd 2", "mobilenet cnn kd 2"},
+        **diagnosed(alone="cnn", students="vgg16 cnn kd, mobilenet cnn kd"),
         **REPORT,
     }
     finished.run()
@@ -202,6 +236,7 @@ def test_a_model_file_reruns_just_what_uses_it(finished):
         "train_teacher": {"vgg16"},
         "cache_targets": {"vgg16 0 2", "vgg16 1 2"},
         "distill_student": {"vgg16 cnn kd 0", "vgg16 cnn kd 1"},
+        **diagnosed(teachers="vgg16", students="vgg16 cnn kd"),
         **REPORT,
     }
 
@@ -212,13 +247,15 @@ def test_the_students_model_file_reruns_the_students(finished):
     assert finished.pending() == {
         "train_student_alone": {"cnn 0", "cnn 1"},
         "distill_student": ALL_DISTILLED,
+        **diagnosed(alone="cnn"),
+        **LOOKED_AT,
         **REPORT,
     }
 
 
 def test_a_method_file_reruns_the_students_of_that_method(finished):
     finished.edit(f"{SCRIPTS}/kd/methods/kd.py", "temperature**2", "temperature * temperature")
-    assert finished.pending() == {"distill_student": ALL_DISTILLED, **REPORT}
+    assert finished.pending() == {"distill_student": ALL_DISTILLED, **LOOKED_AT, **REPORT}
 
 
 def test_a_new_architecture_or_method_file_reruns_nothing(finished):
@@ -252,6 +289,7 @@ def test_the_data_reruns_everything(finished):
         "cache_targets",
         "train_student_alone",
         "distill_student",
+        *diagnosed("all", "of", "them"),
         *REPORT,
     }
 
@@ -259,4 +297,11 @@ def test_the_data_reruns_everything(finished):
 @pytest.mark.parametrize("name", ["metrics.json", "history.csv", "model.safetensors", "test_logits.npy"])
 def test_a_deleted_result_is_made_again(finished, name):
     (finished.folder / "results/tiny/distilled/vgg16/cnn/kd/0" / name).unlink()
-    assert finished.pending() == {"distill_student": {"vgg16 cnn kd 0"}, **REPORT}
+    again = {"distill_student": {"vgg16 cnn kd 0"}, **diagnosed(students="vgg16 cnn kd")}
+    assert finished.pending() == {**again, **REPORT}
+
+
+@pytest.mark.parametrize("name", ["diagnosis.json", "diagnosis.html"])
+def test_a_deleted_diagnosis_is_made_again(finished, name):
+    (finished.folder / "results/tiny/alone/cnn" / name).unlink()
+    assert finished.pending() == diagnosed(alone="cnn")

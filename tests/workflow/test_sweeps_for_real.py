@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from checkout import Checkout, copy_code
+from checkout import Checkout, copy_code, diagnosed
 
 TEMPERATURES, WEIGHTS = [1, 2, 4, 8, 12, 20], [0.3, 0.5, 0.7, 0.9]
 REPORT = {"build_table": {""}, "draw_plots": {""}}
@@ -78,7 +78,8 @@ def test_a_value_more_runs_its_own_trials_alone(swept):
     assert len(pending.pop("try_values")) == 4
     again = {"choose_values": {"vgg16 cnn tuned"}, "draw_sweep": {"tuned"}}
     # Only when the choice is made is it known whether the student stays.
-    assert pending == {"distill_student": {"vgg16 cnn tuned 0"}, **again, **REPORT}
+    student = {"distill_student": {"vgg16 cnn tuned 0"}, **diagnosed(students="vgg16 cnn tuned")}
+    assert pending == {**student, **again, **REPORT}
 
 
 def test_the_student_stays_when_the_same_values_are_chosen_again(swept):

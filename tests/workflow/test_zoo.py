@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from diagnoses import checked_diagnoses
 
 from kd.catalog import methods
 
@@ -29,6 +30,7 @@ def table(tmp_path_factory):
         seeds=[0],
     )
     checkout.run()
+    checked_diagnoses(checkout.folder / "results/tiny")
     rows = pd.read_csv(checkout.folder / "results/tiny/table.csv")
     return rows[rows["role"] == "distilled student"].set_index("method")
 

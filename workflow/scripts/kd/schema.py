@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from kd.compute import Compute
+from kd.diagnosis.section import Diagnostics
 from kd.options import (
     Address,
     Architecture,
@@ -201,6 +202,9 @@ class StudyFile(BaseModel):
         "auto",
         description="cached: the teacher runs once over all views that will be seen, and its logits are kept;"
         " live: it runs beside every student; auto: cached for every method that needs nothing but logits",
+    )
+    diagnostics: Diagnostics = Field(
+        default_factory=Diagnostics, description="what the pages about single networks show"
     )
     compute: Compute = Field(default_factory=Compute, description="where jobs run")
 

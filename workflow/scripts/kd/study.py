@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from kd.compute import Compute
+from kd.diagnosis.section import Diagnostics
 from kd.recipe import Recipe
 
 STORED = {"logits", "members"}  # what can be stored of a teacher
@@ -123,6 +124,7 @@ class Study:
     sweeps: dict[str, Sweep] = field(default_factory=dict)  # each has a method of its name
     externals: dict[str, External] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
 
     @property
     def untrained(self) -> tuple[str, ...]:

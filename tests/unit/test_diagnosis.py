@@ -1,0 +1,229 @@
+"""The numbers of a diagnosis, against arithmetic by hand and other libraries."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, softened
+
+from kd.diagnosis import logits as pieces
+from kd.diagnosis.fidelity import fidelity
+from kd.diagnosis.logits import entropies, open_logits, predictions
+from kd.diagnosis.similarity import linear_cka, stage_similarities
+from kd.diagnosis.soft_targets import choose_images, soft_targets
+from kd.diagnosis.soft_targets import softened as softened_by
+from kd.diagnosis.truth import class_accuracy, figures, judge, worst
+from kd.ensemble import Ensemble
+from kd.errors import UserError
+from kd.metrics import agreement, expected_calibration_error
+from kd.views import ViewedImages
+
+# Four samples of three classes, by their probabilities: two are predicted as they should be.
+SHARES = np.array([[0.5, 0.25, 0.25], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1]])
+TRUE = np.array([0, 1, 1, 0])
+
+
+@pytest.fixture(params=[2**22, 6], ids=["at once", "two rows at a time"])
+def read(request, monkeypatch):
+    monkeypatch.setattr(pieces, "NUMBERS", request.param)
+
+
+def random_logits(samples=400, classes=5, seed=0):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, classes, samples)
+    return (random.normal(size=(samples, classes)) + 2 * np.eye(classes)[labels]).astype(np.float32), labels
+
+
+@pytest.mark.usefixtures("read")
+def test_four_samples_by_hand():
+    found = figures(judge(np.log(SHARES), TRUE))
+    assert (found["correct"], found["wrong"]) == (2, 2)
+    assert found["loss_correct"] == pytest.approx(-(math.log(0.5) + math.log(0.7)) / 2)
+    assert found["loss_wrong"] == pytest.approx(-(math.log(0.3) + math.log(0.1)) / 2)
+    assert found["nll"] == pytest.approx(-math.log(0.5 * 0.7 * 0.3 * 0.1) / 4)
+    # (0.25 + 0.0625 + 0.0625) + (0.04 + 0.09 + 0.01) + (0.36 + 0.49 + 0.01) + (0.81 + 0.64 + 0.01)
+    assert found["brier"] == pytest.approx((0.375 + 0.14 + 0.86 + 1.46) / 4)
+    assert found["confusion"] == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert found["confused"] == [[0, 1, 1], [1, 0, 1]]
+    assert found["class_accuracy"] == [50, 50, None]
+    # 0.5, 0.7, 0.6 and 0.8 each have a bin of their own: gaps of 0.5, 0.3, 0.6 and 0.8.
+    assert found["ece"] == pytest.approx(100 * (0.5 + 0.3 + 0.6 + 0.8) / 4)
+
+
+@pytest.mark.usefixtures("read")
+def test_numbers_beside_torchmetrics():
+    from torchmetrics.functional import classification  # seconds, which no other test waits for
+
+    logits, labels = random_logits()
+    found = figures(judge(logits, labels))
+    both = torch.from_numpy(logits), torch.from_numpy(labels)
+    ece = classification.multiclass_calibration_error(*both, num_classes=5, n_bins=15).item()
+    assert found["ece"] == pytest.approx(100 * ece, rel=1e-5)
+    assert found["ece"] == pytest.approx(expected_calibration_error(*both))
+    assert found["confusion"] == classification.multiclass_confusion_matrix(*both, num_classes=5).tolist()
+    accuracies = classification.multiclass_accuracy(*both, num_classes=5, average=None)
+    assert found["class_accuracy"] == pytest.approx((100 * accuracies).tolist(), rel=1e-6)
+
+
+def test_each_bin_has_its_images():
+    """Eight of 0.55 sure, of which six are right, and two of exactly 2/3, which ends the tenth bin."""
+    shares = np.array([[0.55, 0.45]] * 8 + [[2 / 3, 1 / 3]] * 2)
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 0, 0])
+    bins = figures(judge(np.log(shares), labels))["reliability"]
+    assert [each["count"] for each in bins] == [0] * 8 + [8, 2] + [0] * 5
+    assert (bins[8]["accuracy"], bins[9]["accuracy"], bins[0]["accuracy"]) == (0.75, 1, None)
+    assert bins[8]["confidence"] == pytest.approx(0.55)
+    assert (bins[8]["low"], bins[8]["high"]) == (pytest.approx(8 / 15), pytest.approx(9 / 15))
+
+
+def test_without_mistakes_there_is_no_loss_of_the_wrong():
+    found = figures(judge(np.log(SHARES), np.array([0, 1, 0, 1])))
+    assert (found["loss_wrong"], found["wrong"], found["confused"]) == (None, 0, [])
+    found = figures(judge(np.log(SHARES), np.array([2, 2, 2, 2])))
+    assert (found["loss_correct"], found["correct"]) == (None, 0)
+    assert found["class_accuracy"] == [None, None, 0]
+    assert found["confused"] == [[2, 0, 2], [2, 1, 2]]
+
+
+def test_of_many_classes_only_the_mistakes_are_kept():
+    logits, labels = random_logits(classes=101)
+    found = figures(judge(logits, labels))
+    assert found["confusion"] is None
+    pairs = Counter(zip(labels.tolist(), logits.argmax(1).tolist(), strict=True))
+    wrong = {pair: count for pair, count in pairs.items() if pair[0] != pair[1]}
+    assert [count for _, _, count in found["confused"]] == sorted(wrong.values(), reverse=True)[:10]
+    assert all(wrong[true, taken] == count for true, taken, count in found["confused"])
+
+
+def test_the_largest_losses_come_first():
+    found = worst(judge(np.log(SHARES), TRUE), 3)
+    assert [each["index"] for each in found] == [3, 2, 0]
+    expected = {"index": 3, "true": 0, "predicted": 1, "loss": -math.log(0.1), "confidence": 0.8}
+    assert found[0] == pytest.approx(expected)
+    assert worst(judge(np.log(SHARES), TRUE), 0) == []
+    assert len(worst(judge(np.log(SHARES), TRUE), 9)) == 4
+
+
+@pytest.mark.usefixtures("read")
+def test_fidelity_by_hand():
+    pairs = list(zip(STUDENT, TEACHER, strict=True))
+    found = fidelity(STUDENT, TEACHER)
+    assert found["kl"] == pytest.approx(mean(kl(softened(t), softened(s)) for s, t in pairs))
+    assert found["kl"] != pytest.approx(mean(kl(softened(s), softened(t)) for s, t in pairs), rel=0.01)
+    assert found["agreement"] == 100 * mean(int(np.argmax(s) == np.argmax(t)) for s, t in pairs)
+    assert found["agreement"] == agreement(torch.from_numpy(STUDENT), torch.from_numpy(TEACHER))
+    assert fidelity(TEACHER, TEACHER) == {"agreement": 100, "kl": pytest.approx(0, abs=1e-12)}
+
+
+@pytest.mark.usefixtures("read")
+def test_entropy_and_predictions_by_hand():
+    assert entropies(TEACHER) == pytest.approx([cross(softened(t), softened(t)) for t in TEACHER])
+    assert predictions(TEACHER).tolist() == [int(np.argmax(t)) for t in TEACHER]
+
+
+def test_soft_targets_by_hand():
+    (found,) = soft_targets({3: "worst"}, LABELS, STUDENT, TEACHER, [1.0, 4.0])
+    assert (found["index"], found["true"], found["why"]) == (3, 3, "worst")
+    for at in found["temperatures"]:
+        assert at["teacher"] == pytest.approx(softened(TEACHER[3], at["temperature"]), abs=1e-6)
+        assert at["student"] == pytest.approx(softened(STUDENT[3], at["temperature"]), abs=1e-6)
+    (alone,) = soft_targets({0: "worst"}, LABELS, STUDENT, None, [1.0])
+    assert alone["temperatures"][0]["teacher"] is None
+    assert softened_by(np.array([1e30, 0.0]), 1.0) == [1, 0]  # and no NaN
+
+
+def test_images_are_chosen_by_the_teachers_doubt_and_the_students_losses():
+    entropy, losses = np.array([0, 5, 1, 4, 3, 2.0]), np.array([6, 9, 1, 8, 0, 5.0])
+    expected = {1: "ambiguous", 3: "ambiguous", 4: "ambiguous", 0: "worst", 5: "worst", 2: "worst"}
+    chosen = choose_images(entropy, losses)
+    assert chosen == expected
+    assert list(chosen) == list(expected)
+    assert choose_images(entropy[:2], losses[:2]) == {1: "ambiguous", 0: "ambiguous"}
+
+
+def hsic_cka(x, y):
+    """Kornblith et al. 2019, equations 3 and 4, with the centring matrix written out."""
+    n = len(x)
+    centre = np.eye(n) - np.ones((n, n)) / n
+    first, second = x @ x.T, y @ y.T
+
+    def hsic(k, m):
+        return np.trace(k @ centre @ m @ centre) / (n - 1) ** 2
+
+    return hsic(first, second) / math.sqrt(hsic(first, first) * hsic(second, second))
+
+
+def test_cka_is_that_of_the_paper():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(12, 5)) + 3, random.normal(size=(12, 9))
+    y[:, :3] += x[:, :3]
+    found = linear_cka(torch.from_numpy(x), torch.from_numpy(y))
+    assert found == pytest.approx(hsic_cka(x, y))
+    assert 0.1 < found < 0.9
+
+
+def test_cka_sees_neither_rotation_nor_scale_nor_place():
+    random = np.random.default_rng(1)
+    x = random.normal(size=(20, 6))
+    rotation, _ = np.linalg.qr(random.normal(size=(6, 6)))
+    same = [torch.from_numpy(each) for each in (x, x @ rotation, 7 * x, x + 5)]
+    for each in same:
+        assert linear_cka(same[0], each) == pytest.approx(1)
+    stretched = x * np.array([1, 1, 1, 1, 1, 30])
+    assert linear_cka(same[0], torch.from_numpy(stretched)) < 0.9
+
+
+class Stages(torch.nn.Module):
+    """Two stages: the image as it is, and its mean over places."""
+
+    def forward_stages(self, images):
+        return [images, images.mean(dim=(2, 3), keepdim=True)], None
+
+
+def test_stages_are_compared_each_with_each():
+    random = np.random.default_rng(2)
+    pixels = random.integers(0, 256, (30, 4, 6, 3), dtype=np.uint8)
+    images = ViewedImages(torch.from_numpy(pixels), 0, False, (0.5,) * 3, (0.25,) * 3)
+    found = stage_similarities(Stages(), Stages(), images)
+    assert (found["teacher_stages"], found["student_stages"]) == (2, 2)
+    shown = (pixels.astype(float) / 255 - 0.5) / 0.25
+    means = shown.mean(axis=(1, 2))
+    across = hsic_cka(shown.reshape(30, -1), means)
+    assert np.array(found["values"]) == pytest.approx(np.array([[1, across], [across, 1]]), abs=1e-4)
+    assert stage_similarities(Ensemble([Stages()], [1.0]), Stages(), images) is None
+
+
+def test_a_stage_that_says_nothing_is_like_no_other():
+    images = ViewedImages(torch.zeros(5, 2, 2, 1, dtype=torch.uint8), 0, False, (0.5,), (0.25,))
+    assert stage_similarities(Stages(), Stages(), images)["values"] == [[None, None], [None, None]]
+
+
+def test_large_maps_are_averaged_before_they_are_kept():
+    from kd.diagnosis.similarity import _features
+
+    maps = torch.arange(2 * 16 * 8, dtype=torch.float32).reshape(1, 2, 16, 8)
+    features = _features(maps)
+    assert features.shape == (1, 2 * 8 * 8)
+    assert features[0, 0] == (0 + 8) / 2  # the first two rows of the first column
+    assert _features(maps[:, :, :8]).tolist() == maps[:, :, :8].reshape(1, -1).tolist()
+
+
+def test_logits_that_are_not_whole_are_named(tmp_path):
+    path = tmp_path / "test_logits.npy"
+    np.save(path, np.zeros((4, 3), np.float32))
+    assert open_logits(path, 4, 3).shape == (4, 3)
+    with pytest.raises(UserError, match=r"test_logits.npy: holds \(4, 3\), not \(5, 3\); delete it"):
+        open_logits(path, 5, 3)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"test_logits.npy: not whole .*; delete it to have it made again"):
+        open_logits(path, 4, 3)
+    with pytest.raises(UserError, match="not whole"):
+        open_logits(tmp_path / "none.npy", 4, 3)
+    np.save(path, np.zeros((0, 3), np.float32))
+    assert open_logits(path, 4, 3) is None
+
+
+def test_accuracy_of_a_class_that_nothing_is_taken_for():
+    assert class_accuracy(np.array([0, 0]), np.array([0, 1]), 3) == [100, 0, None]

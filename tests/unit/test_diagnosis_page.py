@@ -1,0 +1,222 @@
+"""The page of a diagnosis: it shows what diagnosis.json holds, and no name can break it."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from kd.diagnosis.classes import class_list
+from kd.diagnosis.page import to_page
+from kd.diagnosis.pictures import confusion_picture, picture, pictures
+from kd.diagnosis.soft_targets import choose_images, soft_targets
+from kd.diagnosis.truth import figures, judge, worst
+from kd.shards import Shards, write_shards
+
+EVIL = '<script>alert("1")</script>'
+METRICS = {"architecture": "cnn", "parameters": 1442, "loss_function": "0.1·CE + 0.9·T²·KL, T=4"}
+FAITHFUL = {"test": {"agreement": 87.5, "kl": 0.4321}, "train": {"agreement": 93.75, "kl": 0.1234}}
+
+
+class Page(HTMLParser):
+    """The tags of a page, what they refer to, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.alts, self.text = [], [], [], ""
+        self.feed(re.sub("(?s)<style>.*?</style>", "", text))
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href", "srcset", "action")]
+        self.alts += [value for name, value in attributes if name in ("alt", "aria-label")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
+    """A diagnosis of random logits."""
+    random, runs = np.random.default_rng(0), []
+    for seed in seeds:
+        labels = random.integers(0, len(classes), samples)
+        own, taught = (random.normal(size=(samples, len(classes))) * 2 for _ in range(2))
+        judged = judge(own, labels)
+        chosen = choose_images(judged.losses[::-1], judged.losses)
+        run = {"seed": seed} | figures(judged) | {"worst": worst(judged, 16)}
+        distilled = role == "distilled" and teacher != "(none)"
+        run["soft_targets"] = soft_targets(chosen, labels, own, taught if distilled else None, [1.0, 4.0])
+        run |= {"class_gain": None, "fidelity": None, "cka": None}
+        if distilled:
+            gains = random.normal(size=len(classes)).tolist()
+            cka = {"teacher_stages": 1, "student_stages": 2, "values": [[0.8765, None]]}
+            run |= {"class_gain": gains, "fidelity": FAITHFUL, "cka": cka}
+        runs.append(run)
+    names = {"role": role, "name": "small", "teacher": teacher, "method": "kd"}
+    return names | {"classes": list(classes), "runs": runs}
+
+
+def page_of(diagnosis, metrics=METRICS):
+    images = np.zeros((3000, 8, 8, 1), np.uint8)
+    return to_page(diagnosis, metrics, pictures(diagnosis, images))
+
+
+def test_the_page_shows_the_numbers():
+    found = made_up("abc")
+    text = Page(page_of(found)).text
+    assert "Student small, taught by big with kd" in text
+    assert "cnn, 1.442 k parameters, loss: 0.1·CE + 0.9·T²·KL, T=4" in text
+    for run in found["runs"]:
+        for key, digits in (("nll", 3), ("loss_correct", 3), ("loss_wrong", 3), ("ece", 2), ("brier", 4)):
+            assert f"{run[key]:.{digits}f}" in text
+        assert f"Seed {run['seed']}: {run['correct']} of 60 test images right" in text
+        true, taken, count = run["confused"][0]
+        assert f"{'abc'[true]} taken for {'abc'[taken]}: {count}" in text
+        assert f"loss {run['worst'][0]['loss']:.2f}, {100 * run['worst'][0]['confidence']:.1f} % sure" in text
+    for number in ("87.50 ± 0.00", "0.432 ± 0.000", "93.75 ± 0.00", "0.123 ± 0.000", "0.88"):
+        assert number in text
+
+
+def test_charts_say_their_numbers_to_who_cannot_see_them():
+    found = made_up("abc")
+    page = Page(page_of(found))
+    at = found["runs"][0]["soft_targets"][0]["temperatures"][1]
+    (said,) = {
+        alt
+        for alt in page.alts
+        if alt.startswith(f"a: teacher {at['teacher'][0]:.1%}, student {at['student'][0]:.1%}; b: ")
+    }
+    assert said.endswith(f"c: teacher {at['teacher'][2]:.1%}, student {at['student'][2]:.1%}")
+    assert page.tags.count("img") == 2 * (16 + 6)
+    first = found["runs"][0]["worst"][0]
+    assert f"Test image {first['index']}: {'abc'[first['true']]}" in page.alts
+
+
+@pytest.mark.parametrize("count", [3, 21, 101])
+def test_it_asks_nothing_of_the_network(count):
+    html = page_of(made_up([f"class {number}" for number in range(count)]))
+    page = Page(html)
+    assert page.links
+    assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert not {"link", "script", "iframe", "object", "form"} & set(page.tags)
+    assert "url(" not in html
+    assert "@import" not in html
+    assert not re.search(r"\bnan\b|\bNone\b", page.text)
+
+
+def test_names_cannot_break_it():
+    found = made_up([EVIL, "b", "c" * 200]) | {"name": EVIL, "teacher": EVIL, "method": EVIL}
+    page = Page(page_of(found, METRICS | {"architecture": EVIL, "loss_function": EVIL}))
+    assert "script" not in page.tags
+    assert f"Student {EVIL}, taught by {EVIL} with {EVIL}" in page.text
+    assert f"{EVIL} taken for " in page.text
+    assert "c" * 29 + "…" in page.text
+
+
+def test_matrices_are_tables_pictures_or_lists():
+    assert "confusion matrix" in page_of(made_up("abc")).lower()
+    few, more, most = (
+        Page(page_of(made_up([f"class {number}" for number in range(count)]))) for count in (20, 21, 101)
+    )
+    marks = [
+        [alt.partition(":")[0] for alt in page.alts if alt.startswith("Confusion")]
+        for page in (few, more, most)
+    ]
+    assert marks == [
+        ["Confusion matrix, Seed 0", "Confusion matrix, Seed 1"],
+        ["Confusion matrix", "Confusion matrix"],
+        [],
+    ]
+    assert " taken for " in most.text
+
+
+def test_a_confusion_picture_is_blue_where_it_is_right_and_white_where_nothing_is():
+    address = confusion_picture([[4, 0], [1, 3]])
+    with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    assert pixels.shape == (2, 2, 3)
+    assert pixels[0, 0].tolist() == [20, 70, 150]
+    assert pixels[0, 1].tolist() == [255, 255, 255]
+    # A quarter of the row: half way, by its root, from white to red.
+    assert np.abs(pixels[1, 0] - (np.array([170, 40, 30]) + 255) / 2).max() <= 1
+
+
+def test_of_many_classes_the_ends_of_the_list_stay():
+    found = made_up([f"class {number}" for number in range(101)], samples=3000, seeds=(0,))
+    gains = {f"class {place}": gain for place, gain in enumerate(found["runs"][0]["class_gain"])}
+    listed = class_list(found, ["seed 0"])
+    assert listed["left"] == 61
+    ordered = sorted(gains, key=gains.get)
+    assert [row["name"] for row in listed["rows"]] == ordered[:20] + ordered[-20:]
+    assert "61 classes between them are left out" in Page(page_of(found)).text.replace("\n", " ")
+
+
+def test_of_many_classes_a_chart_has_the_likely_ones_the_true_one_and_the_rest():
+    classes = [f"c{number}" for number in range(50)]
+    found = made_up(classes, seeds=(0,))
+    each = found["runs"][0]["soft_targets"][0]
+    for at in each["temperatures"]:
+        for who in ("teacher", "student"):
+            at[who] = [0.004] * 50
+    each["true"] = 49
+    each["temperatures"][0]["teacher"][7] = each["temperatures"][0]["student"][30] = 0.8
+    said = next(alt for alt in Page(page_of(found)).alts if alt.startswith("c0: "))
+    names = [part.partition(":")[0] for part in said.split("; ")]
+    assert len(names) == 12
+    assert {"c7", "c30", "c49"} < set(names)
+    assert names[-1] == "others"
+    assert said.endswith(f"others: teacher {1 - 10 * 0.004 - 0.8:.1%}, student {1 - 10 * 0.004 - 0.8:.1%}")
+
+
+@pytest.mark.parametrize(
+    ("role", "teacher", "title"),
+    [
+        ("teacher", None, "Teacher small"),
+        ("alone", None, "Student small, trained alone"),
+        ("distilled", "(none)", "Student small, taught with kd"),
+    ],
+)
+def test_what_has_no_teacher_is_not_compared(role, teacher, title):
+    found = made_up("abc", role=role, teacher=teacher, seeds=(None,))
+    page = Page(page_of(found, METRICS | {"parameters": None}))
+    assert title in page.text
+    assert "cnn, loss: " in page.text
+    assert "As given: " in page.text
+    for word in ("KL, test", "Agreement", "Gain", "gain", "CKA", "± 0"):
+        assert word not in page.text
+    assert any(re.match(r"a: [\d.]+%; b: ", alt) for alt in page.alts)
+
+
+def test_a_teacher_without_test_logits_has_nothing_to_show():
+    page = Page(page_of(made_up("abc", role="teacher", seeds=())))
+    assert "There are no test logits of this teacher" in page.text
+    assert "table" not in page.tags
+
+
+def pixels_of(address):
+    with Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))) as image:
+        return np.asarray(image)
+
+
+def test_pictures_are_the_raw_images_that_are_named(tmp_path):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (60, 8, 6, 3), dtype=np.uint8)
+    found = made_up("abc", seeds=(0,))
+    shards = Shards(tmp_path, write_shards(tmp_path, "test", images.shape, [images], most=1000))
+    for source in (torch.from_numpy(images), shards):
+        drawn = pictures(found, source)
+        wanted = {each["index"] for kind in ("worst", "soft_targets") for each in found["runs"][0][kind]}
+        assert set(drawn) == wanted
+        for number, address in drawn.items():
+            assert np.array_equal(pixels_of(address), images[number])
+
+
+def test_large_pictures_are_made_smaller_and_grey_ones_stay_grey():
+    grey = np.arange(256 * 200, dtype=np.uint32).reshape(256, 200, 1).astype(np.uint8)
+    assert pixels_of(picture(grey)).shape == (128, 100)
+    assert np.array_equal(pixels_of(picture(grey[:8, :8])), grey[:8, :8, 0])
+    assert np.array_equal(pixels_of(picture(np.repeat(grey[:8, :8], 2, axis=2))), grey[:8, :8, 0])

@@ -1,0 +1,53 @@
+"""Every diagnosis of a finished study, held against what its runs say of themselves."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kd.data import read_dataset
+
+
+def checked_diagnoses(results):
+    """Those of the study in the folder `results`, by the cell's folder in it."""
+    data = read_dataset(results / "data/dataset.safetensors")
+    found = {}
+    for path in results.rglob("diagnosis.json"):
+        diagnosis = json.loads(path.read_text())
+        assert f"<title>{diagnosis['role'].replace('alone', 'student').replace('distilled', 'student')}" in (
+            path.with_suffix(".html").read_text().lower()
+        )
+        metrics = [json.loads(each.read_text()) for each in sorted(path.parent.glob("**/metrics.json"))]
+        if metrics[0]["test_accuracy"] is None:  # logits that were given, and none of the test images
+            assert diagnosis["runs"] == []
+        else:
+            assert [run["seed"] for run in diagnosis["runs"]] == [each["seed"] for each in metrics]
+            for run, each in zip(diagnosis["runs"], metrics, strict=True):
+                check(run, each, data)
+        found[path.parent.relative_to(results).as_posix()] = diagnosis
+        if diagnosis["role"] == "teacher":
+            check_training_logits(path.with_name("train_logits.npy"), metrics[0], data)
+    return found
+
+
+def check(run, metrics, data):
+    samples = run["correct"] + run["wrong"]
+    assert samples == len(data.test_labels)
+    assert 100 * run["correct"] / samples == pytest.approx(metrics["test_accuracy"])
+    assert run["nll"] == pytest.approx(metrics["test_loss"], rel=1e-4)
+    assert run["ece"] == pytest.approx(metrics["ece"], abs=1e-6)
+    faithful = run["fidelity"]["test"] if run["fidelity"] else None
+    assert (faithful and faithful["agreement"]) == pytest.approx(metrics["agreement"])
+    by_class = np.array(run["confusion"])
+    assert by_class.sum(1).tolist() == np.bincount(data.test_labels, minlength=len(by_class)).tolist()
+    assert by_class.trace() == run["correct"]
+
+
+def check_training_logits(path, metrics, data):
+    logits = np.load(path)
+    assert logits.dtype == np.float32
+    if metrics["train_accuracy"] is None:
+        assert logits.shape == (0, len(data.classes))
+        return
+    right = (logits.argmax(1) == data.train_labels.numpy()).mean()
+    assert 100 * right == pytest.approx(metrics["train_accuracy"])

@@ -1,0 +1,116 @@
+"""The drawings of a diagnosis as SVG inside its page, which gives them their colours (page_rules.py)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+LEFT, TOP, SIDE = 40, 8, 232  # of the reliability diagram: margins, and the square
+BELOW = TOP + SIDE + 50  # where the bars of the counts stand
+COUNTS = 22  # their height
+LABEL, WIDE, ROW = 64, 130, 17  # of a chart of probabilities: for names, of a whole bar, of a class
+LONGEST = 9  # letters of a name in it
+
+
+def reliability(bins: Sequence[Mapping[str, Any]], ece: float) -> Markup:
+    """Bars of how often a network is right, by how sure it is; their gap to the diagonal; counts below."""
+    most = max(each["count"] for each in bins)
+    parts = [tag("line", class_="grid", x1=LEFT, y1=_y(at), x2=LEFT + SIDE, y2=_y(at)) for at in (0, 0.5, 1)]
+    for at in (0, 0.5, 1):
+        parts.append(_text(f"{at:.0%}", LEFT - 5, _y(at) + 4, "end"))
+        parts.append(_text(f"{at:.0%}", LEFT + at * SIDE, BELOW + 14, "middle"))
+    parts += [_bin(each, most) for each in bins if each["count"]]
+    parts.append(tag("line", class_="ideal", x1=LEFT, y1=_y(0), x2=LEFT + SIDE, y2=_y(1)))
+    parts.append(tag("line", class_="axis", x1=LEFT, y1=BELOW, x2=LEFT + SIDE, y2=BELOW))
+    parts.append(_text(f"images, {most:,} at most", LEFT, TOP + SIDE + 20, "start"))
+    parts.append(_text("how sure it is", LEFT + SIDE / 2, BELOW + 29, "middle"))
+    said = f"Reliability diagram: expected calibration error {ece:.2f} %"
+    return _drawing(parts, LEFT + SIDE + 22, BELOW + 34, "reliability", said)
+
+
+def _y(share: float) -> float:
+    return TOP + SIDE * (1 - share)
+
+
+def _bin(each: Mapping[str, Any], most: int) -> Markup:
+    low, high = sorted((each["accuracy"], each["confidence"]))
+    place = {"x": LEFT + each["low"] * SIDE + 1, "width": (each["high"] - each["low"]) * SIDE - 2}
+    count = max(1.0, COUNTS * each["count"] / most)
+    said = f"{each['count']:,} images, {each['confidence']:.1%} sure on average, {each['accuracy']:.1%} right"
+    gap = "over" if each["confidence"] > each["accuracy"] else "under"
+    return tag(
+        "g",
+        tag("title", said),
+        tag("rect", class_="right", **place, y=_y(low), height=SIDE * low),
+        tag("rect", class_=gap, **place, y=_y(high), height=SIDE * (high - low)),
+        tag("rect", class_="count", **place, y=BELOW - count, height=count),
+    )
+
+
+def probabilities(
+    names: Sequence[str], teacher: Sequence[float] | None, own: Sequence[float], true: int
+) -> Markup:
+    """For each of the classes `names` the teacher's probability, if there is a teacher, and the network's.
+
+    `true`: the place of the class that it is, which is underlined.
+    """
+    height = ROW * len(names)
+    lines = [LABEL + share * WIDE for share in (0, 0.5, 1)]
+    parts = [tag("line", class_="grid", x1=at, y1=0, x2=at, y2=height) for at in lines]
+    said = []
+    for place, name in enumerate(names):
+        taught = None if teacher is None else teacher[place]
+        text = f"{own[place]:.1%}" if taught is None else f"teacher {taught:.1%}, student {own[place]:.1%}"
+        said.append(f"{name}: {text}")
+        mark = "end true" if place == true else "end"
+        parts.append(tag("g", tag("title", said[-1]), *_row(ROW * place, name, taught, own[place], mark)))
+    return _drawing(parts, LABEL + WIDE + 34, height, "bars", "; ".join(said))
+
+
+def _row(top: float, name: str, taught: float | None, own: float, mark: str) -> list[Markup]:
+    """A class: its name, one bar or two, and the network's own probability as a number."""
+    short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    parts = [_text(short, LABEL - 5, top + 12, mark)]
+    bars = [("student", own, 2.5, 11)]
+    if taught is not None:
+        bars = [("teacher", taught, 2.5, 5.5), ("student", own, 8.5, 5.5)]
+    for kind, share, down, height in bars:
+        parts.append(tag("rect", class_=kind, x=LABEL, y=top + down, width=WIDE * share, height=height))
+    if own >= 0.005:
+        parts.append(_text(f"{own:.0%}", LABEL + WIDE * max(own, taught or 0) + 3, top + 12, "start"))
+    return parts
+
+
+def bar(value: float, most: float = 100.0) -> Markup:
+    """A bar beside a number that says the same: 0 to `most`."""
+    return _strip(tag("rect", class_="student", x=0, y=0, width=100 * value / most, height=10))
+
+
+def gain_bar(value: float, most: float) -> Markup:
+    """A bar from the middle to the left or right, beside a number from -`most` to `most`."""
+    width = 50 * abs(value) / most if most else 0
+    kind, left = ("gained", 50) if value > 0 else ("lost", 50 - width)
+    middle = tag("line", class_="axis", x1=50, y1=0, x2=50, y2=10, vector_effect="non-scaling-stroke")
+    return _strip(tag("rect", class_=kind, x=left, y=0, width=width, height=10), middle)
+
+
+def _strip(*parts: Markup) -> Markup:
+    about = {"viewBox": "0 0 100 10", "preserveAspectRatio": "none", "aria_hidden": "true"}
+    return tag("svg", *parts, class_="bar", **about)
+
+
+def _drawing(parts: Sequence[Markup], width: float, height: float, kind: str, said: str) -> Markup:
+    about = {"viewBox": f"0 0 {width} {height}", "role": "img", "aria_label": said}
+    return tag("svg", *parts, class_=kind, **about)
+
+
+def _text(text: str, x: float, y: float, kind: str) -> Markup:
+    return tag("text", text, x=x, y=y, class_=kind)
+
+
+def tag(name: str, *inside: str, **attributes: str | float) -> Markup:
+    """An element, with text and values escaped; `class_` is written class, `aria_label` aria-label."""
+    pairs = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
+    numbers = ((key, f"{value:.6g}" if isinstance(value, float) else value) for key, value in pairs)
+    said = Markup("").join(Markup(' {}="{}"').format(key, value) for key, value in numbers)
+    return Markup("<{0}{1}>{2}</{0}>").format(name, said, Markup("").join(inside))

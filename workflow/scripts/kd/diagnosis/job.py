@@ -1,0 +1,24 @@
+"""What a diagnosis is told: of which cell, over which seeds, and what is wanted."""
+
+from kd.job import Job
+
+
+class DiagnosisJob(Job):
+    """Look closely at a teacher, a student alone, or a student of a teacher and method: all its seeds."""
+
+    role: str
+    name: str
+    teacher: str | None = None  # "(none)" of a method that needs none
+    method: str | None = None
+    seeds: list[int | None]  # None of a teacher that was not trained here
+    temperatures: list[float]
+    worst: int
+    cka: bool = False
+    sha256: str | None = None  # of the file of a teacher that is logits alone
+
+    @property
+    def label(self) -> str:
+        """How a cell is called in the log, where several jobs write at once."""
+        if self.role == "distilled":
+            return f"[{self.teacher} -> {self.name}, {self.method}]"
+        return f"[{self.name} {self.role}]"
