@@ -20,6 +20,7 @@ include: "rules/data.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"
 include: "rules/sweeps.smk"
+include: "rules/shipping.smk"
 include: "rules/report.smk"
 
 
@@ -35,6 +36,7 @@ rule all:
         SAMPLES,
         [f"{folder}/{file}" for folder in RUNS for file in RUN_FILES.values()],
         METRICS,
+        LATENCY,
         rules.build_table.output,
         rules.draw_plots.output,
         expand(rules.draw_sweep.output, method=study.sweeps),
