@@ -16,6 +16,7 @@ report: "workflow/report/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/sweeps_common.smk"
+include: "rules/shipping_common.smk"
 include: "rules/data.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"

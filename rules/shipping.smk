@@ -1,10 +1,5 @@
-"""What students cost where they are used, and the folders with which they go there."""
-
-from kd.shipping import plan
-
+# What students cost where they are used, and the folders with which they go there.
 LATENCY = f"{RESULTS}/latency.json"
-MEASURED = plan.measured(study)
-ALL_CORES = workflow.resource_settings.cores or 1  # for what would measure other jobs as well
 
 
 rule measure_latency:
@@ -22,3 +17,28 @@ rule measure_latency:
         code=fingerprint("measure_latency.py", plan.modules(MEASURED)),
     script:
         "../workflow/scripts/measure_latency.py"
+
+
+rule export_student:
+    input:
+        unpack(export_inputs),
+    output:
+        **{name: f"{EXPORTED}/{file}" for name, file in EXPORT_FILES.items()},
+    log:
+        f"{RESULTS}/logs/export_student/{{teacher}}/{{student}}/{{method}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/export_student/{{teacher}}/{{student}}/{{method}}.tsv"
+    conda:
+        CONDA
+    threads: ALL_CORES
+    params:
+        cfg=lambda wildcards: export_job(wildcards).to_json(),
+        code=export_code,
+    script:
+        "../workflow/scripts/export_student.py"
+
+
+# No part of the study: made when it is asked for by this name.
+rule export:
+    input:
+        all_exports(),

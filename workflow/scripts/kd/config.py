@@ -55,6 +55,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
         seeds=tuple(file.seeds),
         targets=file.targets,
         compute=file.compute,
+        export=file.export,
         sweeps={name: sweep for name, (sweep, _) in sweeps.items()},
     )
     _check_taught(problems, study)

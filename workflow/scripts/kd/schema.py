@@ -31,6 +31,7 @@ from kd.options import (
     Share,
 )
 from kd.recipe import Recipe
+from kd.shipping.settings import Export
 from kd.sweep_entry import SweepEntry
 
 
@@ -203,6 +204,7 @@ class StudyFile(BaseModel):
         " live: it runs beside every student; auto: cached for every method that needs nothing but logits",
     )
     compute: Compute = Field(default_factory=Compute, description="where jobs run")
+    export: Export = Field(default_factory=Export, description="how students are shipped")
 
 
 def json_schema() -> str:

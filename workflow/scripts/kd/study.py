@@ -6,6 +6,7 @@ from typing import Any
 
 from kd.compute import Compute
 from kd.recipe import Recipe
+from kd.shipping.settings import Export
 
 STORED = {"logits", "members"}  # what can be stored of a teacher
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never begins so
@@ -123,6 +124,7 @@ class Study:
     sweeps: dict[str, Sweep] = field(default_factory=dict)  # each has a method of its name
     externals: dict[str, External] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
+    export: Export = field(default_factory=Export)
 
     @property
     def untrained(self) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from kd.catalog import build_network
 from kd.errors import UserError
 from kd.limits import check_image, check_memory
 from kd.metrics import count_parameters
-from kd.shipping.onnx_file import session_of, traced, translated
+from kd.shipping.onnx_file import traced, translated
+from kd.shipping.session import session_of
 from kd.shipping.timing import milliseconds
 
 logger = logging.getLogger("kd")

@@ -1,4 +1,4 @@
-"""ONNX files of networks, and sessions of onnxruntime that run them."""
+"""ONNX files of networks."""
 
 import io
 import warnings
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import onnxruntime
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
@@ -37,15 +36,6 @@ def translated(network: nn.Module, images: Tensor) -> bytes:
     with _quiet(), torch.no_grad():
         made = torch.onnx.export(network, (images,), dynamo=True, verbose=False, **NAMES)
     return made.model_proto.SerializeToString()
-
-
-def session_of(model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Runs a model on this machine's CPU."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3  # errors
-    given = model if isinstance(model, bytes) else str(model)
-    return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
 @contextmanager
