@@ -17,11 +17,13 @@ report: "workflow/report/workflow.rst"
 include: "rules/common.smk"
 include: "rules/sweeps_common.smk"
 include: "rules/diagnosis_common.smk"
+include: "rules/shipping_common.smk"
 include: "rules/data.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"
 include: "rules/sweeps.smk"
 include: "rules/diagnosis.smk"
+include: "rules/shipping.smk"
 include: "rules/report.smk"
 include: "rules/live.smk"
 
@@ -39,6 +41,7 @@ rule all:
         [f"{folder}/{file}" for folder in RUNS for file in RUN_FILES.values()],
         METRICS,
         DIAGNOSES,
+        LATENCY,
         rules.build_table.output,
         rules.draw_plots.output,
         expand(rules.draw_sweep.output, method=study.sweeps),

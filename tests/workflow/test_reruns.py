@@ -12,6 +12,7 @@ from diagnoses import checked_diagnoses
 from checkout import diagnosed
 
 REPORT = {"build_table": {""}, "draw_plots": {""}}
+LATENCY = {"measure_latency": {""}}
 ALL_DISTILLED = {"vgg16 cnn kd 0", "vgg16 cnn kd 1", "mobilenet cnn kd 0", "mobilenet cnn kd 1"}
 LOOKED_AT = diagnosed(students="vgg16 cnn kd, mobilenet cnn kd")
 SCRIPTS = "workflow/scripts"
@@ -68,6 +69,7 @@ def test_an_added_teacher_brings_only_its_own_jobs(finished):
         "cache_targets": {"more 0 2", "more 1 2"},
         "distill_student": {"more cnn kd 0", "more cnn kd 1"},
         **diagnosed(teachers="more", students="more cnn kd"),
+        **LATENCY,
         **REPORT,
     }
 
@@ -80,6 +82,7 @@ def test_an_added_student_brings_only_its_own_jobs(finished):
             f"{teacher} thin kd {seed}" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)
         },
         **diagnosed(alone="thin", students="vgg16 thin kd, mobilenet thin kd"),
+        **LATENCY,
         **REPORT,
     }
 
@@ -123,6 +126,7 @@ def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
         "distill_student": {"vgg16 cnn chain 0"},
         # And those of before, of which there is one seed less.
         **diagnosed(alone="cnn, middle", students="vgg16 cnn kd, vgg16 cnn chain"),
+        **LATENCY,
         **REPORT,
     }
     finished.run()
@@ -186,9 +190,9 @@ def test_a_teacher_without_a_student_stays_in_the_table(finished):
     assert "teacher,mobilenet," in table
 
 
-def test_a_removed_teacher_reruns_the_report_alone(finished):
+def test_a_removed_teacher_reruns_no_training(finished):
     finished.configure(teachers={"vgg16": {"width": 0.125}})
-    assert finished.pending() == REPORT
+    assert finished.pending() == {**LATENCY, **REPORT}
 
 
 def test_where_jobs_compute_is_no_reason_to_rerun(finished):
@@ -237,6 +241,7 @@ def test_a_model_file_reruns_just_what_uses_it(finished):
         "cache_targets": {"vgg16 0 2", "vgg16 1 2"},
         "distill_student": {"vgg16 cnn kd 0", "vgg16 cnn kd 1"},
         **diagnosed(teachers="vgg16", students="vgg16 cnn kd"),
+        **LATENCY,
         **REPORT,
     }
 
@@ -249,6 +254,7 @@ def test_the_students_model_file_reruns_the_students(finished):
         "distill_student": ALL_DISTILLED,
         **diagnosed(alone="cnn"),
         **LOOKED_AT,
+        **LATENCY,
         **REPORT,
     }
 
@@ -290,6 +296,7 @@ def test_the_data_reruns_everything(finished):
         "train_student_alone",
         "distill_student",
         *diagnosed("all", "of", "them"),
+        *LATENCY,
         *REPORT,
     }
 

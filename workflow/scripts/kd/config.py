@@ -56,6 +56,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
         targets=file.targets,
         compute=file.compute,
         diagnostics=file.diagnostics,
+        export=file.export,
         sweeps={name: sweep for name, (sweep, _) in sweeps.items()},
     )
     _check_taught(problems, study)

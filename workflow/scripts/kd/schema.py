@@ -32,6 +32,7 @@ from kd.options import (
     Share,
 )
 from kd.recipe import Recipe
+from kd.shipping.settings import Export
 from kd.sweep_entry import SweepEntry
 
 
@@ -207,6 +208,7 @@ class StudyFile(BaseModel):
         default_factory=Diagnostics, description="what the pages about single networks show"
     )
     compute: Compute = Field(default_factory=Compute, description="where jobs run")
+    export: Export = Field(default_factory=Export, description="how students are shipped")
 
 
 def json_schema() -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from kd.compute import Compute
 from kd.diagnosis.section import Diagnostics
 from kd.recipe import Recipe
+from kd.shipping.settings import Export
 
 STORED = {"logits", "members"}  # what can be stored of a teacher
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never begins so
@@ -125,6 +126,7 @@ class Study:
     externals: dict[str, External] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    export: Export = field(default_factory=Export)
 
     @property
     def untrained(self) -> tuple[str, ...]:

@@ -1,0 +1,145 @@
+"""The latency of a study's networks: what is measured, what is left out and why, and which networks they are."""
+
+import json
+import logging
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+import measure_latency
+from kd.catalog import build_network
+from kd.config import load_study
+from kd.errors import UserError
+from kd.shipping import latency, onnx_file, plan
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SMALL = {"architecture": "cnn", "options": {"channels": [4, 4]}}
+HUGE = {"architecture": "cnn", "options": {"channels": [1_000_000, 1_000_000]}}
+
+
+@pytest.fixture
+def card(tmp_path):
+    path = tmp_path / "summary.json"
+    path.write_text(json.dumps({"image_shape": [8, 10, 1], "classes": ["ant", "bee", "cat"]}))
+    return path
+
+
+def test_every_network_is_timed_by_both(card, tmp_path):
+    networks = {"small": SMALL, "other": SMALL | {"options": {"channels": [256, 256]}}}
+    measure_latency.main(networks, card, tmp_path / "latency.json")
+    found = json.loads((tmp_path / "latency.json").read_text())
+    assert (found["threads"], found["batch"], found["image"]) == (1, 1, [1, 8, 10])
+    assert found["device"]
+    assert found["versions"]["onnxruntime"] == onnxruntime.__version__
+    for name in networks:
+        assert found["networks"][name]["architecture"] == "cnn"
+        for runtime in ("pytorch_ms", "onnxruntime_ms"):
+            times = found["networks"][name][runtime]
+            assert 0 < times["low"] <= times["median"] <= times["high"] < 1000
+    # 8·10 pixels · 9 · (1·4) and 20 pixels · 9 · (4·4) products: 5,760; with 256 channels 11,980,800.
+    small, other = (found["networks"][name]["onnxruntime_ms"]["median"] for name in networks)
+    assert other > 5 * small
+
+
+def test_a_card_that_is_not_whole_is_named(tmp_path):
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(UserError, match=r"summary\.json: not whole"):
+        measure_latency.main({}, tmp_path / "summary.json", tmp_path / "latency.json")
+    assert not (tmp_path / "latency.json").exists()
+
+
+def test_a_network_that_does_not_fit_the_memory_is_left_to_its_training(caplog):
+    found = latency.measure({"huge": HUGE, "small": SMALL}, (1, 8, 8), 3)
+    assert found["huge"] == {"architecture": "cnn", "pytorch_ms": None, "onnxruntime_ms": None}
+    assert found["small"]["pytorch_ms"]
+    assert "huge: not measured: it has" in caplog.text
+
+
+def fail(network, images):
+    raise RuntimeError("no such operator\nand a page of advice")
+
+
+def test_the_other_exporter_helps_out(monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "kd")
+    fail.__name__ = "traced"
+    monkeypatch.setattr(latency, "traced", fail)
+    found = latency.measure({"small": SMALL}, (1, 8, 8), 3)
+    assert found["small"]["onnxruntime_ms"]
+    assert "small: no ONNX file by the exporter traced (no such operator)" in caplog.text
+
+
+def test_what_no_exporter_can_write_is_timed_by_pytorch_alone(monkeypatch, caplog):
+    for name in ("traced", "translated"):
+        monkeypatch.setattr(latency, name, fail)
+    found = latency.measure({"small": SMALL}, (1, 8, 8), 3)
+    assert found["small"]["pytorch_ms"]
+    assert found["small"]["onnxruntime_ms"] is None
+    assert "small: onnxruntime is left out" in caplog.text
+
+
+def test_networks_that_memory_might_not_hold_together_are_timed_one_after_the_other(monkeypatch):
+    groups = []
+
+    def timed(calls):
+        groups.append(list(calls))
+        return {call: {} for call in calls}
+
+    monkeypatch.setattr(latency, "milliseconds", timed)
+    monkeypatch.setattr(latency, "_calls", lambda name, network, image: [("pytorch_ms", None)])
+    # 4 channels of 9 weights, 4·4 of 9, twice 8 of batch norm, and 4·3 + 3 of the classifier.
+    monkeypatch.setattr(latency, "TOGETHER", 2 * (36 + 144 + 16 + 15))
+    latency.measure({"a": SMALL, "b": SMALL, "c": SMALL}, (1, 8, 8), 3)
+    assert groups == [[("a", "pytorch_ms"), ("b", "pytorch_ms")], [("c", "pytorch_ms")]]
+
+
+def test_both_exporters_write_the_network_and_onnxruntime_makes_the_same_of_them(tmp_path):
+    torch.manual_seed(0)
+    network = build_network("resnet8x4", {"width": 0.125}, 3, 5).eval()
+    images = torch.randn(1, 3, 8, 8)
+    with torch.no_grad():
+        expected = network(images).numpy()
+    operators = []
+    for number, export in enumerate((onnx_file.traced, onnx_file.translated)):
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.optimized_model_filepath = str(tmp_path / f"{number}.onnx")
+        session = onnxruntime.InferenceSession(export(network, images), options)
+        (logits,) = session.run(None, {"images": images.numpy()})
+        np.testing.assert_allclose(logits, expected, atol=1e-5)
+        nodes = onnx.load(options.optimized_model_filepath).graph.node
+        operators.append(sorted(node.op_type for node in nodes))
+    assert operators[0] == operators[1]
+
+
+STUDY = {
+    "study": "tiny",
+    "dataset": {"name": "digits"},
+    "teachers": {"cnn": {"width": 2.0}, "vgg16": {"lr": 0.05}, "both": {"ensemble": ["cnn", "vgg16"]}},
+    "students": {"cnn": {"width": 0.5}, "thin": {"architecture": "cnn", "width": 0.25}},
+    "methods": {"kd": {}},
+    "seeds": [0],
+}
+
+
+def test_measured_are_teachers_and_students_that_are_networks():
+    given = {"architecture": "vgg16", "external": "mine.safetensors"}
+    stored = {"logits": "mine.npz"}
+    teachers = STUDY["teachers"] | {"given": given, "stored": stored}
+    found = plan.measured(load_study(STUDY | {"teachers": teachers}))
+    assert list(found) == ["cnn", "thin", "teachers/cnn", "vgg16", "given"]
+    widths = {name: about["options"]["width"] for name, about in found.items()}
+    assert widths == {"cnn": 0.5, "thin": 0.25, "teachers/cnn": 2.0, "vgg16": 1.0, "given": 1.0}
+    assert plan.modules(found) == ("kd.models.cnn", "kd.models.vgg")
+
+
+def test_a_teacher_that_is_the_same_network_as_a_student_of_its_name_is_measured_once():
+    found = plan.measured(load_study(STUDY | {"students": {"cnn": {"width": 2.0}}}))
+    assert list(found) == ["cnn", "vgg16"]
+
+
+def test_a_recipe_changes_nothing_of_what_is_measured():
+    found = [plan.measured(load_study(STUDY | {"recipe": {"lr": lr}})) for lr in (0.1, 0.2)]
+    assert found[0] == found[1]

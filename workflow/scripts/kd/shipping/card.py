@@ -1,0 +1,213 @@
+"""The model card of a shipped student: README.md as the Hugging Face Hub shows it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kd.cells import DASH, number, percent, plus_minus, quantity
+from kd.data_section import data_lines
+from kd.shipping.card_code import blocks
+from kd.shipping.card_front import front_matter
+from kd.shipping.card_lines import about_method, plain, size, table
+from kd.shipping.job import ExportJob
+from kd.table import DISTILLED, summarise, t_half_width
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that a card tells."""
+
+    job: ExportJob
+    runs: Sequence[Mapping[str, Any]]  # the metrics of the student's runs
+    best: int  # the one that is shipped
+    alone: Sequence[Mapping[str, Any]]  # of the same student, trained without a teacher
+    found: Mapping[str, Any]  # verification.json
+    data: Mapping[str, Any]  # the data set's card, summary.json
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """What is shipped."""
+        return self.runs[self.best]
+
+
+def card_of(story: Story, teacher: Mapping[str, Any] | None) -> str:
+    """The whole card; `teacher` has the metrics of the teacher, where there is one."""
+    job, run = story.job, story.run
+    by = f", taught by **{plain(job.run.teacher)}**" if teacher else ""
+    intro = (
+        f"**{plain(run['name'])}** ({plain(run['architecture'])}, {quantity(run['parameters'], 4)}"
+        f" parameters){by} with the method **{plain(run['method'])}** on {plain(story.data['dataset'])}: "
+        f"{run['test_accuracy']:.2f} % test accuracy."
+    )
+    sections = {
+        "Loading it": _loading(story),
+        "How well it does": _metrics(story, teacher),
+        "Files": _files(story),
+        "Data": _bullets(data_lines(story.data)),
+        "Teacher": _teacher(story, teacher),
+        "Method": _method(story),
+        "Recipe": _recipe(story),
+        "Limits": _bullets(_limits(story)),
+        "Licence": _licence(story),
+        "Citation": _citation(story),
+    }
+    head = front_matter(job, story.found["formats"]["onnx"], story.data["dataset"])
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+    return f"{head}\n\n# {plain(job.title)}\n\n{intro}\n\n{body}\n"
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {plain(line)}" for line in lines)
+
+
+def _loading(story: Story) -> str:
+    height, width, channels = story.data["image_shape"]
+    code = {name: f"```python\n{text}\n```" for name, text in blocks(channels, height, width).items()}
+    return "\n\n".join(
+        [
+            "With `pip install onnxruntime numpy pillow`, in this folder:",
+            code["model.onnx"],
+            f"Images go in as `images`, uint8 from 0 to 255, (batch, {channels}, {height}, {width}), any"
+            " number at a time; `logits` come out, whose softmax are the probabilities. They are normalised"
+            " inside.",
+            "As a PyTorch program, likewise with the normalisation inside. `torch.export.load` may unpickle:"
+            " load such a file only if you trust whoever made it; ONNX and safetensors files hold no code.",
+            code["model.pt2"],
+            "As a PyTorch network to train on, with this project's `workflow/scripts` on `PYTHONPATH`; it is"
+            " the network alone, before which images are normalised as preprocessor_config.json says:",
+            code["model.safetensors"],
+        ]
+    )
+
+
+def _metrics(story: Story, teacher: Mapping[str, Any] | None) -> str:
+    run, row = story.run, _row(story)
+    rows = [
+        ["test accuracy of this model", percent(run["test_accuracy"])],
+        [f"mean of the {len(story.runs)} seeds of its recipe", _mean(story.runs)],
+        ["the same student trained alone, mean", _mean(story.alone)],
+        ["gain over it, in points", plus_minus(row["gain"], row["gain_ci95"], "+")],
+        ["test accuracy of the teacher", percent(teacher["test_accuracy"]) if teacher else DASH],
+        ["same class as the teacher", percent(run["agreement"])],
+        ["expected calibration error (15 bins)", percent(run["ece"])],
+        ["test loss, nats", number(run["test_loss"], 4)],
+        ["parameters", f"{run['parameters']:,}"],
+        ["multiply-accumulates for an image", quantity(run["macs"], 4)],
+    ]
+    said = (
+        f"Measured on {story.found['test_images']:,} test images, which chose nothing. The ± are half-widths"
+        " of 95 % Student-t intervals over seeds; the gain is over the same student with the same seed. Of"
+        f" {len(story.runs)} seeds this is seed {run['seed']}, whose last weights have the highest validation"
+        f" accuracy ({run['validation_accuracy']:.2f} %): what to expect of the recipe is the mean."
+    )
+    return f"{table(['', 'value'], rows)}\n\n{said}"
+
+
+def _mean(runs: Sequence[Mapping[str, Any]]) -> str:
+    accuracies = pd.Series([run["test_accuracy"] for run in runs])
+    return f"{plus_minus(accuracies.mean(), t_half_width(accuracies))} %"
+
+
+def _row(story: Story) -> pd.Series:
+    """The row of this student in the table of its study."""
+    found = summarise([*story.alone, *story.runs])
+    return found[found["role"] == DISTILLED].iloc[0]
+
+
+def _files(story: Story) -> str:
+    found = story.found
+    small, large = found["milliseconds"]
+    header = ["file", "size", "accuracy", "ECE", "largest difference", "same predictions"]
+    header += [f"ms, batch {small}", f"ms, batch {large}"]
+    rows = []
+    for name, scores in found["formats"].items():
+        times = [found["milliseconds"][batch][name]["median"] for batch in (small, large)]
+        rows.append(
+            [
+                f"`{found['files'][name]}`",
+                size(found["bytes"][name]),
+                *(percent(scores[key]) for key in ("accuracy", "ece")),
+                f"{scores['largest_difference']:.1e}",
+                percent(scores["same_predictions"]),
+                *(f"{time:.3f}" for time in times),
+            ]
+        )
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    said = (
+        f"On {found['images']:,} of {found['test_images']:,} test images. Differences are of logits (up to"
+        f" {found['largest_logit']:.1f}) to those of the PyTorch network, {found['tolerance']:g} of the"
+        " largest being allowed to all but int8; those of model.safetensors are to what training recorded."
+        f" Times are medians on one core of {plain(found['device'])}, of PyTorch (eager) for"
+        f" model.safetensors; {plain(versions)}. verification.json has all of it."
+    )
+    return f"{table(header, rows)}\n\n{said}"
+
+
+def _teacher(story: Story, teacher: Mapping[str, Any] | None) -> str:
+    if not teacher:
+        return "None: this method needs no teacher."
+    facts = {
+        "name": story.job.run.teacher,
+        "architecture": teacher["architecture"],
+        "parameters": quantity(teacher["parameters"], 4) if teacher["parameters"] else DASH,
+        "training": teacher["loss_function"],
+        "test accuracy": percent(math.nan if teacher["test_accuracy"] is None else teacher["test_accuracy"]),
+    }
+    if story.job.chain:
+        facts["taught in between"] = ", then ".join(story.job.chain)
+    return _bullets([f"{name}: {value}" for name, value in facts.items()])
+
+
+def _method(story: Story) -> str:
+    papers = [f"{name}: {about_method(name)}" for name, _ in story.job.run.methods]
+    options = [
+        f"{name}: {', '.join(f'{key} {value}' for key, value in options.items()) or 'no options'}"
+        for name, options in story.job.run.methods
+    ]
+    return _bullets([f"loss: {story.run['loss_function']}", *papers, *options])
+
+
+def _recipe(story: Story) -> str:
+    recipe = story.job.run.recipe.model_dump(mode="json")
+    lines = [f"{key}: {value}" for key, value in recipe.items()]
+    options = [f"{key}: {value}" for key, value in story.job.run.options.items()]
+    made = f"made on {story.run['device']} at commit {story.run['commit']}, seed {story.run['seed']}"
+    return _bullets([*lines, *(f"architecture's {option}" for option in options), made])
+
+
+def _limits(story: Story) -> list[str]:
+    images = story.data["images"]
+    height, width, channels = story.data["image_shape"]
+    return [
+        f"It knows {len(story.data['classes'])} classes from {images['train']:,} training images of one data"
+        " set, and answers with one of them whatever it is shown; on other images it has not been measured.",
+        f"It sees {height}×{width} pixels in {channels} channel{'s' if channels > 1 else ''}; larger images"
+        " have to be cut and resized.",
+        "Not measured: other domains, corrupted or adversarial images, subgroups of people or things, and any"
+        " hardware but the one above.",
+        "Its probabilities are as calibrated as the error above says, on the test split alone.",
+        "Being the best of several seeds by validation, it is on average a little better than the mean.",
+    ]
+
+
+def _licence(story: Story) -> str:
+    name = story.job.settings.licence
+    weights = "not stated yet: whoever publishes them decides" if name == "other" else name
+    return _bullets(
+        [
+            f"weights: {weights}",
+            f"data: {story.data['licence']} (source: {story.data['source']})",
+            "code that made them: MIT",
+        ]
+    )
+
+
+def _citation(story: Story) -> str:
+    papers = [about_method(name) for name, _ in story.job.run.methods]
+    data = [story.data["paper"]] if story.data["paper"] else []
+    return _bullets(
+        [*papers, *data, "kd-workflow, knowledge distillation as a Snakemake workflow (CITATION.cff)"]
+    )

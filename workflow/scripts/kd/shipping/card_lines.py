@@ -1,0 +1,31 @@
+"""What the parts of a model card share: text that Markdown shows as it stands, tables, and the papers."""
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kd.catalog import methods
+
+
+def plain(text: object) -> str:
+    """Text on one line, with what could open a cell, a tag, a link or a style escaped."""
+    return re.sub(r"([\\|<>`*\[\]&])", r"\\\1", " ".join(str(text).split()))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, its first column to the left and the others to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def about_method(name: str) -> str:
+    """The first paragraph of a method's file, which names its paper."""
+    path = Path(__file__).parents[1].joinpath(*methods()[name].module.split(".")[1:]).with_suffix(".py")
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.replace("\n\n", "\n", 1).split("\n\n")[0].split())
+
+
+def size(count: int) -> str:
+    """`7.3 kB`, `11.2 MB`: bytes as people read them."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -1,0 +1,58 @@
+"""The files of a network that is shipped: written, and read back as a user would."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from kd.shipping.int8 import write_int8
+from kd.shipping.onnx_file import write_program
+from kd.shipping.program import Shipped, program_of, read_pt2, write_pt2
+from kd.shipping.session import session_of
+from kd.shipping.verification import Run
+
+FILES = {
+    "pytorch": "model.safetensors",
+    "program": "model.pt2",
+    "onnx": "model.onnx",
+    "int8": "model_int8.onnx",
+}
+
+
+def write_formats(
+    folder: Path, shipped: Shipped, image: tuple[int, int, int], calibration: np.ndarray | None
+) -> dict[str, Run]:
+    """Write the program and the ONNX files; what runs each, as it was read back, by the names of FILES.
+
+    image: (C, H, W). calibration: images (N, C, H, W) uint8 for the int8 file, None for none.
+    """
+    program = program_of(shipped, image)
+    write_pt2(program, folder / FILES["program"])
+    write_program(program, folder / FILES["onnx"])
+    runs = {"pytorch": _of_torch(shipped), "program": _of_torch(read_pt2(folder / FILES["program"]))}
+    runs["onnx"] = _of_onnx(folder / FILES["onnx"])
+    if calibration is not None:
+        write_int8(folder / FILES["onnx"], folder / FILES["int8"], calibration)
+        runs["int8"] = _of_onnx(folder / FILES["int8"])
+    return runs
+
+
+def calls(runs: dict[str, Run], images: np.ndarray) -> dict[str, Callable[[], object]]:
+    """The same batch of images for each, to be timed."""
+    return {name: partial(run, images) for name, run in runs.items()}
+
+
+def _of_torch(network: nn.Module) -> Run:
+    def run(images: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return network(torch.from_numpy(images)).numpy()
+
+    return run
+
+
+def _of_onnx(path: Path) -> Run:
+    session = session_of(path)
+    return lambda images: session.run(None, {"images": images})[0]

@@ -1,0 +1,19 @@
+"""What the job that ships a student is told."""
+
+from kd.job import Job, TrainJob
+from kd.shipping.settings import Export
+
+
+class ExportJob(Job):
+    """Ship the student of a teacher: of the runs that differ in the seed alone, the best on validation."""
+
+    study: str
+    run: TrainJob  # with the first of the seeds
+    chain: tuple[str, ...]  # the networks between teacher and student
+    settings: Export
+
+    @property
+    def title(self) -> str:
+        """The name of the model: of letters, digits, "-" and "_"."""
+        teacher = [] if self.run.teacher == "(none)" else ["from", self.run.teacher]
+        return "-".join([self.study, self.run.name, *teacher, "by", self.run.method_name])

@@ -1,0 +1,42 @@
+"""A network as it is shipped: pixels as image files have them go in, logits come out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+
+class Shipped(nn.Module):
+    """A network with what its training did to the pixels first, which nobody can then forget or do twice.
+
+    mean, std: per channel, in units of [0, 1].
+    """
+
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("scale", 1 / (255 * torch.tensor(std)).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, classes) float32 of images (B, C, H, W) uint8."""
+        return self.network((images.float() - self.mean) * self.scale)
+
+
+def program_of(shipped: Shipped, image: tuple[int, int, int]) -> ExportedProgram:
+    """The network as a graph of operators that takes batches of any size of images (C, H, W)."""
+    # Two images: of one, the exporter would take the size of the batch for fixed.
+    example = torch.zeros(2, *image, dtype=torch.uint8)
+    return torch.export.export(shipped.eval(), (example,), dynamic_shapes=({0: Dim("batch")},))
+
+
+def write_pt2(program: ExportedProgram, path: Path) -> None:
+    """Write the program as torch.export.load reads it."""
+    torch.export.save(program, path)
+
+
+def read_pt2(path: Path) -> nn.Module:
+    """What write_pt2 wrote, ready to be called. Not for a file from elsewhere: torch may unpickle it."""
+    return torch.export.load(path).module()
