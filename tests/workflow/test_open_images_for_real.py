@@ -32,7 +32,7 @@ STUDY = {
 }
 DATA = "results/tiny/data/dataset.safetensors"
 EVERYTHING = {"gather_data", "prepare_data", "train_teacher", "train_student_alone", "cache_targets"}
-EVERYTHING |= {"distill_student", "build_table", "draw_plots"}
+EVERYTHING |= {"distill_student", "build_table", "draw_plots", "build_report"}
 
 
 @pytest.fixture
