@@ -17,7 +17,9 @@ endif
 run: $(ready)
 	snakemake --cores $(CORES) --resources gpu=1
 
+# The pages are tested in a real browser, which is installed first where it can be; else those tests say why not.
 test: $(ready)
+	tests/browser/install.sh
 	python -m pytest
 
 # A real SLURM of one node, started by the tests; what it needs is installed first, where it is not there.

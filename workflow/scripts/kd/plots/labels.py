@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
 from kd.plots.style import short
@@ -28,7 +27,7 @@ def place_names(ax: Axes, rows: pd.DataFrame) -> None:
             ha="center",
             va="center",
             fontsize=9,
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],  # the front may pass below it
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # the front may pass below it
             arrowprops=None if 0 in place else leader,  # a name right beside its point needs no line
         )
 
