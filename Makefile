@@ -27,7 +27,9 @@ board: $(ready)
 	    { echo "error: results/$(STUDY) holds no run yet; STUDY=name names another study"; exit 1; }
 	tensorboard --logdir results/$(STUDY)
 
+# The pages are tested in a real browser, which is installed first where it can be; else those tests say why not.
 test: $(ready)
+	tests/browser/install.sh
 	python -m pytest
 
 # A real SLURM of one node, started by the tests; what it needs is installed first, where it is not there.

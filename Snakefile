@@ -45,3 +45,4 @@ rule all:
         rules.build_table.output,
         rules.draw_plots.output,
         expand(rules.draw_sweep.output, method=study.sweeps),
+        rules.build_report.output,

@@ -2,24 +2,37 @@ RUNS = all_runs()
 UNTRAINED = [f"{RESULTS}/teachers/{teacher}" for teacher in study.untrained]
 METRICS = [f"{folder}/metrics.json" for folder in [*RUNS, *UNTRAINED]]
 REPORT = json.dumps({"study": study.name, "runs": [*RUNS, *UNTRAINED]})  # their order is that of the rows
-FIGURES = ["learning_curves", "accuracy_parameters", "gain", "heat_map"]
+# What other rules find out for the report; it shows what there is.
+DIAGNOSES = []  # one diagnosis.json for each cell
+LATENCY = []  # latency.json
+FIGURES = [
+    "accuracy_parameters",
+    *(["accuracy_latency"] if LATENCY else []),
+    "gain",
+    "heat_map",
+    "learning_curves",
+]
+# The template, style and script of the page, and its captions, which no import names.
+PAGE_TEXTS = ("kd/report/page.html.jinja", "kd/report/report.css", "kd/report/report.js") + tuple(
+    f"../report/{figure}.rst" for figure in (*FIGURES, "sweep")
+)
+SWEPT_FIGURES = expand(rules.draw_sweep.output.svg, method=study.sweeps)
 
 
 # On a cluster these are made where Snakemake runs: they take seconds.
 localrules:
     build_table,
     draw_plots,
+    build_report,
 
 
 rule build_table:
     input:
         metrics=METRICS,
         data=DATA_SUMMARY,
-        samples=SAMPLES,
     output:
         csv=f"{RESULTS}/table.csv",
         markdown=f"{RESULTS}/table.md",
-        html=report(f"{RESULTS}/table.html", caption="../workflow/report/table.rst", category="Table"),
     log:
         f"{RESULTS}/logs/build_table.log",
     conda:
@@ -36,6 +49,7 @@ rule draw_plots:
         table=rules.build_table.output.csv,
         metrics=[f"{folder}/metrics.json" for folder in RUNS],
         histories=[f"{folder}/history.csv" for folder in RUNS],
+        latency=LATENCY,
     output:
         png=[f"{RESULTS}/plots/{figure}.png" for figure in FIGURES],
         svg=[
@@ -56,3 +70,26 @@ rule draw_plots:
         code=fingerprint("draw_plots.py"),
     script:
         "../workflow/scripts/draw_plots.py"
+
+
+rule build_report:
+    input:
+        table=rules.build_table.output.csv,
+        metrics=METRICS,
+        histories=[f"{folder}/history.csv" for folder in RUNS],
+        figures=[*rules.draw_plots.output.svg, *SWEPT_FIGURES],
+        data=DATA_SUMMARY,
+        samples=SAMPLES,
+        diagnoses=DIAGNOSES,
+        latency=LATENCY,
+    output:
+        page=report(f"{RESULTS}/report.html", caption="../workflow/report/report.rst", category="Report"),
+    log:
+        f"{RESULTS}/logs/build_report.log",
+    conda:
+        CONDA
+    params:
+        cfg=REPORT,
+        code=fingerprint("build_report.py", texts=PAGE_TEXTS),
+    script:
+        "../workflow/scripts/build_report.py"

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent / "unit"))
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test's folder is its tier; the unit tier comes first, because it fails fastest."""
-    tiers = ("unit", "workflow", "slurm", "gpu")
+    tiers = ("unit", "browser", "workflow", "slurm", "gpu")
     for item in items:
         item.tier = item.path.relative_to(ROOT / "tests").parts[0]
         if item.tier != "unit":

@@ -117,6 +117,15 @@ def test_another_architecture_is_another_fingerprint(tree):
     assert of_a(tree) != subject.fingerprint("train.py", ("kd.models.b",))
 
 
+def test_of_a_text_every_character_counts(tree):
+    (tree / "page.css").write_text("a {}")
+    before = subject.fingerprint("plot.py", texts=("page.css",))
+    assert before != subject.fingerprint("plot.py")
+    (tree / "page.css").write_text("a { }")
+    subject.fingerprint.cache_clear()
+    assert subject.fingerprint("plot.py", texts=("page.css",)) != before
+
+
 def test_a_missing_script_is_an_error(tree):
     with pytest.raises(FileNotFoundError):
         subject.fingerprint("gone.py")

@@ -8,14 +8,16 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 import pytest
+from fake_results import fake_latency
 from fake_runs import TEACHERS, fake_history, fake_run, fake_study
 from matplotlib.colors import to_rgb
 
 import draw_plots
-from kd.plots.accuracy_parameters import draw_accuracy_parameters
+from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
+from kd.plots.pareto import pareto_front
 from kd.plots.style import ALONE, COLOURS, DISTILLED, ink_on, message, save, short
 from kd.table import summarise
 
@@ -146,6 +148,66 @@ def test_a_method_that_ruins_its_student_is_in_the_picture(tmp_path):
     assert high > 95
 
 
+def test_the_front_holds_what_nothing_beats_in_both():
+    """b is dearer than a and better; c is dearer than b and no better, d is a with less, e equals b."""
+    cost, accuracy = [1.0, 3.0, 4.0, 1.0, 3.0], [70.0, 80.0, 80.0, 60.0, 80.0]
+    front = pareto_front(pd.Series(cost), pd.Series(accuracy))
+    assert front.to_dict("list") == {"cost": [1.0, 3.0], "accuracy": [70.0, 80.0]}
+    assert pareto_front(pd.Series([2.0, None]), pd.Series([None, 1.0])).empty
+
+
+def front_of(ax):
+    (line,) = [line for line in ax.lines if line.get_label() == "Pareto front"]
+    assert line.get_drawstyle() == "steps-post"
+    return list(zip(*line.get_data(), strict=True))
+
+
+def test_the_front_is_drawn_against_parameters_and_latency(tmp_path):
+    runs = [fake_run(name="vgg16", test_accuracy=90.0), fake_run("alone", "cnn", test_accuracy=80.0)]
+    runs += [fake_run("distilled", "cnn", teacher="vgg16", test_accuracy=85.0)]
+    table = written_table(runs, tmp_path)
+    (ax,) = draw_accuracy_parameters(table).axes
+    assert front_of(ax) == [(122_570, 85.0), (14_728_266, 90.0)]
+    # The teacher is the faster one here, and so alone on its front.
+    latency = fake_latency(["vgg16", "cnn"])
+    (ax,) = draw_accuracy_latency(table, latency).axes
+    assert not [line for line in ax.lines if line.get_label() == "Pareto front"]
+    (ax,) = draw_accuracy_latency(table, fake_latency(["cnn", "vgg16"])).axes
+    assert front_of(ax) == [(0.25, 85.0), (0.75, 90.0)]
+    assert ax.get_xlabel() == "milliseconds for one image (AMD EPYC, 1 thread)"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("known", [(), ("cnn",), ("cnn", "resnet18")])
+def test_networks_without_a_latency_are_left_out_and_named(known, tmp_path):
+    table = written_table(fake_study(teachers=2, students=1), tmp_path)
+    figure = draw_accuracy_latency(table, fake_latency(known))
+    figure.savefig(tmp_path / "plot.png", dpi=40)
+    if not known:
+        assert "of no network" in figure.texts[0].get_text()
+        return
+    (ax,) = figure.axes
+    absent = [name for name in ("resnet18", "preactresnet18") if name not in known]
+    assert ax.get_title(loc="left") == "latency unknown: " + ", ".join(absent)
+    assert set(texts(ax)) == set(known)
+
+
+def test_maps_of_many_methods_stand_beside_each_other(tmp_path):
+    def drawn(students, methods):
+        names = tuple(f"m{number}" for number in range(methods))
+        return draw_heat_map(written_table(fake_study(2, students, 1, methods=names), tmp_path))
+
+    few, many, wide = drawn(1, 4), drawn(1, 33), drawn(2, 6)
+    assert [len({ax.get_position().x0 for ax in figure.axes[:-1]}) for figure in (few, many, wide)] == [
+        1,
+        3,
+        2,
+    ]
+    assert many.get_figheight() < 33 * 1.5 / 3 + 10
+    titles = [ax.get_title(loc="left") for ax in many.axes if ax.get_visible()]
+    assert [title for title in titles if title] == [f"m{number}" for number in range(33)]
+
+
 def test_a_heat_map_has_the_teachers_of_its_own_method_alone(tmp_path):
     runs = [fake_run("alone", "cnn"), fake_run("distilled", "cnn", teacher="(none)", method="tfkd")]
     runs += [fake_run("distilled", "cnn", teacher=teacher) for teacher in ("resnet18", "vgg16")]
@@ -207,7 +269,7 @@ def test_saving_leaves_nothing_behind_but_two_files(tmp_path):
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["empty.png", "empty.svg"]
 
 
-def test_script_draws_four_plots_and_imports_neither_the_table_nor_torch(tmp_path):
+def test_script_draws_every_plot(tmp_path):
     runs = [run | {"name": "null" if run["name"] == "cnn" else run["name"]} for run in STUDIES["one seed"]]
     files = {"metrics": [], "histories": []}
     for number, run in enumerate(runs):
@@ -216,8 +278,10 @@ def test_script_draws_four_plots_and_imports_neither_the_table_nor_torch(tmp_pat
         files["histories"].append(tmp_path / f"{number}.csv")
         fake_history(run).to_csv(files["histories"][-1], index=False)
     summarise(runs).to_csv(tmp_path / "table.csv", index=False)
-    draw_plots.main(tmp_path / "table.csv", **files, plots=tmp_path / "plots")
-    names = ["accuracy_parameters", "gain", "heat_map", "learning_curves"]
+    names = ["accuracy_latency", "accuracy_parameters", "gain", "heat_map", "learning_curves"]
+    latency = tmp_path / "latency.json"
+    latency.write_text(json.dumps(fake_latency([run["name"] for run in runs])))
+    draw_plots.main(tmp_path / "table.csv", **files, plots=tmp_path / "plots", latency=latency)
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
         f"{name}.{suffix}" for name in names for suffix in ("png", "svg")
     ]
@@ -225,7 +289,11 @@ def test_script_draws_four_plots_and_imports_neither_the_table_nor_torch(tmp_pat
 
 @pytest.mark.parametrize(
     ("script", "foreign"),
-    [("draw_plots", ("torch", "kd.table", "kd.pages")), ("build_table", ("torch", "kd.plots", "matplotlib"))],
+    [
+        ("draw_plots", ("torch", "kd.table", "kd.pages", "kd.report")),
+        ("build_table", ("torch", "kd.plots", "matplotlib", "kd.report")),
+        ("build_report", ("torch", "kd.plots", "matplotlib")),
+    ],
 )
 def test_scripts_import_only_what_they_use(script, foreign):
     """A change to the plots must not make a table anew, nor the other way round."""

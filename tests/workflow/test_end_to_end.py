@@ -161,7 +161,7 @@ def test_plots_are_pictures(finished_study):
 def test_snakemakes_report_shows_the_figures_with_their_captions(finished, tmp_path):
     finished.run("--report", str(tmp_path / "report.html"))
     page = (tmp_path / "report.html").read_text()
-    for word in ("heat_map.svg", "gain.svg", "learning_curves.svg", "accuracy_parameters.svg", "table.html"):
+    for word in ("heat_map.svg", "gain.svg", "learning_curves.svg", "accuracy_parameters.svg", "report.html"):
         assert word in page
     assert "interval" in page
 
@@ -278,7 +278,7 @@ def test_what_is_downloaded_reaches_the_table(fresh, name, made):
     assert summary["images"] == {"train": 60, "validation": 20, "test": 2}
     assert (summary["classes"], summary["flip"]) == (list("0123456789"), False)
     assert "away from the published" in (results(fresh) / "logs" / "prepare_data.log").read_text()
-    page = (results(fresh) / "table.html").read_text()
+    page = (results(fresh) / "report.html").read_text()
     assert f"<li>data set: {name}</li>" in page
     with Image.open(results(fresh) / "data" / "samples.png") as picture:
         assert min(picture.size) > 200

@@ -12,7 +12,7 @@ from refusal import PREPARED, refused
 from checkout import diagnosed
 from kd.data import read_dataset
 
-REPORT = {"build_table": {""}, "draw_plots": {""}}
+REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from diagnoses import checked_diagnoses
 
 from checkout import diagnosed
 
-REPORT = {"build_table": {""}, "draw_plots": {""}}
+REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 LATENCY = {"measure_latency": {""}}
 ALL_DISTILLED = {"vgg16 cnn kd 0", "vgg16 cnn kd 1", "mobilenet cnn kd 0", "mobilenet cnn kd 1"}
 LOOKED_AT = diagnosed(students="vgg16 cnn kd, mobilenet cnn kd")
@@ -274,7 +274,7 @@ def test_a_new_architecture_or_method_file_reruns_nothing(finished):
 def test_the_plot_script_reruns_just_the_plots(finished):
     file = finished.folder / SCRIPTS / "draw_plots.py"
     file.write_text(file.read_text() + "\n\n_EDITED = True\n")
-    assert finished.pending() == {"draw_plots": {""}}
+    assert finished.pending() == {"draw_plots": {""}, "build_report": {""}}
 
 
 def test_the_table_script_reruns_the_table_and_what_reads_it(finished):
@@ -282,9 +282,19 @@ def test_the_table_script_reruns_the_table_and_what_reads_it(finished):
     assert finished.pending() == REPORT
 
 
-def test_the_template_of_the_page_reruns_the_table(finished):
-    finished.edit(f"{SCRIPTS}/kd/page_template.py", "<table", '<table data-edited="1"')
-    assert finished.pending() == REPORT
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (f"{SCRIPTS}/kd/report/page.html.jinja", "<table>", '<table data-edited="1">'),
+        (f"{SCRIPTS}/kd/report/report.css", "h3 {", "h3  {"),
+        (f"{SCRIPTS}/kd/report/report.js", "const turn", "let turn"),
+        (f"{SCRIPTS}/kd/page_style.py", "h2 {", "h2  {"),
+        ("workflow/report/gain.rst", "What", "All that"),
+    ],
+)
+def test_what_the_page_is_made_of_reruns_the_page_alone(finished, file, old, new):
+    finished.edit(file, old, new)
+    assert finished.pending() == {"build_report": {""}}
 
 
 def test_the_data_reruns_everything(finished):

@@ -10,7 +10,7 @@ import yaml
 from checkout import Checkout, copy_code, diagnosed
 
 TEMPERATURES, WEIGHTS = [1, 2, 4, 8, 12, 20], [0.3, 0.5, 0.7, 0.9]
-REPORT = {"build_table": {""}, "draw_plots": {""}}
+REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 SWEPT = "results/tiny/sweeps/vgg16/cnn/tuned"
 FINAL = "results/tiny/distilled/vgg16/cnn/tuned/0"
 

@@ -1,4 +1,4 @@
-"""Draw the four plots of a study, each as SVG and PNG."""
+"""Draw the plots of a study, each as SVG and PNG."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from kd.errors import UserError
 from kd.files import read_json
-from kd.plots.accuracy_parameters import draw_accuracy_parameters
+from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
@@ -15,9 +15,12 @@ from kd.plots.style import save
 _WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
 
 
-def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path) -> None:
+def main(
+    table: Path, metrics: list[Path], histories: list[Path], plots: Path, latency: Path | None = None
+) -> None:
     """Write learning_curves, accuracy_parameters, gain and heat_map (.svg and .png) into the folder `plots`.
 
+    Where `latency` was measured, accuracy_latency as well.
     `metrics` and `histories` are in the same order, one of each per run; ValueError if not equally many.
     """
     runs = [read_json(path) for path in metrics]
@@ -26,6 +29,8 @@ def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path) -
     rows = pd.read_csv(table, dtype=dict.fromkeys(_WORDS, "str"), keep_default_na=False, na_values=[""])
     save(draw_learning_curves(curves), plots / "learning_curves")
     save(draw_accuracy_parameters(rows), plots / "accuracy_parameters")
+    if latency:
+        save(draw_accuracy_latency(rows, read_json(latency)), plots / "accuracy_latency")
     save(draw_gain(rows), plots / "gain")
     save(draw_heat_map(rows), plots / "heat_map")
 
@@ -48,4 +53,5 @@ if __name__ == "__main__":
         metrics=[Path(path) for path in snakemake.input.metrics],
         histories=[Path(path) for path in snakemake.input.histories],
         plots=Path(snakemake.output[0]).parent,
+        latency=next(map(Path, snakemake.input.get("latency", [])), None),
     )

@@ -19,12 +19,13 @@ _CLOSES = {getattr(tokenize, name, None) for name in ("FSTRING_END", "TSTRING_EN
 
 
 @cache  # thousands of jobs run the same code
-def fingerprint(script: str, modules: tuple[str, ...] = ()) -> str:
+def fingerprint(script: str, modules: tuple[str, ...] = (), texts: tuple[str, ...] = ()) -> str:
     """SHA-256 of a script and of all local modules that it imports, directly or not.
 
-    `modules` names those that it imports by a name known at run time only ("kd.models.vgg").
+    `modules` names those that it imports by a name known at run time only ("kd.models.vgg"), `texts` files
+    beside the code that it reads, relative to the folder of the scripts; of these every character counts.
     Comments, docstrings, blank lines and spaces do not count, and every version of Python gives the same
-    digest. Raises FileNotFoundError for a script that is not there.
+    digest. Raises FileNotFoundError for a script or text that is not there.
     """
     waiting = [SCRIPTS / script, *(path for module in modules for path in _find(module))]
     seen: dict[str, str] = {}
@@ -37,6 +38,8 @@ def fingerprint(script: str, modules: tuple[str, ...] = ()) -> str:
     digest = hashlib.sha256()
     for name, code in sorted(seen.items()):
         digest.update(f"{name}\0{code}\0".encode())
+    for name in sorted(texts):
+        digest.update(f"{name}\0{(SCRIPTS / name).read_text(encoding='utf-8')}\0".encode())
     return digest.hexdigest()
 
 

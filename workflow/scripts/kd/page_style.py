@@ -4,12 +4,12 @@ STYLE = """\
 :root {
   color-scheme: light dark;
   --paper: #ffffff; --ink: #1c1e21; --quiet: #5a6169; --line: #d9dde2; --band: #eef1f5; --rows: #f8f9fb;
-  --better: #0b6b3a; --worse: #a3261b;
+  --better: #0b6b3a; --worse: #a3261b; --link: #0b57a4; --edge: #767d86;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #15181c; --ink: #e6e8eb; --quiet: #a3abb5; --line: #343a42; --band: #242a31; --rows: #1b1f24;
-    --better: #6fd49b; --worse: #ff9a8d;
+    --better: #6fd49b; --worse: #ff9a8d; --link: #8cc0ff; --edge: #7f8893;
   }
 }
 * { box-sizing: border-box; }
@@ -19,6 +19,7 @@ body {
 }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
+a { color: var(--link); }
 ul { padding-left: 1.2rem; }
 li { margin: .25rem 0; overflow-wrap: anywhere; }
 img { max-width: 100%; height: auto; padding: .5rem; border-radius: .4rem; background: #ffffff; }

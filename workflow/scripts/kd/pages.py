@@ -1,18 +1,14 @@
-"""The table of kd.table as a Markdown page and as one self-contained HTML page."""
+"""The table of kd.table as a Markdown page, and its cells as text."""
 
 import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from kd.cells import DASH, duration, number, plus_minus, quantity, verdict
-from kd.data_section import as_address, data_lines
-from kd.page_style import STYLE
-from kd.page_template import TEMPLATE
+from kd.data_section import data_lines
 from kd.ranking import caution, rank, verdict_on
 from kd.table import MEAN, seed_table
 
@@ -43,17 +39,17 @@ def to_markdown(
 
     `data` is the data set's card (see kd.data_section), whose picture is in data/ beside the page.
     """
-    cells = [{"role": row.role} | _names(row) | _measures(row) for row in table.itertuples()]
+    cells = [{"role": row.role} | names(row) | measures(row) for row in table.itertuples()]
     parts = [
         f"# Knowledge distillation: {_plain(study)}",
         _bullets(headlines(table)),
         _grid(list(cells[0]), [list(row.values()) for row in cells], left=4),
         _bullets(LEGEND),
     ]
-    ranked = _ranking(table)
+    ranked = ranking(table)
     if ranked:
         rows = [list(row.values()) for row in ranked]
-        parts += ["## Methods, ranked", _plain(_verdict(table)), _grid(list(ranked[0]), rows, left=2)]
+        parts += ["## Methods, ranked", _plain(verdict_of(table)), _grid(list(ranked[0]), rows, left=2)]
     classic = seed_table(table)
     if len(classic.columns):
         rows = [[name, *classic.loc[name]] for name in classic.index]
@@ -62,38 +58,6 @@ def to_markdown(
         parts += ["## Data", _bullets(data_lines(data)), "![images of each class](data/samples.png)"]
     parts += ["## Provenance", _bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def to_html(
-    table: pd.DataFrame,
-    study: str,
-    runs: Iterable[Mapping[str, Any]],
-    data: Mapping[str, Any] | None = None,
-    samples: bytes = b"",
-) -> str:
-    """The whole page as HTML: escaped, styled within, and asking nothing of the network.
-
-    `data` is the data set's card (see kd.data_section), `samples` its picture as PNG.
-    """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    groups = [
-        (HEADINGS[role], [(_names(row), _measures(row)) for row in rows.itertuples()])
-        for role, rows in table.groupby("role", sort=False)
-    ]
-    return environment.from_string(TEMPLATE).render(
-        study=study,
-        style=Markup(STYLE),
-        dash=DASH,
-        headlines=headlines(table),
-        groups=groups,
-        legend=LEGEND,
-        ranked=_ranking(table),
-        verdict=_verdict(table) if _ranking(table) else "",
-        classic=seed_table(table),
-        data=data_lines(data) if data else [],
-        samples=as_address(samples) if samples else "",
-        provenance=provenance(runs),
-    )
 
 
 def headlines(table: pd.DataFrame) -> list[str]:
@@ -114,7 +78,7 @@ def headlines(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _ranking(table: pd.DataFrame) -> list[dict[str, str]]:
+def ranking(table: pd.DataFrame) -> list[dict[str, str]]:
     """The cells of the ranked table by their headings, if there are several methods to rank."""
     rows = list(rank(table).itertuples())
     if len(rows) < 2:
@@ -132,7 +96,8 @@ def _ranking(table: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def _verdict(table: pd.DataFrame) -> str:
+def verdict_of(table: pd.DataFrame) -> str:
+    """What the ranking says in a sentence or two."""
     return f"{verdict_on(rank(table))} {caution(table)}".strip()
 
 
@@ -145,12 +110,12 @@ def provenance(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {"runs": str(len(runs))} | {name: ", ".join(sorted(values)) for name, values in found.items()}
 
 
-def _names(row: Any) -> dict[str, str]:
+def names(row: Any) -> dict[str, str]:
     """What says which row this is."""
     return {"network": row.name or "all", "teacher": row.teacher or DASH, "method": row.method or DASH}
 
 
-def _measures(row: Any) -> dict[str, str]:
+def measures(row: Any) -> dict[str, str]:
     """The cells of a row by their headings, the most wanted first."""
     return {
         "test accuracy, last": plus_minus(row.test_accuracy, row.test_accuracy_std),

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from kd.plots.style import COLOURS, WIDTH, add_scale, colour_scale, ink_on, message, short, styled
 
 ALONE = "(alone)"
+FEW = 4  # methods whose maps stand below each other
 
 
 @styled
@@ -21,16 +22,29 @@ def draw_heat_map(table: pd.DataFrame) -> Figure:
     students = list(rows["name"].unique())
     scale = colour_scale(rows["test_accuracy"])
     maps = [rows[rows["method"].isna() | (rows["method"] == method)] for method in methods]
+    columns = _columns(len(methods), len(students))
     heights = [0.62 + 0.38 * shown["teacher"].nunique() for shown in maps]
+    heights = [max(heights[start : start + columns]) for start in range(0, len(maps), columns)]
     width = max(WIDTH, 2.2 + 0.6 * len(students))
     figure = Figure(figsize=(width, 0.75 + sum(heights)), layout="constrained")
-    axes = figure.subplots(len(methods), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for ax, method, shown in zip(axes, methods, maps, strict=True):
+    axes = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel()
+    for ax in axes[len(maps) :]:
+        ax.set_visible(False)
+    axes = axes[: len(maps)]
+    for place, (ax, method, shown) in enumerate(zip(axes, methods, maps, strict=True)):
         _draw_map(ax, shown, students, list(shown["teacher"].unique()), scale)
-        ax.set_title(short(method), loc="left", fontweight="bold")
+        ax.set_title(short(method, 18 if columns == 1 else 12), loc="left", fontweight="bold")
+        ax.set_ylabel("" if place % columns else "teacher")
     axes[-1].set_xlabel("student")
     add_scale(figure, axes, scale, "test accuracy (%)")
     return figure
+
+
+def _columns(methods: int, students: int) -> int:
+    """How many maps stand side by side: many methods would otherwise be a very tall figure."""
+    if methods <= FEW or students > 3:
+        return 1
+    return 3 if students == 1 else 2
 
 
 def _draw_map(ax: Axes, rows: pd.DataFrame, students: list, teachers: list, scale: Normalize) -> None:
@@ -52,6 +66,5 @@ def _draw_map(ax: Axes, rows: pd.DataFrame, students: list, teachers: list, scal
     slant = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len("".join(names)) > 40 else {}
     ax.set_xticks(range(len(students)), names, **slant)
     ax.set_yticks(range(len(teachers)), map(short, teachers))
-    ax.set_ylabel("teacher")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

@@ -1,0 +1,44 @@
+"""A browser for all tests of pages, and the report of a made-up study."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_results import write_results
+from fake_runs import fake_study
+
+import build_report
+from chromium import Opened, started
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with started() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of three teachers, two students, two methods and three seeds."""
+    files = write_results(
+        tmp_path_factory.mktemp("results") / "study", fake_study(teachers=3, seeds=3, methods=("kd", "at"))
+    )
+    build_report.main(**files)
+    return files["report"]
+
+
+@pytest.fixture
+def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
+    """Opens the report; what any test leaves open is closed, and none may have made it complain."""
+    found = []
+
+    def open_it(file: Path = report, **options: Any) -> Opened:
+        found.append(Opened(browser, file, **options))
+        return found[-1]
+
+    yield open_it
+    for page in found:
+        assert page.said == []
+        assert page.asked() == []
+        page.page.context.close()

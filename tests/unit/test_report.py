@@ -1,0 +1,313 @@
+"""The report: every number has its source, every link leads somewhere, and no name can break the page."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+from fake_results import CARD, write_results
+from fake_runs import fake_run, fake_study
+
+import build_report
+from kd.errors import UserError
+from kd.report.answer import answer
+from kd.report.drawings import curve, reliability
+from kd.table import summarise
+
+EVIL = '</script><script>alert("1")</script>{{ 7 }}&amp;'
+MINUS = "\N{MINUS SIGN}"
+
+
+class Page(HTMLParser):
+    """The tags of a page, what they refer to, and the text of each cell and what it is in."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags, self.links, self.ids, self.text = [], [], [], ""
+        self.source = path.read_text(encoding="utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.tags.append(tag)
+        self.links += [found[name] for name in ("src", "href", "srcset", "action") if name in found]
+        self.ids += [found["id"]] if "id" in found else []
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def build(folder, runs=None, *, study=None, **options):
+    """The page of these runs in `folder`."""
+    files = write_results(folder, runs, **options)
+    build_report.main(**files | ({"study": study} if study else {}))
+    return Page(files["report"])
+
+
+def pairs(*gains, seeds=3, methods=("kd",)):
+    """Runs of a student of 80 % alone whose gains are these, for each teacher and method in turn."""
+    runs = [fake_run("alone", "cnn", seed, test_accuracy=80.0) for seed in range(seeds)]
+    runs += [fake_run("teacher", f"t{k}", test_accuracy=95.0) for k in range(len(gains[0]))]
+    for method, of_teachers in zip(methods, gains, strict=True):
+        for k, of_seeds in enumerate(of_teachers):
+            for seed, gain in enumerate(of_seeds):
+                changes = {"teacher": f"t{k}", "method": method, "test_accuracy": 80 + gain}
+                runs.append(fake_run("distilled", "cnn", seed, **changes))
+    return runs
+
+
+def said(runs):
+    return ["".join(piece.text for piece in sentence) for sentence in answer(summarise(runs))]
+
+
+# Of three seeds a gain g, g ± 0.1 has s = 0.1, and the half-width 4.3027 · 0.1 / √3 = 0.25.
+SURE = [2.0, 2.1, 1.9]
+UNSURE = [1.0, -1.0, 0.9]  # mean 0.30, s = 1.1269, half-width 4.3027 · 1.1269 / √3 = 2.80
+
+
+def test_the_answer_names_the_pair_and_says_that_a_maximum_flatters():
+    first, second = said(pairs([SURE, UNSURE]))
+    assert first == (
+        "The largest gain was +2.00 ± 0.25 percentage points of test accuracy, by cnn taught by t0 with kd"
+        " (95\N{NO-BREAK SPACE}% interval over 3 seeds); as the largest of 2 noisy estimates it is likely to be too high."
+    )
+    # Over the teachers: 1.5, 0.55, 1.4; mean 1.15, s = 0.5220, half-width 4.3027 · 0.5220 / √3 = 1.30.
+    assert second == "Over all 2 pairs kd gained +1.15 ± 1.30 on average, an interval that contains 0."
+
+
+def test_an_answer_without_a_sure_gain():
+    first, _ = said(pairs([UNSURE, UNSURE]))
+    assert first.startswith(
+        "No pair's gain can be told from 0: the largest was +0.30 ± 2.80 percentage points"
+    )
+    assert first.endswith(", an interval that contains 0.")
+
+
+def test_a_larger_gain_that_is_not_sure_is_not_said_to_be():
+    """One of the pairs does have an interval above 0, but it is not the one with the largest gain."""
+    first, _ = said(pairs([[0.3, 0.31, 0.29], [5.0, -3.0, 4.0]]))
+    assert first.startswith("The largest gain was +2.00 ± ")
+    assert first.endswith(", an interval that contains 0.")
+
+
+def test_an_answer_of_a_single_pair_has_the_accuracies_behind_it():
+    first, second = said(pairs([SURE]))
+    assert first.startswith("The gain was +2.00 ± 0.25 percentage points")
+    assert "largest" not in first
+    assert (
+        second
+        == "It reaches 82.00 % on the test images, 80.00 % when trained alone; its teacher reaches 95.00 %."
+    )
+
+
+def test_an_answer_where_all_lose():
+    losses = [[-gain for gain in SURE], [-gain - 1 for gain in SURE]]
+    first, second = said(pairs(losses))
+    assert first.startswith(
+        f"None of the 2 students gained: the best result is {MINUS}2.00 ± 0.25 percentage"
+    )
+    assert second == f"Over all 2 pairs kd gained {MINUS}2.50 ± 0.25 on average, an interval wholly below 0."
+
+
+def test_an_answer_from_one_seed_has_no_interval():
+    first, second = said(pairs([[2.0], [1.0]], seeds=1))
+    assert "±" not in first + second
+    assert first.endswith("(from a single seed, so nothing tells it from chance).")
+    assert second == "Over all 2 pairs kd gained +1.50 on average, without an interval."
+
+
+def test_an_answer_on_several_methods_says_which_are_not_told_apart():
+    methods = [[SURE], [[1.9, 2.0, 1.8]], [[0.0, 0.1, -0.1]]]  # 2.00, 1.90 and 0.00, all ± 0.25
+    _, second = said(pairs(*methods, methods=("kd", "at", "dkd")))
+    assert second == (
+        "Of 3 methods kd has the highest mean gain, +2.00 ± 0.25 over the pairs it was run with, an interval that"
+        " excludes 0; at cannot be told apart from it."
+    )
+    many = [[SURE]] * 7
+    _, second = said(pairs(*many, methods=tuple("abcdefg")))
+    assert second.endswith("; 6 others cannot be told apart from it.")
+    _, second = said(pairs([SURE], [[0.0, 0.1, -0.1]], methods=("kd", "at")))
+    assert second.endswith("; its whole interval lies above those of all others.")
+
+
+def test_an_answer_without_distilled_students():
+    first, second = said(
+        [fake_run("teacher", "a", test_accuracy=90.0), fake_run("alone", "b", test_accuracy=80.0)]
+    )
+    assert first.startswith("No student was distilled")
+    assert second == "The most accurate of its networks on the test images is a (teacher), with 90.00 %."
+
+
+STUDIES = {
+    "whole": (fake_study(teachers=2, methods=("kd", "at")), {}),
+    "smallest": (fake_study(teachers=1, students=1, seeds=1, epochs=1), {}),
+    "not diagnosed": (fake_study(teachers=2), {"diagnosed": False, "figures": ()}),
+    "teacher alone": ([fake_run()], {}),
+    "student alone": ([fake_run("alone", "cnn")], {}),
+    "without a teacher": (
+        [*pairs([SURE]), fake_run("distilled", "cnn", teacher="(none)", method="tfkd")],
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("runs", "options"), STUDIES.values(), ids=STUDIES)
+def test_every_link_leads_to_a_file_or_a_place_in_the_page(runs, options, tmp_path):
+    page = build(tmp_path / "study", runs, **options)
+    assert len(page.ids) == len(set(page.ids))
+    for link in page.links:
+        if link.startswith("#"):
+            assert unquote(link[1:]) in page.ids
+        elif not link.startswith("data:image/"):
+            assert (tmp_path / "study" / unquote(link)).exists(), link
+    assert not re.search(r"\bnan\b|&lt;NA|None\b(?! of)", page.text)
+
+
+def numbers_without_source(source):
+    """The table cells with a digit and no link in them; words, such as a name, are no numbers."""
+    cells = re.findall(r"<td(?![^>]*words)[^>]*>(.*?)</td>", source, re.DOTALL)
+    return [cell for cell in cells if re.search(r"\d", re.sub(r"<[^>]*>", "", cell)) and "<a" not in cell]
+
+
+def test_every_number_in_a_table_leads_to_its_file(tmp_path):
+    page = build(tmp_path / "study", fake_study(teachers=2, methods=("kd", "at")))
+    assert page.source.count("<td") > 100
+    # The place in the ranking of methods is counted here, and came from no file.
+    assert [text for text in numbers_without_source(page.source) if not text.strip().isdecimal()] == []
+    values = re.findall(r"<dd>(.*?)</dd>", page.source, re.DOTALL)
+    assert len(values) > 100
+    assert all("<a" in value for value in values)
+
+
+def test_numbers_lead_to_the_very_file(tmp_path):
+    page = build(tmp_path / "study", pairs([SURE]))
+    flat = " ".join(page.source.split())
+    assert '<a class="from" href="teachers/t0/metrics.json">95.00 %</a>' in flat
+    assert '<a class="from" href="table.csv">82.00 ± 0.10</a>' in flat
+    assert '<a class="from" href="distilled/t0/cnn/kd/1/metrics.json">82.10 %</a>' in flat
+    gain = flat.split('href="distilled/t0/cnn/kd/1/metrics.json">+2.10 points, from</a>')[1]
+    assert gain.startswith(' <a class="from" href="alone/cnn/1/metrics.json">80.00 %</a>')
+    assert '<a class="from" href="distilled/t0/cnn/kd/diagnosis.json">0.1875 nats</a>' in flat
+    assert '<a class="from" href="latency.json">0.250 ms</a>' in flat
+    assert 'href="distilled/t0/cnn/kd/diagnosis.html"' in flat
+    assert "snakemake --cores 4 " in flat
+    assert "study/export/t0/cnn/kd</code>" in flat
+
+
+def test_rows_stand_by_their_gain_and_an_unknown_latency_is_a_dash(tmp_path):
+    folder = tmp_path / "study"
+    files = write_results(folder, pairs([UNSURE, SURE]))
+    latency = json.loads(files["latency"].read_text())
+    del latency["networks"]["cnn"]
+    files["latency"].write_text(json.dumps(latency))
+    build_report.main(**files)
+    body = Page(files["report"]).source.split('id="ranking"')[1].split("<tbody>")[1].split("</tbody>")[0]
+    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in body.split("</tr>")[:-1]]
+    assert [row[:8] for row in rows] == [
+        ["cnn", "kd", "from", "t1", "t1", "kd", "▲", "+2.00"],
+        ["cnn", "kd", "from", "t0", "t0", "kd", "+0.30", f"{MINUS}2.50"],
+    ]
+    assert all("–" in row for row in rows)
+    assert "+1.75 to +2.25" in " ".join(rows[0])
+
+
+def test_without_a_diagnosis_nothing_of_it_is_shown(tmp_path):
+    page = build(tmp_path / "study", pairs([SURE]), diagnosed=False, figures=("gain",))
+    for word in ("Brier", "diagnosis.", "Most frequent mistakes", "confidence", "latency.json"):
+        assert word not in page.source.split("<body>")[1].split("<script>")[0]
+    assert "(not measured)" in page.source
+
+
+def test_no_name_can_break_the_page(tmp_path):
+    alone = fake_run("alone", EVIL, loss_function=EVIL, device=EVIL, commit=EVIL)
+    distilled = fake_run("distilled", EVIL, teacher=EVIL, method=EVIL, versions={EVIL: EVIL})
+    runs = [fake_run("teacher", EVIL, loss_function=EVIL), alone, distilled]
+    page = build(tmp_path / "study", runs, study=EVIL, card={**CARD, "classes": [EVIL], "licence": EVIL})
+    plain = build(tmp_path / "plain", pairs([[1.0]], seeds=1))
+    assert page.tags.count("script") == plain.tags.count("script") == 1
+    assert page.tags.count("table") == plain.tags.count("table")
+    assert page.text.count(EVIL) >= 15
+
+
+def test_the_page_holds_all_it_shows_and_forbids_itself_requests(tmp_path):
+    page = build(tmp_path / "study")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page.source).group(1)
+    assert policy.startswith(
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-"
+    )
+    assert not {"link", "iframe", "object", "embed"} & set(page.tags)
+    assert "url(" not in page.source
+    assert "@import" not in page.source
+    assert not [link for link in page.links if re.match(r"(?:[a-z]+:)?//", link)]
+
+
+def test_figures_are_within_the_page_with_the_captions_of_snakemakes_report(tmp_path):
+    page = build(tmp_path / "study", figures=("gain", "sweeps/tuned", "accuracy_parameters"))
+    headings = re.findall(r"<h3>(.*?)</h3>", page.source)
+    assert headings[:3] == ["Accuracy against parameters", "Gain per pair", "What the sweep of tuned found"]
+    assert page.source.count("data:image/svg+xml;base64,") == 3
+    assert "which the students of method tuned were then trained with" in page.source
+    assert "{{" not in page.source
+
+
+def test_data_and_origin_are_told(tmp_path):
+    page = build(tmp_path / "study")
+    assert (
+        'src="data:image/png;base64,iVBORyBhIHBpY3R1cmU=" alt="Some training images of each class"'
+        in page.source
+    )
+    for line in ("data set: mine", "classes: 2: ant, bee", "licence: unknown: nobody knows"):
+        assert f"<li>{line}</li>" in page.source
+    assert "devices: NVIDIA H100" in page.text
+
+
+def test_the_same_study_gives_the_same_bytes(tmp_path):
+    files = write_results(tmp_path / "study")
+    build_report.main(**files)
+    before = files["report"].read_bytes()
+    build_report.main(**files)
+    assert files["report"].read_bytes() == before
+
+
+@pytest.mark.parametrize("broken", ["metrics", "histories", "diagnoses"])
+def test_a_file_that_is_not_whole_is_named(broken, tmp_path):
+    files = write_results(tmp_path / "study")
+    files[broken][0].write_text('{"half')
+    with pytest.raises(UserError, match=re.escape(str(files[broken][0]))):
+        build_report.main(**files)
+    assert not files["report"].exists()
+
+
+def test_a_curve_goes_from_corner_to_corner():
+    """Axes from 40 to 270 across and from 138 up to 10: epochs 1, 2, 5 are 0, 1/4 and 4/4 of the way."""
+    drawn = curve(pd.DataFrame({"epoch": [1, 2, 5], "validation_accuracy": [10.0, 90.0, 50.0]}))
+    assert 'points="40.0,138.0 97.5,10.0 270.0,74.0"' in drawn
+    assert "from 10.00 % after epoch 1 to 50.00 % after epoch 5; at best 90.00 %" in drawn
+
+
+@pytest.mark.parametrize("accuracies", [[50.0], [50.0, 50.0], [float("nan"), 50.0]])
+def test_odd_curves(accuracies):
+    drawn = curve(pd.DataFrame({"epoch": range(1, len(accuracies) + 1), "validation_accuracy": accuracies}))
+    assert "nan" not in drawn
+    assert "<polyline" in drawn
+
+
+def test_a_curve_of_many_epochs_keeps_its_ends_and_stays_small():
+    drawn = curve(
+        pd.DataFrame({"epoch": range(1, 1001), "validation_accuracy": [k / 10 for k in range(1000)]})
+    )
+    points = re.search(r'points="([^"]*)"', drawn).group(1).split()
+    assert len(points) == 80
+    assert (points[0], points[-1]) == ("40.0,138.0", "270.0,10.0")
+
+
+def test_bars_of_reliability_stand_on_their_confidence():
+    """Half of the answers from 0.8 to 0.9 are right: from 40 + 0.8 · 230 = 224 on, 64 of 128 high."""
+    empty = {"low": 0.0, "high": 0.8, "count": 0, "confidence": None, "accuracy": None}
+    drawn = reliability([empty, {"low": 0.8, "high": 0.9, "count": 4, "confidence": 0.85, "accuracy": 0.5}])
+    assert drawn.count('class="bar"') == 1
+    assert 'x="224.5" y="74.0" width="22.0" height="64.0"' in drawn
+    assert "4 answers, with a mean confidence of 0.85, of which 0.50 are right" in drawn

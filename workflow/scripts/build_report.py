@@ -1,0 +1,59 @@
+"""Write the report of a study: one page with its answer, tables, figures and runs."""
+
+import json
+from pathlib import Path
+
+from kd.files import read_json, whole
+from kd.report.page import Study, to_page
+from kd.report.runs import read_cells
+
+
+def main(
+    report: Path,
+    study: str,
+    table: Path,
+    metrics: list[Path],
+    histories: list[Path],
+    figures: list[Path],
+    data: Path,
+    samples: Path,
+    diagnoses: list[Path] = (),
+    latency: Path | None = None,
+) -> None:
+    """Read what the runs and the table left, and write the page `report` into the study's folder.
+
+    `figures` are SVGs; `metrics` has a file for each run, in the order of the table; runs without a history,
+    and cells without a diagnosis, show less.
+    """
+    page = to_page(
+        Study(
+            name=study,
+            folder=report.parent,
+            cells=read_cells(metrics, histories, diagnoses),
+            table=table,
+            figures=figures,
+            latency=latency,
+            measured=read_json(latency) if latency else None,
+            data=read_json(data),
+            samples=samples.read_bytes(),
+        )
+    )
+    with whole(report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    lists = ("metrics", "histories", "figures", "diagnoses")
+    run(
+        snakemake.log[0],
+        main,
+        **{name: [Path(path) for path in snakemake.input.get(name, [])] for name in lists},
+        report=Path(snakemake.output.page),
+        study=json.loads(snakemake.params.cfg)["study"],
+        table=Path(snakemake.input.table),
+        data=Path(snakemake.input.data),
+        samples=Path(snakemake.input.samples),
+        latency=next(map(Path, snakemake.input.get("latency", [])), None),
+    )

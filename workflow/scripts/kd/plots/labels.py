@@ -1,0 +1,76 @@
+"""Names beside points: each where it covers nothing else."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
+
+from kd.plots.style import short
+
+
+def place_names(ax: Axes, rows: pd.DataFrame) -> None:
+    """Write the name of each teacher and each student alone beside its point: `cost` and `test_accuracy`.
+
+    The marks of distilled students, moved to the right by `shift` points of type, are kept free as well.
+    """
+    taken = [_box_of_point(ax, row) for row in rows.itertuples()]
+    for row in rows[rows["role"] != "distilled student"].itertuples():
+        place, box = _free_place(ax, row, taken)
+        taken.append(box)
+        leader = {"arrowstyle": "-", "color": "0.6", "lw": 0.7, "shrinkA": 0, "shrinkB": 4}
+        ax.annotate(
+            short(row.name),
+            (row.cost, row.test_accuracy),
+            xytext=place,
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # the front may pass below it
+            arrowprops=None if 0 in place else leader,  # a name right beside its point needs no line
+        )
+
+
+def _box_of_point(ax: Axes, row) -> Bbox:
+    """The pixels under a marker and, where one is drawn, its bar."""
+    has_bar = row.role != "distilled student" and pd.notna(row.test_accuracy_std)
+    bar = row.test_accuracy_std if has_bar else 0.0
+    ends = [(row.cost, row.test_accuracy - bar), (row.cost, row.test_accuracy + bar)]
+    box = Bbox(ax.transData.transform(ends)).padded(4 * _pixels(ax))
+    return box.translated(row.shift * _pixels(ax), 0)
+
+
+def _free_place(ax: Axes, row, taken: list[Bbox]) -> tuple[tuple[float, float], Bbox]:
+    """The nearest place where a name covers no point, no bar and no other name.
+
+    Returned are the offset of its middle from the point, in points of type, and the pixels that it fills;
+    where all is taken, of the last place tried.
+    """
+    probe = ax.text(0, 0, short(row.name), fontsize=9)
+    size = probe.get_window_extent()
+    probe.remove()
+    frame, scale = ax.get_window_extent(), _pixels(ax)
+    x, y = ax.transData.transform((row.cost, row.test_accuracy))
+    for right, up in _offsets(size.width / scale / 2):
+        middle = x + right * scale, y + up * scale
+        box = Bbox.from_bounds(middle[0] - size.width / 2, middle[1] - size.height / 2, *size.size).padded(
+            2 * scale, 0
+        )
+        inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+        if inside and not any(box.overlaps(other) for other in taken):
+            break
+    return (right, up), box
+
+
+def _offsets(half: float) -> Iterable[tuple[float, float]]:
+    """Places around a point for a name `2 * half` wide, the nearest first, in points of type."""
+    yield from ((half + 7, 0), (-half - 7, 0), (0, 12), (0, -12))
+    for far in range(12, 120, 6):
+        for aside in (half + 8, -half - 8, half + 30, -half - 30):
+            yield from ((aside, far), (aside, -far))
+
+
+def _pixels(ax: Axes) -> float:
+    """Pixels to a point of type."""
+    return ax.figure.dpi / 72

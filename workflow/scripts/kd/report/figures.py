@@ -1,0 +1,49 @@
+"""The figures of a study in its report: within the page, with their captions."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kd.report.links import Links
+
+CAPTIONS = Path(__file__).parents[3] / "report"  # those of Snakemake's own report
+TITLES = {
+    "accuracy_parameters": "Accuracy against parameters",
+    "accuracy_latency": "Accuracy against latency",
+    "gain": "Gain per pair",
+    "heat_map": "Teachers and students",
+    "learning_curves": "Learning curves",
+}
+SWEEP = "{{ snakemake.wildcards.method }}"  # in the caption of a sweep
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure: its title, its caption, itself as an address that holds it, and where its files are."""
+
+    title: str
+    caption: str
+    source: str
+    svg: str
+    png: str
+
+
+def figures_of(paths: Iterable[Path], links: Links) -> list[Shown]:
+    """The SVGs `paths` in the order of TITLES, and then those of sweeps."""
+    order = list(TITLES)
+    found = sorted(paths, key=lambda path: order.index(path.stem) if path.stem in TITLES else len(order))
+    return [_shown(path, links) for path in found]
+
+
+def _shown(path: Path, links: Links) -> Shown:
+    swept = path.stem not in TITLES or path.parent.name == "sweeps"
+    caption = (CAPTIONS / f"{'sweep' if swept else path.stem}.rst").read_text(encoding="utf-8")
+    return Shown(
+        title=f"What the sweep of {path.stem} found" if swept else TITLES[path.stem],
+        caption=" ".join(caption.replace(SWEEP, path.stem).split()),
+        # An image keeps the ids within it to itself, which in two figures may be the same.
+        source=f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}",
+        svg=links.to(path),
+        png=links.to(path.with_suffix(".png")) if path.with_suffix(".png").exists() else "",
+    )

@@ -1,0 +1,57 @@
+"""Where the files of a study lie, as seen from its report."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from kd.report.runs import Cell, Run
+
+OF_A_RUN = {
+    "weights": "model.safetensors",
+    "metrics": "metrics.json",
+    "history": "history.csv",
+    "test logits": "test_logits.npy",
+    "TensorBoard events": "tensorboard",
+}
+OF_A_CELL = {"diagnosis, with pictures": "diagnosis.html", "diagnosis, numbers": "diagnosis.json"}
+# The rules that make what is in a folder of a study; the log of one of them is there.
+_MADE_BY = {
+    "teachers": ("train_teacher", "take_teacher", "combine_teachers", "take_logits"),
+    "alone": ("train_student_alone",),
+    "distilled": ("distill_student",),
+}
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses of files, relative to the folder of the report, which is that of the study."""
+
+    folder: Path
+
+    def to(self, path: Path) -> str:
+        """The address of a file or folder."""
+        return quote(os.path.relpath(path, self.folder))
+
+    def anchor(self, folder: Path) -> str:
+        """The id that the section of a run or cell has in the page."""
+        return Path(os.path.relpath(folder, self.folder)).as_posix()
+
+    def files(self, run: Run) -> dict[str, str]:
+        """The files of a run that are there, and its log: what they are, and their addresses."""
+        found = {what: run.folder / name for what, name in OF_A_RUN.items()}
+        kind, *rest = Path(self.anchor(run.folder)).parts
+        logs = self.folder / "logs"
+        for rule in _MADE_BY.get(kind, ()):
+            found[f"log of {rule}"] = logs.joinpath(rule, *rest[:-1], f"{rest[-1]}.log")
+        return {what: self.to(path) for what, path in found.items() if path.exists()}
+
+    def pages(self, cell: Cell) -> dict[str, str]:
+        """What the diagnosis of a cell wrote, of what is there."""
+        found = {what: cell.folder / name for what, name in OF_A_CELL.items()}
+        return {what: self.to(path) for what, path in found.items() if path.exists()}
+
+    def export(self, cell: Cell) -> str:
+        """The folder of an exported student, as Snakemake is asked for it; empty for other networks."""
+        kind, *rest = Path(self.anchor(cell.folder)).parts
+        return self.folder.joinpath("export", *rest).as_posix() if kind == "distilled" else ""

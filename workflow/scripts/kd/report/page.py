@@ -1,0 +1,95 @@
+"""The report of a study: one page that holds all it shows, and asks nothing of the network."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from kd.data_section import as_address, data_lines
+from kd.page_style import STYLE
+from kd.pages import LEGEND, measures, provenance, ranking, verdict_of
+from kd.report.answer import answer
+from kd.report.figures import figures_of
+from kd.report.links import Links
+from kd.report.runs import Cell
+from kd.report.sections import sections
+from kd.report.tables import RANKED, Sources, all_rows, latency_of, ranked_rows, teacher_rows
+from kd.table import summarise
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that a report is made of; paths are those of the files."""
+
+    name: str
+    folder: Path
+    cells: Sequence[Cell]
+    table: Path
+    figures: Sequence[Path] = ()
+    latency: Path | None = None
+    measured: Mapping[str, Any] | None = None  # what is in `latency`
+    data: Mapping[str, Any] | None = None
+    samples: bytes = b""
+
+    @property
+    def runs(self) -> list[Mapping[str, Any]]:
+        """The metrics of every run."""
+        return [run.metrics for cell in self.cells for run in cell.runs]
+
+
+def to_page(study: Study) -> str:
+    """The report as HTML: escaped, styled within, and with a policy that forbids it any request."""
+    loader = jinja2.FileSystemLoader(HERE)
+    options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    environment = jinja2.Environment(loader=loader, autoescape=True, **options)
+    table, links = summarise(study.runs), Links(study.folder)
+    latency = links.to(study.latency) if study.latency else ""
+    sources = Sources(links, links.to(study.table), latency, {cell.key: cell for cell in study.cells})
+    times = latency_of(study.measured)
+    script = _text("report.js")
+    return environment.get_template("page.html.jinja").render(
+        study=study.name,
+        style=Markup(STYLE + _text("report.css")),
+        script=Markup(script),
+        script_hash=_sha256(script),
+        answer=[[(text, _place(key, sources)) for text, key in sentence] for sentence in answer(table)],
+        sources=sources,
+        teachers=teacher_rows(table, sources),
+        columns=RANKED,
+        rows=ranked_rows(table, sources, times),
+        methods=ranking(table),
+        verdict=verdict_of(table) if ranking(table) else "",
+        legend=LEGEND,
+        figures=figures_of(study.figures, links),
+        cells=sections(study.cells, sources, times),
+        measures=list(measures(next(table.itertuples()))),
+        everything=all_rows(table, sources),
+        data=data_lines(study.data) if study.data else [],
+        samples=as_address(study.samples) if study.samples else "",
+        provenance=provenance(study.runs),
+        device=study.measured,
+    )
+
+
+def _place(key: Any, sources: Sources) -> str:
+    """What words of the answer lead to: the runs behind them, or the table that holds a mean over pairs."""
+    if key is None:
+        return ""
+    anchor = sources.anchor(key)
+    return f"#{anchor}" if anchor else sources.table
+
+
+def _text(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _sha256(script: str) -> str:
+    """The digest by which the page allows its own script, and no other."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")

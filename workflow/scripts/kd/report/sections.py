@@ -1,0 +1,114 @@
+"""The runs of a study, a section for each cell and in it a part for each run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from kd.cells import number, percent, plus_minus
+from kd.report.drawings import curve, reliability
+from kd.report.runs import Cell, Run
+from kd.report.tables import Number, Sources, run_numbers
+
+WORST = 5  # confusions that are named
+ENDS = 3  # classes that gained most, and that lost most
+
+
+@dataclass(frozen=True)
+class RunPart:
+    """What the page shows of one run."""
+
+    anchor: str
+    summary: str
+    numbers: Mapping[str, Sequence[Number]]
+    curve: Markup
+    reliability: Markup
+    sentences: Mapping[str, str]
+    files: Mapping[str, str]
+    made: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page shows of a cell."""
+
+    anchor: str
+    title: str
+    pages: Mapping[str, str]
+    export: str
+    runs: Sequence[RunPart]
+
+
+def sections(cells: Sequence[Cell], sources: Sources, latency: Mapping[str, float]) -> list[Section]:
+    """A section for each cell, in their order; `latency` in milliseconds by the name of a network."""
+    alone = {
+        (run.metrics["name"], run.metrics["seed"]): run
+        for cell in cells
+        for run in cell.runs
+        if run.metrics["role"] == "alone"
+    }
+    return [_section(cell, alone, sources, latency) for cell in cells]
+
+
+def _section(
+    cell: Cell, alone: Mapping[tuple[str, int], Run], sources: Sources, latency: Mapping[str, float]
+) -> Section:
+    links = sources.links
+    parts = [_part(cell, run, alone, sources, latency) for run in cell.runs]
+    return Section(links.anchor(cell.folder), _title(cell), links.pages(cell), links.export(cell), parts)
+
+
+def _title(cell: Cell) -> str:
+    role, name, teacher, method = cell.key
+    if role == "teacher":
+        return f"Teacher {name}"
+    if role == "student alone":
+        return f"{name}, trained alone"
+    origin = "without a teacher" if teacher == "(none)" else f"from {teacher}"
+    return f"{name} {origin} by {method}"
+
+
+def _part(
+    cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: Sources, latency: Mapping[str, float]
+) -> RunPart:
+    found = run.metrics
+    baseline = alone.get((found["name"], found["seed"])) if found["role"] == "distilled" else None
+    numbers = run_numbers(cell, run, baseline, sources)
+    if found["name"] in latency:
+        numbers["latency"] = [Number(f"{number(latency[found['name']], 3)} ms", sources.latency)]
+    anchor = sources.links.anchor(run.folder)
+    return RunPart(
+        anchor=f"{anchor}/run" if run.folder == cell.folder else anchor,  # ids are unique
+        summary=_summary(found, baseline),
+        numbers=numbers,
+        curve=curve(run.history) if run.history is not None else Markup(""),
+        reliability=reliability(run.diagnosis["reliability"]) if run.diagnosis else Markup(""),
+        sentences=_sentences(run.diagnosis, cell.classes) if run.diagnosis else {},
+        files=sources.links.files(run),
+        made=f"{found['loss_function']}; on {found['device']}; commit {found['commit']}",
+    )
+
+
+def _summary(found: Mapping[str, Any], baseline: Run | None) -> str:
+    text = f"seed {found['seed']}: {percent(found['test_accuracy'])}"
+    if baseline is None:
+        return text
+    gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
+    return f"{text}, gain {plus_minus(gain, float('nan'), '+')}"
+
+
+def _sentences(found: Mapping[str, Any], classes: Sequence[str]) -> dict[str, str]:
+    """What the diagnosis says of classes, in words."""
+    confused = [
+        f"{classes[true]} taken for {classes[predicted]} ({count:,} times)"
+        for true, predicted, count in found["confused"][:WORST]
+    ]
+    shown = {"Most frequent mistakes": "; ".join(confused)}
+    gains = [(gain, classes[k]) for k, gain in enumerate(found["class_gain"] or []) if gain is not None]
+    gains.sort(key=lambda pair: -pair[0])
+    ahead = [pair for pair in gains if pair[0] > 0][:ENDS]
+    behind = [pair for pair in reversed(gains) if pair[0] < 0][:ENDS]
+    for what, some in (("Classes that gained most", ahead), ("Classes that lost most", behind)):
+        shown[what] = ", ".join(f"{name} {plus_minus(gain, float('nan'), '+')}" for gain, name in some)
+    return {what: text for what, text in shown.items() if text}

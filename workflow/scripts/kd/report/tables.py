@@ -1,0 +1,175 @@
+"""The tables of the report: every number with the file that it came from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kd.cells import DASH, duration, number, percent, plus_minus, quantity, verdict
+from kd.pages import HEADINGS, measures, names
+from kd.report.links import Links
+from kd.report.runs import Cell
+from kd.table import DISTILLED, seed_table
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as it is shown, where it came from, and, in a table to be sorted, what it is sorted by."""
+
+    text: str
+    href: str = ""
+    value: float | None = None
+
+    @property
+    def mark(self) -> str:
+        """How it is to look."""
+        return {"▲": "better", "▼": "worse", DASH: "quiet"}.get(self.text[:1], "")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the numbers of a study came from."""
+
+    links: Links
+    table: str
+    latency: str
+    by_key: Mapping[Key, Cell]
+
+    def of(self, key: Key) -> str:
+        """The metrics.json of a row that is one run; the table of a row that is a mean over several."""
+        cell = self.by_key.get(key)
+        if cell is None or len(cell.runs) > 1:
+            return self.table
+        return self.links.to(cell.runs[0].folder / "metrics.json")
+
+    def anchor(self, key: Key) -> str:
+        """The id of the section of a row's runs, empty for a mean over pairs."""
+        cell = self.by_key.get(key)
+        return self.links.anchor(cell.folder) if cell else ""
+
+
+# Columns of the ranked table: what they are called, and whether they hold words.
+RANKED = {"student": True, "teacher": True, "method": True, "gain": False, "95 % interval": False}
+RANKED |= {"test accuracy": False, "agreement": False, "calibration error": False, "parameters": False}
+RANKED |= {"MACs": False, "latency": False, "seconds": False}
+
+
+def ranked_rows(
+    table: pd.DataFrame, sources: Sources, latency: Mapping[str, float]
+) -> list[tuple[str, list[Number]]]:
+    """The rows of all distilled students, the largest gain first: the id of a row's runs, and its cells.
+
+    `latency` is in milliseconds, by the name of a network. The cells are in the order of RANKED.
+    """
+    rows = table[table["role"] == DISTILLED].sort_values("gain", ascending=False, kind="stable")
+    return [(sources.anchor(key_of(row)), _ranked(row, sources, latency)) for row in rows.itertuples()]
+
+
+def _ranked(row: Any, sources: Sources, latency: Mapping[str, float]) -> list[Number]:
+    mean, milliseconds = sources.of(key_of(row)), latency.get(row.name)
+    low, high = (plus_minus(row.gain + sign * row.gain_ci95, float("nan"), "+") for sign in (-1, 1))
+    interval = DASH if pd.isna(row.gain_ci95) else f"{low} to {high}"
+    gain = f"{verdict(row.gain, row.gain_ci95)} {plus_minus(row.gain, float('nan'), '+')}".strip()
+    return [
+        *(Number(text) for text in (row.name, row.teacher, row.method)),
+        _number(gain, sources.table, row.gain),
+        _number(interval, sources.table, row.gain - row.gain_ci95),
+        _number(plus_minus(row.test_accuracy, row.test_accuracy_std), mean, row.test_accuracy),
+        _number(number(row.agreement), mean, row.agreement),
+        _number(number(row.ece), mean, row.ece),
+        _number(quantity(row.parameters, 4), mean, row.parameters),
+        _number(quantity(row.macs, 3), mean, row.macs),
+        _number(number(milliseconds, 3) if milliseconds else DASH, sources.latency, milliseconds),
+        _number(duration(row.seconds), mean, row.seconds),
+    ]
+
+
+def _number(text: str, href: str, value: float | None) -> Number:
+    """A dash came from nowhere, and has no place in an order."""
+    return Number(text) if text == DASH else Number(text, href, float(value))
+
+
+def teacher_rows(table: pd.DataFrame, sources: Sources) -> tuple[dict[str, str], dict[str, list[Number]]]:
+    """The seed's table: the teachers with the ids of their runs, and each line with a number per teacher."""
+    classic = seed_table(table)
+    keys = {name: ("teacher", name, "", "") for name in classic.columns}
+    lines = {
+        line: [Number(text, sources.of(keys[name])) for name, text in cells.items()]
+        for line, cells in classic.iterrows()
+    }
+    return {name: sources.anchor(key) for name, key in keys.items()}, lines
+
+
+def all_rows(
+    table: pd.DataFrame, sources: Sources
+) -> list[tuple[str, list[tuple[str, str, str, list[Number]]]]]:
+    """Everything measured, by role; of each row its network, its origin, the id of its runs, its cells."""
+    return [
+        (HEADINGS[role], [_full(row, sources) for row in rows.itertuples()])
+        for role, rows in table.groupby("role", sort=False)
+    ]
+
+
+def _full(row: Any, sources: Sources) -> tuple[str, str, str, list[Number]]:
+    named, href = names(row), sources.of(key_of(row))
+    parts = [part for part in (named["method"], named["teacher"]) if part != DASH]
+    cells = [Number(text, "" if text == DASH else href) for text in measures(row).values()]
+    return named["network"], " from ".join(parts), sources.anchor(key_of(row)), cells
+
+
+def key_of(row: Any) -> Key:
+    """What names a row of the table."""
+    return (row.role, row.name, row.teacher, row.method)
+
+
+def run_numbers(cell: Cell, run: Any, baseline: Any, sources: Sources) -> dict[str, list[Number]]:
+    """The numbers of one run by what they are; a gain stands with the two accuracies that it comes from."""
+    found, links = run.metrics, sources.links
+    mine = links.to(run.folder / "metrics.json")
+    last, selected = percent(found["test_accuracy"]), percent(found["selected_test_accuracy"])
+    numbers = {"test accuracy, last epoch": [Number(last, mine)]}
+    if baseline:
+        before = percent(baseline.metrics["test_accuracy"])
+        gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
+        numbers["gain"] = [Number(f"{plus_minus(gain, float('nan'), '+')} points, from", mine)]
+        numbers["gain"].append(Number(before, links.to(baseline.folder / "metrics.json")))
+    numbers |= {
+        f"test accuracy, epoch {found['selected_epoch']} (selected)": [Number(selected, mine)],
+        "validation accuracy": [Number(percent(found["validation_accuracy"]), mine)],
+        "train accuracy": [Number(percent(found["train_accuracy"]), mine)],
+        "test loss": [Number(number(found["test_loss"], 3), mine)],
+        "train loss": [Number(number(found["train_loss"], 3), mine)],
+        "agreement": [Number(percent(found["agreement"]), mine)],
+        "calibration error (ECE)": [Number(percent(found["ece"]), mine)],
+        "parameters": [Number(quantity(found["parameters"], 4), mine)],
+        "MACs": [Number(quantity(found["macs"], 3), mine)],
+        "epochs": [Number(number(found["epochs"], 0), mine)],
+        "time": [Number(duration(found["seconds"]), mine)],
+    }
+    if run.diagnosis:
+        numbers |= _diagnosed(run.diagnosis, links.to(cell.folder / "diagnosis.json"))
+    return {what: some for what, some in numbers.items() if some[0].text != DASH}
+
+
+def _diagnosed(found: Mapping[str, Any], href: str) -> dict[str, list[Number]]:
+    """What the diagnosis of a run adds."""
+    shown = {
+        "negative log-likelihood": number(found["nll"], 3),
+        "Brier score": number(found["brier"], 4),
+        f"mean loss where right ({found['correct']:,})": number(found["loss_correct"], 3),
+        f"mean loss where wrong ({found['wrong']:,})": number(found["loss_wrong"], 3),
+    }
+    for split, near in (found["fidelity"] or {}).items():
+        if near:
+            shown[f"agreement, {split} images"] = percent(near["agreement"])
+            shown[f"KL from the teacher, {split} images"] = f"{number(near['kl'], 4)} nats"
+    return {what: [Number(text, href)] for what, text in shown.items()}
+
+
+def latency_of(found: Mapping[str, Any] | None) -> dict[str, float]:
+    """Milliseconds for one image by the name of a network: the median of PyTorch, which all have."""
+    networks: Iterable[tuple[str, Any]] = found["networks"].items() if found else ()
+    return {name: times["pytorch_ms"]["median"] for name, times in networks if times.get("pytorch_ms")}
