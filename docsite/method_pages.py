@@ -14,8 +14,8 @@ from kd.catalog import Entry
 
 MEASURED = ROOT / "bench" / "results" / "amd-epyc-2-cores.json"
 NOTATION = """\
-*Notation: y the label, p the teacher's class probabilities and q the student's, with index T at temperature T;
-CE the cross-entropy, KL the divergence, MSE the mean squared difference; A the maps of a stage and f the
+*Notation: y the label, p the teacher's class probabilities and q the student's, with index T at temperature
+T; CE the cross-entropy, KL the divergence, MSE the mean squared difference; A the maps of a stage and f the
 pooled last ones, with s and t of student and teacher; B the samples of a batch, C the classes; w the weights,
 which are options.*
 """
@@ -38,7 +38,7 @@ def _page(entry: Entry, cost: Mapping[str, Any] | None) -> str:
     text = ast.get_docstring(parsed(entry)) or ""
     head, _, rest = text.partition("\n\n")
     title, _, paper = head.replace("\n", " ").partition(": ")
-    words, formula, where = _parts(rest)
+    words, formula, where = _parts(re.sub(r"^(arXiv:|openreview\.net)\S+\s", "", rest))
     method = next(node for node in parsed(entry).body if getattr(node, "name", None) == entry.target)
     return "\n".join(
         [

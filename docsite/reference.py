@@ -14,7 +14,7 @@ INTRODUCTION = """\
 # Every key
 
 Made of `kd/schema.py` and of the plug-ins' own files when this site is built.
-[config/config.yaml](../config/config.yaml) shows all keys at work, and 
+[config/config.yaml](../config/config.yaml) shows all keys at work, and
 [Configuration](../config/README.md) explains the larger matters.
 """
 ENTRIES = {  # definition of the schema: title, and which entries it describes
