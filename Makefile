@@ -1,5 +1,6 @@
-# make run | make watch | make board | make test | make test-slurm | make lint | make bench | make schema
+# make run | make watch | make board | make test | make test-slurm | make lint | make bench | make schema | make docs
 # make watch STUDY=cifar10 shows how far a study is, while it runs; make board what its trainings have come to.
+# make results STUDY=digits | make pictures STUDY=digits
 # An environment is set up in .venv from envs/; VENV=/some/venv uses one that is there already.
 
 VENV ?= .venv
@@ -8,7 +9,7 @@ CORES ?= 4
 STUDY ?= digits
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run watch board test test-slurm unit lint bench schema
+.PHONY: run watch board test test-slurm unit lint bench schema docs results pictures
 
 ifeq ($(VENV),.venv)
 ready := .venv/ready
@@ -56,8 +57,20 @@ bench: $(ready)
 schema: $(ready)
 	PYTHONPATH=workflow/scripts python -m kd.schema > config/schema.json
 
+# The site, in the folder site/. The variable silences an advertisement of the theme's.
+docs: $(ready)
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
+# docs/results/$(STUDY).md, from the results of a study that is finished
+results: $(ready)
+	PYTHONPATH=workflow/scripts python -m docsite.results results/$(STUDY)
+
+# The pictures of the README, from the results of a study that is finished; needs Graphviz and Chromium.
+pictures: $(ready)
+	python -m docsite.pictures results/$(STUDY)
+
 # pip speaks only of what it downloads, so that the gigabytes of torch are not waited for in silence.
-.venv/ready: envs/requirements.txt envs/requirements-timm.txt envs/requirements-dev.txt
+.venv/ready: envs/requirements.txt envs/requirements-timm.txt envs/requirements-docs.txt envs/requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "error: $$($(PYTHON) --version) is too old; Python 3.11 or newer is needed (PYTHON=python3.12 make ...)"; exit 1; }
 	$(PYTHON) -m venv .venv

@@ -23,6 +23,7 @@ def test_every_requirement_is_an_exact_version():
     for name in (
         "requirements.txt",
         "requirements-dev.txt",
+        "requirements-docs.txt",
         "requirements-slurm.txt",
         "requirements-timm.txt",
     ):

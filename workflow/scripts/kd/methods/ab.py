@@ -1,6 +1,13 @@
-"""Activation boundaries: Heo, Lee, Yun & Choi 2019 (arXiv:1811.03233).
+r"""Activation boundaries: Heo, Lee, Yun & Choi 2019 (arXiv:1811.03233).
 
 First the student learns which of the teacher's neurons respond, then it is trained as in `kd`.
+
+$$
+    L_1 = \frac{3}{1000} \sum_{l=1}^{n} 2^{l-n} \sum \text{relu}(μ - e\,r(A^s_l))^2,
+        \qquad L_2 = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
+$$
+
+With e = +1 where the teacher's neuron responds and −1 where not, connectors r, and μ = `margin`.
 """
 
 from torch import Tensor, nn

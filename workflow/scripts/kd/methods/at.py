@@ -1,6 +1,13 @@
-"""Attention transfer: Zagoruyko & Komodakis 2017, "Paying More Attention to Attention".
+r"""Attention transfer: Zagoruyko & Komodakis 2017, "Paying More Attention to Attention".
 
 arXiv:1612.03928. The student looks where the teacher looks: at which positions its activations are strong.
+
+$$
+    L = \text{CE}(y, q) + w \sum_l \text{MSE}(a(A^s_l), a(A^t_l)),
+        \quad a(A) = \frac{\sum_c A_c^2}{\left\| \sum_c A_c^2 \right\|_2}
+$$
+
+Over the pairs l of stages of one resolution and their channels c.
 """
 
 import math

@@ -1,6 +1,13 @@
-"""Correlation congruence: Peng et al. 2019, "Correlation Congruence for Knowledge Distillation".
+r"""Correlation congruence: Peng et al. 2019, "Correlation Congruence for Knowledge Distillation".
 
 arXiv:1904.01802. The samples of a batch should be correlated with each other as the teacher has them.
+
+$$
+    L = \text{CE}(y, q) + \frac{w}{B^2}\,\|ψ^s - ψ^t\|_F^2,
+        \quad ψ_{ij} = e^{-2\gamma} \sum_{k=0}^{K} \frac{(2\gamma)^k}{k!} (f_i \cdot f_j)^k
+$$
+
+With the last features f of samples i and j, of length 1, and K = `order`.
 """
 
 import math

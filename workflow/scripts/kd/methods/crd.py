@@ -1,7 +1,14 @@
-"""Contrastive representation distillation: Tian, Krishnan & Isola 2020 (arXiv:1910.10699).
+r"""Contrastive representation distillation: Tian, Krishnan & Isola 2020 (arXiv:1910.10699).
 
 The student's embedding of an image shall agree with the teacher's of the same image, and with those of no
 image of another class.
+
+$$
+    L = \text{CE}(y, q) + w \left( N(g^s, g^t) + N(g^t, g^s) \right), \quad N = -\log h(+)
+        - \sum_{-} \log (1 - h(-)), \quad h = \frac{e^{g \cdot g' / τ} / Z}{e^{g \cdot g' / τ} / Z + n}
+$$
+
+With embeddings g of both networks, the same image (+), n images (−) of other classes, and τ = `temperature`.
 """
 
 from typing import Literal

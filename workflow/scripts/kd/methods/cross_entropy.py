@@ -1,4 +1,11 @@
-"""Plain supervised training: what teachers, and students alone, are trained with."""
+r"""Plain supervised training: Bridle 1990 (in: Neurocomputing, Springer, pages 227 to 236).
+
+Softmax and cross-entropy: what teachers, and students alone, are trained with.
+
+$$
+    L = \text{CE}(y, q) = -\log q_y
+$$
+"""
 
 from torch import Tensor
 from torch.nn import functional

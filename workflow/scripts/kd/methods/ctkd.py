@@ -1,7 +1,14 @@
-"""Curriculum temperature for knowledge distillation: Li et al. 2022 (arXiv:2211.16231), its global version.
+r"""Curriculum temperature for knowledge distillation: Li et al. 2022 (arXiv:2211.16231), its global version.
 
 The temperature of Hinton's loss is learnt against the student: it makes the loss larger while the student
 makes it smaller, and more so from epoch to epoch, so that what is to be learnt grows harder.
+
+$$
+    L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T), \quad T = t_0 + s\,\sigma(θ),
+        \quad \frac{\partial L}{\partial θ} \to -λ\,\frac{\partial L}{\partial θ}
+$$
+
+With t₀ = `start`, s = `span`, and λ that rises from `reversal_min` to `reversal_max` in `reversal_epochs`.
 """
 
 import math

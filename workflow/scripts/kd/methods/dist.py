@@ -1,7 +1,15 @@
-"""Distillation from a stronger teacher (DIST): Huang, You, Wang, Qian & Xu 2022 (arXiv:2205.10536).
+r"""Distillation from a stronger teacher (DIST): Huang, You, Wang, Qian & Xu 2022 (arXiv:2205.10536).
 
 Where teacher and student are far apart, exact probabilities are too much to ask: it is enough that they
 correlate, for each sample over the classes, and for each class over the samples.
+
+$$
+    L = w_\text{ce}\,\text{CE}(y, q) + T^2 \left(
+        \frac{w_\text{inter}}{B} \sum_b (1 - r(p_{b\cdot}, q_{b\cdot}))
+        + \frac{w_\text{intra}}{C} \sum_c (1 - r(p_{\cdot c}, q_{\cdot c})) \right)
+$$
+
+With Pearson's correlation r, over the classes of a sample b and over the samples of a class c, p and q at T.
 """
 
 from torch import Tensor

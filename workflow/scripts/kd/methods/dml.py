@@ -1,6 +1,12 @@
-"""Deep mutual learning: Zhang, Xiang, Hospedales & Lu 2018 (arXiv:1706.00384).
+r"""Deep mutual learning: Zhang, Xiang, Hospedales & Lu 2018 (arXiv:1706.00384).
 
 The student learns beside a peer that has the teacher's architecture and knows as little as itself.
+
+$$
+    L = \text{CE}(y, q) + w\,\text{KL}(p \| q) + \text{CE}(y, p) + w\,\text{KL}(q \| p)
+$$
+
+With p of the peer; in KL the first of both has no gradient.
 """
 
 from copy import deepcopy

@@ -1,6 +1,13 @@
-"""FitNets: Romero et al. 2015, "FitNets: Hints for Thin Deep Nets".
+r"""FitNets: Romero et al. 2015, "FitNets: Hints for Thin Deep Nets".
 
 arXiv:1412.6550. A middle stage of the student learns to predict the teacher's before the whole is distilled.
+
+$$
+    L_1 = w\,\text{MSE}(r(A^s), A^t), \qquad L_2 = w_\text{ce}\,\text{CE}(y, q)
+        + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
+$$
+
+With the regressor r, the guided stage Aˢ and the hint Aᵗ; L₁ in the first `init_epochs`.
 """
 
 from torch import Tensor

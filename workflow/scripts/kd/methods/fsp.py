@@ -1,6 +1,13 @@
-"""Flow of the solution procedure: Yim, Joo, Bae & Kim 2017, "A Gift from Knowledge Distillation" (CVPR).
+r"""Flow of the solution procedure: Yim, Joo, Bae & Kim 2017, "A Gift from Knowledge Distillation" (CVPR).
 
 How the maps of one stage go together with those of the next, as the teacher has it.
+
+$$
+    L_1 = w \sum_l \text{MSE}(G^s_l, G^t_l), \quad G_l = \frac{1}{HW}\,A_l A_{l+1}^\top,
+        \qquad L_2 = \text{CE}(y, q)
+$$
+
+With the maps A (C, H·W) of consecutive stages l; L₁ in the first `init_epochs`.
 """
 
 from itertools import pairwise

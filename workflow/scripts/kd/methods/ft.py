@@ -1,6 +1,12 @@
-"""Factor transfer: Kim, Park & Kwak 2018, "Paraphrasing Complex Network" (arXiv:1802.04977).
+r"""Factor transfer: Kim, Park & Kwak 2018, "Paraphrasing Complex Network" (arXiv:1802.04977).
 
 An auto-encoder first paraphrases the teacher's last maps into factors, which the student then translates to.
+
+$$
+    L = \text{CE}(y, q) + w\,\text{mean} \left| \frac{F^s}{\|F^s\|_2} - \frac{F^t}{\|F^t\|_2} \right|
+$$
+
+With the teacher's factors Fᵗ from the encoder, and the student's Fˢ from the translator.
 """
 
 from itertools import pairwise

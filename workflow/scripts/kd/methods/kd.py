@@ -1,6 +1,10 @@
-"""Knowledge distillation: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network".
+r"""Knowledge distillation: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network".
 
 arXiv:1503.02531. The student matches the teacher's softened class probabilities beside the true labels.
+
+$$
+    L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
+$$
 """
 
 from torch import Tensor

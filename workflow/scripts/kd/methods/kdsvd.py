@@ -1,7 +1,14 @@
-"""Singular vectors of maps: Lee, Kim & Song 2018, "Self-supervised Knowledge Distillation Using SVD" (ECCV).
+r"""Singular vectors of maps: Lee, Kim & Song 2018, "Self-supervised Knowledge Distillation Using SVD" (ECCV).
 
 arXiv:1807.06819. A stage is summed up by its first singular vector over channels, and what is transferred is
 how the vectors of consecutive stages go together.
+
+$$
+    L = \text{CE}(y, q) + w \sum_l \sum_{ij} (K^s_{l,ij} - K^t_{l,ij})^2,
+        \quad K_{l,ij} = e^{-(v_{l,i} - v_{l+1,j})^2 / 8}
+$$
+
+With the first right singular vector v of each stage l as a matrix (positions, channels).
 """
 
 from itertools import pairwise

@@ -1,4 +1,9 @@
-"""Label smoothing, a control without a teacher: Szegedy et al. 2016 (arXiv:1512.00567), section 7."""
+r"""Label smoothing, a control without a teacher: Szegedy et al. 2016 (arXiv:1512.00567), section 7.
+
+$$
+    L = \text{CE}\left((1 - ε)\,y + \frac{ε}{C},\; q\right)
+$$
+"""
 
 from torch import Tensor
 from torch.nn import functional

@@ -1,7 +1,15 @@
-"""Multi-level logit distillation: Jin, Wang & Lin 2023, CVPR, pages 24276 to 24285.
+r"""Multi-level logit distillation: Jin, Wang & Lin 2023, CVPR, pages 24276 to 24285.
 
 Student and teacher are aligned at several temperatures and on three levels: each sample's probabilities, how
 alike the samples of a batch are, and how alike the classes are.
+
+$$
+    L = w_\text{ce}\,\text{CE}(y, q) + \sum_T \left( w_\text{instance}\,T^2\,\text{KL}(p_T \| q_T)
+        + \frac{w_\text{batch}}{B}\,\|PP^\top - QQ^\top\|^2
+        + \frac{w_\text{class}}{C}\,\|P^\top P - Q^\top Q\|^2 \right)
+$$
+
+With P and Q (B, C), whose rows are p_T and q_T.
 """
 
 from collections.abc import Sequence

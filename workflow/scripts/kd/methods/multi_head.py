@@ -1,8 +1,15 @@
-"""A student of several teachers with a head for each.
+r"""A head for each teacher: You, Xu, Xu & Tao 2017, "Learning from Multiple Teacher Networks" (KDD).
 
-You, Xu, Xu & Tao 2017 ("Learning from multiple teacher networks", KDD) let a student learn from the averaged
-answers of several teachers; here each teacher has, besides, a linear head of its own on the student's last
-features, which has to please that teacher alone, so that what the teachers disagree on is not averaged away.
+They let a student learn from the averaged answers of several teachers; here each teacher has, besides, a
+linear head of its own on the student's last features, which has to please that teacher alone, so that what
+the teachers disagree on is not averaged away.
+
+$$
+    L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
+        + \frac{w_\text{head}}{M} \sum_m T^2\,\text{KL}(p_{m,T} \| q_{m,T})
+$$
+
+With p of the mean of the M teachers' logits, p_m of each of them, and q_m of its head.
 """
 
 from torch import Tensor, nn

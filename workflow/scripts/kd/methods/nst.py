@@ -1,6 +1,13 @@
-"""Neuron selectivity transfer: Huang & Wang 2017, "Like What You Like".
+r"""Neuron selectivity transfer: Huang & Wang 2017, "Like What You Like".
 
 arXiv:1707.01219. Where the student's channels are active should be distributed as it is for the teacher's.
+
+$$
+    L = \text{CE}(y, q) + w \sum_l \left( \frac{1}{C^2} \sum_{ij} (x_i \cdot x_j)^2
+        + \frac{1}{D^2} \sum_{ij} (y_i \cdot y_j)^2 - \frac{2}{CD} \sum_{ij} (x_i \cdot y_j)^2 \right)
+$$
+
+Over the pairs l of stages, with the channels' maps x (C, student) and y (D, teacher), of length 1.
 """
 
 from torch import Tensor

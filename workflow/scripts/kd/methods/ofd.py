@@ -1,6 +1,13 @@
-"""The overhaul of feature distillation: Heo et al. 2019 (arXiv:1904.01866).
+r"""The overhaul of feature distillation: Heo et al. 2019 (arXiv:1904.01866).
 
 The student's maps before their ReLUs follow the teacher's, as far as these matter after one.
+
+$$
+    L = \text{CE}(y, q) + w \sum_{l=1}^{n} 2^{l-n}\,d_p(r(A^s_l), \max(A^t_l, m)),
+        \quad d_p(s, t) = \sum \begin{cases} 0 & s \le t \le 0 \\ (s - t)^2 & \text{else} \end{cases}
+$$
+
+With connectors r, and m the mean of what is negative in each channel of the teacher.
 """
 
 import torch

@@ -1,6 +1,13 @@
-"""Probabilistic knowledge transfer: Passalis & Tefas 2018, "Learning Deep Representations with PKT".
+r"""Probabilistic knowledge transfer: Passalis & Tefas 2018, "Learning Deep Representations with PKT".
 
 arXiv:1803.10837. How probable it is that one sample is picked as another's neighbour, as the teacher has it.
+
+$$
+    L = \text{CE}(y, q) + \frac{w}{B^2} \sum_j \sum_{i \neq j} P_{i|j} \log \frac{P_{i|j}}{Q_{i|j}},
+        \quad P_{i|j} = \frac{K(f_i, f_j)}{\sum_{k \neq j} K(f_k, f_j)}
+$$
+
+With K = ½ (cos + 1) of the last features, P of the teacher and Q of the student.
 """
 
 import torch

@@ -1,7 +1,13 @@
-"""Reused teacher classifier: Chen, Mei, Zhang, Wang, Wang, Feng & Chen 2022 (SimKD, arXiv:2203.14001).
+r"""Reused teacher classifier: Chen, Mei, Zhang, Wang, Wang, Feng & Chen 2022 (SimKD, arXiv:2203.14001).
 
 The student is its own stages, a projector, and the teacher's classifier, and learns nothing but to put out
 the teacher's last maps.
+
+$$
+    L = w\,\text{MSE}(P(A^s), A^t)
+$$
+
+With the projector P and the last maps A; the classifier is the teacher's.
 """
 
 from typing import Any

@@ -1,6 +1,13 @@
-"""Similarity-preserving distillation: Tung & Mori 2019, "Similarity-Preserving Knowledge Distillation".
+r"""Similarity-preserving distillation: Tung & Mori 2019, "Similarity-Preserving Knowledge Distillation".
 
 arXiv:1907.09682. Images that excite the teacher alike should excite the student alike.
+
+$$
+    L = \text{CE}(y, q) + \frac{w}{B^2}\,\|G^t - G^s\|_F^2,
+        \quad G = \text{rows of } AA^\top \text{ divided by their length}
+$$
+
+With A (B, C·H·W), the last stage's maps of a batch.
 """
 
 from torch import Tensor

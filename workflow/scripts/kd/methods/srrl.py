@@ -1,7 +1,14 @@
-"""Softmax regression representation learning: Yang, Martinez, Bulat & Tzimiropoulos, ICLR 2021.
+r"""Softmax regression representation learning: Yang, Martinez, Bulat & Tzimiropoulos, ICLR 2021.
 
 openreview.net/forum?id=ZzwDy_wiWv. The student's features shall do in the teacher's classifier what the
 teacher's own do there.
+
+$$
+    L = \text{CE}(y, q) + w_\text{feature}\,\text{MSE}(r(f^s), f^t)
+        + w_\text{regression}\,\text{MSE}(W^t r(f^s), W^t f^t)
+$$
+
+With the connector r, the last features f, and the teacher's classifier Wᵗ.
 """
 
 from copy import deepcopy

@@ -1,7 +1,14 @@
-"""Teacher-free knowledge distillation, its Tf-KD_reg: Yuan, Tay, Li, Wang & Feng 2020 (arXiv:1909.11723).
+r"""Teacher-free knowledge distillation, its Tf-KD_reg: Yuan, Tay, Li, Wang & Feng 2020 (arXiv:1909.11723).
 
 The teacher is made by hand: it is always right, and says the same of all other classes. A control that shows
 how much of distillation is regularisation.
+
+$$
+    L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,\text{KL}(\text{softmax}(p_d / T) \| q),
+        \quad p_{d,i} = \begin{cases} a & i = y \\ \frac{1 - a}{C - 1} & \text{else} \end{cases}
+$$
+
+With a = `correct`.
 """
 
 import torch

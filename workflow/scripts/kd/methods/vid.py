@@ -1,6 +1,13 @@
-"""Variational information distillation: Ahn et al. 2019, "VID for Knowledge Transfer".
+r"""Variational information distillation: Ahn et al. 2019, "VID for Knowledge Transfer".
 
 arXiv:1904.05835. The student's maps should tell as much as possible about the teacher's.
+
+$$
+    L = \text{CE}(y, q) + w \sum_l \text{mean}\; \frac{1}{2} \left( \log v_c + \frac{(A^t
+        - m(A^s))^2}{v_c} \right)
+$$
+
+Over the pairs l of stages of one resolution, with a network m and a variance v of each channel c.
 """
 
 import math

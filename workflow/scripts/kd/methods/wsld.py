@@ -1,7 +1,14 @@
-"""Weighted soft labels: Zhou et al. 2021, "Rethinking Soft Labels for KD" (arXiv:2102.00650).
+r"""Weighted soft labels: Zhou et al. 2021, "Rethinking Soft Labels for KD" (arXiv:2102.00650).
 
 A sample counts less in the distillation, the better the student already does on its label beside the teacher:
 there soft labels would add more bias than they take of variance.
+
+$$
+    L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,\frac{T^2}{B} \sum_b \left(1
+        - e^{-\text{CE}(y, q) / \text{CE}(y, p)}\right) \text{CE}(p_T, q_T)
+$$
+
+Where the term in brackets, of each sample b, is at T = 1 and has no gradient.
 """
 
 import torch

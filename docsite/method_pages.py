@@ -1,0 +1,104 @@
+"""A page for each method, made of its own file: what it is, its paper, formula, options, needs and cost."""
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from docsite.markdown import options
+from docsite.reference import parsed
+from docsite.taken import ROOT
+from kd import catalog
+from kd.catalog import Entry
+
+MEASURED = ROOT / "bench" / "results" / "amd-epyc-2-cores.json"
+NOTATION = """\
+*Notation: y the label, p the teacher's class probabilities and q the student's, with index T at temperature
+T; CE the cross-entropy, KL the divergence, MSE the mean squared difference; A the maps of a stage and f the
+pooled last ones, with s and t of student and teacher; B the samples of a batch, C the classes; w the weights,
+which are options.*
+"""
+NEEDS = {
+    "logits": "the teacher's logits: the stored ones are read, unless `targets: live`",
+    "stages": "the teacher's stages: it runs in every step",
+    "network": "the teacher's network: its weights, or its shape",
+    "members": "an ensemble, and the logits of each of its members",
+    "own_stages": "the student's own stages",
+}
+
+
+def pages() -> dict[str, str]:
+    """Every method's page by its name, as Markdown with the links of a file in docs/methods/."""
+    costs = _costs()
+    return {name: _page(entry, costs.get(name)) for name, entry in catalog.methods().items()}
+
+
+def _page(entry: Entry, cost: Mapping[str, Any] | None) -> str:
+    text = ast.get_docstring(parsed(entry)) or ""
+    head, _, rest = text.partition("\n\n")
+    title, _, paper = head.replace("\n", " ").partition(": ")
+    words, formula, where = _parts(re.sub(r"^(arXiv:|openreview\.net)\S+\s", "", rest))
+    method = next(node for node in parsed(entry).body if getattr(node, "name", None) == entry.target)
+    return "\n".join(
+        [
+            f"# {entry.name}: {title}\n",
+            f"{words}\n",
+            f"**Paper:** {_linked(paper)}{_addresses(text, paper)}\n",
+            f"## Formula\n\n{formula}\n\n{where}\n\n{NOTATION}",
+            f"## As it is here\n\n{_linked(ast.get_docstring(method))}\n",
+            f"## Options\n\n`methods: {{{entry.name}: {{}}}}` takes all defaults.\n\n{_options(entry)}\n",
+            f"## What it needs\n\n{_needs(entry)}\n",
+            f"## What a step costs\n\n{_cost(cost)}\n",
+            "## Where it is\n\n"
+            f"[kd/methods/{entry.name}.py](../../workflow/scripts/kd/methods/{entry.name}.py), with the loss"
+            " as a pure function, its shapes and units, and where it differs from the paper.\n",
+        ]
+    )
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """What a docstring says before its formula, the formula, and what it says after it."""
+    found = re.search(r"^\$\$$.*?^\$\$$", text, re.MULTILINE | re.DOTALL)
+    if not found:
+        return _linked(text), "", ""
+    return _linked(text[: found.start()].strip()), found[0], text[found.end() :].strip()
+
+
+def _linked(text: str) -> str:
+    """arXiv's numbers and addresses as links."""
+    text = re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+    return re.sub(r"(?<!/)(openreview\.net/\S+\w)", r"[\1](https://\1)", text)
+
+
+def _addresses(text: str, paper: str) -> str:
+    """The paper's address, where the docstring names it after its first line."""
+    found = re.search(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S+\w", text)
+    return f" {_linked(found[0])}" if found and found[0] not in paper else ""
+
+
+def _options(entry: Entry) -> str:
+    schema = entry.options.model_json_schema()
+    return options(schema, schema.get("$defs", {})) if schema.get("properties") else "None."
+
+
+def _needs(entry: Entry) -> str:
+    needs = [f"- {NEEDS[need]}" for need in entry.constants["NEEDS"]]
+    if not {"logits", "stages", "network", "members"} & set(entry.constants["NEEDS"]):
+        needs.append("- no teacher: one run for each student and seed serves all pairs")
+    return "\n".join(needs)
+
+
+def _costs() -> dict[str, dict[str, Any]]:
+    return {row["method"]: row for row in json.loads(MEASURED.read_text(encoding="utf-8"))["methods"]}
+
+
+def _cost(row: Mapping[str, Any] | None) -> str:
+    if not row:
+        return "Not measured by itself."
+    ratio = row["ratio"]
+    return (
+        f"{ratio['median']:.2f} times a step of plain training ({ratio['low']:.2f} to {ratio['high']:.2f} in"
+        f" {ratio['repeats']} repetitions), with the teacher {row['teacher']}: resnet8x4 taught by resnet18,"
+        f" batch {row['batch']}, on two CPU cores ([how it was measured](../speed.md#what-a-method-costs))."
+    )

@@ -1,0 +1,54 @@
+"""Draws the pictures of the README anew: `make pictures`, after the default study has run.
+
+docs/images/rules.svg    the jobs of the study by rule: snakemake --rulegraph | tred | dot -Tsvg (Graphviz)
+docs/images/table.png    the upper part of the study's page, as a browser shows it (Chromium, by Playwright)
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from docsite.taken import ROOT
+
+IMAGES = ROOT / "docs" / "images"
+PAGES = ("report.html", "table.html")  # whichever the study has
+SIZE = {"width": 1280, "height": 860}
+
+
+def draw_rules(target: Path) -> None:
+    """Draw the default study's rules, without the arrows that follow from others."""
+    command = [sys.executable, "-m", "snakemake", "--rulegraph"]
+    graph = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    lying = graph[graph.index("digraph") :].replace("margin=0", "margin=0, rankdir=LR, nodesep=0.25")
+    fewer = subprocess.run(["tred"], input=lying, check=True, capture_output=True, text=True).stdout
+    subprocess.run(["dot", "-Tsvg", "-o", str(target)], input=fewer, check=True, text=True)
+
+
+def picture_page(page: Path, target: Path) -> None:
+    """Take a picture of what a reader sees first of a page."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        shown = browser.new_page(viewport=SIZE, color_scheme="light")
+        shown.goto(page.resolve().as_uri())
+        shown.screenshot(path=target)
+        browser.close()
+
+
+def main(results: Path, images: Path = IMAGES) -> None:
+    """Draw both pictures; `results` is the folder of a study that is finished."""
+    images.mkdir(parents=True, exist_ok=True)
+    draw_rules(images / "rules.svg")
+    page = next((results / name for name in PAGES if (results / name).is_file()), None)
+    if page is None:
+        raise SystemExit(f"error: {results} has no {' or '.join(PAGES)}; run the study first")
+    picture_page(page, images / "table.png")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, help="folder of a finished study, such as results/digits")
+    main(parser.parse_args().results)

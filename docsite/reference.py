@@ -1,0 +1,83 @@
+"""The page of every key of a config, made of the schema that configs are checked by, and of the plug-ins."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from docsite.markdown import options
+from kd import catalog
+from kd.catalog import Entry
+from kd.schema import StudyFile
+
+INTRODUCTION = """\
+# Every key
+
+Made of `kd/schema.py` and of the plug-ins' own files when this site is built.
+[config/config.yaml](../config/config.yaml) shows all keys at work, and
+[Configuration](../config/README.md) explains the larger matters.
+"""
+ENTRIES = {  # definition of the schema: title, and which entries it describes
+    "DatasetEntry": "`dataset:`",
+    "Recipe": "`recipe:`",
+    "TeacherEntry": "An entry of `teachers:`",
+    "NetworkEntry": "An entry of `students:`",
+    "MethodEntry": "An entry of `methods:`",
+    "SweepEntry": "An entry of `sweep:`",
+    "Range": "A range in `over:`",
+    "Compute": "`compute:`",
+}
+
+
+def page() -> str:
+    """The whole page, as Markdown whose links are those of a file docs/reference.md."""
+    schema = StudyFile.model_json_schema()
+    return "\n".join([INTRODUCTION, *_sections(schema), *_plugins()])
+
+
+def _sections(schema: Mapping[str, Any]) -> Iterator[str]:
+    words = schema["$defs"]
+    yield f"## The file\n\n{options(schema, words)}\n"
+    for name in [*ENTRIES, *(name for name in words if name not in ENTRIES)]:
+        if name in words:
+            title = ENTRIES.get(name, f"`{name}`")
+            about = words[name].get("description", "")
+            yield f"## {title} {{#{name.lower()}}}\n\n{about}\n\n{options(words[name], words)}\n"
+
+
+def _plugins() -> Iterator[str]:
+    yield "## Options of data sets\n\nBeside the keys of [`dataset:`](#datasetentry).\n"
+    yield from map(_plugin, catalog.datasets().values())
+    yield "## Options of methods\n\nBeside the keys of [`methods:`](#methodentry).\n"
+    for entry in catalog.methods().values():
+        yield f"### [`{entry.name}`](methods/{entry.name}.md)\n\n{_options(entry)}\n"
+    yield "## Options of architectures\n\nBeside the keys of [`teachers:`](#teacherentry).\n"
+    yield from map(_plugin, [*catalog.libraries().values(), *catalog.architectures().values()])
+
+
+def _plugin(entry: Entry) -> str:
+    return f"### `{entry.name}`\n\n{about(entry)}\n\n{_options(entry)}\n"
+
+
+def _options(entry: Entry) -> str:
+    schema = entry.options.model_json_schema()
+    return options(schema, schema.get("$defs", {})) if schema.get("properties") else "No options."
+
+
+def about(entry: Entry) -> str:
+    """The first line of what a plug-in's function, or else its file, says of itself."""
+    tree = parsed(entry)
+    node = next((node for node in tree.body if getattr(node, "name", None) == entry.target), None)
+    text = (ast.get_docstring(node) if node else None) or ast.get_docstring(tree) or ""
+    return text.split("\n\n")[0].replace("\n", " ")
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    file = catalog.HERE.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def parsed(entry: Entry) -> ast.Module:
+    """A plug-in's file, read and not imported."""
+    return _tree(entry.module)

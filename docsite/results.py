@@ -1,0 +1,87 @@
+"""Writes down what was measured, with its provenance: `make results STUDY=digits`, after the study has run.
+
+docs/results/<study>.md is the study's own table.md, with how it was made; docs/results/bench.md the tables of
+`make bench`. Neither is edited by hand, so that no figure there is other than the one that was measured.
+"""
+
+import argparse
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from docsite.taken import ROOT
+
+PLOT = "accuracy_parameters"
+NOT_MEASURED = "No result of a GPU, and none of the whole CIFAR-10 study, has been measured yet."
+
+
+def study_page(results: Path, target: Path) -> None:
+    """Write the page of a finished study, and copy a plot to stand beside it."""
+    table, name = (results / "table.md").read_text(encoding="utf-8"), results.name
+    title, body = table.split("\n", 1)
+    body = re.sub(r"!\[[^]]*\]\(data/samples\.png\)\n*", "", body)
+    shutil.copyfile(results / "plots" / f"{PLOT}.png", target / f"{name}_{PLOT}.png")
+    picture = f"## Accuracy against parameters\n\n![every network's accuracy]({name}_{PLOT}.png)"
+    text = [f"# Results: {name}", _made(name, title), body.strip(), picture]
+    (target / f"{name}.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+
+
+def _made(name: str, title: str) -> str:
+    config = next((path for path in _configs() if yaml.safe_load(path.read_text())["study"] == name), None)
+    how = "from a config of its own"
+    if config:
+        named = "" if config.name == "config.yaml" else f" --configfile config/{config.name}"
+        link = f"[config/{config.name}](../../config/{config.name})"
+        how = f"from {link} by\n`snakemake --cores 2 --resources gpu=1{named}`"
+    return (
+        f"What `results/{name}/table.md` says (*{title.lstrip('# ')}*), made {how};\n"
+        f"device, versions and commits stand at its end. `make results STUDY={name}` wrote this page.\n"
+        f"{NOT_MEASURED}"
+    )
+
+
+def _configs() -> list[Path]:
+    return sorted((ROOT / "config").glob("*.yaml"))
+
+
+def bench_page(files: list[Path], target: Path) -> None:
+    """Write the page of what `make bench` measured, a section for each machine or setting."""
+    from bench.report import table
+
+    text = [
+        "# Results: the bench",
+        f"`make results STUDY=bench` wrote it from bench/results/. {NOT_MEASURED}",
+    ]
+    for file in files:
+        results = json.loads(file.read_text(encoding="utf-8"))
+        tables = re.sub(r"(?m)^#", "##", table(results)).strip()
+        text += [f"## {results['name']}", _measured(results, file), tables]
+    (target / "bench.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+
+
+def _measured(results: Mapping[str, Any], file: Path) -> str:
+    parts = results.get("measured", {})
+    when = [f"{name} at {part['commit']} ({part['date'][:10]})" for name, part in parts.items()]
+    return f"[{file.name}](../../bench/results/{file.name}). Commits: {'; '.join(when) or results['commit']}."
+
+
+def main(results: Path, target: Path = ROOT / "docs" / "results") -> None:
+    """Write the page of a study's folder, or of the bench."""
+    target.mkdir(parents=True, exist_ok=True)
+    if results.name == "bench":
+        bench_page(sorted((ROOT / "bench" / "results").glob("*.json")), target)
+    elif (results / "table.md").is_file():
+        study_page(results, target)
+    else:
+        raise SystemExit(f"error: {results} has no table.md; run the study first")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, help="folder of a finished study; results/bench: the bench")
+    main(parser.parse_args().results)

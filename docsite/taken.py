@@ -1,0 +1,64 @@
+"""Which files beside docs/ the site takes in, and where their links lead there.
+
+Every page is written for a reader of the repository: its links are relative to its own file. On the site a
+link to another page leads to that page, and one to any other file of the repository to a copy of it.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = {  # file of the repository: page of the site
+    "README.md": "index.md",
+    "config/README.md": "configuration.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
+GENERATED = re.compile(r"docs/(reference|methods/\w+)\.md")
+_LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
+_FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
+
+
+def place(file: str) -> str:
+    """Where a file of the repository is on the site."""
+    if file.startswith("docs/"):
+        return file.removeprefix("docs/")
+    return PAGES.get(file, f"files/{file}")
+
+
+def source(page: str) -> str:
+    """The file of the repository that a page of the site is made of."""
+    return next((file for file, taken in PAGES.items() if taken == page), f"docs/{page}")
+
+
+def _prose(text: str) -> Iterator[tuple[str, bool]]:
+    for number, part in enumerate(_FENCE.split(text)):
+        yield part, number % 2 == 0
+
+
+def _target(link: str, file: str) -> str | None:
+    """The file of the repository that a link of `file` means; None for an address elsewhere."""
+    if ":" in link or link.startswith("/"):
+        return None
+    return posixpath.normpath(posixpath.join(posixpath.dirname(file), link))
+
+
+def linked(text: str, file: str) -> set[str]:
+    """The files beside docs/ that a page links to and that are no pages themselves."""
+    links = (found[2] for part, prose in _prose(text) if prose for found in _LINK.finditer(part))
+    targets = {target for link in links if (target := _target(link, file))}
+    return {target for target in targets if place(target).startswith("files/") and (ROOT / target).is_file()}
+
+
+def relinked(text: str, page: str) -> str:
+    """A page's text with its links as they are on the site."""
+    file, folder = source(page), posixpath.dirname(page) or "."
+
+    def there(found: re.Match) -> str:
+        target = _target(found[2], file)
+        link = posixpath.relpath(place(target), folder) if target else found[2]
+        return f"{found[1]}{link}{found[3]}"
+
+    return "".join(_LINK.sub(there, part) if prose else part for part, prose in _prose(text))

@@ -1,0 +1,103 @@
+"""Every command in the documents is run, in a copy of the repository; tests/commands.py says how."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from checkout import ROOT
+from commands import RULES, commands, documents, rule_of, to_run
+
+STUDY = {
+    "study": "digits",
+    "dataset": {"name": "digits", "test_fraction": 0.8},
+    "recipe": {"epochs": 2, "batch_size": 64, "lr": 0.05},
+    "teachers": {"resnet18": {"width": 0.125}},
+    "students": {"cnn": {"channels": [8, 8]}},
+    "methods": {"kd": {"temperature": 4}},
+    "seeds": [0, 1],
+    "compute": {"device": "cpu"},
+}
+DOCUMENTS = [path for path in documents() if any(commands(path))]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository as a reader has it, but for its default study, which takes seconds here."""
+    folder = tmp_path_factory.mktemp("origin") / "kd-workflow"
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    for file in files:
+        if (ROOT / file).is_file():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / file, folder / file)
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    # Of these the documents speak as the reader's own.
+    (folder / "config" / "mine.yaml").write_text(yaml.safe_dump({**STUDY, "study": "mine"}))
+    Image.new("L", (8, 8), 128).save(folder / "image.png")
+    author = ["-c", "user.name=a reader", "-c", "user.email=reader@example.org"]
+    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "as it is"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def copy(repository: Path) -> Path:
+    """A copy whose default study has run, with images of the reader's."""
+    folder = repository.parent / "copy"
+    subprocess.run(["git", "clone", "-q", str(repository), str(folder)], check=True)
+    for part in ("train", "test"):
+        for number in range(20):
+            file = folder / "data" / "mine" / part / ("cat", "dog")[number % 2] / f"{part}{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (32, 32), (12 * number, 90, 0 if part == "train" else 200)).save(file)
+    run_script("snakemake --cores 4", folder)
+    return folder
+
+
+def run_script(script: str, folder: Path, **variables: str) -> str:
+    """Run a script as a reader's shell would, in the environment of the tests; it ends at the first failure."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SNAKEMAKE", "MAKE"))}
+    environment = {**kept, "VENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", **variables}
+    command = ["bash", "-euo", "pipefail", "-x", "-c", script]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-8000:]}"
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_command_runs(document: Path, repository: Path, copy: Path, tmp_path: Path):
+    alone = document.name == "tutorial.md"  # it begins with a clone of its own
+    script = "\n".join(filter(None, map(to_run, commands(document))))
+    said = run_script(script, tmp_path if alone else copy, REPOSITORY=str(repository), SCRATCH=str(tmp_path))
+    if alone:
+        assert "Nothing to be done" in said  # the second `make run`
+        ranked = (tmp_path / "kd-workflow" / "results" / "mine" / "table.md").read_text()
+        assert all(f"| {name} " in ranked for name in ("kd", "hot", "at"))
+
+
+def test_every_rule_is_of_a_command():
+    """One that meets none is of a command that is gone."""
+    used = {rule_of(command) for document in documents() for command in commands(document)}
+    assert [rule.command for rule in RULES if rule not in used] == []
+
+
+def test_ci_runs_what_is_left_to_it():
+    """The lines of .ci/run are the commands that RULES leave to CI."""
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    for target in ("make test", "make test-slurm", "make lint"):
+        assert target in lines
+        assert "CI runs it" in rule_of(target).because
+
+
+@pytest.mark.parametrize(
+    "command", ["snakemake --cores 4 --forceall", "make everything", "pip install torch"]
+)
+def test_a_command_without_a_rule_is_an_error(command: str):
+    with pytest.raises(AssertionError, match="0 rules"):
+        rule_of(command)

@@ -1,0 +1,63 @@
+"""notebooks/tour.ipynb runs from top to bottom, in a fresh copy, and shows what it says that it shows."""
+
+import re
+
+import nbformat
+from nbclient import NotebookClient
+
+from checkout import ROOT, Checkout
+
+FILE = ROOT / "notebooks" / "tour.ipynb"
+# What a cell with a tag needs; where this checkout has it not, the cell is left out.
+PARTS = {"diagnosis": "diagnose.py", "export": "predict.py"}
+
+
+def _there(cell: nbformat.NotebookNode) -> bool:
+    needed = [PARTS[tag] for tag in cell.metadata.get("tags", ())]
+    return all((ROOT / "workflow" / "scripts" / script).is_file() for script in needed)
+
+
+def _output(cell: nbformat.NotebookNode) -> str:
+    """All text that a cell put out."""
+    parts = [output.get("text") or output["data"].get("text/plain", "") for output in cell.outputs]
+    return "".join(parts)
+
+
+def test_it_runs_from_top_to_bottom(fresh: Checkout):
+    book = nbformat.read(FILE, as_version=4)
+    book.cells = [cell for cell in book.cells if _there(cell)]
+    folder = fresh.folder / "notebooks"
+    folder.mkdir()
+    # It raises at an error of any cell.
+    NotebookClient(book, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
+    said = "\n".join(_output(cell) for cell in book.cells if cell.cell_type == "code")
+    assert len(re.findall(r"done: test accuracy", said)) == 5  # a teacher, two students alone, two taught
+    assert re.search(r"distilled student +small +resnet18 +kd", said)
+    assert "trainings that run again: distill_student\n" in said
+    assert re.search(r"temperature 4: [\d.]+ %, temperature 8: [\d.]+ %", said)
+    outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
+    assert any("image/svg+xml" in output.get("data", {}) for output in outputs)
+    if any("diagnosis" in cell.metadata.get("tags", ()) for cell in book.cells):
+        assert re.search(r"right (\d+), wrong (\d+), calibration error [\d.]+ %", said)
+        right, wrong = map(int, re.search(r"right (\d+), wrong (\d+)", said).groups())
+        assert right + wrong == 1438  # 0.8 of 1,797 images
+    if any("export" in cell.metadata.get("tags", ()) for cell in book.cells):
+        assert "it is a 7" in said
+
+
+def test_it_is_kept_without_outputs_and_linked_files_exist():
+    """Outputs would say what another version once said."""
+    book = nbformat.read(FILE, as_version=4)
+    nbformat.validate(book)
+    for cell in book.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+    links = re.findall(r"\]\(([^):]+)\)", "\n".join(cell.source for cell in book.cells))
+    assert len(links) >= 3
+    assert [link for link in links if not (FILE.parent / link).is_file()] == []
+
+
+def test_tags_name_parts():
+    """So that a slip in one does not leave its cell out for ever."""
+    book = nbformat.read(FILE, as_version=4)
+    assert {tag for cell in book.cells for tag in cell.metadata.get("tags", ())} == set(PARTS)
