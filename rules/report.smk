@@ -2,16 +2,7 @@ RUNS = all_runs()
 UNTRAINED = [f"{RESULTS}/teachers/{teacher}" for teacher in study.untrained]
 METRICS = [f"{folder}/metrics.json" for folder in [*RUNS, *UNTRAINED]]
 REPORT = json.dumps({"study": study.name, "runs": [*RUNS, *UNTRAINED]})  # their order is that of the rows
-# What other rules find out for the report; it shows what there is.
-DIAGNOSES = []  # one diagnosis.json for each cell
-LATENCY = []  # latency.json
-FIGURES = [
-    "accuracy_parameters",
-    *(["accuracy_latency"] if LATENCY else []),
-    "gain",
-    "heat_map",
-    "learning_curves",
-]
+FIGURES = ["accuracy_parameters", "accuracy_latency", "gain", "heat_map", "learning_curves"]
 # The template, style and script of the page, and its captions, which no import names.
 PAGE_TEXTS = ("kd/report/page.html.jinja", "kd/report/report.css", "kd/report/report.js") + tuple(
     f"../report/{figure}.rst" for figure in (*FIGURES, "sweep")
@@ -80,7 +71,7 @@ rule build_report:
         figures=[*rules.draw_plots.output.svg, *SWEPT_FIGURES],
         data=DATA_SUMMARY,
         samples=SAMPLES,
-        diagnoses=DIAGNOSES,
+        diagnoses=[f"{cell}/diagnosis.json" for cell in CELLS],
         latency=LATENCY,
     output:
         page=report(f"{RESULTS}/report.html", caption="../workflow/report/report.rst", category="Report"),
