@@ -55,5 +55,5 @@ if __name__ == "__main__":
         table=Path(snakemake.input.table),
         data=Path(snakemake.input.data),
         samples=Path(snakemake.input.samples),
-        latency=next(map(Path, snakemake.input.get("latency", [])), None),
+        latency=Path(snakemake.input.latency),
     )

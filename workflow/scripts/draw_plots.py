@@ -53,5 +53,5 @@ if __name__ == "__main__":
         metrics=[Path(path) for path in snakemake.input.metrics],
         histories=[Path(path) for path in snakemake.input.histories],
         plots=Path(snakemake.output[0]).parent,
-        latency=next(map(Path, snakemake.input.get("latency", [])), None),
+        latency=Path(snakemake.input.latency),
     )
