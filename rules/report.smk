@@ -2,12 +2,12 @@ RUNS = all_runs()
 UNTRAINED = [f"{RESULTS}/teachers/{teacher}" for teacher in study.untrained]
 METRICS = [f"{folder}/metrics.json" for folder in [*RUNS, *UNTRAINED]]
 REPORT = json.dumps({"study": study.name, "runs": [*RUNS, *UNTRAINED]})  # their order is that of the rows
-# What other rules find out for the report; it shows what there is.
-DIAGNOSES = []  # one diagnosis.json for each cell
-LATENCY = []  # latency.json
+# What other rules find out for the report, which shows what there is.
+SHOWN_DIAGNOSES = []  # a diagnosis.json for each cell
+SHOWN_LATENCY = []  # latency.json alone
 FIGURES = [
     "accuracy_parameters",
-    *(["accuracy_latency"] if LATENCY else []),
+    *(["accuracy_latency"] if SHOWN_LATENCY else []),
     "gain",
     "heat_map",
     "learning_curves",
@@ -49,7 +49,7 @@ rule draw_plots:
         table=rules.build_table.output.csv,
         metrics=[f"{folder}/metrics.json" for folder in RUNS],
         histories=[f"{folder}/history.csv" for folder in RUNS],
-        latency=LATENCY,
+        latency=SHOWN_LATENCY,
     output:
         png=[f"{RESULTS}/plots/{figure}.png" for figure in FIGURES],
         svg=[
@@ -80,8 +80,8 @@ rule build_report:
         figures=[*rules.draw_plots.output.svg, *SWEPT_FIGURES],
         data=DATA_SUMMARY,
         samples=SAMPLES,
-        diagnoses=DIAGNOSES,
-        latency=LATENCY,
+        diagnoses=SHOWN_DIAGNOSES,
+        latency=SHOWN_LATENCY,
     output:
         page=report(f"{RESULTS}/report.html", caption="../workflow/report/report.rst", category="Report"),
     log:
