@@ -1,6 +1,7 @@
 """The report: every number has its source, every link leads somewhere, and no name can break the page."""
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +14,7 @@ from fake_runs import fake_run, fake_study
 
 import build_report
 from kd.errors import UserError
+from kd.latencies import milliseconds
 from kd.report.answer import answer
 from kd.report.drawings import curve, reliability
 from kd.table import summarise
@@ -214,6 +216,17 @@ def test_rows_stand_by_their_gain_and_an_unknown_latency_is_a_dash(tmp_path):
     assert "+1.75 to +2.25" in " ".join(rows[0])
 
 
+def test_the_time_of_a_network_by_its_role():
+    networks = {"a": {"pytorch_ms": {"median": 2.5}}, "b": {"pytorch_ms": None}}
+    networks["teachers/a"] = {"pytorch_ms": {"median": 7.5}}
+    known = {"networks": networks}
+    assert milliseconds(known, "distilled student", "a") == milliseconds(known, "alone", "a") == 2.5
+    assert milliseconds(known, "teacher", "a") == 7.5
+    unknown = [("teacher", "b"), ("teacher", "c"), ("alone", "b")]
+    assert all(math.isnan(milliseconds(known, *one)) for one in unknown)
+    assert math.isnan(milliseconds(None, "teacher", "a"))
+
+
 def test_without_a_diagnosis_nothing_of_it_is_shown(tmp_path):
     page = build(tmp_path / "study", pairs([SURE]), diagnosed=False, figures=("gain",))
     for word in ("Brier", "diagnosis.", "Most frequent mistakes", "confidence", "latency.json"):
@@ -289,10 +302,13 @@ def test_a_curve_goes_from_corner_to_corner():
 
 
 @pytest.mark.parametrize("accuracies", [[50.0], [50.0, 50.0], [float("nan"), 50.0]])
-def test_odd_curves(accuracies):
+def test_a_level_curve_is_drawn_half_way_up(accuracies):
     drawn = curve(pd.DataFrame({"epoch": range(1, len(accuracies) + 1), "validation_accuracy": accuracies}))
-    assert "nan" not in drawn
-    assert "<polyline" in drawn
+    points = re.search(r'points="([^"]*)"', drawn).group(1).split()
+    assert {point.split(",")[1] for point in points} == {"74.0"}
+    assert ">49.5<" in drawn
+    assert ">50.5<" in drawn
+    assert "at best 50.00 %" in drawn
 
 
 def test_a_curve_of_many_epochs_keeps_its_ends_and_stays_small():

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
+from kd.latencies import milliseconds
 from kd.plots.labels import place_names
 from kd.plots.pareto import pareto_front
 from kd.plots.style import ALONE, WARM, WIDTH, message, short, styled
@@ -33,9 +34,9 @@ def draw_accuracy_latency(table: pd.DataFrame, latency: Mapping[str, Any]) -> Fi
 
     `latency` is what a latency.json holds. Networks that are not in it have no place, and are named above.
     """
-    times = {name: found["pytorch_ms"]["median"] for name, found in latency["networks"].items()}
     rows = table[table["role"] != "mean over pairs"]
-    rows = rows.assign(cost=rows["name"].map(times).astype(float))
+    times = [milliseconds(latency, row.role, row.name) for row in rows.itertuples()]
+    rows = rows.assign(cost=pd.Series(times, index=rows.index, dtype=float))
     absent = list(rows.loc[rows["cost"].isna(), "name"].unique())
     rows = rows[rows["cost"].notna()]
     if rows.empty:

@@ -25,16 +25,19 @@ def curve(history: pd.DataFrame) -> Markup:
     if known.empty:
         return Markup("")
     epochs, accuracies = list(known["epoch"]), list(known["validation_accuracy"])
-    first, last, low, high = epochs[0], epochs[-1], min(accuracies), max(accuracies)
+    first, last = epochs[0], epochs[-1]
+    low, high = min(accuracies), max(accuracies)
+    if low == high:  # a level line is drawn half-way up
+        low, high = low - 0.5, high + 0.5
     kept = sorted({round(place * (len(epochs) - 1) / (MOST - 1)) for place in range(MOST)})
     points = [
-        (_x((epochs[k] - first) / (last - first or 1)), _y((accuracies[k] - low) / (high - low or 1)))
+        (_x((epochs[k] - first) / (last - first or 1)), _y((accuracies[k] - low) / (high - low)))
         for k in kept
     ]
     line = '<polyline class="line" points="{}"/>'.format(" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
     end = '<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="3"/>'.format(*points[-1])
     label = f"Validation accuracy from {accuracies[0]:.2f} % after epoch {first}"
-    label += f" to {accuracies[-1]:.2f} % after epoch {last}; at best {high:.2f} %"
+    label += f" to {accuracies[-1]:.2f} % after epoch {last}; at best {max(accuracies):.2f} %"
     return _svg(label, _axes((first, last), (f"{low:.1f}", f"{high:.1f}"), "epoch") + line + end)
 
 

@@ -18,7 +18,7 @@ from kd.report.figures import figures_of
 from kd.report.links import Links
 from kd.report.runs import Cell
 from kd.report.sections import sections
-from kd.report.tables import RANKED, Sources, all_rows, latency_of, ranked_rows, teacher_rows
+from kd.report.tables import RANKED, Sources, all_rows, ranked_rows, teacher_rows
 from kd.table import summarise
 
 HERE = Path(__file__).parent
@@ -52,7 +52,6 @@ def to_page(study: Study) -> str:
     table, links = summarise(study.runs), Links(study.folder)
     latency = links.to(study.latency) if study.latency else ""
     sources = Sources(links, links.to(study.table), latency, {cell.key: cell for cell in study.cells})
-    times = latency_of(study.measured)
     script = _text("report.js")
     return environment.get_template("page.html.jinja").render(
         study=study.name,
@@ -63,12 +62,12 @@ def to_page(study: Study) -> str:
         sources=sources,
         teachers=teacher_rows(table, sources),
         columns=RANKED,
-        rows=ranked_rows(table, sources, times),
+        rows=ranked_rows(table, sources, study.measured),
         methods=ranking(table),
         verdict=verdict_of(table) if ranking(table) else "",
         legend=LEGEND,
         figures=figures_of(study.figures, links),
-        cells=sections(study.cells, sources, times),
+        cells=sections(study.cells, sources, study.measured),
         measures=list(measures(next(table.itertuples()))),
         everything=all_rows(table, sources),
         data=data_lines(study.data) if study.data else [],

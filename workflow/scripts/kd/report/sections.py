@@ -1,5 +1,6 @@
 """The runs of a study, a section for each cell and in it a part for each run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from kd.cells import number, percent, plus_minus
+from kd.latencies import milliseconds
 from kd.report.drawings import curve, reliability
 from kd.report.runs import Cell, Run
 from kd.report.tables import Number, Sources, run_numbers
@@ -40,8 +42,8 @@ class Section:
     runs: Sequence[RunPart]
 
 
-def sections(cells: Sequence[Cell], sources: Sources, latency: Mapping[str, float]) -> list[Section]:
-    """A section for each cell, in their order; `latency` in milliseconds by the name of a network."""
+def sections(cells: Sequence[Cell], sources: Sources, latency: Mapping[str, Any] | None) -> list[Section]:
+    """A section for each cell, in their order; `latency` is what a latency.json holds."""
     alone = {
         (run.metrics["name"], run.metrics["seed"]): run
         for cell in cells
@@ -52,7 +54,7 @@ def sections(cells: Sequence[Cell], sources: Sources, latency: Mapping[str, floa
 
 
 def _section(
-    cell: Cell, alone: Mapping[tuple[str, int], Run], sources: Sources, latency: Mapping[str, float]
+    cell: Cell, alone: Mapping[tuple[str, int], Run], sources: Sources, latency: Mapping[str, Any] | None
 ) -> Section:
     links = sources.links
     parts = [_part(cell, run, alone, sources, latency) for run in cell.runs]
@@ -70,13 +72,18 @@ def _title(cell: Cell) -> str:
 
 
 def _part(
-    cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: Sources, latency: Mapping[str, float]
+    cell: Cell,
+    run: Run,
+    alone: Mapping[tuple[str, int], Run],
+    sources: Sources,
+    latency: Mapping[str, Any] | None,
 ) -> RunPart:
     found = run.metrics
     baseline = alone.get((found["name"], found["seed"])) if found["role"] == "distilled" else None
     numbers = run_numbers(cell, run, baseline, sources)
-    if found["name"] in latency:
-        numbers["latency"] = [Number(f"{number(latency[found['name']], 3)} ms", sources.latency)]
+    time = milliseconds(latency, found["role"], found["name"])
+    if not math.isnan(time):
+        numbers["latency"] = [Number(f"{number(time, 3)} ms", sources.latency)]
     anchor = sources.links.anchor(run.folder)
     return RunPart(
         anchor=f"{anchor}/run" if run.folder == cell.folder else anchor,  # ids are unique
@@ -95,7 +102,7 @@ def _summary(found: Mapping[str, Any], baseline: Run | None) -> str:
     if baseline is None:
         return text
     gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
-    return f"{text}, gain {plus_minus(gain, float('nan'), '+')}"
+    return f"{text}, gain {plus_minus(gain, math.nan, '+')}"
 
 
 def _sentences(found: Mapping[str, Any], classes: Sequence[str]) -> dict[str, str]:
@@ -110,5 +117,5 @@ def _sentences(found: Mapping[str, Any], classes: Sequence[str]) -> dict[str, st
     ahead = [pair for pair in gains if pair[0] > 0][:ENDS]
     behind = [pair for pair in reversed(gains) if pair[0] < 0][:ENDS]
     for what, some in (("Classes that gained most", ahead), ("Classes that lost most", behind)):
-        shown[what] = ", ".join(f"{name} {plus_minus(gain, float('nan'), '+')}" for gain, name in some)
+        shown[what] = ", ".join(f"{name} {plus_minus(gain, math.nan, '+')}" for gain, name in some)
     return {what: text for what, text in shown.items() if text}

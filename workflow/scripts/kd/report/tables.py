@@ -1,12 +1,13 @@
 """The tables of the report: every number with the file that it came from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from kd.cells import DASH, duration, number, percent, plus_minus, quantity, verdict
+from kd.latencies import milliseconds
 from kd.pages import HEADINGS, measures, names
 from kd.report.links import Links
 from kd.report.runs import Cell
@@ -58,18 +59,18 @@ RANKED |= {"MACs": False, "latency": False, "seconds": False}
 
 
 def ranked_rows(
-    table: pd.DataFrame, sources: Sources, latency: Mapping[str, float]
+    table: pd.DataFrame, sources: Sources, latency: Mapping[str, Any] | None
 ) -> list[tuple[str, list[Number]]]:
     """The rows of all distilled students, the largest gain first: the id of a row's runs, and its cells.
 
-    `latency` is in milliseconds, by the name of a network. The cells are in the order of RANKED.
+    `latency` is what a latency.json holds. The cells are in the order of RANKED.
     """
     rows = table[table["role"] == DISTILLED].sort_values("gain", ascending=False, kind="stable")
     return [(sources.anchor(key_of(row)), _ranked(row, sources, latency)) for row in rows.itertuples()]
 
 
-def _ranked(row: Any, sources: Sources, latency: Mapping[str, float]) -> list[Number]:
-    mean, milliseconds = sources.of(key_of(row)), latency.get(row.name)
+def _ranked(row: Any, sources: Sources, latency: Mapping[str, Any] | None) -> list[Number]:
+    mean, time = sources.of(key_of(row)), milliseconds(latency, row.role, row.name)
     low, high = (plus_minus(row.gain + sign * row.gain_ci95, float("nan"), "+") for sign in (-1, 1))
     interval = DASH if pd.isna(row.gain_ci95) else f"{low} to {high}"
     gain = f"{verdict(row.gain, row.gain_ci95)} {plus_minus(row.gain, float('nan'), '+')}".strip()
@@ -82,7 +83,7 @@ def _ranked(row: Any, sources: Sources, latency: Mapping[str, float]) -> list[Nu
         _number(number(row.ece), mean, row.ece),
         _number(quantity(row.parameters, 4), mean, row.parameters),
         _number(quantity(row.macs, 3), mean, row.macs),
-        _number(number(milliseconds, 3) if milliseconds else DASH, sources.latency, milliseconds),
+        _number(number(time, 3), sources.latency, time),
         _number(duration(row.seconds), mean, row.seconds),
     ]
 
@@ -167,9 +168,3 @@ def _diagnosed(found: Mapping[str, Any], href: str) -> dict[str, list[Number]]:
             shown[f"agreement, {split} images"] = percent(near["agreement"])
             shown[f"KL from the teacher, {split} images"] = f"{number(near['kl'], 4)} nats"
     return {what: [Number(text, href)] for what, text in shown.items()}
-
-
-def latency_of(found: Mapping[str, Any] | None) -> dict[str, float]:
-    """Milliseconds for one image by the name of a network: the median of PyTorch, which all have."""
-    networks: Iterable[tuple[str, Any]] = found["networks"].items() if found else ()
-    return {name: times["pytorch_ms"]["median"] for name, times in networks if times.get("pytorch_ms")}

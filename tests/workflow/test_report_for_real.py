@@ -1,0 +1,69 @@
+"""The report of a study that was really run: its links, its numbers, and how Snakemake's own report shows it."""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from chromium import Opened, started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with started() as found:
+        yield found
+
+
+def test_every_link_of_a_real_report_leads_somewhere(finished_study):
+    results = finished_study.folder / "results/tiny"
+    source = (results / "report.html").read_text()
+    links = set(re.findall(r'href="([^"]*)"', source))
+    assert links >= {"table.csv", "plots/gain.svg", "#distilled/vgg16/cnn/kd"}
+    assert links >= {f"logs/{log}.log" for log in ("train_teacher/vgg16", "distill_student/vgg16/cnn/kd/1")}
+    ids = set(re.findall(r' id="([^"]*)"', source))
+    for link in links:
+        assert unquote(link[1:]) in ids if link.startswith("#") else (results / unquote(link)).exists(), link
+    for seed in (0, 1):
+        run = f"distilled/mobilenet/cnn/kd/{seed}/metrics.json"
+        accuracy = json.loads((results / run).read_text())["test_accuracy"]
+        assert f'href="{run}">{accuracy:.2f} %</a>' in source
+    assert "<code>snakemake --cores 4 results/tiny/export/vgg16/cnn/kd</code>" in source
+
+
+def test_a_real_report_opens_in_a_browser(finished_study, browser):
+    opened = Opened(browser, finished_study.folder / "results/tiny/report.html")
+    assert opened.page.locator("#ranking tbody tr").count() == 2
+    assert opened.page.locator(".figures img").count() == 4
+    assert (opened.said, opened.asked()) == ([], [])
+
+
+def test_snakemakes_report_holds_it_and_it_works_within(finished, browser, tmp_path):
+    """As one page, where it is in a data address, and zipped, where it is a file in another folder."""
+    finished.run("--report", str(tmp_path / "all.html"))
+    finished.run("--report", str(tmp_path / "all.zip"))
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        archive.extractall(tmp_path / "unzipped")
+    for file in (tmp_path / "all.html", tmp_path / "unzipped/all/report.html"):
+        works_within(Opened(browser, file))
+
+
+def works_within(opened: Opened) -> None:
+    page = opened.page
+    page.get_by_text("Report", exact=True).last.click()
+    page.locator("[iconname=eye]").click()
+    page.wait_for_selector("iframe")
+    (frame,) = page.frames[1:]
+    frame.wait_for_selector("#framed:not([hidden])")
+    assert frame.locator("a[href]:not([href^='#'])").count() == 0
+    frame.locator("#ranking th").nth(5).get_by_role("button").click()
+    assert frame.locator("#ranking th").nth(5).get_attribute("aria-sort") == "descending"
+    frame.locator("#ranking tbody th a").first.click()
+    frame.wait_for_selector(".run[open]")
+    # Snakemake's own page warns of how its style is made.
+    assert [text for text in opened.said if "tailwind" not in text] == []
+    assert all(url.startswith("file:") for url in opened.asked())
+    page.context.close()
