@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from checkout import Checkout, copy_code
+from kd.live.state import read_study
 
 # Two students alone need nothing but the data, so they run side by side.
 MODELS = [f"results/tiny/alone/cnn/{seed}/model.safetensors" for seed in (0, 1)]
@@ -137,6 +139,29 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
         assert job["TimeLimit"] != "UNLIMITED"
         assert job["MinMemoryNode"] != "0"
     assert list((results / "logs").glob("distill_student/vgg16/cnn/kd/0.log"))
+
+
+def test_running_jobs_are_shown_with_their_epochs(submitted):
+    submitted.configure(**LONG)
+    folder = submitted.folder / "results/tiny"
+    process = started(submitted, *MODELS)
+
+    def telling():
+        """The study when both its trainings say where they are."""
+        study = read_study(folder)
+        return study if study and len([job for job in study.running if job.epoch and job.left]) == 2 else None
+
+    study = wait_for(telling, process, submitted, seconds=180)
+    assert study.phase == "running"
+    assert sorted(job.label for job in study.running) == ["cnn alone, seed 0", "cnn alone, seed 1"]
+    assert {job.epochs for job in study.running} == {400}
+    assert (study.done, study.jobs) == (1, 3)  # the data are prepared
+    command = [sys.executable, "workflow/scripts/watch.py", "results/tiny", "--once"]
+    shown = subprocess.run(command, cwd=submitted.folder, capture_output=True, text=True)
+    assert re.search(r"cnn alone, seed 1 +\d+/400 .* left", shown.stdout), shown
+    assert process.wait(240) == 0, said(submitted)[-5000:]
+    assert read_study(folder).phase == "done"
+    assert [path.name for path in (folder / "progress").rglob("*.json")] == ["study.json"]
 
 
 def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, uninterrupted):

@@ -1,0 +1,160 @@
+"""The view of a study, while it really runs."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+# Long enough that a training is seen in several of its epochs.
+STUDY = {
+    "teachers": {"cnn": {"channels": [8, 8]}},
+    "students": {"cnn_thin": {"architecture": "cnn", "channels": [4]}},
+    "recipe": {"epochs": 300, "batch_size": 16, "lr": 0.02},
+    "seeds": [0],
+    "compute": {"device": "cpu", "checkpoint_seconds": 0.3},
+}
+WATCH = [sys.executable, "workflow/scripts/watch.py", "results/tiny"]
+
+
+@pytest.fixture
+def runs(fresh):
+    """Starts Snakemake beside the test; what was started is ended with it."""
+    started = []
+
+    def run(*arguments):
+        command, environment = fresh.command(*arguments), fresh.environment()
+        out = subprocess.PIPE
+        process = subprocess.Popen(
+            command, cwd=fresh.folder, stdout=out, stderr=subprocess.STDOUT, env=environment
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def look(checkout):
+    done = subprocess.run([*WATCH, "--once"], cwd=checkout.folder, capture_output=True, text=True)
+    assert not done.stderr
+    return done.stdout, done.returncode
+
+
+def count(pattern, text):
+    found = re.search(pattern, text)
+    return int(found.group(1)) if found else 0
+
+
+def wait_for(checkout, pattern, process, seconds=120):
+    """What is shown when it has `pattern`."""
+    deadline = time.monotonic() + seconds
+    while not re.search(pattern, shown := look(checkout)[0]):
+        assert process.poll() is None, process.communicate()[0].decode()[-5000:]
+        assert time.monotonic() < deadline, shown
+    return shown
+
+
+class Terminal:
+    """A view that was started on a terminal of 100 columns, before there was anything to see."""
+
+    def __init__(self, checkout):
+        self._end, other = pty.openpty()
+        environment = {**os.environ, "COLUMNS": "100", "LINES": "40", "TERM": "xterm"}
+        self.process = subprocess.Popen(
+            WATCH, cwd=checkout.folder, stdout=other, stderr=other, env=environment
+        )
+        os.close(other)
+
+    def read(self):
+        """All that it wrote, when it has ended."""
+        said = b""
+        try:
+            while part := os.read(self._end, 65536):
+                said += part
+        except OSError:  # so Linux says that the other end is closed
+            pass
+        os.close(self._end)
+        return said.decode()
+
+
+def test_from_before_it_begins_until_it_is_done(fresh, runs):
+    fresh.configure(**STUDY)
+    text, status = look(fresh)
+    assert (text.strip(), status) == ("results/tiny: no run of this study has begun", 0)
+    terminal = Terminal(fresh)
+    snakemake = runs()
+    seen, waiting = set(), []
+    while snakemake.poll() is None:
+        text, status = look(fresh)
+        assert status == 0, text
+        seen |= {(int(epoch), int(all)) for epoch, all in re.findall(r"(\d+)/(\d+) ", text)}
+        if "waiting" in text:
+            parts = re.findall(r"(\d+) [a-z]\w+", text.split("waiting")[1].split("logs")[0])
+            waiting.append(sum(int(part) for part in parts))
+    assert snakemake.returncode == 0, snakemake.communicate()[0].decode()[-5000:]
+    assert len(seen) > 3, "no training said where it is"
+    assert {all for _, all in seen} == {300}
+    assert waiting == sorted(waiting, reverse=True)
+    assert len(set(waiting)) > 3, waiting
+
+    text, status = look(fresh)
+    jobs = count(r"tiny: (\d+) of", text)
+    assert (f"tiny: {jobs} of {jobs} jobs done" in text, status) == (True, 0), text
+    assert re.search(r"done in \d+:\d\d", text)
+    written = terminal.read()
+    assert terminal.process.wait(10) == 0
+    assert "no run of this study has begun" in written
+    assert re.search(r"cnn teacher, seed 1000 .* left", written)
+    assert re.search(r"done in \d+:\d\d", written)
+    assert list((fresh.folder / "results/tiny/progress").rglob("*.json")) == [
+        fresh.folder / "results/tiny/progress/study.json"
+    ]
+
+    before = (fresh.folder / "results/tiny/progress/study.json").read_bytes()
+    assert "Nothing to be done" in fresh.run()
+    assert (fresh.folder / "results/tiny/progress/study.json").read_bytes() == before
+
+
+def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, runs):
+    fresh.configure(**STUDY)
+    model = "results/tiny/teachers/cnn/model.safetensors"
+    snakemake = runs(model)
+    wait_for(fresh, r"cnn teacher, seed 1000 +\d+/300", snakemake)
+    (job,) = [p for p in psutil.Process(snakemake.pid).children(recursive=True) if "train" in p.cmdline()[-1]]
+    job.kill()
+    snakemake.communicate(timeout=60)
+    text, status = look(fresh)
+    assert status == 1
+    assert "1 job failed" in text
+    assert "train_teacher cnn\n" in text.replace(" \n", "\n").replace("  ", "")
+    assert "results/tiny/logs/train_teacher/cnn.log" in text
+    left_behind = fresh.folder / "results/tiny/progress/train_teacher/cnn.json"
+    assert left_behind.exists()
+
+    snakemake = runs(model)
+    text = wait_for(fresh, r"running for", snakemake)
+    assert "failed" not in text
+    snakemake.communicate(timeout=120)
+    text, status = look(fresh)
+    assert ("1 of 1 jobs done" in text, status) == (True, 0), text
+    assert not left_behind.exists()
+
+
+@pytest.mark.parametrize("what", ["--dry-run", "--lint", "--dag", "--summary", "--unlock"])
+def test_what_runs_no_job_writes_nothing(fresh, what):
+    done = fresh.snakemake(what)
+    assert done.returncode == 0, done.stderr
+    assert not (fresh.folder / "results/tiny").exists()
+
+
+def test_a_report_changes_nothing(finished):
+    before = (finished.folder / "results/tiny/progress/study.json").read_bytes()
+    finished.run("--report", "report.html")
+    assert (finished.folder / "results/tiny/progress/study.json").read_bytes() == before
