@@ -5,9 +5,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kd.duration import duration
 from kd.live.estimate import Estimate, estimate
 from kd.live.state import RunningJob, Study
-from kd.runlog import duration
 
 NARROW = 64  # columns below which a job takes two lines
 FEWEST = 3  # running jobs that are shown, however low the terminal
