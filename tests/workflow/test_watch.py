@@ -5,7 +5,9 @@ import pty
 import re
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -78,17 +80,20 @@ class Terminal:
             WATCH, cwd=checkout.folder, stdout=other, stderr=other, env=environment
         )
         os.close(other)
+        self._said = b""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
-    def read(self):
-        """All that it wrote, when it has ended."""
-        said = b""
-        try:
+    def _read(self):
+        with suppress(OSError):  # so Linux says that the other end is closed
             while part := os.read(self._end, 65536):
-                said += part
-        except OSError:  # so Linux says that the other end is closed
-            pass
+                self._said += part
         os.close(self._end)
-        return said.decode()
+
+    def all_said(self):
+        """What it wrote, when it has ended."""
+        self._reader.join(30)
+        return self._said.decode()
 
 
 def test_from_before_it_begins_until_it_is_done(fresh, runs):
@@ -115,7 +120,7 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs):
     jobs = count(r"tiny: (\d+) of", text)
     assert (f"tiny: {jobs} of {jobs} jobs done" in text, status) == (True, 0), text
     assert re.search(r"done in \d+:\d\d", text)
-    written = terminal.read()
+    written = terminal.all_said()
     assert terminal.process.wait(10) == 0
     assert "no run of this study has begun" in written
     assert re.search(r"cnn teacher, seed 1000 .* left", written)

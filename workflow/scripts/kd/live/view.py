@@ -24,7 +24,9 @@ class View:
         study = self._study
         yield Text(f"{study.name}: {study.done} of {study.jobs} jobs done", "bold")
         yield Text(sentence(study, estimate(study, self._now), self._now), _STYLES.get(study.phase, ""))
-        yield ProgressBar(total=max(1, study.jobs), completed=study.done)
+        bar = Table.grid(expand=True)  # which ends its line
+        bar.add_row(ProgressBar(total=max(1, study.jobs), completed=study.done))
+        yield bar
         most = len(study.running) if self._everything else max(FEWEST, options.size.height - OTHER_LINES)
         if study.running and study.ended is None:
             yield from _section(f"running ({len(study.running)})", self._jobs(options.max_width, most))
