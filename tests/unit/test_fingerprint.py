@@ -145,8 +145,14 @@ def read_by(monkeypatch, *job):
 def test_storing_targets_does_not_read_the_engine(monkeypatch):
     """An edit of the engine trains networks again, but computes no table of an unchanged teacher again."""
     seen = read_by(monkeypatch, "cache_targets.py")
-    assert {"cache_targets.py", "inference.py", "targets.py", "runlog.py"} <= set(seen)
-    assert not {"engine.py", "step.py", "training.py", "resume.py"} & set(seen)
+    assert {"cache_targets.py", "inference.py", "targets.py", "progress.py"} <= set(seen)
+    assert not {"engine.py", "step.py", "training.py", "resume.py", "runlog.py", "board.py"} & set(seen)
+
+
+def test_a_training_does_not_read_how_it_is_looked_on_at(monkeypatch):
+    seen = read_by(monkeypatch, "train.py", ("kd.models.vgg", "kd.methods.cross_entropy"))
+    assert {"board.py", "progress.py", "runlog.py"} <= set(seen)
+    assert not {"recorder.py", "state.py", "estimate.py", "view.py", "watch.py"} & set(seen)
 
 
 def test_a_training_of_one_architecture_does_not_read_the_others(monkeypatch):

@@ -113,6 +113,9 @@ def test_tensorboard_can_read_the_events(teacher):
     events = EventAccumulator(str(teacher[0] / "board")).Reload()
     assert {"loss", "lr", "train_accuracy", "validation_accuracy"} <= set(events.Tags()["scalars"])
     assert [event.step for event in events.Scalars("loss")] == list(range(1, 13))
+    (at_the_end,) = events.Scalars("test_accuracy")
+    assert (at_the_end.step, at_the_end.value) == (12, pytest.approx(teacher[1]["test_accuracy"]))
+    assert len(events.Tags()["images"]) == 2
 
 
 def test_the_same_job_gives_the_same_bytes_and_another_seed_does_not(dataset, tmp_path):

@@ -250,3 +250,8 @@ def test_events_of_epochs_before_the_cut_are_written_again(dataset, tmp_path):
     events = EventAccumulator(str(tmp_path / "board"))
     events.Reload()
     assert [event.step for event in events.Scalars("loss")] == list(range(1, EPOCHS + 1))
+    assert len(events.Scalars("test_accuracy")) == 1
+    assert {name: len(events.Images(name)) for name in events.Tags()["images"]} == {
+        "views of the first epoch": 1,
+        "validation images with the largest loss": 1,
+    }

@@ -5,7 +5,9 @@ import pty
 import re
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -27,10 +29,13 @@ def runs(fresh):
     started = []
 
     def run(*arguments):
-        command, environment = fresh.command(*arguments), fresh.environment()
-        out = subprocess.PIPE
+        log = open(fresh.folder / "snakemake.log", "w")  # noqa: SIM115 (the process's)
         process = subprocess.Popen(
-            command, cwd=fresh.folder, stdout=out, stderr=subprocess.STDOUT, env=environment
+            fresh.command(*arguments),
+            cwd=fresh.folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=fresh.environment(),
         )
         started.append(process)
         return process
@@ -38,7 +43,11 @@ def runs(fresh):
     yield run
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+
+
+def said(checkout):
+    return (checkout.folder / "snakemake.log").read_text()[-5000:]
 
 
 def look(checkout):
@@ -52,11 +61,11 @@ def count(pattern, text):
     return int(found.group(1)) if found else 0
 
 
-def wait_for(checkout, pattern, process, seconds=120):
+def wait_for(checkout, pattern, process, seconds=240):
     """What is shown when it has `pattern`."""
     deadline = time.monotonic() + seconds
     while not re.search(pattern, shown := look(checkout)[0]):
-        assert process.poll() is None, process.communicate()[0].decode()[-5000:]
+        assert process.poll() is None, said(checkout)
         assert time.monotonic() < deadline, shown
     return shown
 
@@ -71,17 +80,20 @@ class Terminal:
             WATCH, cwd=checkout.folder, stdout=other, stderr=other, env=environment
         )
         os.close(other)
+        self._said = b""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
-    def read(self):
-        """All that it wrote, when it has ended."""
-        said = b""
-        try:
+    def _read(self):
+        with suppress(OSError):  # so Linux says that the other end is closed
             while part := os.read(self._end, 65536):
-                said += part
-        except OSError:  # so Linux says that the other end is closed
-            pass
+                self._said += part
         os.close(self._end)
-        return said.decode()
+
+    def all_said(self):
+        """What it wrote, when it has ended."""
+        self._reader.join(30)
+        return self._said.decode()
 
 
 def test_from_before_it_begins_until_it_is_done(fresh, runs):
@@ -98,7 +110,7 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs):
         if "waiting" in text:
             parts = re.findall(r"(\d+) [a-z]\w+", text.split("waiting")[1].split("logs")[0])
             waiting.append(sum(int(part) for part in parts))
-    assert snakemake.returncode == 0, snakemake.communicate()[0].decode()[-5000:]
+    assert snakemake.returncode == 0, said(fresh)
     assert len(seen) > 3, "no training said where it is"
     assert {all for _, all in seen} == {300}
     assert waiting == sorted(waiting, reverse=True)
@@ -108,7 +120,7 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs):
     jobs = count(r"tiny: (\d+) of", text)
     assert (f"tiny: {jobs} of {jobs} jobs done" in text, status) == (True, 0), text
     assert re.search(r"done in \d+:\d\d", text)
-    written = terminal.read()
+    written = terminal.all_said()
     assert terminal.process.wait(10) == 0
     assert "no run of this study has begun" in written
     assert re.search(r"cnn teacher, seed 1000 .* left", written)
@@ -129,7 +141,7 @@ def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, r
     wait_for(fresh, r"cnn teacher, seed 1000 +\d+/300", snakemake)
     (job,) = [p for p in psutil.Process(snakemake.pid).children(recursive=True) if "train" in p.cmdline()[-1]]
     job.kill()
-    snakemake.communicate(timeout=60)
+    snakemake.wait(60)
     text, status = look(fresh)
     assert status == 1
     assert "1 job failed" in text
@@ -141,7 +153,7 @@ def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, r
     snakemake = runs(model)
     text = wait_for(fresh, r"running for", snakemake)
     assert "failed" not in text
-    snakemake.communicate(timeout=120)
+    snakemake.wait(240)
     text, status = look(fresh)
     assert ("1 of 1 jobs done" in text, status) == (True, 0), text
     assert not left_behind.exists()
@@ -154,7 +166,8 @@ def test_what_runs_no_job_writes_nothing(fresh, what):
     assert not (fresh.folder / "results/tiny").exists()
 
 
-def test_a_report_changes_nothing(finished):
+@pytest.mark.parametrize("what", [("--report", "report.html"), ("--touch", "--forceall")])
+def test_what_is_done_with_a_finished_study_leaves_it_done(finished, what):
     before = (finished.folder / "results/tiny/progress/study.json").read_bytes()
-    finished.run("--report", "report.html")
+    finished.run(*what)
     assert (finished.folder / "results/tiny/progress/study.json").read_bytes() == before

@@ -4,24 +4,15 @@ import csv
 import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kd.duration import duration
 from kd.files import whole
+from kd.live.board import Board
 from kd.live.progress import ProgressFile
 from kd.watcher import Watcher
 
-if TYPE_CHECKING:
-    from kd.live.board import Board
-
 logger = logging.getLogger("kd")
 EVERY = 20.0  # seconds after which a long epoch says how far it is
-
-
-def duration(seconds: float) -> str:
-    """Seconds as "0:42" or "1:02:03"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 class RunLog(Watcher):
@@ -32,7 +23,7 @@ class RunLog(Watcher):
         label: str,
         epochs: int,
         samples: int,
-        board: "Board | None" = None,
+        board: Board | None = None,
         progress: ProgressFile | None = None,
     ) -> None:
         self._label, self._epochs, self._samples = label, epochs, samples

@@ -1,8 +1,4 @@
-"""What a training tells while it runs, and to whom.
-
-Apart from engine.py because what reports (runlog.py) serves jobs that train nothing as well, and an edit of
-the engine must not make those run again.
-"""
+"""What a training tells while it runs, and to whom: the engine knows neither logs nor boards."""
 
 
 class Watcher:

@@ -26,7 +26,8 @@ ALIVE = 5.0  # seconds after which it is written even if nothing has happened
 
 
 class Recorder(logging.Handler):
-    """Keeps `folder`/study.json. `planned` says how many jobs of each rule there are, those done among them.
+    """Keeps `folder`/study.json. `planned` says how many jobs of each rule there are, those done among them;
+    nothing where they are not really run.
 
     What it writes: `host`, `pid`, `started`, `updated` and `ended` (None while Snakemake runs) in seconds
     since 1970; `rules`, of each the number of `jobs`, of those `done` and the `seconds` that these took in
@@ -86,6 +87,8 @@ class Recorder(logging.Handler):
         self._news.set()
 
     def _begin(self, now: float) -> None:
+        if not self._planned():
+            return
         facts = {"host": socket.gethostname(), "pid": os.getpid(), "started": now, "ended": None}
         self._facts = facts | {"before": _seconds_before(self._path)}
         shutil.rmtree(self._path.parent, ignore_errors=True)  # with what jobs left that were killed

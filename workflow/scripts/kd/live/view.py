@@ -5,9 +5,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kd.duration import duration
 from kd.live.estimate import Estimate, estimate
 from kd.live.state import RunningJob, Study
-from kd.runlog import duration
 
 NARROW = 64  # columns below which a job takes two lines
 FEWEST = 3  # running jobs that are shown, however low the terminal
@@ -24,7 +24,9 @@ class View:
         study = self._study
         yield Text(f"{study.name}: {study.done} of {study.jobs} jobs done", "bold")
         yield Text(sentence(study, estimate(study, self._now), self._now), _STYLES.get(study.phase, ""))
-        yield ProgressBar(total=max(1, study.jobs), completed=study.done)
+        bar = Table.grid(expand=True)  # which ends its line
+        bar.add_row(ProgressBar(total=max(1, study.jobs), completed=study.done))
+        yield bar
         most = len(study.running) if self._everything else max(FEWEST, options.size.height - OTHER_LINES)
         if study.running and study.ended is None:
             yield from _section(f"running ({len(study.running)})", self._jobs(options.max_width, most))
