@@ -19,7 +19,7 @@ TEMPLATE = """\
 <p>There are no test logits of this teacher, so there is nothing to look at.</p>
 {% else %}
 <div class="scroll" tabindex="0" role="region" aria-label="Numbers of every run">
-<table>
+<table class="classes">
 {% for name, cells in numbers.items() %}
 {% if loop.first %}
 <thead><tr><th class="name" scope="col">run</th>
@@ -92,7 +92,7 @@ calibration error is {{ run.ece | number }} %.</p>
 <p>Rows are the true classes, columns what they are taken for.</p>
 {% endif %}
 {% if run.confusion %}
-<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix, {{ run.name }}">
+<div class="scroll narrow" tabindex="0" role="region" aria-label="Confusion matrix, {{ run.name }}">
 <table class="square">
 <thead>
 <tr><th class="name" scope="col">true</th>
@@ -159,7 +159,7 @@ those of which {{ "the teacher" if taught else "it" }} is least sure{% endif %}<
 {% if run.cka %}
 <h3>How alike the stages are (CKA)</h3>
 <p>Rows are the teacher's stages, columns the student's.</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Similarity of stages, {{ run.name }}">
+<div class="scroll narrow" tabindex="0" role="region" aria-label="Similarity of stages, {{ run.name }}">
 <table class="square">
 <thead>
 <tr><th class="name" scope="col">teacher</th>
