@@ -66,6 +66,8 @@ img.matrix { width: 30rem; padding: .25rem; image-rendering: pixelated; border: 
   * { print-color-adjust: exact; }
   details::details-content { content-visibility: visible; block-size: auto; }
   details { border: 0; padding: 0; }
-  figure, .soft { break-inside: avoid; }
+  figure, .soft, .halves { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+  table.square, table.classes { font-size: 8pt; }
 }
 """
