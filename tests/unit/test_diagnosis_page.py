@@ -76,7 +76,7 @@ def test_the_page_shows_the_numbers():
         assert f"Seed {run['seed']}: {run['correct']} of 60 test images right" in text
         true, taken, count = run["confused"][0]
         assert f"{'abc'[true]} taken for {'abc'[taken]}: {count}" in text
-        assert f"loss {run['worst'][0]['loss']:.2f}, {100 * run['worst'][0]['confidence']:.1f} % sure" in text
+        assert f"loss {run['worst'][0]['loss']:.2f}\n{100 * run['worst'][0]['confidence']:.1f} % sure" in text
     for number in ("87.50 ± 0.00", "0.432 ± 0.000", "93.75 ± 0.00", "0.123 ± 0.000", "0.88"):
         assert number in text
 

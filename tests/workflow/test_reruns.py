@@ -39,7 +39,7 @@ def test_what_pages_show_diagnoses_anew_and_trains_nothing(finished):
     found = json.loads((finished.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
     for run in found["runs"]:
         alike = np.array(run["cka"]["values"])
-        assert alike.shape == (run["cka"]["teacher_stages"], run["cka"]["student_stages"]) == (5, 3)
+        assert alike.shape == (run["cka"]["teacher_stages"], run["cka"]["student_stages"]) == (5, 4)
         assert ((alike > 0) & (alike <= 1 + 1e-6)).all()
     assert finished.pending() == {}
 

@@ -8,8 +8,9 @@ from markupsafe import Markup
 LEFT, TOP, SIDE = 40, 8, 232  # of the reliability diagram: margins, and the square
 BELOW = TOP + SIDE + 50  # where the bars of the counts stand
 COUNTS = 22  # their height
-LABEL, WIDE, ROW = 64, 130, 17  # of a chart of probabilities: for names, of a whole bar, of a class
-LONGEST = 9  # letters of a name in it
+WIDTH, ROW = 228, 17  # of a chart of probabilities, and of a class in it
+LETTER, AFTER = 6.8, 34  # room for a letter of a name, and for a number after a bar
+LONGEST = 12  # letters of a name in it
 
 
 def reliability(bins: Sequence[Mapping[str, Any]], ece: float) -> Markup:
@@ -54,30 +55,32 @@ def probabilities(
 
     `true`: the place of the class that it is, which is underlined.
     """
-    height = ROW * len(names)
-    lines = [LABEL + share * WIDE for share in (0, 0.5, 1)]
+    height, said = ROW * len(names), []
+    left = 10 + LETTER * min(LONGEST, max(map(len, names)))
+    lines = [left + share * (WIDTH - AFTER - left) for share in (0, 0.5, 1)]
     parts = [tag("line", class_="grid", x1=at, y1=0, x2=at, y2=height) for at in lines]
-    said = []
     for place, name in enumerate(names):
         taught = None if teacher is None else teacher[place]
         text = f"{own[place]:.1%}" if taught is None else f"teacher {taught:.1%}, student {own[place]:.1%}"
         said.append(f"{name}: {text}")
         mark = "end true" if place == true else "end"
-        parts.append(tag("g", tag("title", said[-1]), *_row(ROW * place, name, taught, own[place], mark)))
-    return _drawing(parts, LABEL + WIDE + 34, height, "bars", "; ".join(said))
+        row = _row(left, ROW * place, name, taught, own[place], mark)
+        parts.append(tag("g", tag("title", said[-1]), *row))
+    return _drawing(parts, WIDTH, height, "bars", "; ".join(said))
 
 
-def _row(top: float, name: str, taught: float | None, own: float, mark: str) -> list[Markup]:
-    """A class: its name, one bar or two, and the network's own probability as a number."""
+def _row(left: float, top: float, name: str, taught: float | None, own: float, mark: str) -> list[Markup]:
+    """A class: its name, one bar or two from `left` on, and the network's own probability as a number."""
+    wide = WIDTH - AFTER - left
     short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-    parts = [_text(short, LABEL - 5, top + 12, mark)]
+    parts = [_text(short, left - 5, top + 12, mark)]
     bars = [("student", own, 2.5, 11)]
     if taught is not None:
         bars = [("teacher", taught, 2.5, 5.5), ("student", own, 8.5, 5.5)]
     for kind, share, down, height in bars:
-        parts.append(tag("rect", class_=kind, x=LABEL, y=top + down, width=WIDE * share, height=height))
+        parts.append(tag("rect", class_=kind, x=left, y=top + down, width=wide * share, height=height))
     if own >= 0.005:
-        parts.append(_text(f"{own:.0%}", LABEL + WIDE * max(own, taught or 0) + 3, top + 12, "start"))
+        parts.append(_text(f"{own:.0%}", left + wide * max(own, taught or 0) + 3, top + 12, "start own"))
     return parts
 
 

@@ -48,6 +48,7 @@ def to_page(diagnosis: Run, metrics: Mapping[str, Any], pictures: Mapping[int, s
         style=Markup(STYLE + RULES),
         numbers=_numbers(runs),
         classes=classes,
+        long_names=max(map(len, diagnosis["classes"])) > 4,
         runs=[_shown(run, diagnosis["classes"], pictures) for run in runs],
         legend=legend(**said),
         **said,

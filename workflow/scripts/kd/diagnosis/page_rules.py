@@ -20,6 +20,7 @@ summary:focus-visible { outline: 2px solid var(--quiet); outline-offset: 2px; }
 svg text { fill: var(--ink); font-size: 11px; }
 svg .end { text-anchor: end; } svg .middle { text-anchor: middle; }
 svg .true { font-weight: 700; text-decoration: underline; }
+svg .own { fill: var(--own); }
 svg .grid { stroke: var(--line); } svg .axis { stroke: var(--edge); }
 svg .ideal { stroke: var(--edge); stroke-dasharray: 4 3; }
 .student { fill: var(--own); } .teacher { fill: var(--taught); }
@@ -37,6 +38,9 @@ svg .ideal { stroke: var(--edge); stroke-dasharray: 4 3; }
 table.square { width: auto; }
 table.square th, table.square td { min-width: 2.4rem; padding: .3rem .45rem; text-align: center; }
 table.square th.name, table.classes th.name { min-width: 3.2rem; overflow-wrap: break-word; }
+table.numbers th.name { min-width: 0; white-space: nowrap; }
+table.numbers th, table.numbers td { padding: .35rem .42rem; min-width: 0; }
+.scroll.narrow { width: fit-content; max-width: 100%; }
 table.square thead th { font-weight: 600; }
 table.square .long { writing-mode: vertical-rl; text-align: left; max-height: 9rem; white-space: nowrap; }
 td.wide { min-width: 6rem; }
@@ -54,8 +58,9 @@ img.matrix { width: 30rem; padding: .25rem; image-rendering: pixelated; border: 
 .charts p { margin: 0 0 .2rem; font-size: .85rem; color: var(--quiet); }
 @media (max-width: 40rem) {
   .soft { grid-template-columns: 1fr; gap: .5rem; }
-  .pictures { grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); }
-  img.shown { width: 6rem; }
+  .pictures { grid-template-columns: repeat(auto-fill, minmax(5.9rem, 1fr)); }
+  img.shown { width: 5.6rem; }
+  table.square th.name { min-width: 2.4rem; }
   table.square th, table.square td { min-width: 1.6rem; padding: .25rem .2rem; }
   td.wide { min-width: 4rem; }
   details { padding: 0 .6rem .6rem; }
@@ -64,6 +69,8 @@ img.matrix { width: 30rem; padding: .25rem; image-rendering: pixelated; border: 
   * { print-color-adjust: exact; }
   details::details-content { content-visibility: visible; block-size: auto; }
   details { border: 0; padding: 0; }
-  figure, .soft { break-inside: avoid; }
+  figure, .soft, .halves { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+  table.square, table.classes, table.numbers { font-size: 8pt; }
 }
 """

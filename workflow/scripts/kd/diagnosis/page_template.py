@@ -19,7 +19,7 @@ TEMPLATE = """\
 <p>There are no test logits of this teacher, so there is nothing to look at.</p>
 {% else %}
 <div class="scroll" tabindex="0" role="region" aria-label="Numbers of every run">
-<table>
+<table class="numbers">
 {% for name, cells in numbers.items() %}
 {% if loop.first %}
 <thead><tr><th class="name" scope="col">run</th>
@@ -92,12 +92,12 @@ calibration error is {{ run.ece | number }} %.</p>
 <p>Rows are the true classes, columns what they are taken for.</p>
 {% endif %}
 {% if run.confusion %}
-<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix, {{ run.name }}">
+<div class="scroll narrow" tabindex="0" role="region" aria-label="Confusion matrix, {{ run.name }}">
 <table class="square">
 <thead>
 <tr><th class="name" scope="col">true</th>
 {% for name, _ in run.confusion %}
-<th scope="col"><span{% if name | length > 4 %} class="long"{% endif %}>{{ name }}</span></th>
+<th scope="col"><span{% if long_names %} class="long"{% endif %}>{{ name }}</span></th>
 {% endfor %}
 </tr>
 </thead>
@@ -136,7 +136,8 @@ calibration error is {{ run.ece | number }} %.</p>
 <figure><img class="shown" src="{{ each.picture }}" alt="Test image {{ each.index }}: {{ each.label }}">
 <figcaption><strong>{{ each.label }}</strong>, {% if each.predicted is none %}taken for what it is{% else %}\
 taken for <strong>{{ each.predicted }}</strong>{% endif %}<br>
-loss {{ each.loss | number }}, {{ (100 * each.confidence) | number(1) }} % sure</figcaption></figure>
+loss {{ each.loss | number }}<br>
+{{ (100 * each.confidence) | number(1) }} % sure</figcaption></figure>
 {% endfor %}
 </div>
 {% endif %}
@@ -159,7 +160,7 @@ those of which {{ "the teacher" if taught else "it" }} is least sure{% endif %}<
 {% if run.cka %}
 <h3>How alike the stages are (CKA)</h3>
 <p>Rows are the teacher's stages, columns the student's.</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Similarity of stages, {{ run.name }}">
+<div class="scroll narrow" tabindex="0" role="region" aria-label="Similarity of stages, {{ run.name }}">
 <table class="square">
 <thead>
 <tr><th class="name" scope="col">teacher</th>
