@@ -13,7 +13,8 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from shipped import job, normalised
+from shipped import MEAN, STD, job, normalised
+from torch import nn
 
 import export_student
 from kd.errors import UserError
@@ -21,6 +22,7 @@ from kd.files import NotWritten
 from kd.shipping import formats
 from kd.shipping.card_lines import paper_of
 from kd.shipping.folder import whole_folder
+from kd.shipping.program import Shipped
 from kd.shipping.verification import answers, check, compared, spread
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -177,6 +179,26 @@ def test_a_program_that_answers_otherwise_is_not_shipped(shipped, tmp_path, monk
     with pytest.raises(UserError, match=r"model\.pt2: its logits differ by up to"):
         export_student.main(job(int8=False), **shipped.inputs, folder=tmp_path / "export")
     assert list(tmp_path.iterdir()) == []
+
+
+class Largest(nn.Module):
+    """A network whose maps end in their maxima, which onnxruntime's symbolic shapes do not know."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.classifier = nn.Conv2d(1, 3, 3), nn.Linear(3, 2)
+
+    def forward(self, images):
+        return self.classifier(self.convolution(images).amax((2, 3), keepdim=True).mean((2, 3)))
+
+
+def test_maxima_over_maps_are_quantised_too(tmp_path):
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8).numpy()
+    network = Shipped(Largest(), MEAN, STD).eval()
+    answered = formats.write_formats(tmp_path, network, (1, 8, 8), images)
+    logits, rounded = (answered[name](images) for name in ("pytorch", "int8"))
+    np.testing.assert_allclose(rounded, logits, atol=0.03 * np.abs(logits).max())
 
 
 def run(accuracy, loss=1.0):
