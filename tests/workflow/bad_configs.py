@@ -127,7 +127,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "name-long": named(LONG, f"'{'x' * 60}...", "should have at most … characters (it is '"),
     "unknown-key": (
         {"colour": "red"},
-        ["colour: unknown key; allowed: compute, dataset, diagnostics, methods, "],
+        ["colour: unknown key; allowed: compute, dataset, diagnostics, export, methods, "],
     ),
     "typo-in-key": ({"seedz": [0]}, ["seedz: unknown key; did you mean 'seeds'?; allowed: "]),
     "typo-in-option": (
@@ -325,6 +325,16 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "dataset.validation: should be less than 1 (it is 1)",
             "dataset.pad: should be less than or equal to 32 (it is 1000000)",
             "dataset.flip: should be a valid boolean, …(it is 'often')",
+        ],
+    ),
+    "export": (
+        {"export": {"int8": "perhaps", "images": 0, "calibration": True, "licence": "", "format": "onnx"}},
+        [
+            "export.int8: should be a valid boolean",
+            "export.calibration: should be a number, not true or false (it is True)",
+            "export.images: should be greater than or equal to 1 (it is 0)",
+            "export.licence: should have at least 1 character (it is '')",
+            "export.format: unknown key; allowed: batch, calibration, images, int8, licence",
         ],
     ),
     "compute": (

@@ -11,7 +11,7 @@ from kd.cells import DASH, number, percent, plus_minus, quantity
 from kd.data_section import data_lines
 from kd.shipping.card_code import blocks
 from kd.shipping.card_front import front_matter
-from kd.shipping.card_lines import about_method, plain, size, table
+from kd.shipping.card_lines import about_method, paper_of, plain, size, table
 from kd.shipping.job import ExportJob
 from kd.table import DISTILLED, summarise, t_half_width
 
@@ -206,7 +206,7 @@ def _licence(story: Story) -> str:
 
 
 def _citation(story: Story) -> str:
-    papers = [about_method(name) for name, _ in story.job.run.methods]
+    papers = [paper_of(name) for name, _ in story.job.run.methods]
     data = [story.data["paper"]] if story.data["paper"] else []
     return _bullets(
         [*papers, *data, "kd-workflow, knowledge distillation as a Snakemake workflow (CITATION.cff)"]

@@ -20,10 +20,21 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def about_method(name: str) -> str:
-    """The first paragraph of a method's file, which names its paper."""
+    """What a method's file says of itself, on one line: it begins with the paper."""
+    return " ".join(_docstring(name).split())
+
+
+def paper_of(name: str) -> str:
+    """The first sentence or heading of a method's file, and where its paper lies on arXiv."""
+    text = _docstring(name)
+    first = " ".join(text.split("\n\n")[0].split())
+    number = re.search(r"arXiv:[0-9.]*[0-9]", text)
+    return f"{first} {number[0]}" if number and number[0] not in first else first
+
+
+def _docstring(name: str) -> str:
     path = Path(__file__).parents[1].joinpath(*methods()[name].module.split(".")[1:]).with_suffix(".py")
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(text.replace("\n\n", "\n", 1).split("\n\n")[0].split())
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
 def size(count: int) -> str:

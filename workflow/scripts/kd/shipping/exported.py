@@ -83,11 +83,13 @@ def _config(path: Path) -> tuple[tuple[int, int, int], tuple[str, ...], dict[str
     config = read_json(path)
     try:
         height, width = config["image_size"]
-        names = config["id2label"]
+        names = dict(config["id2label"])
         classes = tuple(str(names[str(number)]) for number in range(len(names)))
         shape, known = (config["num_channels"], height, width), dict(config["sha256"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not that of an export ({type(error).__name__}: {error})") from error
+    if not classes:
+        raise UserError(f"{path}: not that of an export (it names no classes)")
     if shape[0] not in (1, 3) or height != width:
         raise UserError(f"{path}: images of {shape}, which picture files are not; see README.md beside it")
     return shape, classes, known

@@ -32,7 +32,8 @@ def write_int8(model: Path, path: Path, images: np.ndarray) -> None:
     """
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, _quiet():
         prepared = Path(folder) / "prepared.onnx"  # batch norms folded, shapes written down
-        quant_pre_process(model, prepared)
+        # The symbolic inference of shapes is for transformers, and fails where a maximum is taken over maps.
+        quant_pre_process(model, prepared, skip_symbolic_shape=True)
         quantize_static(
             prepared,
             path,

@@ -1,6 +1,7 @@
 """A network as it is shipped: pixels as image files have them go in, logits come out."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -27,9 +28,11 @@ class Shipped(nn.Module):
 
 def program_of(shipped: Shipped, image: tuple[int, int, int]) -> ExportedProgram:
     """The network as a graph of operators that takes batches of any size of images (C, H, W)."""
+    # Of weights that lie channels last torch.export could not tell whether they are whole, and says so.
+    plain = deepcopy(shipped).to(memory_format=torch.contiguous_format).eval()
     # Two images: of one, the exporter would take the size of the batch for fixed.
     example = torch.zeros(2, *image, dtype=torch.uint8)
-    return torch.export.export(shipped.eval(), (example,), dynamic_shapes=({0: Dim("batch")},))
+    return torch.export.export(plain, (example,), dynamic_shapes=({0: Dim("batch")},))
 
 
 def write_pt2(program: ExportedProgram, path: Path) -> None:

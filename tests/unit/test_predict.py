@@ -1,0 +1,189 @@
+"""What predict says of pictures, and how it takes what is no picture and no export."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from shipped import CLASSES, normalised
+
+import predict
+from kd.shipping import exported
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def pictures(shipped, tmp_path):
+    """Twelve digits as PNG files: two of them below another folder."""
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    for number in range(12):
+        place = folder / ("more" if number >= 10 else ".") / f"{number:02}.png"
+        Image.fromarray(shipped.images[number]).save(place)
+    return folder
+
+
+def probabilities(shipped, images):
+    with torch.no_grad():
+        return torch.softmax(shipped.network(normalised(images)).double(), 1).numpy()
+
+
+def test_digits_are_seen_as_the_network_sees_them(shipped, pictures, tmp_path, capsys):
+    files = {"csv": tmp_path / "out.csv", "json": tmp_path / "out.json"}
+    given = [str(shipped.folder), str(pictures), "--top", "2"]
+    assert predict.main([*given, "--csv", str(files["csv"]), "--json", str(files["json"])]) == 0
+    expected = probabilities(shipped, shipped.images[:12])
+    order = (-expected).argsort(1)
+    assert (order[:, 0] == shipped.labels[:12]).mean() > 0.7
+    rows = json.loads(files["json"].read_text())
+    names = [Path(row["image"]).name for row in rows]
+    assert names == [f"{number:02}.png" for number in range(12)]
+    for number, row in enumerate(rows):
+        for rank, each in enumerate(row["predictions"]):
+            assert each["class"] == CLASSES[order[number, rank]]
+            assert each["probability"] == pytest.approx(expected[number, order[number, rank]], abs=1e-4)
+    with open(files["csv"], newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 24
+    assert (lines[1]["rank"], lines[1]["class"]) == ("2", CLASSES[order[0, 1]])
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 12
+    assert told.err == ""
+
+
+def test_what_cannot_be_read_is_named_at_the_end(shipped, pictures, tmp_path, capsys):
+    (pictures / "03.png").write_bytes(b"no picture")
+    whole = (pictures / "05.png").read_bytes()
+    (pictures / "05.png").write_bytes(whole[:60])
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(pictures / "float.tif")
+    (pictures / "notes.txt").write_text("left out")
+    (tmp_path / "empty").mkdir()
+    places = [str(pictures), str(tmp_path / "empty"), str(tmp_path / "gone.png")]
+    assert predict.main([str(shipped.folder), *places]) == 1
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 10
+    errors = told.err.splitlines()
+    assert len(errors) == 5
+    for name, why in {
+        "03.png": "cannot be read as an image",
+        "05.png": "cannot be read as an image",
+        "float.tif": "floating-point",
+        "empty": "no image in this folder",
+        "gone.png": "no such file or folder",
+    }.items():
+        assert any(line.startswith("error: ") and name in line and why in line for line in errors), name
+
+
+def test_pictures_of_every_kind_are_brought_to_grey(shipped, tmp_path):
+    """The same digit in colour, with a palette, with alpha, in 16 bits, and larger, in the middle of a strip."""
+    digit = shipped.images[0]
+    grey = Image.fromarray(digit)
+    large = np.pad(np.kron(digit, np.ones((4, 4), np.uint8)), ((0, 0), (16, 16)))
+    kinds = {
+        "grey": grey,
+        "colour": grey.convert("RGB"),
+        "alpha": grey.convert("RGBA"),
+        "grey_alpha": grey.convert("LA"),
+        "palette": grey.convert("P"),
+        "deep": Image.fromarray(digit.astype(np.uint16) * 257),
+    }
+    for name, picture in kinds.items():
+        picture.save(tmp_path / f"{name}.png")
+    network = exported.load_exported(shipped.folder)
+    found = dict(network.answers([str(tmp_path / f"{name}.png") for name in kinds]))
+    expected = probabilities(shipped, shipped.images[:1])[0]
+    for file, answer in found.items():
+        np.testing.assert_allclose(answer, expected, atol=1e-4, err_msg=file)
+    Image.fromarray(large).save(tmp_path / "large.png")
+    ((_, answer),) = network.answers([str(tmp_path / "large.png")])
+    assert answer.argmax() == expected.argmax()
+
+
+def test_int8_is_run_when_it_is_asked_for(shipped, pictures, capsys):
+    assert predict.main([str(shipped.folder), str(pictures), "--int8", "--top", "1"]) == 0
+    seen = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    assert (np.array(seen) == probabilities(shipped, shipped.images[:12]).argmax(1).astype(str)).mean() > 0.8
+
+
+def damaged(folder, name):
+    path = folder / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def edited(folder, **changes):
+    config = json.loads((folder / "config.json").read_text()) | changes
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+WRONG = {
+    "bit": (lambda folder: damaged(folder, "model.onnx"), "model.onnx: is not the file that was exported"),
+    "no-config": (
+        lambda folder: (folder / "config.json").unlink(),
+        "holds no config.json; it has to be a fol",
+    ),
+    "no-model": (
+        lambda folder: (folder / "model.onnx").unlink(),
+        "holds no model.onnx; it has to be a folder",
+    ),
+    "broken-config": (lambda folder: (folder / "config.json").write_text("{"), "config.json: not whole"),
+    "other-config": (lambda folder: edited(folder, id2label=[]), "config.json: not that of an export"),
+    "classes": (
+        lambda folder: edited(folder, id2label={"0": "a"}),
+        "is another network than config.json says",
+    ),
+    "not-square": (lambda folder: edited(folder, image_size=[8, 9]), "which picture files are not"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "says"), WRONG.values(), ids=WRONG)
+def test_a_folder_that_is_no_whole_export_is_one_line(shipped, pictures, tmp_path, capsys, spoil, says):
+    folder = tmp_path / "copy"
+    shutil.copytree(shipped.folder, folder)
+    spoil(folder)
+    assert predict.main([str(folder), str(pictures)]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 1
+    assert says in told.err
+
+
+def test_a_file_that_onnxruntime_cannot_read_is_one_line(shipped, pictures, tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(shipped.folder, folder)
+    (folder / "model.onnx").write_bytes(b"nonsense")
+    # SHA-256 of "nonsense", by another tool
+    edited(folder, sha256={"model.onnx": "b1d77b8c1a84c3a9c7d8ea7fd6a1a0a6"})
+    assert predict.main([str(folder), str(pictures)]) == 1
+    assert "is not the file that was exported" in capsys.readouterr().err
+    digest = subprocess.run(["sha256sum", str(folder / "model.onnx")], capture_output=True, text=True).stdout
+    edited(folder, sha256={"model.onnx": digest.split()[0]})
+    assert predict.main([str(folder), str(pictures)]) == 1
+    assert "model.onnx: cannot be run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("top", ["0", "-1", "x", "1.5"])
+def test_a_number_of_classes_that_cannot_be_is_refused(shipped, capsys, top):
+    with pytest.raises(SystemExit) as caught:
+        predict.main([str(shipped.folder), "a.png", "--top", top])
+    assert caught.value.code == 2
+    assert "whole number of 1 or more" in capsys.readouterr().err
+
+
+def test_names_cannot_write_on_the_terminal(shipped, pictures, capsys):
+    (pictures / "00.png").rename(pictures / "a\x1b[31m.png")
+    assert predict.main([str(shipped.folder), str(pictures)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_predicting_imports_no_torch():
+    code = "import sys, predict; assert not {'torch', 'pandas', 'onnx'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(predict.__file__).parent)
