@@ -17,7 +17,7 @@ Made of `kd/schema.py` and of the plug-ins' own files when this site is built.
 [config/config.yaml](../config/config.yaml) shows all keys at work, and
 [Configuration](../config/README.md) explains the larger matters.
 """
-ENTRIES = {  # definition of the schema: title, and which entries it describes
+ENTRIES = {  # titles of the schema's definitions, in the order of the page; others are called as their key
     "DatasetEntry": "`dataset:`",
     "Recipe": "`recipe:`",
     "TeacherEntry": "An entry of `teachers:`",
@@ -40,7 +40,7 @@ def _sections(schema: Mapping[str, Any]) -> Iterator[str]:
     yield f"## The file\n\n{options(schema, words)}\n"
     for name in [*ENTRIES, *(name for name in words if name not in ENTRIES)]:
         if name in words:
-            title = ENTRIES.get(name, f"`{name}`")
+            title = ENTRIES.get(name, f"`{name.lower()}:`")
             about = words[name].get("description", "")
             yield f"## {title} {{#{name.lower()}}}\n\n{about}\n\n{options(words[name], words)}\n"
 

@@ -37,6 +37,7 @@ class Rule:
 
 CORES = r"snakemake --cores \d --resources gpu=1 --configfile"
 DRY = "{} --dry-run"
+WATCH, PREDICT = (f"workflow/scripts/{name}.py" for name in ("watch", "predict"))
 NO_GPU = "hours on a GPU: a dry run of the same command line, which reads the config and plans every job"
 RULES = (
     # The documents' default study is one of half a minute in the copy of the repository that the test works in.
@@ -111,32 +112,26 @@ RULES = (
     ),
     # The live view and the exports.
     Rule(
-        r"make watch STUDY=digits",
-        "timeout 60 {} < /dev/null || test $? -eq 124",
-        "it may stay until it is closed: a minute of it",
-        needs="workflow/scripts/watch.py",
+        r"make watch( STUDY=digits)?",
+        "timeout 60 {}",
+        "as it stands; without a terminal it ends",
+        needs=WATCH,
     ),
+    Rule(r"python workflow/scripts/watch\.py results/digits --once", "{}", "as it stands", needs=WATCH),
     Rule(
-        r"python workflow/scripts/watch\.py results/digits --once",
-        "{}",
-        "as it stands",
-        needs="workflow/scripts/watch.py",
-    ),
-    Rule(
-        r"make board STUDY=digits",
+        r"make board( STUDY=digits)?",
         "timeout 30 {} || test $? -eq 124",
         "a server that stays: half a minute of it, in which it must not end by itself",
-        needs="workflow/scripts/watch.py",
+        needs=WATCH,
     ),
+    Rule(r"make (watch|board) STUDY=cifar10", "{} --dry-run", "as above, with another study", needs=WATCH),
     Rule(
         r"snakemake --cores 4( --configfile config/mine\.yaml)? export",
         "{}",
         "as it stands",
-        needs="workflow/scripts/predict.py",
+        needs=PREDICT,
     ),
-    Rule(
-        r"python workflow/scripts/predict\.py .*", "{}", "as it stands", needs="workflow/scripts/predict.py"
-    ),
+    Rule(r"python workflow/scripts/predict\.py .*", "{}", "as it stands", needs=PREDICT),
 )
 
 

@@ -1,0 +1,49 @@
+"""The pictures of the README can be made again: `make pictures`."""
+
+import re
+import shutil
+import sys
+
+import pytest
+from PIL import Image
+
+from checkout import ROOT, Checkout
+
+sys.path.insert(0, str(ROOT))
+
+from docsite import pictures
+
+
+@pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz is not installed")
+def test_the_picture_of_the_rules_is_that_of_the_default_study(tmp_path):
+    """The committed one too: it names every rule of the study, and draws no arrow that follows from others."""
+    pictures.draw_rules(tmp_path / "rules.svg")
+    drawn, kept = ((folder / "rules.svg").read_text() for folder in (tmp_path, pictures.IMAGES))
+    rules = set(re.findall(r"<text[^>]*>(\w+)</text>", drawn))
+    assert {
+        "prepare_data",
+        "train_teacher",
+        "cache_targets",
+        "train_student_alone",
+        "distill_student",
+    } < rules
+    assert set(re.findall(r"<text[^>]*>(\w+)</text>", kept)) == rules, "run `make pictures`"
+    edges = re.findall(r"<title>(\d+)&#45;&gt;(\d+)</title>", drawn)
+    assert len(edges) == len(set(edges)) < 2 * len(rules)
+    assert not re.search(r'(?:href|src)="http', drawn)
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
+def test_the_picture_of_a_page_is_what_a_browser_shows(finished_study: Checkout, tmp_path):
+    results = finished_study.folder / "results" / "tiny"
+    page = next(results / name for name in pictures.PAGES if (results / name).is_file())
+    pictures.picture_page(page, tmp_path / "table.png")
+    shown, kept = (Image.open(folder / "table.png") for folder in (tmp_path, pictures.IMAGES))
+    assert shown.size == kept.size == (1280, 860)
+    assert len(shown.convert("RGB").getcolors(1_000_000)) > 20  # something is on it
+
+
+def test_a_study_that_has_not_run_has_no_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "draw_rules", lambda target: None)
+    with pytest.raises(SystemExit, match=r"has no report\.html or table\.html; run the study first"):
+        pictures.main(tmp_path, tmp_path / "images")
