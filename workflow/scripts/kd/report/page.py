@@ -69,7 +69,7 @@ def to_page(study: Study) -> str:
         methods=ranking(table),
         verdict=verdict_of(table) if ranking(table) else "",
         legend=LEGEND,
-        figures=figures_of(study.figures, links),
+        figures=figures_of(study.figures, links, {"table": sources.table, "latency": latency}),
         cells=sections(study.cells, sources),
         measures=list(measures(next(table.itertuples()))),
         everything=all_rows(table, sources),
