@@ -205,45 +205,38 @@ def test_within_another_page_links_to_files_are_no_links(opened, report, tmp_pat
     assert frame.locator("a[href^='#']").count() > 10
 
 
+CLICK = """() => [5, 3, 6].map((column) => {
+  const start = performance.now();
+  document.querySelectorAll('#ranking th button')[column].click();
+  document.body.offsetHeight;
+  return performance.now() - start;
+})"""
+TYPE = """() => ['method3', 'vgg', 'method3 vgg16'].map((text) => {
+  const start = performance.now(), words = document.getElementById('words');
+  words.value = text;
+  words.dispatchEvent(new Event('input', { bubbles: true }));
+  document.body.offsetHeight;
+  return performance.now() - start;
+})"""
+
+
 def test_500_runs_are_fast(opened, tmp_path):
-    """The limits are wide, for a machine that does something else as well; what was measured is in docs."""
-    runs = fake_study(
-        teachers=6, students=2, seeds=5, methods=tuple(f"method{k}" for k in range(8)), epochs=100
-    )
+    """The best of three, for a machine that does something else as well."""
+    methods = tuple(f"method{k}" for k in range(8))
+    runs = fake_study(teachers=6, students=2, seeds=5, methods=methods, epochs=100)
     files = write_results(tmp_path / "study", runs)
-    assert len(files["metrics"]) >= 490
+    assert len(files["metrics"]) == 6 + 2 * 5 + 6 * 2 * 5 * 8
     for figure in files["figures"]:
-        figure.write_text(
-            FIGURE.replace("/></svg>", "/>" + "<!-- as large as a real one -->" * 5000 + "</svg>")
-        )
+        figure.write_text(FIGURE.replace("</svg>", "<!-- as large as a real one -->" * 4000 + "</svg>"))
     build_report.main(**files)
-    assert files["report"].stat().st_size < 10e6
-    start = time.perf_counter()
-    page = opened(files["report"]).page
-    page.wait_for_function("!document.getElementById('filters').hidden")
-    loaded = time.perf_counter() - start
-    clicked = page.evaluate(
-        """() => {
-          const start = performance.now();
-          document.querySelector('#ranking th:nth-child(6) button').click();
-          document.body.offsetHeight;
-          return performance.now() - start;
-        }"""
-    )
-    typed = page.evaluate(
-        """() => {
-          const start = performance.now(), words = document.getElementById('words');
-          words.value = 'method3';
-          words.dispatchEvent(new Event('input', { bubbles: true }));
-          document.body.offsetHeight;
-          return performance.now() - start;
-        }"""
-    )
-    print(
-        f"{len(files['metrics'])} runs, {files['report'].stat().st_size / 1e6:.1f} MB: load {loaded:.2f} s,"
-        f" sort {clicked:.0f} ms, filter {typed:.0f} ms"
-    )
-    assert len(rows(page)) == 12
-    assert loaded < 6
-    assert clicked < 500
-    assert typed < 500
+    assert 3e6 < files["report"].stat().st_size < 10e6
+    loaded = []
+    for _ in range(3):
+        start = time.perf_counter()
+        page = opened(files["report"]).page
+        page.wait_for_function("!document.getElementById('filters').hidden")
+        loaded.append(time.perf_counter() - start)
+    assert min(loaded) < 2  # seconds
+    assert min(page.evaluate(CLICK)) < 100  # milliseconds
+    assert min(page.evaluate(TYPE)) < 100
+    assert [row[1:3] for row in rows(page)] == [["vgg16", "method3"]] * 2

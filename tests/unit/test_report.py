@@ -193,7 +193,7 @@ def test_numbers_lead_to_the_very_file(tmp_path):
     gain = flat.split('href="distilled/t0/cnn/kd/1/metrics.json">+2.10 points, from</a>')[1]
     assert gain.startswith(' <a class="from" href="alone/cnn/1/metrics.json">80.00 %</a>')
     assert '<a class="from" href="distilled/t0/cnn/kd/diagnosis.json">0.1875 nats</a>' in flat
-    assert '<a class="from" href="latency.json">0.250 ms</a>' in flat
+    assert '<a class="from" href="latency.json">0.250</a>' in flat
     assert 'href="distilled/t0/cnn/kd/diagnosis.html"' in flat
     assert "snakemake --cores 4 " in flat
     assert "study/export/t0/cnn/kd</code>" in flat

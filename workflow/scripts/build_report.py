@@ -34,6 +34,7 @@ def main(
             figures=figures,
             latency=latency,
             measured=read_json(latency) if latency else None,
+            card=data,
             data=read_json(data),
             samples=samples.read_bytes(),
         )

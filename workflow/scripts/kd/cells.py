@@ -27,6 +27,11 @@ def plus_minus(value: float, spread: float, sign: str = "") -> str:
     return text if pd.isna(spread) else f"{text} ± {spread:.2f}"
 
 
+def signed(value: float) -> str:
+    """`+1.23`, with a minus as wide as the plus; a dash where there is none."""
+    return plus_minus(value, math.nan, "+")
+
+
 def verdict(gain: float, half_width: float) -> str:
     """`▲` if the whole interval gain ± half_width lies above 0, `▼` if below, else nothing."""
     if pd.isna(gain) or pd.isna(half_width) or abs(gain) <= half_width:

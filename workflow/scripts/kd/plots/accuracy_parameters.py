@@ -17,7 +17,7 @@ from kd.plots.style import ALONE, WARM, WIDTH, message, short, styled
 MOST_ABSENT = 4  # networks without a latency that are named
 _SHAPES = "^v<>Ph*dX8"  # of the methods; teachers are squares, students alone circles
 _TEACHER = "0.35"
-_FRONT = "#2a788e"
+FRONT = "Pareto front"
 
 
 def draw_accuracy_parameters(table: pd.DataFrame) -> Figure:
@@ -73,9 +73,11 @@ def _draw(rows: pd.DataFrame, label: str, numbers: Formatter, title: str = "") -
     _finish(ax, label, numbers)
     ax.set_title(title, loc="left", fontsize=9)
     handles, labels = ax.get_legend_handles_labels()
+    if labels[0] == FRONT:  # lines are named before points
+        handles, labels = handles[1:] + handles[:1], labels[1:] + labels[:1]
     columns = 4 if len(labels) == 4 else 3
     spaces = {"handletextpad": 0.2, "columnspacing": 1.2}
-    figure.legend(handles[::-1], labels[::-1], loc="outside upper left", ncols=columns, **spaces)
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, **spaces)
     figure.draw_without_rendering()  # settles the layout, without which no text has a place
     place_names(ax, rows)
     return figure
@@ -109,8 +111,8 @@ def _draw_front(ax: Axes, rows: pd.DataFrame) -> None:
     """A step at each mark of the front; a front of one mark has no line."""
     front = pareto_front(rows["cost"], rows["test_accuracy"])
     if len(front) > 1:
-        style = {"drawstyle": "steps-post", "color": _FRONT, "lw": 1.2, "ls": (0, (4, 2)), "zorder": 1}
-        ax.plot(front["cost"], front["accuracy"], label="Pareto front", **style)
+        style = {"drawstyle": "steps-post", "color": "#2a788e", "lw": 1.2, "ls": (0, (4, 2)), "zorder": 1}
+        ax.plot(front["cost"], front["accuracy"], label=FRONT, **style)
 
 
 def _finish(ax: Axes, label: str, numbers: Formatter) -> None:

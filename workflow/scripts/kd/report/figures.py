@@ -1,7 +1,7 @@
 """The figures of a study in its report: within the page, with their captions."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,9 @@ TITLES = {
     "heat_map": "Teachers and students",
     "learning_curves": "Learning curves",
 }
+# What is drawn of them; learning curves are of the histories of all runs, which these name themselves.
+_DRAWN = {"accuracy_parameters": ("table",), "accuracy_latency": ("table", "latency")}
+_DRAWN |= {"gain": ("table",), "heat_map": ("table",)}
 SWEEP = "{{ snakemake.wildcards.method }}"  # in the caption of a sweep
 
 
@@ -25,18 +28,20 @@ class Shown:
     title: str
     caption: str
     source: str
-    svg: str
-    png: str
+    files: Mapping[str, str]
 
 
-def figures_of(paths: Iterable[Path], links: Links) -> list[Shown]:
-    """The SVGs `paths` in the order of TITLES, and then those of sweeps."""
+def figures_of(paths: Iterable[Path], links: Links, numbers: Mapping[str, str]) -> list[Shown]:
+    """The SVGs `paths` in the order of TITLES, and then those of sweeps.
+
+    `numbers` has the addresses of the table and, where it was measured, the latency.
+    """
     order = list(TITLES)
     found = sorted(paths, key=lambda path: order.index(path.stem) if path.stem in TITLES else len(order))
-    return [_shown(path, links) for path in found]
+    return [_shown(path, links, numbers) for path in found]
 
 
-def _shown(path: Path, links: Links) -> Shown:
+def _shown(path: Path, links: Links, numbers: Mapping[str, str]) -> Shown:
     swept = path.stem not in TITLES or path.parent.name == "sweeps"
     caption = (CAPTIONS / f"{'sweep' if swept else path.stem}.rst").read_text(encoding="utf-8")
     return Shown(
@@ -44,6 +49,10 @@ def _shown(path: Path, links: Links) -> Shown:
         caption=" ".join(caption.replace(SWEEP, path.stem).split()),
         # An image keeps the ids within it to itself, which in two figures may be the same.
         source=f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}",
-        svg=links.to(path),
-        png=links.to(path.with_suffix(".png")) if path.with_suffix(".png").exists() else "",
+        files=_files(path, links) | {what: numbers[what] for what in _DRAWN.get(path.stem, ()) if not swept},
     )
+
+
+def _files(path: Path, links: Links) -> dict[str, str]:
+    found = {"SVG": path, "PNG": path.with_name(f"{path.stem}.png")}
+    return {what: links.to(file) for what, file in found.items() if file.exists()}

@@ -35,7 +35,8 @@ class Study:
     figures: Sequence[Path] = ()
     latency: Path | None = None
     measured: Mapping[str, Any] | None = None  # what is in `latency`
-    data: Mapping[str, Any] | None = None
+    card: Path | None = None
+    data: Mapping[str, Any] | None = None  # what is in `card`
     samples: bytes = b""
 
     @property
@@ -51,7 +52,9 @@ def to_page(study: Study) -> str:
     environment = jinja2.Environment(loader=loader, autoescape=True, **options)
     table, links = summarise(study.runs), Links(study.folder)
     latency = links.to(study.latency) if study.latency else ""
-    sources = Sources(links, links.to(study.table), latency, {cell.key: cell for cell in study.cells})
+    sources = Sources(
+        links, links.to(study.table), latency, study.measured, {cell.key: cell for cell in study.cells}
+    )
     script = _text("report.js")
     return environment.get_template("page.html.jinja").render(
         study=study.name,
@@ -62,15 +65,16 @@ def to_page(study: Study) -> str:
         sources=sources,
         teachers=teacher_rows(table, sources),
         columns=RANKED,
-        rows=ranked_rows(table, sources, study.measured),
+        rows=ranked_rows(table, sources),
         methods=ranking(table),
         verdict=verdict_of(table) if ranking(table) else "",
         legend=LEGEND,
-        figures=figures_of(study.figures, links),
-        cells=sections(study.cells, sources, study.measured),
+        figures=figures_of(study.figures, links, {"table": sources.table, "latency": latency}),
+        cells=sections(study.cells, sources),
         measures=list(measures(next(table.itertuples()))),
         everything=all_rows(table, sources),
         data=data_lines(study.data) if study.data else [],
+        card=links.to(study.card) if study.card else "",
         samples=as_address(study.samples) if study.samples else "",
         provenance=provenance(study.runs),
         device=study.measured,

@@ -1,14 +1,12 @@
 """The runs of a study, a section for each cell and in it a part for each run."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from kd.cells import number, percent, plus_minus
-from kd.latencies import milliseconds
+from kd.cells import DASH, percent, signed
 from kd.report.drawings import curve, reliability
 from kd.report.runs import Cell, Run
 from kd.report.tables import Number, Sources, run_numbers
@@ -27,6 +25,8 @@ class RunPart:
     curve: Markup
     reliability: Markup
     sentences: Mapping[str, str]
+    history: str  # where the curve came from
+    diagnosis: str  # where reliability and sentences came from
     files: Mapping[str, str]
     made: str
 
@@ -42,22 +42,20 @@ class Section:
     runs: Sequence[RunPart]
 
 
-def sections(cells: Sequence[Cell], sources: Sources, latency: Mapping[str, Any] | None) -> list[Section]:
-    """A section for each cell, in their order; `latency` is what a latency.json holds."""
+def sections(cells: Sequence[Cell], sources: Sources) -> list[Section]:
+    """A section for each cell, in their order."""
     alone = {
         (run.metrics["name"], run.metrics["seed"]): run
         for cell in cells
         for run in cell.runs
         if run.metrics["role"] == "alone"
     }
-    return [_section(cell, alone, sources, latency) for cell in cells]
+    return [_section(cell, alone, sources) for cell in cells]
 
 
-def _section(
-    cell: Cell, alone: Mapping[tuple[str, int], Run], sources: Sources, latency: Mapping[str, Any] | None
-) -> Section:
+def _section(cell: Cell, alone: Mapping[tuple[str, int], Run], sources: Sources) -> Section:
     links = sources.links
-    parts = [_part(cell, run, alone, sources, latency) for run in cell.runs]
+    parts = [_part(cell, run, alone, sources) for run in cell.runs]
     return Section(links.anchor(cell.folder), _title(cell), links.pages(cell), links.export(cell), parts)
 
 
@@ -71,19 +69,13 @@ def _title(cell: Cell) -> str:
     return f"{name} {origin} by {method}"
 
 
-def _part(
-    cell: Cell,
-    run: Run,
-    alone: Mapping[tuple[str, int], Run],
-    sources: Sources,
-    latency: Mapping[str, Any] | None,
-) -> RunPart:
+def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: Sources) -> RunPart:
     found = run.metrics
     baseline = alone.get((found["name"], found["seed"])) if found["role"] == "distilled" else None
     numbers = run_numbers(cell, run, baseline, sources)
-    time = milliseconds(latency, found["role"], found["name"])
-    if not math.isnan(time):
-        numbers["latency"] = [Number(f"{number(time, 3)} ms", sources.latency)]
+    time = sources.time(found["role"], found["name"])
+    if time.text != DASH:
+        numbers["latency in milliseconds"] = [time]
     anchor = sources.links.anchor(run.folder)
     return RunPart(
         anchor=f"{anchor}/run" if run.folder == cell.folder else anchor,  # ids are unique
@@ -92,6 +84,8 @@ def _part(
         curve=curve(run.history) if run.history is not None else Markup(""),
         reliability=reliability(run.diagnosis["reliability"]) if run.diagnosis else Markup(""),
         sentences=_sentences(run.diagnosis, cell.classes) if run.diagnosis else {},
+        history=sources.links.to(run.folder / "history.csv"),
+        diagnosis=sources.links.to(cell.folder / "diagnosis.json"),
         files=sources.links.files(run),
         made=f"{found['loss_function']}; on {found['device']}; commit {found['commit']}",
     )
@@ -102,7 +96,7 @@ def _summary(found: Mapping[str, Any], baseline: Run | None) -> str:
     if baseline is None:
         return text
     gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
-    return f"{text}, gain {plus_minus(gain, math.nan, '+')}"
+    return f"{text}, gain {signed(gain)}"
 
 
 def _sentences(found: Mapping[str, Any], classes: Sequence[str]) -> dict[str, str]:
@@ -117,5 +111,5 @@ def _sentences(found: Mapping[str, Any], classes: Sequence[str]) -> dict[str, st
     ahead = [pair for pair in gains if pair[0] > 0][:ENDS]
     behind = [pair for pair in reversed(gains) if pair[0] < 0][:ENDS]
     for what, some in (("Classes that gained most", ahead), ("Classes that lost most", behind)):
-        shown[what] = ", ".join(f"{name} {plus_minus(gain, math.nan, '+')}" for gain, name in some)
+        shown[what] = ", ".join(f"{name} {signed(gain)}" for gain, name in some)
     return {what: text for what, text in shown.items() if text}

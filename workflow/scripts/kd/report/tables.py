@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kd.cells import DASH, duration, number, percent, plus_minus, quantity, verdict
+from kd.cells import DASH, duration, number, percent, plus_minus, quantity, signed, verdict
 from kd.latencies import milliseconds
 from kd.pages import HEADINGS, measures, names
 from kd.report.links import Links
@@ -37,6 +37,7 @@ class Sources:
     links: Links
     table: str
     latency: str
+    measured: Mapping[str, Any] | None  # what a latency.json holds
     by_key: Mapping[Key, Cell]
 
     def of(self, key: Key) -> str:
@@ -45,6 +46,11 @@ class Sources:
         if cell is None or len(cell.runs) > 1:
             return self.table
         return self.links.to(cell.runs[0].folder / "metrics.json")
+
+    def time(self, role: str, name: str) -> Number:
+        """The latency of a network in milliseconds."""
+        value = milliseconds(self.measured, role, name)
+        return _number(number(value, 3), self.latency, value)
 
     def anchor(self, key: Key) -> str:
         """The id of the section of a row's runs, empty for a mean over pairs."""
@@ -58,22 +64,20 @@ RANKED |= {"test accuracy": False, "agreement": False, "calibration error": Fals
 RANKED |= {"MACs": False, "latency": False, "seconds": False}
 
 
-def ranked_rows(
-    table: pd.DataFrame, sources: Sources, latency: Mapping[str, Any] | None
-) -> list[tuple[str, list[Number]]]:
+def ranked_rows(table: pd.DataFrame, sources: Sources) -> list[tuple[str, list[Number]]]:
     """The rows of all distilled students, the largest gain first: the id of a row's runs, and its cells.
 
-    `latency` is what a latency.json holds. The cells are in the order of RANKED.
+    The cells are in the order of RANKED.
     """
     rows = table[table["role"] == DISTILLED].sort_values("gain", ascending=False, kind="stable")
-    return [(sources.anchor(key_of(row)), _ranked(row, sources, latency)) for row in rows.itertuples()]
+    return [(sources.anchor(key_of(row)), _ranked(row, sources)) for row in rows.itertuples()]
 
 
-def _ranked(row: Any, sources: Sources, latency: Mapping[str, Any] | None) -> list[Number]:
-    mean, time = sources.of(key_of(row)), milliseconds(latency, row.role, row.name)
-    low, high = (plus_minus(row.gain + sign * row.gain_ci95, float("nan"), "+") for sign in (-1, 1))
+def _ranked(row: Any, sources: Sources) -> list[Number]:
+    mean = sources.of(key_of(row))
+    low, high = (signed(row.gain + sign * row.gain_ci95) for sign in (-1, 1))
     interval = DASH if pd.isna(row.gain_ci95) else f"{low} to {high}"
-    gain = f"{verdict(row.gain, row.gain_ci95)} {plus_minus(row.gain, float('nan'), '+')}".strip()
+    gain = f"{verdict(row.gain, row.gain_ci95)} {signed(row.gain)}".strip()
     return [
         *(Number(text) for text in (row.name, row.teacher, row.method)),
         _number(gain, sources.table, row.gain),
@@ -83,7 +87,7 @@ def _ranked(row: Any, sources: Sources, latency: Mapping[str, Any] | None) -> li
         _number(number(row.ece), mean, row.ece),
         _number(quantity(row.parameters, 4), mean, row.parameters),
         _number(quantity(row.macs, 3), mean, row.macs),
-        _number(number(time, 3), sources.latency, time),
+        sources.time(row.role, row.name),
         _number(duration(row.seconds), mean, row.seconds),
     ]
 
@@ -135,7 +139,7 @@ def run_numbers(cell: Cell, run: Any, baseline: Any, sources: Sources) -> dict[s
     if baseline:
         before = percent(baseline.metrics["test_accuracy"])
         gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
-        numbers["gain"] = [Number(f"{plus_minus(gain, float('nan'), '+')} points, from", mine)]
+        numbers["gain"] = [Number(f"{signed(gain)} points, from", mine)]
         numbers["gain"].append(Number(before, links.to(baseline.folder / "metrics.json")))
     numbers |= {
         f"test accuracy, epoch {found['selected_epoch']} (selected)": [Number(selected, mine)],
