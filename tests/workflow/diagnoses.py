@@ -34,7 +34,7 @@ def check(run, metrics, data):
     samples = run["correct"] + run["wrong"]
     assert samples == len(data.test_labels)
     assert 100 * run["correct"] / samples == pytest.approx(metrics["test_accuracy"])
-    assert run["nll"] == pytest.approx(metrics["test_loss"], rel=1e-4)
+    assert run["nll"] == pytest.approx(metrics["test_loss"], rel=1e-4, abs=1e-6)
     assert run["ece"] == pytest.approx(metrics["ece"], abs=1e-6)
     faithful = run["fidelity"]["test"] if run["fidelity"] else None
     assert (faithful and faithful["agreement"]) == pytest.approx(metrics["agreement"])

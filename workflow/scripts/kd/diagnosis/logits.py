@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from kd.errors import UserError
 
-NUMBERS = 2**22  # in a piece, which is in memory as float64 a few times over
+NUMBERS = 2**20  # in a piece, which is in memory as float64 a few times over
 
 
 def open_logits(path: Path, samples: int, classes: int) -> np.ndarray | None:
