@@ -31,8 +31,11 @@ def draw_heat_map(table: pd.DataFrame) -> Figure:
     for ax in axes[len(maps) :]:
         ax.set_visible(False)
     axes = axes[: len(maps)]
+    teachers = [list(shown["teacher"].unique()) for shown in maps]
     for place, (ax, method, shown) in enumerate(zip(axes, methods, maps, strict=True)):
-        _draw_map(ax, shown, students, list(shown["teacher"].unique()), scale)
+        _draw_map(ax, shown, students, teachers[place], scale)
+        if place % columns and teachers[place] == teachers[place - 1]:
+            ax.set_yticklabels([])  # they stand to the left
         ax.set_title(short(method, 18 if columns == 1 else 12), loc="left", fontweight="bold")
         ax.set_ylabel("" if place % columns else "teacher")
     axes[-1].set_xlabel("student")
