@@ -145,7 +145,7 @@ def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, r
     text, status = look(fresh)
     assert status == 1
     assert "1 job failed" in text
-    assert "train_teacher cnn\n" in text.replace(" \n", "\n").replace("  ", "")
+    assert re.search(r"(?m)^  train_teacher cnn *$", text), text
     assert "results/tiny/logs/train_teacher/cnn.log" in text
     left_behind = fresh.folder / "results/tiny/progress/train_teacher/cnn.json"
     assert left_behind.exists()
