@@ -22,7 +22,7 @@ from kd.files import NotWritten
 from kd.shipping import formats
 from kd.shipping.card_lines import paper_of
 from kd.shipping.folder import whole_folder
-from kd.shipping.program import Shipped
+from kd.shipping.program import Shipped, program_of
 from kd.shipping.verification import answers, check, compared, spread
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -199,6 +199,35 @@ def test_maxima_over_maps_are_quantised_too(tmp_path):
     answered = formats.write_formats(tmp_path, network, (1, 8, 8), images)
     logits, rounded = (answered[name](images) for name in ("pytorch", "int8"))
     np.testing.assert_allclose(rounded, logits, atol=0.03 * np.abs(logits).max())
+
+
+class Counts(nn.Module):
+    """A network that asks a batch for its length, which the first way of exporting takes for fixed."""
+
+    def __init__(self):
+        super().__init__()
+        self.classifier = nn.Linear(64, 2)
+
+    def forward(self, images):
+        return self.classifier(images.flatten(1)) * images.new_ones(len(images), 1)
+
+
+def test_a_network_that_asks_for_the_length_of_a_batch_takes_any():
+    network = Shipped(Counts(), MEAN, STD).eval()
+    program = program_of(network, (1, 8, 8)).module()
+    images = torch.randint(0, 256, (5, 1, 8, 8), dtype=torch.uint8)
+    torch.testing.assert_close(program(images), network(images))
+
+
+def test_what_cannot_be_made_is_one_line(shipped, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise TypeError("no such shape\nand more")
+
+    monkeypatch.setattr(formats, "write_int8", fail)
+    says = r"model_int8\.onnx: cannot be made of this network \(no such shape\); leave it out with export: \{int8"
+    with pytest.raises(UserError, match=says):
+        export_student.main(job(), **shipped.inputs, folder=tmp_path / "export")
+    assert list(tmp_path.iterdir()) == []
 
 
 def run(accuracy, loss=1.0):

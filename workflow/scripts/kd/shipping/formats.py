@@ -1,6 +1,7 @@
 """The files of a network that is shipped: written, and read back as a user would."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from kd.errors import UserError
 from kd.shipping.int8 import write_int8
 from kd.shipping.onnx_file import write_program
 from kd.shipping.program import Shipped, program_of, read_pt2, write_pt2
@@ -28,16 +30,32 @@ def write_formats(
     """Write the program and the ONNX files; what runs each, as it was read back, by the names of FILES.
 
     image: (C, H, W). calibration: images (N, C, H, W) uint8 for the int8 file, None for none.
+    Raises UserError naming the file that cannot be made.
     """
-    program = program_of(shipped, image)
-    write_pt2(program, folder / FILES["program"])
-    write_program(program, folder / FILES["onnx"])
-    runs = {"pytorch": _of_torch(shipped), "program": _of_torch(read_pt2(folder / FILES["program"]))}
-    runs["onnx"] = _of_onnx(folder / FILES["onnx"])
+    with _written(FILES["program"]):
+        program = program_of(shipped, image)
+        write_pt2(program, folder / FILES["program"])
+        runs = {"pytorch": _of_torch(shipped), "program": _of_torch(read_pt2(folder / FILES["program"]))}
+    with _written(FILES["onnx"]):
+        write_program(program, folder / FILES["onnx"])
+        runs["onnx"] = _of_onnx(folder / FILES["onnx"])
     if calibration is not None:
-        write_int8(folder / FILES["onnx"], folder / FILES["int8"], calibration)
-        runs["int8"] = _of_onnx(folder / FILES["int8"])
+        with _written(FILES["int8"], "; leave it out with export: {int8: false}"):
+            write_int8(folder / FILES["onnx"], folder / FILES["int8"], calibration)
+            runs["int8"] = _of_onnx(folder / FILES["int8"])
     return runs
+
+
+@contextmanager
+def _written(name: str, remedy: str = "") -> Iterator[None]:
+    """Turn what exporters raise, which has many kinds, into a UserError; what the disk says stays."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        raise UserError(f"{name}: cannot be made of this network ({reason}){remedy}") from error
 
 
 def calls(runs: dict[str, Run], images: np.ndarray) -> dict[str, Callable[[], object]]:

@@ -27,12 +27,18 @@ class Shipped(nn.Module):
 
 
 def program_of(shipped: Shipped, image: tuple[int, int, int]) -> ExportedProgram:
-    """The network as a graph of operators that takes batches of any size of images (C, H, W)."""
+    """The network as a graph of operators that takes batches of any size of images (C, H, W).
+
+    Raises what torch.export raises for a network that it cannot follow.
+    """
     # Of weights that lie channels last torch.export could not tell whether they are whole, and says so.
     plain = deepcopy(shipped).to(memory_format=torch.contiguous_format).eval()
     # Two images: of one, the exporter would take the size of the batch for fixed.
-    example = torch.zeros(2, *image, dtype=torch.uint8)
-    return torch.export.export(plain, (example,), dynamic_shapes=({0: Dim("batch")},))
+    example, dynamic = torch.zeros(2, *image, dtype=torch.uint8), ({0: Dim("batch")},)
+    try:
+        return torch.export.export(plain, (example,), dynamic_shapes=dynamic)
+    except Exception:  # the other way takes longer, and knows more: that len(images) is not fixed, for one
+        return torch.export.export(plain, (example,), dynamic_shapes=dynamic, strict=True)
 
 
 def write_pt2(program: ExportedProgram, path: Path) -> None:
