@@ -68,7 +68,7 @@ RULES = (
     Rule(
         r"source \.venv/bin/activate",
         'source "$VENV/bin/activate"',
-        "`make run` had an environment given, rather than 2 GB installed once more",
+        "`make run` had an environment given, rather than gigabytes installed once more",
     ),
     # What CI itself runs is not run by itself once more: .ci/run has these lines, as a test below compares.
     Rule(r"make (test|test-slurm|lint)", "{} --dry-run", "CI runs it; here make reads it"),
