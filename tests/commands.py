@@ -23,21 +23,16 @@ _ONE = re.compile(  # a here-document to its end, or a line with those that a ba
 
 @dataclass(frozen=True)
 class Rule:
-    """Which commands it is for, what is run for each, why not the command alone, and the tier that runs it.
-
-    `needs` is a file without which the command is not there yet.
-    """
+    """Which commands it is for, what is run for each, why not the command alone, and the tier that runs it."""
 
     command: str
     runs: str
     because: str
     tier: str = "workflow"
-    needs: str = ""
 
 
 CORES = r"snakemake --cores \d --resources gpu=1 --configfile"
 DRY = "{} --dry-run"
-WATCH, PREDICT = (f"workflow/scripts/{name}.py" for name in ("watch", "predict"))
 NO_GPU = "hours on a GPU: a dry run of the same command line, which reads the config and plans every job"
 RULES = (
     # The documents' default study is one of half a minute in the copy of the repository that the test works in.
@@ -115,23 +110,20 @@ RULES = (
         r"make watch( STUDY=digits)?",
         "timeout 60 {}",
         "as it stands; without a terminal it ends",
-        needs=WATCH,
     ),
-    Rule(r"python workflow/scripts/watch\.py results/digits --once", "{}", "as it stands", needs=WATCH),
+    Rule(r"python workflow/scripts/watch\.py results/digits --once", "{}", "as it stands"),
     Rule(
         r"make board( STUDY=digits)?",
         "timeout 30 {} || test $? -eq 124",
         "a server that stays: half a minute of it, in which it must not end by itself",
-        needs=WATCH,
     ),
-    Rule(r"make (watch|board) STUDY=cifar10", "{} --dry-run", "as above, with another study", needs=WATCH),
+    Rule(r"make (watch|board) STUDY=cifar10", "{} --dry-run", "as above, with another study"),
     Rule(
-        r"snakemake --cores 4( --configfile config/mine\.yaml)? export",
+        r"snakemake (--configfile config/mine\.yaml )?--cores 4 (export|results/\S+/README\.md)",
         "{}",
         "as it stands",
-        needs=PREDICT,
     ),
-    Rule(r"python workflow/scripts/predict\.py .*", "{}", "as it stands", needs=PREDICT),
+    Rule(r"python workflow/scripts/predict\.py .*", "{}", "as it stands"),
 )
 
 
@@ -169,7 +161,6 @@ def rule_of(command: str) -> Rule:
 
 
 def to_run(command: str, tier: str = "workflow") -> str:
-    """What a test of this tier runs for a command; nothing if it is another tier's, or not there yet."""
+    """What a test of this tier runs for a command; nothing if it is another tier's."""
     rule = rule_of(command)
-    there = not rule.needs or (ROOT / rule.needs).is_file()
-    return rule.runs.replace("{}", command) if rule.tier == tier and there else ""
+    return rule.runs.replace("{}", command) if rule.tier == tier else ""
