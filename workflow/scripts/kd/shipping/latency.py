@@ -94,7 +94,9 @@ def _eager(network: nn.Module, images: Tensor) -> Tensor:
 
 def _as_onnx(name: str, network: nn.Module, images: Tensor) -> bytes | None:
     """None where no exporter can write the network, or onnxruntime cannot run what it wrote."""
-    for export in (traced, translated):
+    # The first knows no antialiasing, with which networks of libraries resize, and prints pages about it.
+    resizes = getattr(network, "resizes_to", None)
+    for export in (translated,) if resizes else (traced, translated):
         try:
             file = export(network, images)
             session_of(file)
