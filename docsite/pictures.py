@@ -13,7 +13,7 @@ from pathlib import Path
 from docsite.taken import ROOT
 
 IMAGES = ROOT / "docs" / "images"
-PAGES = ("report.html", "table.html")  # whichever the study has
+PAGE = "report.html"
 SIZE = {"width": 1280, "height": 860}
 
 
@@ -42,9 +42,9 @@ def main(results: Path, images: Path = IMAGES) -> None:
     """Draw both pictures; `results` is the folder of a study that is finished."""
     images.mkdir(parents=True, exist_ok=True)
     draw_rules(images / "rules.svg")
-    page = next((results / name for name in PAGES if (results / name).is_file()), None)
-    if page is None:
-        raise SystemExit(f"error: {results} has no {' or '.join(PAGES)}; run the study first")
+    page = results / PAGE
+    if not page.is_file():
+        raise SystemExit(f"error: {results} has no {PAGE}; run the study first")
     picture_page(page, images / "table.png")
 
 

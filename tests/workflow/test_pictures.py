@@ -35,8 +35,7 @@ def test_the_picture_of_the_rules_is_that_of_the_default_study(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
 def test_the_picture_of_a_page_is_what_a_browser_shows(finished_study: Checkout, tmp_path):
-    results = finished_study.folder / "results" / "tiny"
-    page = next(results / name for name in pictures.PAGES if (results / name).is_file())
+    page = finished_study.folder / "results" / "tiny" / pictures.PAGE
     pictures.picture_page(page, tmp_path / "table.png")
     shown, kept = (Image.open(folder / "table.png") for folder in (tmp_path, pictures.IMAGES))
     assert shown.size == kept.size == (1280, 860)

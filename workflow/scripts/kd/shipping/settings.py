@@ -6,7 +6,7 @@ from kd.options import BatchSize, Count, Text
 
 
 class Export(BaseModel):
-    """What `snakemake export` makes. A change makes the exports again, and nothing else."""
+    """What `snakemake --cores 4 export` makes. A change makes the exports again, and nothing else."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
