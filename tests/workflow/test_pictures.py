@@ -44,5 +44,5 @@ def test_the_picture_of_a_page_is_what_a_browser_shows(finished_study: Checkout,
 
 def test_a_study_that_has_not_run_has_no_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "draw_rules", lambda target: None)
-    with pytest.raises(SystemExit, match=r"has no report\.html or table\.html; run the study first"):
+    with pytest.raises(SystemExit, match=r"has no report\.html; run the study first"):
         pictures.main(tmp_path, tmp_path / "images")
