@@ -123,6 +123,7 @@ def test_the_card_tells_all_with_intervals_worked_out_by_hand(shipped):
         assert said in body, said
     assert "0.1·CE + 0.9·T²·KL, T=4" in body
     assert "<b>" not in body.replace("\\<", "")
+    assert "$$" not in body  # the formulas of methods are for their pages
 
 
 def test_the_lines_of_the_card_load_the_model(shipped, tmp_path):
@@ -132,6 +133,7 @@ def test_the_lines_of_the_card_load_the_model(shipped, tmp_path):
     _, body = card(shipped)
     blocks = re.findall(r"(?s)```python\n(.*?)\n```", body)
     assert len(blocks) == 3
+    assert len(blocks[0].splitlines()) == 5
     place = int(np.flatnonzero(logits_of(shipped).argmax(1) == shipped.labels)[0])
     Image.fromarray(shipped.images[place]).save(folder / "image.png")
     done = subprocess.run([sys.executable, "-c", blocks[0]], cwd=folder, capture_output=True, text=True)

@@ -196,7 +196,7 @@ def test_numbers_lead_to_the_very_file(tmp_path):
     assert '<a class="from" href="latency.json">0.250</a>' in flat
     assert 'href="distilled/t0/cnn/kd/diagnosis.html"' in flat
     assert "snakemake --cores 4 " in flat
-    assert "study/export/t0/cnn/kd</code>" in flat
+    assert "study/export/t0/cnn/kd/README.md</code>" in flat
 
 
 def test_rows_stand_by_their_gain_and_an_unknown_latency_is_a_dash(tmp_path):

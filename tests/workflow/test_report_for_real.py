@@ -31,13 +31,19 @@ def test_every_link_of_a_real_report_leads_somewhere(finished_study):
         run = f"distilled/mobilenet/cnn/kd/{seed}/metrics.json"
         accuracy = json.loads((results / run).read_text())["test_accuracy"]
         assert f'href="{run}">{accuracy:.2f} %</a>' in source
-    assert "<code>snakemake --cores 4 results/tiny/export/vgg16/cnn/kd</code>" in source
+
+
+def test_the_command_that_a_report_names_ships_the_student(finished_study):
+    source = (finished_study.folder / "results/tiny/report.html").read_text()
+    commands = re.findall(r"<code>(snakemake --cores 4 \S+/vgg16/cnn/kd/\S+)</code>", source)
+    assert len(commands) == 1
+    assert finished_study.pending(commands[0].split()[-1]) == {"export_student": {"vgg16 cnn kd"}}
 
 
 def test_a_real_report_opens_in_a_browser(finished_study, browser):
     opened = Opened(browser, finished_study.folder / "results/tiny/report.html")
     assert opened.page.locator("#ranking tbody tr").count() == 2
-    assert opened.page.locator(".figures img").count() == 4
+    assert opened.page.locator(".figures img").count() == 5
     assert (opened.said, opened.asked()) == ([], [])
 
 

@@ -2,8 +2,7 @@
 
 ONNX = """import json, numpy as np, onnxruntime
 from PIL import Image, ImageOps
-image = Image.open("image.png").convert("{mode}")
-image = ImageOps.fit(image, ({width}, {height}), Image.Resampling.BILINEAR)
+image = ImageOps.fit(Image.open("image.png").convert("{mode}"), ({width}, {height}), Image.BILINEAR)
 logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"images": {pixels}}})[0]
 print(json.load(open("config.json", encoding="utf-8"))["id2label"][str(logits.argmax())])"""
 OTHER_PIXELS = """import json, numpy as np, onnxruntime

@@ -20,8 +20,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def about_method(name: str) -> str:
-    """What a method's file says of itself, on one line: it begins with the paper."""
-    return " ".join(_docstring(name).split())
+    """What a method's file says of itself, on one line: it begins with the paper. Formulas are left out."""
+    return " ".join(re.sub(r"\$\$.*?\$\$", "", _docstring(name), flags=re.DOTALL).split())
 
 
 def paper_of(name: str) -> str:
