@@ -14,7 +14,7 @@ PREPARED = (
 UNWATCHED = {"results", ".snakemake", "__pycache__"}  # what is below results is looked at by itself
 # What a failure may leave there.
 UNFINISHED = re.compile(
-    r"tiny/logs/.*\.log|_downloads/cifar10/\.[^/]+\.part|_downloads/mini_open_images/fetched/.*"
+    r"tiny/logs/.*\.log|tiny/progress/study\.json|_downloads/cifar10/\.[^/]+\.part|_downloads/mini_open_images/fetched/.*"
 )
 
 
