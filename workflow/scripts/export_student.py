@@ -13,13 +13,14 @@ from kd.data import Dataset, read_dataset
 from kd.device import device_name
 from kd.files import read_json, write_json
 from kd.sealed import read_sealed
-from kd.shipping.card import Story, card_of
+from kd.shipping.card import card_of
 from kd.shipping.facts import config_of, preprocessor_of
 from kd.shipping.folder import sha256, whole_folder
 from kd.shipping.formats import FILES, calls, write_formats
 from kd.shipping.job import ExportJob
 from kd.shipping.program import Shipped
 from kd.shipping.settings import Export
+from kd.shipping.story import Story
 from kd.shipping.timing import milliseconds
 from kd.shipping.verification import RECORDED, TOLERANCE, Run, answers, check, compared, spread
 from kd.shipping.versions import versions
