@@ -27,10 +27,8 @@ def test_a_student_of_a_library(fresh):
     assert set(table[table["role"] == "distilled student"]["method"]) == {"kd", "at"}
     assert fresh.pending() == {}
     fresh.edit("workflow/scripts/kd/models/torchvision.py", '"init_weights": True', '"init_weights": bool(1)')
-    assert {rule for rule in fresh.pending() if "train" in rule or "distill" in rule} == {
-        "train_student_alone",
-        "distill_student",
-    }
+    trainings = {rule for rule in fresh.pending() if "train_" in rule or "distill_" in rule}
+    assert trainings == {"train_student_alone", "distill_student"}
 
 
 @pytest.mark.parametrize(

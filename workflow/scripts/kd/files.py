@@ -53,11 +53,12 @@ def _remove_abandoned(path: Path) -> None:
     """Temporary files of processes that were killed while they wrote `path`."""
     for other in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
         number = other.name.removeprefix(f".{path.stem}.").removesuffix(path.suffix)
-        if number.isdecimal() and not _runs(int(number)):
+        if number.isdecimal() and not runs_here(int(number)):
             other.unlink(missing_ok=True)
 
 
-def _runs(pid: int) -> bool:
+def runs_here(pid: int) -> bool:
+    """Whether a process of this number runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,6 +1,5 @@
 """What the progress files of a study say together."""
 
-import os
 import socket
 import time
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kd.errors import UserError
-from kd.files import read_json
+from kd.files import read_json, runs_here
 from kd.live.recorder import STUDY
 
 SKEW = 5.0  # seconds by which clocks of two machines may differ
@@ -108,17 +107,7 @@ def _phase(facts: Mapping[str, Any], failed: bool, complete: bool, now: float) -
         return "failed" if failed else "done" if complete else "stopped"
     if now - facts["updated"] < SILENT:
         return "running"
-    return "killed" if facts["host"] == socket.gethostname() and not _runs(facts["pid"]) else "silent"
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    return "killed" if facts["host"] == socket.gethostname() and not runs_here(facts["pid"]) else "silent"
 
 
 def _label(job: Mapping[str, Any]) -> str:
