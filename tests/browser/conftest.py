@@ -12,7 +12,8 @@ import build_report
 from chromium import Opened, started
 
 
-@pytest.fixture(scope="session")
+# Closed with its module: another one is started by other tests, and there can be but one at a time.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with started() as found:
         yield found
