@@ -16,6 +16,7 @@ PAGE = {"build_report": {""}}  # what shows a diagnosis, and nothing of the tabl
 LATENCY = {"measure_latency": {""}}
 ALL_DISTILLED = {"vgg16 cnn kd 0", "vgg16 cnn kd 1", "mobilenet cnn kd 0", "mobilenet cnn kd 1"}
 LOOKED_AT = diagnosed(students="vgg16 cnn kd, mobilenet cnn kd")
+EVERYTHING_LOOKED_AT = diagnosed("vgg16, mobilenet", "cnn", "vgg16 cnn kd, mobilenet cnn kd")
 SCRIPTS = "workflow/scripts"
 
 
@@ -30,10 +31,9 @@ def test_a_temperature_reruns_the_distilled_students_alone(finished):
 
 def test_what_pages_show_diagnoses_anew_and_trains_nothing(finished):
     """Run for real: the stages of teacher and student are compared as well."""
-    everything = diagnosed("vgg16, mobilenet", "cnn", "vgg16 cnn kd, mobilenet cnn kd")
     for wanted in ({"temperatures": [2]}, {"worst": 3}):
         finished.configure(diagnostics=wanted)
-        assert finished.pending() == everything | PAGE
+        assert finished.pending() == EVERYTHING_LOOKED_AT | PAGE
     finished.configure(diagnostics={"cka": True})
     assert finished.pending() == LOOKED_AT | PAGE
     finished.run()
@@ -289,13 +289,17 @@ def test_the_table_script_reruns_the_table_and_what_reads_it(finished):
         (f"{SCRIPTS}/kd/report/page.html.jinja", "<table>", '<table data-edited="1">'),
         (f"{SCRIPTS}/kd/report/report.css", "h3 {", "h3  {"),
         (f"{SCRIPTS}/kd/report/report.js", "const turn", "let turn"),
-        (f"{SCRIPTS}/kd/page_style.py", "h2 {", "h2  {"),
         ("workflow/report/gain.rst", "What", "All that"),
     ],
 )
 def test_what_the_page_is_made_of_reruns_the_page_alone(finished, file, old, new):
     finished.edit(file, old, new)
-    assert finished.pending() == {"build_report": {""}}
+    assert finished.pending() == PAGE
+
+
+def test_how_all_pages_look_reruns_all_pages(finished):
+    finished.edit(f"{SCRIPTS}/kd/page_style.py", "h2 {", "h2  {")
+    assert finished.pending() == EVERYTHING_LOOKED_AT | PAGE
 
 
 def test_the_data_reruns_everything(finished):
