@@ -125,17 +125,20 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
     jobs = jobs_since(cluster, before)
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     rules = [job["Comment"].split("_wildcards_")[0].removeprefix("rule_") for job in jobs]
-    # The table and the plots are made where Snakemake runs, everything else in jobs.
+    # The table, the plots and the report are made where Snakemake runs, everything else in jobs.
     counts = {
         "prepare_data": 1,
         "measure_latency": 1,
         "train_teacher": 1,
         "train_student_alone": 2,
         "cache_targets": 2,
+        "distill_student": 2,
+        **dict.fromkeys(["diagnose_teacher", "diagnose_alone", "diagnose_distilled"], 1),
     }
-    assert {rule: rules.count(rule) for rule in rules} == {**counts, "distill_student": 2}
+    assert {rule: rules.count(rule) for rule in rules} == counts
+    without = {"prepare_data", "measure_latency", "diagnose_alone"}  # in which no network is on a GPU
     for job, rule in zip(jobs, rules, strict=True):
-        assert ("gpu" in job.get("TresPerJob", "")) == (rule not in ("prepare_data", "measure_latency")), job
+        assert ("gpu" in job.get("TresPerJob", "")) == (rule not in without), job
         assert job["TimeLimit"] != "UNLIMITED"
         assert job["MinMemoryNode"] != "0"
     assert list((results / "logs").glob("distill_student/vgg16/cnn/kd/0.log"))
