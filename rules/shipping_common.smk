@@ -3,7 +3,9 @@
 from kd.shipping import plan
 
 MEASURED = plan.measured(study)
-ALL_CORES = workflow.resource_settings.cores or 1  # for what would measure other jobs as well
+# For what would measure other jobs as well. On a cluster one: a job there is told "all", of a node whose other
+# cores are not its own, and must ask for no more than it was given.
+ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
 EXPORTED = f"{RESULTS}/export/{{teacher}}/{{student}}/{{method}}"
 EXPORT_FILES = {
     "onnx": "model.onnx",
