@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kd.errors import UserError
 from kd.files import read_json
+from kd.history import read_history
 from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
@@ -24,7 +24,7 @@ def main(
     `metrics` and `histories` are in the same order, one of each per run; ValueError if not equally many.
     """
     runs = [read_json(path) for path in metrics]
-    curves = gather(runs, [_read_history(path) for path in histories])
+    curves = gather(runs, [read_history(path) for path in histories])
     # A network may be called "null" or "18"; only an empty cell is a missing one.
     rows = pd.read_csv(table, dtype=dict.fromkeys(_WORDS, "str"), keep_default_na=False, na_values=[""])
     save(draw_learning_curves(curves), plots / "learning_curves")
@@ -33,14 +33,6 @@ def main(
         save(draw_accuracy_latency(rows, read_json(latency)), plots / "accuracy_latency")
     save(draw_gain(rows), plots / "gain")
     save(draw_heat_map(rows), plots / "heat_map")
-
-
-def _read_history(path: Path) -> pd.DataFrame:
-    try:
-        history = pd.read_csv(path)
-        return history[["epoch", "validation_accuracy"]]
-    except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
-        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
 
 
 if __name__ == "__main__":

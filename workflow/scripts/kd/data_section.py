@@ -28,9 +28,9 @@ def data_lines(summary: Mapping[str, Any]) -> list[str]:
     return [f"{name}: {text}" for name, text in facts.items() if text]
 
 
-def as_address(picture: bytes) -> str:
-    """A PNG as an address that holds it, so that a page needs no other file."""
-    return f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
+def as_address(picture: bytes, kind: str = "png") -> str:
+    """A picture as an address that holds it, so that a page needs no other file."""
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def _augmentation(summary: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """The table of kd.table as a Markdown page, and its cells as text."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from kd.cells import DASH, duration, number, plus_minus, quantity, verdict
 from kd.data_section import data_lines
+from kd.markdown import bullets, plain
 from kd.ranking import caution, rank, verdict_on
 from kd.table import MEAN, seed_table
 
@@ -41,22 +41,22 @@ def to_markdown(
     """
     cells = [{"role": row.role} | names(row) | measures(row) for row in table.itertuples()]
     parts = [
-        f"# Knowledge distillation: {_plain(study)}",
-        _bullets(headlines(table)),
+        f"# Knowledge distillation: {plain(study)}",
+        bullets(headlines(table)),
         _grid(list(cells[0]), [list(row.values()) for row in cells], left=4),
-        _bullets(LEGEND),
+        bullets(LEGEND),
     ]
     ranked = ranking(table)
     if ranked:
         rows = [list(row.values()) for row in ranked]
-        parts += ["## Methods, ranked", _plain(verdict_of(table)), _grid(list(ranked[0]), rows, left=2)]
+        parts += ["## Methods, ranked", plain(verdict_of(table)), _grid(list(ranked[0]), rows, left=2)]
     classic = seed_table(table)
     if len(classic.columns):
         rows = [[name, *classic.loc[name]] for name in classic.index]
         parts += ["## Teachers", _grid(["", *classic.columns], rows, left=1)]
     if data:
-        parts += ["## Data", _bullets(data_lines(data)), "![images of each class](data/samples.png)"]
-    parts += ["## Provenance", _bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
+        parts += ["## Data", bullets(data_lines(data)), "![images of each class](data/samples.png)"]
+    parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -143,7 +143,7 @@ def _gain(row: Any) -> str:
 
 def _grid(header: list[str], rows: list[list[str]], left: int) -> str:
     """A Markdown table with its first `left` columns to the left and the others to the right."""
-    lines = [[_plain(cell) for cell in line] for line in [header, *rows]]
+    lines = [[plain(cell) for cell in line] for line in [header, *rows]]
     widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
     rule = ["-" * width if i < left else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
     return "\n".join(_line(cells, widths, left) for cells in [lines[0], rule, *lines[1:]])
@@ -153,12 +153,3 @@ def _line(cells: list[str], widths: list[int], left: int) -> str:
     pairs = enumerate(zip(cells, widths, strict=True))
     padded = (cell.ljust(width) if i < left else cell.rjust(width) for i, (cell, width) in pairs)
     return "| " + " | ".join(padded) + " |"
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {_plain(line)}" for line in lines)
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it stands: what could open a cell, a tag or a style is escaped."""
-    return re.sub(r"([\\|<>`*\[\]&])", r"\\\1", " ".join(str(text).split()))

@@ -15,7 +15,7 @@ from kd.errors import UserError
 
 MEAN = "mean over pairs"
 DISTILLED = "distilled student"
-_ROLES = {"teacher": "teacher", "alone": "student alone", "distilled": DISTILLED}
+ROLES = {"teacher": "teacher", "alone": "student alone", "distilled": DISTILLED}
 _ROW = ["role", "name", "teacher", "method"]  # names a row of the table; with the seed, one run
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed
 _MEASURES = [
@@ -54,7 +54,7 @@ def summarise(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """
     frame = _with_gains(_collect(runs))
     rows = [_over_seeds(group) for _, group in frame.groupby(_ROW, sort=False)]
-    distilled = frame[frame["role"] == _ROLES["distilled"]]
+    distilled = frame[frame["role"] == ROLES["distilled"]]
     rows += [_over_pairs(group) for _, group in distilled.groupby("method", sort=False)]
     table = pd.DataFrame(rows, columns=_ORDER).astype(dict.fromkeys(_INTEGERS, "Int64"))
     return table.sort_values(["role", "method", "name", "teacher"], key=_place, ignore_index=True)
@@ -65,7 +65,7 @@ def seed_table(table: pd.DataFrame) -> pd.DataFrame:
 
     All cells are text, and none is empty.
     """
-    teachers = table[table["role"] == _ROLES["teacher"]].set_index("name")
+    teachers = table[table["role"] == ROLES["teacher"]].set_index("name")
     rows = {
         "epochs": teachers["epochs"].map(lambda epochs: number(epochs, 0)),
         "loss function": teachers["loss_function"],
@@ -88,7 +88,7 @@ def t_half_width(values: pd.Series) -> float:
 
 def _place(column: pd.Series) -> pd.Series:
     """Sort key: roles in their fixed order, names in the order in which the study first gives them."""
-    order = [*_ROLES.values(), MEAN] if column.name == "role" else list(column.unique())
+    order = [*ROLES.values(), MEAN] if column.name == "role" else list(column.unique())
     return column.map(order.index)
 
 
@@ -98,7 +98,7 @@ def _collect(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame([{key: run[key] for key in keys} for run in runs], columns=keys)
     if frame.empty:
         raise UserError("there are no runs to summarise: a study needs at least one teacher or student")
-    frame["role"] = frame["role"].map(_ROLES)
+    frame["role"] = frame["role"].map(ROLES)
     frame[["teacher", "method"]] = frame[["teacher", "method"]].fillna("")
     twice = frame[frame.duplicated([*_ROW, "seed"])]
     if len(twice):
@@ -110,10 +110,10 @@ def _collect(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _with_gains(frame: pd.DataFrame) -> pd.DataFrame:
     """Add `gain` to each distilled run: its test accuracy minus that of its student alone, same seed."""
-    alone = frame.loc[frame["role"] == _ROLES["alone"], ["name", "seed", "test_accuracy"]]
+    alone = frame.loc[frame["role"] == ROLES["alone"], ["name", "seed", "test_accuracy"]]
     alone = alone.rename(columns={"test_accuracy": "baseline"})
     frame = frame.merge(alone, on=["name", "seed"], how="left", indicator="found")
-    distilled = frame["role"] == _ROLES["distilled"]
+    distilled = frame["role"] == ROLES["distilled"]
     missing = frame[distilled & (frame["found"] == "left_only")]
     if len(missing):
         name, seed = missing.iloc[0][["name", "seed"]]

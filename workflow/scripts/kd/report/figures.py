@@ -1,10 +1,10 @@
 """The figures of a study in its report: within the page, with their captions."""
 
-import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kd.data_section import as_address
 from kd.report.links import Links
 
 CAPTIONS = Path(__file__).parents[3] / "report"  # those of Snakemake's own report
@@ -48,7 +48,7 @@ def _shown(path: Path, links: Links, numbers: Mapping[str, str]) -> Shown:
         title=f"What the sweep of {path.stem} found" if swept else TITLES[path.stem],
         caption=" ".join(caption.replace(SWEEP, path.stem).split()),
         # An image keeps the ids within it to itself, which in two figures may be the same.
-        source=f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}",
+        source=as_address(path.read_bytes(), "svg+xml"),
         files=_files(path, links) | {what: numbers[what] for what in _DRAWN.get(path.stem, ()) if not swept},
     )
 

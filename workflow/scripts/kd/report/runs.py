@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from kd.errors import UserError
 from kd.files import read_json
-
-_ROLES = {"teacher": "teacher", "alone": "student alone", "distilled": "distilled student"}  # as in the table
+from kd.history import read_history
+from kd.table import ROLES
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Cell:
     def key(self) -> tuple[str, str, str, str]:
         """What names its row of the table: role, name, teacher and method."""
         metrics = self.runs[0].metrics
-        return (_ROLES[metrics["role"]], metrics["name"], metrics["teacher"] or "", metrics["method"] or "")
+        return (ROLES[metrics["role"]], metrics["name"], metrics["teacher"] or "", metrics["method"] or "")
 
 
 def read_cells(
@@ -60,11 +59,3 @@ def read_cells(
         Cell(folder, found, by_cell.get(folder, {}).get("classes", ()), folder in by_cell)
         for folder, found in runs.items()
     ]
-
-
-def read_history(path: Path) -> pd.DataFrame:
-    """The epochs of a history.csv and the validation accuracy after each; UserError if it is not whole."""
-    try:
-        return pd.read_csv(path)[["epoch", "validation_accuracy"]]
-    except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
-        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error

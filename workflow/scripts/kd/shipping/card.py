@@ -1,14 +1,15 @@
 """The model card of a shipped student: README.md as the Hugging Face Hub shows it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from kd.cells import DASH, percent, quantity
 from kd.data_section import data_lines
+from kd.markdown import bullets, plain
 from kd.shipping.card_code import blocks
 from kd.shipping.card_front import front_matter
-from kd.shipping.card_lines import about_method, paper_of, plain
+from kd.shipping.card_lines import about_method, paper_of
 from kd.shipping.card_measured import how_well, of_files
 from kd.shipping.story import Story
 
@@ -26,21 +27,17 @@ def card_of(story: Story, teacher: Mapping[str, Any] | None) -> str:
         "Loading it": _loading(story),
         "How well it does": how_well(story, teacher),
         "Files": of_files(story),
-        "Data": _bullets(data_lines(story.data)),
+        "Data": bullets(data_lines(story.data)),
         "Teacher": _teacher(story, teacher),
         "Method": _method(story),
         "Recipe": _recipe(story),
-        "Limits": _bullets(_limits(story)),
+        "Limits": bullets(_limits(story)),
         "Licence": _licence(story),
         "Citation": _citation(story),
     }
     head = front_matter(job, story.found["formats"]["onnx"], story.data["dataset"])
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     return f"{head}\n\n# {plain(job.title)}\n\n{intro}\n\n{body}\n"
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {plain(line)}" for line in lines)
 
 
 def _loading(story: Story) -> str:
@@ -75,7 +72,7 @@ def _teacher(story: Story, teacher: Mapping[str, Any] | None) -> str:
     }
     if story.job.chain:
         facts["taught in between"] = ", then ".join(story.job.chain)
-    return _bullets([f"{name}: {value}" for name, value in facts.items()])
+    return bullets([f"{name}: {value}" for name, value in facts.items()])
 
 
 def _method(story: Story) -> str:
@@ -84,7 +81,7 @@ def _method(story: Story) -> str:
         f"{name}: {', '.join(f'{key} {value}' for key, value in options.items()) or 'no options'}"
         for name, options in story.job.run.methods
     ]
-    return _bullets([f"loss: {story.run['loss_function']}", *papers, *options])
+    return bullets([f"loss: {story.run['loss_function']}", *papers, *options])
 
 
 def _recipe(story: Story) -> str:
@@ -92,7 +89,7 @@ def _recipe(story: Story) -> str:
     lines = [f"{key}: {value}" for key, value in recipe.items()]
     options = [f"{key}: {value}" for key, value in story.job.run.options.items()]
     made = f"made on {story.run['device']} at commit {story.run['commit']}, seed {story.run['seed']}"
-    return _bullets([*lines, *(f"architecture's {option}" for option in options), made])
+    return bullets([*lines, *(f"architecture's {option}" for option in options), made])
 
 
 def _limits(story: Story) -> list[str]:
@@ -113,7 +110,7 @@ def _limits(story: Story) -> list[str]:
 def _licence(story: Story) -> str:
     name = story.job.settings.licence
     weights = "not stated yet: whoever publishes them decides" if name == "other" else name
-    return _bullets(
+    return bullets(
         [
             f"weights: {weights}",
             f"data: {story.data['licence']} (source: {story.data['source']})",
@@ -125,6 +122,6 @@ def _licence(story: Story) -> str:
 def _citation(story: Story) -> str:
     papers = [paper_of(name) for name, _ in story.job.run.methods]
     data = [story.data["paper"]] if story.data["paper"] else []
-    return _bullets(
+    return bullets(
         [*papers, *data, "kd-workflow, knowledge distillation as a Snakemake workflow (CITATION.cff)"]
     )

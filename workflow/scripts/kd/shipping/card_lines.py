@@ -1,4 +1,4 @@
-"""What the parts of a model card share: text that Markdown shows as it stands, tables, and the papers."""
+"""What the parts of a model card share: tables, and the papers."""
 
 import ast
 import re
@@ -6,11 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kd.catalog import methods
-
-
-def plain(text: object) -> str:
-    """Text on one line, with what could open a cell, a tag, a link or a style escaped."""
-    return re.sub(r"([\\|<>`*\[\]&])", r"\\\1", " ".join(str(text).split()))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from kd.cells import DASH, number, percent, plus_minus, quantity
-from kd.shipping.card_lines import plain, size, table
+from kd.markdown import plain
+from kd.shipping.card_lines import size, table
 from kd.shipping.story import Story
 from kd.table import DISTILLED, summarise, t_half_width
 
