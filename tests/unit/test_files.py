@@ -8,6 +8,7 @@ import pytest
 
 from kd.errors import UserError
 from kd.files import read_json, whole, write_json
+from kd.history import read_history
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):
@@ -76,8 +77,6 @@ def test_json_that_is_not_whole_is_named(tmp_path, content):
 
 @pytest.mark.parametrize("content", ["", "epoch\n1\n"])
 def test_a_history_that_is_not_whole_is_named(tmp_path, content):
-    from draw_plots import _read_history
-
     (tmp_path / "history.csv").write_text(content)
     with pytest.raises(UserError, match=r"history\.csv: not whole"):
-        _read_history(tmp_path / "history.csv")
+        read_history(tmp_path / "history.csv")
