@@ -95,6 +95,21 @@ def test_many_methods_are_summed_up_in_one_sentence():
     assert len(headlines(summarise(fake_study(teachers=2, methods=methods[:8])))) == 8
 
 
+def test_methods_stand_in_a_table_of_their_own_with_what_they_lie_behind():
+    """dkd gains 3 more than kd in each of three seeds."""
+    runs = fake_study(teachers=1, students=1, methods=("kd", "dkd"))
+    kd = {run["seed"]: run["test_accuracy"] for run in runs if run["method"] == "kd"}
+    runs = [run | {"test_accuracy": kd[run["seed"]] + 3} if run["method"] == "dkd" else run for run in runs]
+    table = page_of(runs).split("## Methods, ranked")[1].split("\n\n")[3].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert cells[0] == [
+        *("method", "mean gain", "behind the highest", "told apart from it", "pairs", "clusters")
+    ]
+    assert cells[2][::2] == ["dkd", "–", "1"]
+    assert cells[3][2:4] == ["3.00 ± 0.00", "yes"]
+    assert cells[3][4:] == ["1", "3"]
+
+
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_pages_of_the_smallest_study(seeds):
     page = page_of(fake_study(teachers=1, students=1, seeds=seeds, epochs=1))

@@ -31,6 +31,11 @@ LEGEND = (
     f"{DASH}: does not apply. With a single seed there is no ±.",
 )
 
+BEHIND = (
+    "Behind the highest: the mean difference from it over the students and seeds that both have, in"
+    " percentage points, ± the half-width of its 95 % interval, uncorrected. Told apart: with the correction."
+)
+
 
 def to_markdown(
     table: pd.DataFrame, study: str, runs: Iterable[Mapping[str, Any]], data: Mapping[str, Any] | None = None
@@ -39,6 +44,7 @@ def to_markdown(
 
     `data` is the data set's card (see kd.data_section), whose picture is in data/ beside the page.
     """
+    runs = list(runs)
     cells = [{"role": row.role} | names(row) | measures(row) for row in table.itertuples()]
     parts = [
         f"# Knowledge distillation: {plain(study)}",
@@ -46,10 +52,11 @@ def to_markdown(
         _grid(list(cells[0]), [list(row.values()) for row in cells], left=4),
         bullets(LEGEND),
     ]
-    ranked = ranking(table)
-    if ranked:
-        rows = [list(row.values()) for row in ranked]
-        parts += ["## Methods, ranked", plain(verdict_of(table)), _grid(list(ranked[0]), rows, left=2)]
+    ranked = rank(table, runs)
+    if methods := ranking(ranked):
+        rows = [list(row.values()) for row in methods]
+        parts += ["## Methods, ranked", plain(verdict_of(table, ranked)), plain(BEHIND)]
+        parts += [_grid(list(methods[0]), rows, left=1)]
     classic = seed_table(table)
     if len(classic.columns):
         rows = [[name, *classic.loc[name]] for name in classic.index]
@@ -78,27 +85,26 @@ def headlines(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def ranking(table: pd.DataFrame) -> list[dict[str, str]]:
-    """The cells of the ranked table by their headings, if there are several methods to rank."""
-    rows = list(rank(table).itertuples())
-    if len(rows) < 2:
+def ranking(ranked: pd.DataFrame) -> list[dict[str, str]]:
+    """The cells of the ranked methods by their headings, if there are several to rank."""
+    if len(ranked) < 2:
         return []
     return [
         {
-            "place": "1" if row.tied else str(place),
             "method": row.method,
             "mean gain": _gain(row),
+            "behind the highest": plus_minus(row.behind, row.behind_ci95) if place else DASH,
+            "told apart from it": ("yes" if row.apart else "no") if place else DASH,
             "pairs": str(row.pairs),
             "clusters": str(row.gain_n),
-            "told apart from the highest": "no" if row.tied and place > 1 else "yes" if place > 1 else DASH,
         }
-        for place, row in enumerate(rows, 1)
+        for place, row in enumerate(ranked.itertuples())
     ]
 
 
-def verdict_of(table: pd.DataFrame) -> str:
-    """What the ranking says in a sentence or two."""
-    return f"{verdict_on(rank(table))} {caution(table)}".strip()
+def verdict_of(table: pd.DataFrame, ranked: pd.DataFrame) -> str:
+    """What the ranking of methods says in a sentence or two."""
+    return f"{verdict_on(ranked)} {caution(table)}".strip()
 
 
 def provenance(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
-from scipy import stats
 
 from kd.cells import duration, number, percent
 from kd.errors import UserError
+from kd.intervals import t_half_width
 
 MEAN = "mean over pairs"
 DISTILLED = "distilled student"
@@ -52,7 +52,7 @@ def summarise(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     Raises UserError for no runs, runs given twice, seeds that differ in more than the seed, or a distilled
     student whose baseline is missing.
     """
-    frame = _with_gains(_collect(runs))
+    frame = with_gains(runs)
     rows = [_over_seeds(group) for _, group in frame.groupby(_ROW, sort=False)]
     distilled = frame[frame["role"] == ROLES["distilled"]]
     rows += [_over_pairs(group) for _, group in distilled.groupby("method", sort=False)]
@@ -78,14 +78,6 @@ def seed_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object).T.rename_axis(index=None, columns=None)
 
 
-def t_half_width(values: pd.Series) -> float:
-    """Half-width of the 95 % Student-t interval of the mean: t_{0.975, n-1} · s / √n; NaN for one value."""
-    n = len(values)
-    if n < 2:
-        return math.nan
-    return float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1, skipna=False) / math.sqrt(n))
-
-
 def _place(column: pd.Series) -> pd.Series:
     """Sort key: roles in their fixed order, names in the order in which the study first gives them."""
     order = [*ROLES.values(), MEAN] if column.name == "role" else list(column.unique())
@@ -108,8 +100,12 @@ def _collect(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(_MEASURES, float))
 
 
-def _with_gains(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add `gain` to each distilled run: its test accuracy minus that of its student alone, same seed."""
+def with_gains(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The runs as a frame, a row each, with the `gain` of distilled ones over their student alone, same seed.
+
+    Raises UserError as `summarise` does.
+    """
+    frame = _collect(runs)
     alone = frame.loc[frame["role"] == ROLES["alone"], ["name", "seed", "test_accuracy"]]
     alone = alone.rename(columns={"test_accuracy": "baseline"})
     frame = frame.merge(alone, on=["name", "seed"], how="left", indicator="found")
@@ -139,7 +135,8 @@ def _over_pairs(group: pd.DataFrame) -> dict[str, Any]:
 
     The runs of one student and seed are compared with the very same baseline run, so their gains are not
     independent. They are first averaged over the teachers within each (student, seed); the mean and its
-    t-interval are then taken over these clusters, of which there are `gain_n`.
+    t-interval are then taken over these clusters, of which there are `gain_n`. A single seed has no interval:
+    its students differ from each other, but say nothing of what another seed would give.
     """
     clusters = group.groupby(["name", "seed"], sort=False)[[*_MEASURES, "gain"]]
     clusters = clusters.agg(lambda values: values.mean(skipna=False))
@@ -148,7 +145,8 @@ def _over_pairs(group: pd.DataFrame) -> dict[str, Any]:
         values = group[setting].unique()
         row[setting] = values[0] if len(values) == 1 else unknown
     row |= clusters[_MEASURES].mean(skipna=False).to_dict() | {"seeds": group["seed"].nunique()}
-    return row | _gain(clusters["gain"])
+    row |= _gain(clusters["gain"])
+    return row if row["seeds"] > 1 else row | {"gain_ci95": math.nan}
 
 
 def _gain(values: pd.Series) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from kd.cells import percent, plus_minus
-from kd.ranking import rank
+from kd.ranking import FEW, some, tied_with_first
 from kd.table import DISTILLED, MEAN
 
-FEW = 4  # methods that are named; more are counted
 POINTS = "percentage points of test accuracy"
 
 
@@ -20,8 +19,8 @@ class Piece(NamedTuple):
     key: tuple[str, str, str, str] | None = None
 
 
-def answer(table: pd.DataFrame) -> list[list[Piece]]:
-    """Two sentences on the table of kd.table, in pieces.
+def answer(table: pd.DataFrame, ranked: pd.DataFrame) -> list[list[Piece]]:
+    """Two sentences on the table of kd.table, and its methods as kd.ranking ranks them, in pieces.
 
     The largest of many gains is a maximum over noisy estimates, and the first sentence says so, or that no
     gain is told from 0. The second is on the methods, each over all its pairs.
@@ -30,7 +29,7 @@ def answer(table: pd.DataFrame) -> list[list[Piece]]:
     if pairs.empty:
         return _without_gains(table)
     best = pairs.loc[pairs["gain"].idxmax()]
-    return [_largest(best, pairs), _of_one_pair(best, table) if len(pairs) == 1 else _methods(table)]
+    return [_largest(best, pairs), _of_one_pair(best, table) if len(pairs) == 1 else _methods(ranked)]
 
 
 def _largest(best: pd.Series, pairs: pd.DataFrame) -> list[Piece]:
@@ -39,7 +38,7 @@ def _largest(best: pd.Series, pairs: pd.DataFrame) -> list[Piece]:
     who = Piece(_name(best), _key(best))
     one, sure = len(pairs) == 1, (pairs["gain"] > pairs["gain_ci95"]).any()
     first, end = "The gain was" if one else "The largest gain was", _basis(best, len(pairs))
-    if best["gain"] <= 0:
+    if not (best["gain"] > 0 or (pairs["gain"] + pairs["gain_ci95"] > 0).any()):  # nor with NaN
         first = (
             "Nothing was gained:" if one else f"None of the {len(pairs)} students gained: the best result is"
         )
@@ -57,23 +56,22 @@ def _basis(best: pd.Series, count: int) -> str:
     if math.isnan(best["gain_ci95"]):
         return " (from a single seed, so nothing tells it from chance)."
     text = f" (95\N{NO-BREAK SPACE}% interval over {best['gain_n']} seeds)"
-    if best["gain"] <= 0 or count == 1:
+    if count == 1 or best["gain"] < -best["gain_ci95"]:
         return f"{text}."
     if best["gain"] <= best["gain_ci95"]:
         return f"{text}, an interval that contains 0."
     return f"{text}; as the largest of {count} noisy estimates it is likely to be too high."
 
 
-def _methods(table: pd.DataFrame) -> list[Piece]:
+def _methods(ranked: pd.DataFrame) -> list[Piece]:
     """What the methods gained on average."""
-    ranked = rank(table)
     first = ranked.iloc[0]
     value = Piece(plus_minus(first["gain"], first["gain_ci95"], "+"), (MEAN, "", "", first["method"]))
     if len(ranked) == 1:
         start = f"Over all {first['pairs']} pairs {first['method']} gained "
         return [Piece(start), value, Piece(f" on average{_sure(first)}.")]
     start = f"Of {len(ranked)} methods {first['method']} has the highest mean gain, "
-    end = f" over the pairs it was run with{_sure(first)}; {_rivals(ranked)}."
+    end = f" over the pairs it was run with{_sure(first)}; {_rivals(ranked)}{_others_above(ranked)}."
     return [Piece(start), value, Piece(end)]
 
 
@@ -89,13 +87,20 @@ def _sure(first: pd.Series) -> str:
 
 def _rivals(ranked: pd.DataFrame) -> str:
     """Which methods are not told apart from the first."""
-    tied = list(ranked["method"][ranked["tied"]])[1:]
-    if not tied:
-        return "its whole interval lies above those of all others"
-    if ranked["gain_ci95"].isna().any():
+    if ranked["gain_ci95"].isna().all():
         return "without intervals the methods are not told apart"
-    names = " and ".join(filter(None, [", ".join(tied[:-1]), tied[-1]]))
-    return f"{names if len(tied) <= FEW else f'{len(tied)} others'} cannot be told apart from it"
+    tied = tied_with_first(ranked)
+    return f"{some(tied)} cannot be told apart from it" if tied else "all others are told apart from it"
+
+
+def _others_above(ranked: pd.DataFrame) -> str:
+    """Which of the others certainly gained: the first may be one of many seeds' noise, and they not."""
+    rest = ranked.iloc[1:]
+    above = list(rest["method"][rest["gain"] > rest["gain_ci95"]])
+    if not above:
+        return ""
+    which = f"{len(above)} of the others" if len(above) > FEW else f"of the others {some(above)}"
+    return f"; {which} {'has' if len(above) == 1 else 'have'} an interval above 0"
 
 
 def _of_one_pair(best: pd.Series, table: pd.DataFrame) -> list[Piece]:

@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from kd.data_section import as_address, data_lines
 from kd.page_style import STYLE
-from kd.pages import LEGEND, measures, provenance, ranking, verdict_of
+from kd.pages import BEHIND, LEGEND, measures, provenance, ranking, verdict_of
+from kd.ranking import rank, rank_pairs, verdict_on_pairs
 from kd.report.answer import answer
 from kd.report.figures import figures_of
 from kd.report.links import Links
@@ -55,19 +56,23 @@ def to_page(study: Study) -> str:
     sources = Sources(
         links, links.to(study.table), latency, study.measured, {cell.key: cell for cell in study.cells}
     )
+    ranked, pairs = rank(table, study.runs), rank_pairs(table, study.runs)
     script = _text("report.js")
     return environment.get_template("page.html.jinja").render(
         study=study.name,
         style=Markup(STYLE + _text("report.css")),
         script=Markup(script),
         script_hash=_sha256(script),
-        answer=[[(text, _place(key, sources)) for text, key in sentence] for sentence in answer(table)],
+        answer=[
+            [(text, _place(key, sources)) for text, key in sentence] for sentence in answer(table, ranked)
+        ],
         sources=sources,
         teachers=teacher_rows(table, sources),
         columns=RANKED,
-        rows=ranked_rows(table, sources),
-        methods=ranking(table),
-        verdict=verdict_of(table) if ranking(table) else "",
+        rows=ranked_rows(pairs, sources),
+        verdict_on_pairs=verdict_on_pairs(pairs),
+        methods=ranking(ranked),
+        verdict=f"{verdict_of(table, ranked)} {BEHIND}" if len(ranked) > 1 else "",
         legend=LEGEND,
         figures=figures_of(study.figures, links, {"table": sources.table, "latency": latency}),
         cells=sections(study.cells, sources),

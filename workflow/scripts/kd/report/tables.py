@@ -11,7 +11,7 @@ from kd.latencies import milliseconds
 from kd.pages import HEADINGS, measures, names
 from kd.report.links import Links
 from kd.report.runs import Cell
-from kd.table import DISTILLED, seed_table
+from kd.table import seed_table
 
 Key = tuple[str, str, str, str]
 
@@ -64,13 +64,12 @@ RANKED |= {"test accuracy": False, "agreement": False, "calibration error": Fals
 RANKED |= {"MACs": False, "latency": False, "seconds": False}
 
 
-def ranked_rows(table: pd.DataFrame, sources: Sources) -> list[tuple[str, list[Number]]]:
-    """The rows of all distilled students, the largest gain first: the id of a row's runs, and its cells.
+def ranked_rows(pairs: pd.DataFrame, sources: Sources) -> list[tuple[str, list[Number]]]:
+    """Distilled students in the order of kd.ranking: of each row the id of its runs, and its cells.
 
     The cells are in the order of RANKED.
     """
-    rows = table[table["role"] == DISTILLED].sort_values("gain", ascending=False, kind="stable")
-    return [(sources.anchor(key_of(row)), _ranked(row, sources)) for row in rows.itertuples()]
+    return [(sources.anchor(key_of(row)), _ranked(row, sources)) for row in pairs.itertuples()]
 
 
 def _ranked(row: Any, sources: Sources) -> list[Number]:

@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 
 from kd.cells import DASH, number, percent, plus_minus, quantity
+from kd.intervals import t_half_width
 from kd.markdown import plain
 from kd.shipping.card_lines import size, table
 from kd.shipping.story import Story
-from kd.table import DISTILLED, summarise, t_half_width
+from kd.table import DISTILLED, summarise
 
 
 def how_well(story: Story, teacher: Mapping[str, Any] | None) -> str:
