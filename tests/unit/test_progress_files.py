@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from kd import runlog
-from kd.live import progress, recorder
+from kd.live import progress, recorder, runlog
 from kd.live.progress import ProgressFile, beside_log
 from kd.live.recorder import Recorder
 from kd.live.state import FailedJob, read_study

@@ -9,11 +9,12 @@ import pytest
 
 import cache_targets
 import train
-from kd import cast, runlog
+from kd import cast
 from kd.compute import Compute
 from kd.data import Dataset, write_dataset
 from kd.errors import UserError
 from kd.job import TargetsJob, TrainJob
+from kd.live import runlog
 from kd.numbering import views_seen
 from kd.recipe import Recipe
 from kd.targets import needed_views, open_for_filling, open_noted

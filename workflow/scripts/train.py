@@ -21,11 +21,11 @@ from kd.job import TrainJob
 from kd.limits import check_batch, memory_explained
 from kd.live.board import opened_board
 from kd.live.progress import ProgressFile, beside_log
+from kd.live.runlog import RunLog
 from kd.metrics import Score, count_macs, count_parameters, evaluate
-from kd.outcome import diverged, identity, scored, selected
+from kd.outcome import diverged, identity, scored, selected, write_history
 from kd.provenance import commit, versions
 from kd.resume import Checkpoints
-from kd.runlog import RunLog, write_history
 from kd.speed import choose_speed
 from kd.splits import labelled
 from kd.views import Labelled

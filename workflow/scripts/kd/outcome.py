@@ -1,5 +1,6 @@
-"""What a finished training says of itself: which run it was, and how well the network does."""
+"""What a finished training says of itself: which run it was, its history, and how well the network does."""
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from kd.chosen import named
 from kd.engine import Training
 from kd.errors import UserError
+from kd.files import whole
 from kd.job import TrainJob
 from kd.metrics import Score, agreement, evaluate, expected_calibration_error
 from kd.views import Labelled
@@ -69,3 +71,12 @@ def selected(network: nn.Module, training: Training, last: Score, test: Labelled
         "selected_validation_accuracy": training.history[training.selected_epoch - 1]["validation_accuracy"],
         "selected_test_accuracy": score.accuracy,
     }
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """One line per epoch; the columns are the keys of the rows, some of which may be in a few rows only."""
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    with whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
