@@ -24,9 +24,10 @@ sys.path.insert(0, "workflow/scripts")
 import train
 from kd.compute import Compute
 from kd.job import TrainJob
+from kd.outcome import Outputs
 train.RunLog.tick = lambda self, epoch, done: os._exit(0)
-outputs = [Path(sys.argv[2]) / name for name in ("model", "metrics", "history", "logits", "board")]
-train.main(TrainJob.model_validate_json(sys.argv[1]), Path(sys.argv[3]), *outputs, compute=Compute())
+outputs = [Path(sys.argv[2]) / name for name in ("metrics", "history", "model", "logits", "board")]
+train.main(TrainJob.model_validate_json(sys.argv[1]), Path(sys.argv[3]), Outputs(*outputs), compute=Compute())
 """
 
 

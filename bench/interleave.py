@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from kd.duration import duration
 from kd.errors import UserError
+from kd.live.duration import duration
 
 ROOT = Path(__file__).parent.parent
 TAIL = 20  # lines of a dead worker's errors that are shown

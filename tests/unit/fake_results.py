@@ -143,9 +143,7 @@ def write_results(
         "table": _write(folder / "table.csv", summarise(runs).to_csv(index=False)),
         "data": _write(folder / "data/summary.json", json.dumps(card)),
         "samples": folder / "data/samples.png",
-        "latency": _write(folder / "latency.json", json.dumps(fake_latency(list(names))))
-        if diagnosed
-        else None,
+        "latency": _write(folder / "latency.json", json.dumps(fake_latency(list(names)))),
     }
 
 

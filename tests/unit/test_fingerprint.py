@@ -1,5 +1,7 @@
 """A job's fingerprint changes when its code does, and only then."""
 
+import ast
+
 import pytest
 
 from kd import fingerprint as subject
@@ -7,12 +9,18 @@ from kd import fingerprint as subject
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """train.py -> kd.engine -> kd.views; kd.models.{a,b} are imported by name only."""
+    """train.py -> kd.engine -> kd.views; kd.live.board shows; kd.models.{a,b} are imported by name only."""
     files = {
-        "train.py": 'from kd.engine import fit\nimport numpy\n\ndef main():\n    """Doc."""\n    fit()\n',
+        "train.py": (
+            "from kd.engine import fit\nfrom kd.live.board import show\nimport numpy\n\n"
+            'def main():\n    """Doc."""\n    show(fit())\n'
+        ),
         "kd/__init__.py": "",
         "kd/engine.py": "def fit():\n    from kd import views  # late\n    return views.take()\n",
         "kd/views.py": "def take():\n    return 1\n",
+        "kd/live/__init__.py": "",
+        "kd/live/board.py": "from kd.looks import line\n\ndef show(what):\n    line(what, 'title')\n",
+        "kd/looks.py": "def line(what, title):\n    return what\n",
         "kd/models/a.py": "from kd.models.shared import x\n",
         "kd/models/b.py": "y = 1\n",
         "kd/models/shared.py": "x = 1\n",
@@ -37,7 +45,7 @@ def of_a(tree):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("train.py", "fit()\n", "fit() or 0\n"),
+        ("train.py", "show(fit())", "show(fit() or 0)"),
         ("kd/engine.py", "views.take()", "views.take() + 1"),
         ("kd/views.py", "return 1", "return 2"),
         ("kd/models/a.py", "import x", "import x\nw = 1"),
@@ -60,9 +68,12 @@ def test_an_edit_of_what_the_job_runs_counts(tree, file, old, new):
         ("kd/views.py", "    return 1", "\n\n    # why\n    return   1"),
         ("kd/models/b.py", "y = 1", "y = 2"),
         ("plot.py", "z = 1", "z = 2"),
+        ("kd/live/__init__.py", "", "w = 1"),
+        ("kd/live/board.py", "'title'", "'another title'"),
+        ("kd/looks.py", "return what", "return str(what)"),  # which only what shows imports
     ],
 )
-def test_comments_docstrings_layout_and_other_jobs_code_do_not(tree, file, old, new):
+def test_comments_docstrings_layout_what_shows_and_other_jobs_code_do_not(tree, file, old, new):
     before = of_a(tree)
     text = (tree / file).read_text()
     assert old in text
@@ -88,8 +99,6 @@ class A:
 
 def test_every_version_of_python_gives_the_same_normal_form():
     """Written down by hand: f-strings are one token, as before Python 3.12."""
-    import ast
-
     assert subject._normal(TRICKY, ast.parse(TRICKY)).split(" ") == [
         *("import", "os", "\n", "class", "A", ":", "\n", "{", "def", "f", "(", "self", ",", "x", ":", "int"),
         *("=", "3", ")", "->", "str", ":", "\n", "{", "y", "=", "(", "1", ",", "2", ")", "\n", "return"),
@@ -137,26 +146,43 @@ def read_by(monkeypatch, *job):
     subject.fingerprint.cache_clear()
     seen = []
     original = subject._read
-    monkeypatch.setattr(subject, "_read", lambda path: seen.append(path.name) or original(path))
+    monkeypatch.setattr(
+        subject,
+        "_read",
+        lambda path: seen.append(path.relative_to(subject.SCRIPTS).as_posix()) or original(path),
+    )
     subject.fingerprint(*job)
-    return seen
+    return set(seen)
 
 
 def test_storing_targets_does_not_read_the_engine(monkeypatch):
     """An edit of the engine trains networks again, but computes no table of an unchanged teacher again."""
     seen = read_by(monkeypatch, "cache_targets.py")
-    assert {"cache_targets.py", "inference.py", "targets.py", "progress.py"} <= set(seen)
-    assert not {"engine.py", "step.py", "training.py", "resume.py", "runlog.py", "board.py"} & set(seen)
+    assert {"cache_targets.py", "kd/inference.py", "kd/targets.py"} <= seen
+    assert not {"kd/engine.py", "kd/step.py", "kd/training.py", "kd/resume.py"} & seen
 
 
-def test_a_training_does_not_read_how_it_is_looked_on_at(monkeypatch):
-    seen = read_by(monkeypatch, "train.py", ("kd.models.vgg", "kd.methods.cross_entropy"))
-    assert {"board.py", "progress.py", "runlog.py"} <= set(seen)
-    assert not {"recorder.py", "state.py", "estimate.py", "view.py", "watch.py"} & set(seen)
+@pytest.mark.parametrize(
+    "job", [("train.py", ("kd.models.vgg", "kd.methods.cross_entropy")), ("cache_targets.py",)], ids=str
+)
+def test_a_job_does_not_read_how_it_is_looked_on_at(monkeypatch, job):
+    seen = read_by(monkeypatch, *job)
+    assert "kd/files.py" in seen
+    assert not [name for name in seen if "live" in name]
+
+
+def test_what_shapes_results_asks_nothing_of_what_shows_them():
+    """Only scripts may, for what they import of kd.live is left out of every fingerprint."""
+    for path in (subject.SCRIPTS / "kd").rglob("*.py"):
+        if path.parent.name != "live":
+            package = path.relative_to(subject.SCRIPTS).parent.parts
+            imported = subject._imports(ast.parse(path.read_text()), package)
+            assert not [name for name in imported if name.startswith("kd.live")], path
 
 
 def test_a_training_of_one_architecture_does_not_read_the_others(monkeypatch):
     """Only its own model and method files are in a training's fingerprint."""
     seen = read_by(monkeypatch, "train.py", ("kd.models.vgg", "kd.methods.cross_entropy"))
-    assert {"train.py", "engine.py", "vgg.py", "staged.py", "cross_entropy.py"} <= set(seen)
-    assert not {"resnet.py", "kd.py", "study.py", "digits.py", "table.py"} & set(seen)
+    assert {"train.py", "kd/engine.py", "kd/models/vgg.py", "kd/models/staged.py"} <= seen
+    assert "kd/methods/cross_entropy.py" in seen
+    assert not {"kd/models/resnet.py", "kd/methods/kd.py", "kd/study.py", "kd/datasets/digits.py"} & seen

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from kd import runlog
-from kd.live import progress, recorder
+from kd.live import progress, recorder, runlog, throttle
 from kd.live.progress import ProgressFile, beside_log
 from kd.live.recorder import Recorder
 from kd.live.state import FailedJob, read_study
@@ -34,7 +33,7 @@ def test_a_progress_file_says_who_tells_and_is_gone_at_the_end(tmp_path):
 
 def test_it_is_written_at_most_once_a_second_and_says_the_last_then(tmp_path, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(throttle.time, "monotonic", lambda: clock[0])
     with ProgressFile(tmp_path / "0.json", "[cnn]") as shown:
         for epoch in (1, 2, 3):
             shown.tell(epoch=epoch)
@@ -45,22 +44,29 @@ def test_it_is_written_at_most_once_a_second_and_says_the_last_then(tmp_path, mo
         assert (said["epoch"], said["share"]) == (3, 0.5)
 
 
-def test_writing_takes_a_hundredth_of_the_time_at_most(tmp_path, monkeypatch):
-    """Where it takes half a second, it is done every 50."""
+@pytest.mark.parametrize(
+    ("takes", "expected"),
+    [(0.001, [0, 2, 4, 6]), (0.05, [0, 6, 12, 18]), (0.5, [0, 11, 22, 33]), (5.0, [0, 15, 30, 45])],
+)
+def test_writing_takes_a_hundredth_of_the_time_until_that_would_be_silence(
+    tmp_path, monkeypatch, takes, expected
+):
+    """So where a writing takes 0.05 s it is done every 5 s; but every 10 s, however long it takes."""
     clock = [100.0]
 
     def write(path, content):
         written.append(content["epoch"])
-        clock[0] += 0.5
+        clock[0] += takes
 
     written = []
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(throttle.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(progress, "write_shown", write)
     shown = ProgressFile(tmp_path / "0.json", "[cnn]")
-    for seconds in range(200):
-        clock[0] = 100.0 + seconds
-        shown.tell(epoch=seconds)
-    assert written == [0, 51, 102, 153]
+    for seconds in range(50):
+        clock[0] = max(clock[0], 100.0 + seconds)
+        if clock[0] == 100.0 + seconds:  # while it writes it tells nothing
+            shown.tell(epoch=seconds)
+    assert written[:4] == expected
 
 
 def test_what_cannot_be_written_stops_nothing(tmp_path):
@@ -124,7 +130,7 @@ def start(handler, number, rule, log=None, **wildcards):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(recorder, "EVERY", 0.01)
+    monkeypatch.setattr(throttle, "EVERY", 0.01)
 
 
 @pytest.fixture
@@ -190,6 +196,25 @@ def test_a_failed_job_is_named_with_its_log_unless_it_is_started_again(study):
     tell(handler, "job_error", jobid=2)
     handler.close()
     assert read_study(folder).phase == "failed"
+
+
+def test_what_happens_while_it_is_written_is_written_the_next_time(study, planned, monkeypatch):
+    """JSON cannot be made of a dictionary that changes meanwhile."""
+    handler, folder = study
+    original, first = recorder.write_shown, []
+
+    def write(path, content):
+        if content["running"] and not first:
+            tell(handler, "job_error", jobid=1)
+            planned["train_teacher"] = 5
+            tell(handler, "progress", done=0, total=6)
+            first.append(("failed" in content["running"][0], content["rules"]["train_teacher"]["jobs"]))
+        original(path, content)
+
+    monkeypatch.setattr(recorder, "write_shown", write)
+    start(handler, 1, "prepare_data")
+    assert soon(folder, lambda it: it.failed).jobs == 6
+    assert first == [(False, 2)]
 
 
 def test_jobs_that_a_checkpoint_brings_are_counted(study, planned):

@@ -9,12 +9,14 @@ import pytest
 
 import cache_targets
 import train
-from kd import cast, runlog
+from kd import cast, outcome
 from kd.compute import Compute
 from kd.data import Dataset, write_dataset
 from kd.errors import UserError
 from kd.job import TargetsJob, TrainJob
+from kd.live import runlog
 from kd.numbering import views_seen
+from kd.outcome import Outputs
 from kd.recipe import Recipe
 from kd.targets import needed_views, open_for_filling, open_noted
 from kd.views import ViewedImages
@@ -55,11 +57,15 @@ def job(role="alone", epochs=4, **more):
     return TrainJob(**{**settings, **more})
 
 
+def outputs_in(folder):
+    names = ("metrics.json", "history.csv", "model.safetensors", "test_logits.npy", "board")
+    return Outputs(*(folder / name for name in names))
+
+
 def run(folder, dataset, what, **more):
-    names = ("model.safetensors", "metrics.json", "history.csv", "test_logits.npy", "board")
-    paths = [folder / name for name in names]
-    train.main(what, dataset, *paths, compute=CPU, **more)
-    return json.loads(paths[1].read_text())
+    outputs = outputs_in(folder)
+    train.main(what, dataset, outputs, compute=CPU, **more)
+    return json.loads(outputs.metrics.read_text())
 
 
 def rows_of(folder):
@@ -116,6 +122,38 @@ def test_tensorboard_can_read_the_events(teacher):
     (at_the_end,) = events.Scalars("test_accuracy")
     assert (at_the_end.step, at_the_end.value) == (12, pytest.approx(teacher[1]["test_accuracy"]))
     assert len(events.Tags()["images"]) == 2
+
+
+def test_validation_is_evaluated_again_only_where_no_epoch_was_left(dataset, tmp_path, monkeypatch, caplog):
+    """Cut off after its last epoch, it goes on to the same picture of what it does worst."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def evaluated():
+        said = [record.getMessage() for record in caplog.records if "evaluates" in record.getMessage()]
+        caplog.clear()
+        return [line.partition("  ")[2] for line in said]
+
+    def pictures(folder):
+        events = EventAccumulator(str(folder / "board")).Reload()
+        return [events.Images(name)[0].encoded_image_string for name in sorted(events.Tags()["images"])]
+
+    def cut_off(*arguments, **more):
+        raise UserError("cut off")
+
+    caplog.set_level("INFO", "kd")
+    usual = ["evaluates on 60 train images", "evaluates on 30 test images"]
+    run(tmp_path / "plain", dataset, job())
+    assert evaluated() == usual
+    monkeypatch.setattr("test_train.CPU", Compute(device="cpu", checkpoint_seconds=1e-6))
+    with monkeypatch.context() as broken:
+        broken.setattr(outcome, "save_network", cut_off)
+        with pytest.raises(UserError, match="cut off"):
+            run(tmp_path / "resumed", dataset, job(), work=tmp_path / "work")
+    assert evaluated() == usual
+    run(tmp_path / "resumed", dataset, job(), work=tmp_path / "work")
+    assert evaluated() == [*usual, "evaluates on 9 validation images"]
+    assert pictures(tmp_path / "resumed") == pictures(tmp_path / "plain")
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_the_same_job_gives_the_same_bytes_and_another_seed_does_not(dataset, tmp_path):
@@ -398,7 +436,7 @@ def test_a_device_that_is_not_there_is_said(dataset, tmp_path):
     with pytest.raises(
         UserError, match=r"compute\.device: mps is not available on this machine; available: auto"
     ):
-        train.main(job(), dataset, *[tmp_path / name for name in "abcde"], compute=Compute(device="mps"))
+        train.main(job(), dataset, outputs_in(tmp_path), compute=Compute(device="mps"))
 
 
 def test_a_long_epoch_says_how_far_it_is(monkeypatch, caplog):
@@ -443,9 +481,9 @@ TRIAL = {"role": "trial", "methods": [("label_smoothing", {"smoothing": 0.1})], 
 
 
 def try_values(folder, dataset, **more):
-    metrics, history = folder / "metrics.json", folder / "history.csv"
-    train.main(job(**{**TRIAL, **more}), dataset, None, metrics, history, None, None, compute=CPU)
-    return json.loads(metrics.read_text())
+    outputs = Outputs(folder / "metrics.json", folder / "history.csv")
+    train.main(job(**{**TRIAL, **more}), dataset, outputs, compute=CPU)
+    return json.loads(outputs.metrics.read_text())
 
 
 def test_a_trial_is_never_shown_the_test_set(dataset, tmp_path, monkeypatch):

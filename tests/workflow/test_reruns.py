@@ -207,6 +207,8 @@ def test_where_jobs_compute_is_no_reason_to_rerun(finished):
         (f"{SCRIPTS}/kd/engine.py", "import math", "# A comment.\nimport math"),
         (f"{SCRIPTS}/kd/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
         (f"{SCRIPTS}/train.py", '"""Train one network', '"""Do train one network'),
+        (f"{SCRIPTS}/kd/live/board.py", "views of the first epoch", "what it is shown first"),
+        (f"{SCRIPTS}/kd/live/runlog.py", "goes on from", "continues at"),
         ("config/config.yaml", "seeds: [0, 1, 2, 3]", "seeds: [5, 6]"),  # not this study's config
         (
             f"{SCRIPTS}/kd/study.py",
@@ -233,6 +235,18 @@ def test_a_fresh_clone_over_kept_results_reruns_nothing(finished, fresh):
     for kept in ("results", ".snakemake"):
         shutil.copytree(finished.folder / kept, fresh.folder / kept)
     assert fresh.pending() == {}
+
+
+def test_the_engine_reruns_every_training(finished):
+    finished.edit(f"{SCRIPTS}/kd/engine.py", "100 * means.pop", "100.0 * means.pop")
+    assert finished.pending() == {
+        "train_teacher": {"vgg16", "mobilenet"},
+        "cache_targets": {f"{teacher} {seed} 2" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)},
+        "train_student_alone": {"cnn 0", "cnn 1"},
+        "distill_student": ALL_DISTILLED,
+        **EVERYTHING_LOOKED_AT,
+        **REPORT,
+    }
 
 
 def test_a_model_file_reruns_just_what_uses_it(finished):

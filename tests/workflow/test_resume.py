@@ -18,7 +18,7 @@ from kd.data import Dataset, write_dataset
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["train", "torch._dynamo"])
 EPOCHS, ALWAYS, NEVER = 6, 1e-6, 1000.0
-FILES = ("model.safetensors", "metrics.json", "history.csv", "test_logits.npy", "board")
+FILES = ("metrics.json", "history.csv", "model.safetensors", "test_logits.npy", "board")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,7 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
     from kd.ending import Stopped
     from kd.errors import UserError
     from kd.job import TrainJob
+    from kd.outcome import Outputs
     from kd.recipe import Recipe
 
     torch.set_num_threads(1)
@@ -62,9 +63,8 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
     )
     compute = Compute(device="cpu", checkpoint_seconds=every)
     try:
-        train.main(
-            job, dataset, *(folder / name for name in FILES), compute=compute, work=folder / "work", code=code
-        )
+        outputs = Outputs(*(folder / name for name in FILES))
+        train.main(job, dataset, outputs, compute=compute, work=folder / "work", code=code)
     except (Stopped, UserError) as error:
         (folder / "said").write_text(str(error))
         sys.exit(1)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from kd.files import read_json, whole
+from kd.files import read_json, write_text
 from kd.report.page import Study, to_page
 from kd.report.runs import read_cells
 
@@ -17,8 +17,8 @@ def main(
     figures: list[Path],
     data: Path,
     samples: Path,
-    diagnoses: list[Path] = (),
-    latency: Path | None = None,
+    diagnoses: list[Path],
+    latency: Path,
 ) -> None:
     """Read what the runs and the table left, and write the page `report` into the study's folder.
 
@@ -33,14 +33,13 @@ def main(
             table=table,
             figures=figures,
             latency=latency,
-            measured=read_json(latency) if latency else None,
+            measured=read_json(latency),
             card=data,
             data=read_json(data),
             samples=samples.read_bytes(),
         )
     )
-    with whole(report) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(report, page)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ from kd.checkpoint import load_network
 from kd.compute import Compute
 from kd.data import read_dataset
 from kd.device import device_name, set_up
-from kd.duration import duration
 from kd.errors import UserError
 from kd.files import digest
 from kd.inference import answers
 from kd.job import TargetsJob
 from kd.limits import memory_explained
+from kd.live.duration import duration
 from kd.live.progress import ProgressFile, beside_log
 from kd.speed import Speed, choose_speed
 from kd.splits import labelled

@@ -15,12 +15,9 @@ from kd.plots.style import save
 _WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
 
 
-def main(
-    table: Path, metrics: list[Path], histories: list[Path], plots: Path, latency: Path | None = None
-) -> None:
-    """Write learning_curves, accuracy_parameters, gain and heat_map (.svg and .png) into the folder `plots`.
+def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path, latency: Path) -> None:
+    """Write the figures of the report, each as .svg and .png, into the folder `plots`.
 
-    Where `latency` was measured, accuracy_latency as well.
     `metrics` and `histories` are in the same order, one of each per run; ValueError if not equally many.
     """
     runs = [read_json(path) for path in metrics]
@@ -29,8 +26,7 @@ def main(
     rows = pd.read_csv(table, dtype=dict.fromkeys(_WORDS, "str"), keep_default_na=False, na_values=[""])
     save(draw_learning_curves(curves), plots / "learning_curves")
     save(draw_accuracy_parameters(rows), plots / "accuracy_parameters")
-    if latency:
-        save(draw_accuracy_latency(rows, read_json(latency)), plots / "accuracy_latency")
+    save(draw_accuracy_latency(rows, read_json(latency)), plots / "accuracy_latency")
     save(draw_gain(rows), plots / "gain")
     save(draw_heat_map(rows), plots / "heat_map")
 

@@ -65,6 +65,7 @@ def fit(
         row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
         row |= {"seconds": seconds, "images_per_second": train.images.samples / seconds}
         training.add(row, model)
+        training.last = score
         watcher.report(row)
         _keep_if_due(checkpoints, training, step, epoch_ended=True)
     return training

@@ -95,11 +95,16 @@ def digest(text: str, *files: Path) -> str:
     return found.hexdigest()[:16]
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8."""
+    with whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON with sorted keys; NaN and infinity are refused (ValueError)."""
-    with whole(path) as temporary:
-        text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    write_text(path, text + "\n")
 
 
 def read_json(path: Path) -> Any:

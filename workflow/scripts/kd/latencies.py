@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def milliseconds(latency: Mapping[str, Any] | None, role: str, name: str) -> float:
+def milliseconds(latency: Mapping[str, Any], role: str, name: str) -> float:
     """The median time of one image in PyTorch, in milliseconds; NaN where it is not known.
 
     A teacher that is another network than the student of the same name is there as "teachers/<name>".
     """
-    networks = latency["networks"] if latency else {}
+    networks = latency["networks"]
     found = networks.get(name)
     if role == "teacher":
         found = networks.get(f"teachers/{name}", found)

@@ -3,6 +3,8 @@
 import logging
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,12 @@ class Checkpoints:
         self._kept = time.monotonic()
         self._cost = self._kept - started
 
-    def remove(self) -> None:
-        """Forget the state: the work is done."""
-        shutil.rmtree(self._path.parent, ignore_errors=True)
+
+@contextmanager
+def kept_until_done(folder: Path | None, every: float, stopping: Ending) -> Iterator[Checkpoints | None]:
+    """Checkpoints in `folder`, which is gone when the block has ended without an error; None without one."""
+    if folder is None:
+        yield None
+        return
+    yield Checkpoints(folder, every, stopping)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.graphed import GraphedStep
+from kd.metrics import Score
 from kd.resume import State
 from kd.step import Step, parts
 
@@ -25,6 +26,7 @@ class Training:
     done: int = 0  # images of the epoch under way
     seconds: float = 0.0  # spent on them
     earlier: float = 0.0  # seconds of training in processes before this one
+    last: Score | None = None  # on validation, after an epoch that this process ended
 
     def add(self, row: dict[str, float], model: nn.Module) -> None:
         """Close an epoch. The highest validation accuracy wins; then the lowest loss; then the first."""

@@ -9,8 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-EVERY = 1.0  # seconds between two writings, at least
-SHARE = 0.01  # of the time, at most, is spent on writing
+from kd.live.throttle import Throttle
 
 
 def beside_log(folder: str, log: str) -> Path:
@@ -41,7 +40,7 @@ class ProgressFile:
     def __init__(self, path: Path | None, label: str) -> None:
         self._path = path
         self._facts: dict[str, Any] = {"label": label, "host": socket.gethostname(), "pid": os.getpid()}
-        self._due = 0.0
+        self._throttle = Throttle()
 
     def __enter__(self) -> Self:
         self._facts["started"] = time.time()
@@ -58,15 +57,12 @@ class ProgressFile:
     @property
     def due(self) -> bool:
         """Whether something told now would be written."""
-        return self._path is not None and time.monotonic() >= self._due
+        return self._path is not None and not self._throttle.left
 
     def tell(self, **facts: Any) -> None:
         """Write these facts, beside those told before, unless it was done just now."""
         self._facts |= facts
         if not self.due:
             return
-        started = time.monotonic()
-        with suppress(OSError, ValueError):
+        with self._throttle.writing(), suppress(OSError, ValueError):
             write_shown(self._path, self._facts | {"updated": time.time()})
-        ended = time.monotonic()
-        self._due = ended + max(EVERY, (ended - started) / SHARE)

@@ -19,9 +19,9 @@ from typing import Any
 
 from kd.files import read_json
 from kd.live.progress import write_shown
+from kd.live.throttle import Throttle
 
 STUDY = "study.json"
-EVERY, SHARE = 1.0, 0.01  # seconds between two writings, at least; share of the time for writing, at most
 ALIVE = 5.0  # seconds after which it is written even if nothing has happened
 
 
@@ -102,11 +102,12 @@ class Recorder(logging.Handler):
 
     def _keep_written(self) -> None:
         """Runs in a thread of its own, so that Snakemake never waits for the disk."""
+        throttle = Throttle()
         while not self._closing.is_set():
             self._news.clear()
-            started = time.monotonic()
-            self._write()
-            self._closing.wait(max(EVERY, (time.monotonic() - started) / SHARE))
+            with throttle.writing():
+                self._write()
+            self._closing.wait(throttle.left)
             self._news.wait(ALIVE)
         self._facts["ended"] = time.time()
         self._write()
@@ -114,8 +115,8 @@ class Recorder(logging.Handler):
     def _write(self) -> None:
         with suppress(Exception):  # a full disk, a folder that was removed
             with self._changes:
-                jobs = list(self._jobs.values())
-                content = self._facts | {"updated": time.time(), "rules": copy.deepcopy(self._rules)}
+                jobs, rules = copy.deepcopy((list(self._jobs.values()), self._rules))
+                content = self._facts | {"updated": time.time(), "rules": rules}
             content["running"] = [job for job in jobs if "failed" not in job]
             content["failed"] = [job for job in jobs if "failed" in job]
             write_shown(self._path, content)

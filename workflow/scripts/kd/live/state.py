@@ -10,9 +10,9 @@ from typing import Any
 from kd.errors import UserError
 from kd.files import read_json, runs_here
 from kd.live.recorder import STUDY
+from kd.live.throttle import SILENT
 
 SKEW = 5.0  # seconds by which clocks of two machines may differ
-SILENT = 30.0  # seconds without a sign, of the five that Snakemake gives one in and the one of a job
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kd.duration import duration
+from kd.live.duration import duration
 from kd.live.estimate import Estimate, estimate
 from kd.live.state import RunningJob, Study
 

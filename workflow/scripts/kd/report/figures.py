@@ -34,7 +34,7 @@ class Shown:
 def figures_of(paths: Iterable[Path], links: Links, numbers: Mapping[str, str]) -> list[Shown]:
     """The SVGs `paths` in the order of TITLES, and then those of sweeps.
 
-    `numbers` has the addresses of the table and, where it was measured, the latency.
+    `numbers` has the addresses of the table and the latency.
     """
     order = list(TITLES)
     found = sorted(paths, key=lambda path: order.index(path.stem) if path.stem in TITLES else len(order))

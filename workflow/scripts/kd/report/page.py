@@ -33,12 +33,12 @@ class Study:
     folder: Path
     cells: Sequence[Cell]
     table: Path
-    figures: Sequence[Path] = ()
-    latency: Path | None = None
-    measured: Mapping[str, Any] | None = None  # what is in `latency`
-    card: Path | None = None
-    data: Mapping[str, Any] | None = None  # what is in `card`
-    samples: bytes = b""
+    figures: Sequence[Path]
+    latency: Path
+    measured: Mapping[str, Any]  # what is in `latency`
+    card: Path
+    data: Mapping[str, Any]  # what is in `card`
+    samples: bytes
 
     @property
     def runs(self) -> list[Mapping[str, Any]]:
@@ -52,7 +52,7 @@ def to_page(study: Study) -> str:
     options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     environment = jinja2.Environment(loader=loader, autoescape=True, **options)
     table, links = summarise(study.runs), Links(study.folder)
-    latency = links.to(study.latency) if study.latency else ""
+    latency = links.to(study.latency)
     sources = Sources(
         links, links.to(study.table), latency, study.measured, {cell.key: cell for cell in study.cells}
     )
@@ -78,9 +78,9 @@ def to_page(study: Study) -> str:
         cells=sections(study.cells, sources),
         measures=list(measures(next(table.itertuples()))),
         everything=all_rows(table, sources),
-        data=data_lines(study.data) if study.data else [],
-        card=links.to(study.card) if study.card else "",
-        samples=as_address(study.samples) if study.samples else "",
+        data=data_lines(study.data),
+        card=links.to(study.card),
+        samples=as_address(study.samples),
         provenance=provenance(study.runs),
         device=study.measured,
     )

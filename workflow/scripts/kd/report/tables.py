@@ -37,7 +37,7 @@ class Sources:
     links: Links
     table: str
     latency: str
-    measured: Mapping[str, Any] | None  # what a latency.json holds
+    measured: Mapping[str, Any]  # what a latency.json holds
     by_key: Mapping[Key, Cell]
 
     def of(self, key: Key) -> str:

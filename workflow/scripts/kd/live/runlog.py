@@ -1,13 +1,10 @@
-"""What a training tells while it runs: a line per epoch, events, how far it is; and its history as CSV."""
+"""What a training tells while it runs: a line per epoch, events, how far it is."""
 
-import csv
 import logging
 import time
-from pathlib import Path
 
-from kd.duration import duration
-from kd.files import whole
 from kd.live.board import Board
+from kd.live.duration import duration
 from kd.live.progress import ProgressFile
 from kd.watcher import Watcher
 
@@ -82,12 +79,3 @@ class RunLog(Watcher):
         if self._board:
             self._board.epoch(row)
         self._progress.tell(validation_accuracy=row["validation_accuracy"])
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """One line per epoch; the columns are the keys of the rows, some of which may be in a few rows only."""
-    columns = list(dict.fromkeys(key for row in history for key in row))
-    with whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)

@@ -1,0 +1,31 @@
+"""How often a sign of life is written: at most once a second, and seldom where writing takes long."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+EVERY = 1.0  # seconds between two writings, at least
+SHARE = 0.01  # of the time, at most, is spent on writing
+SILENT = 30.0  # seconds without a sign after which whoever looks on calls the writer silent
+
+
+class Throttle:
+    """Says when something is to be written again. A slow disk makes it rare, but never so rare as silence."""
+
+    def __init__(self) -> None:
+        self._due = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds until it is time to write; 0 if it is."""
+        return max(0.0, self._due - time.monotonic())
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Goes round what is written, and takes its time."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            ended = time.monotonic()
+            self._due = ended + min(SILENT / 3, max(EVERY, (ended - started) / SHARE))
