@@ -262,6 +262,20 @@ def test_the_preprocessor_is_one_that_transformers_has(shipped):
     }
 
 
+@pytest.mark.parametrize(
+    ("commit", "named"),
+    [
+        ("0123456789ab", "kd-workflow at commit 0123456789ab"),
+        ("0123456789ab+", "kd-workflow at commit 0123456789ab (changed since)"),
+        ("unknown", "kd-workflow"),
+    ],
+)
+def test_whose_code_it_was_is_named(story, commit, named):
+    _, body = parts(card_of(replace(story, runs=[each | {"commit": commit} for each in story.runs]), None))
+    assert f"- code that made them, {named}: MIT" in body
+    assert f"- made on NVIDIA H100 by {named}, seed 1" in body
+
+
 def run(accuracy, loss=1.0):
     return {"validation_accuracy": accuracy, "validation_loss": loss}
 

@@ -34,5 +34,6 @@ class Story:
     @property
     def project(self) -> str:
         """Whose code made it: the name, and the commit where it is known."""
-        commit = self.run["commit"]
-        return "kd-workflow" if commit == "unknown" else f"kd-workflow at commit {commit}"
+        commit, changed = self.run["commit"].removesuffix("+"), self.run["commit"].endswith("+")
+        at = "" if commit == "unknown" else f" at commit {commit}"
+        return f"kd-workflow{at}{' (changed since)' * changed}"
