@@ -49,7 +49,10 @@ def job(**settings) -> ExportJob:
         methods=[("kd", {"temperature": 4.0})],
         seed=0,
     )
-    return ExportJob(study="digits", run=run, chain=("middle",), settings=Export(images=100, **settings))
+    about = {"data_name": "my digits", "hub_data": "someone/digits"}
+    return ExportJob(
+        study="digits", run=run, chain=("middle",), settings=Export(images=100, **settings), **about
+    )
 
 
 def normalised(images: np.ndarray) -> torch.Tensor:

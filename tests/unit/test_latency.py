@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 
 import numpy as np
 import onnx
@@ -13,7 +14,10 @@ import measure_latency
 from kd.catalog import build_network
 from kd.config import load_study
 from kd.errors import UserError
+from kd.latencies import milliseconds
+from kd.metrics import count_parameters
 from kd.shipping import latency, onnx_file, plan
+from kd.shipping.fresh import fresh_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"architecture": "cnn", "options": {"channels": [4, 4]}}
@@ -138,6 +142,85 @@ def test_measured_are_teachers_and_students_that_are_networks():
 def test_a_teacher_that_is_the_same_network_as_a_student_of_its_name_is_measured_once():
     found = plan.measured(load_study(STUDY | {"students": {"cnn": {"width": 2.0}}}))
     assert list(found) == ["cnn", "vgg16"]
+
+
+SIMKD = {"simkd": {"factor": 4}}
+
+
+def measured(**changes):
+    return plan.measured(load_study(STUDY | changes))
+
+
+def test_students_that_their_method_changes_are_measured_as_it_makes_them():
+    found = measured(methods={"kd": {}, **SIMKD}, pairs=[["vgg16", "thin"], ["both", "thin"]])
+    about = {key: found["thin"][key] for key in ("architecture", "options")}
+    teacher = {key: found["vgg16"][key] for key in ("architecture", "options")}
+    assert set(found) == {"cnn", "thin", "teachers/cnn", "vgg16", "distilled/vgg16/thin/simkd"}
+    methods = [["simkd", {"weight": 1.0, "factor": 4}]]
+    assert found["distilled/vgg16/thin/simkd"] == about | {"methods": methods, "by": [teacher]}
+    assert "kd.methods.simkd" in plan.modules(found)
+    assert "kd.methods.kd" not in plan.modules(found)
+
+
+def test_of_several_methods_those_count_that_change_the_student_and_chains_are_gone_through():
+    found = measured(methods={"born": {"kd": {}, "simkd": {}, "generations": 2}}, pairs=[["vgg16", "thin"]])
+    about = {key: found["thin"][key] for key in ("architecture", "options")}
+    changed = found["distilled/vgg16/thin/born"]
+    assert [name for name, _ in changed["methods"]] == ["simkd"]
+    assert changed["by"][1:] == [about]
+
+
+def test_a_changed_student_has_the_projector_and_the_teachers_classifier():
+    """cnn of 4 and 4 channels: 36 + 8 and 144 + 8 in its convolutions and norms, for grey images of 3 classes.
+
+    The projector of factor 2 from 4 to the teacher's 8 maps: 4·4 + 8, 4·4·9 + 8 and 4·8 + 16; then 8·3 + 3.
+    """
+    wide = {"architecture": "cnn", "options": {"channels": [8, 8]}}
+    changed = SMALL | {"methods": [("simkd", {})], "by": [wide]}
+    plain = fresh_network(SMALL, (1, 8, 8), 3)
+    network = fresh_network(changed, (1, 8, 8), 3)
+    assert count_parameters(plain) == 36 + 8 + 144 + 8 + 4 * 3 + 3
+    assert count_parameters(network) == 36 + 8 + 144 + 8 + 24 + 152 + 48 + 27
+    assert network(torch.zeros(2, 1, 8, 8)).shape == (2, 3)
+    # Its pupil of the second generation: from 4 to the same 8 maps.
+    again = fresh_network(changed | {"by": [wide, SMALL]}, (1, 8, 8), 3)
+    assert count_parameters(again) == count_parameters(network)
+
+
+def test_a_changed_student_is_timed_and_one_that_is_not_known_before_is_not(caplog):
+    wide = {"architecture": "cnn", "options": {"channels": [256, 256]}}
+    changed = {"methods": [("simkd", {})], "by": [wide]}
+    networks = {"small": SMALL, "changed": SMALL | changed, "swept": SMALL | changed | {"methods": None}}
+    found = latency.measure(networks, (1, 16, 16), 3)
+    # 128·128·9 products and more at each of 8·8 places, where the student itself has at most 4·4·9.
+    assert found["changed"]["pytorch_ms"]["median"] > 2 * found["small"]["pytorch_ms"]["median"]
+    assert found["changed"]["onnxruntime_ms"]["median"] > 5 * found["small"]["onnxruntime_ms"]["median"]
+    assert found["swept"]["pytorch_ms"] is None
+    assert "swept: not measured: its layers depend on what a sweep chooses" in caplog.text
+
+
+def test_a_swept_option_of_such_a_method_leaves_its_student_out():
+    sweep = {"tuned": {"method": "simkd", "over": {"factor": [1, 2]}}}
+    assert measured(sweep=sweep, pairs=[["vgg16", "thin"]])["distilled/vgg16/thin/tuned"]["methods"] is None
+    sweep = {"tuned": {"method": "simkd", "over": {"recipe.lr": [0.1, 0.2]}}}
+    assert measured(sweep=sweep, pairs=[["vgg16", "thin"]])["distilled/vgg16/thin/tuned"]["methods"]
+
+
+def test_no_row_has_the_time_of_another_network():
+    names = ("cnn", "teachers/cnn", "distilled/vgg16/cnn/simkd", "distilled/mobilenet/cnn/simkd")
+    times = [{"median": 1.0}, {"median": 2.0}, {"median": 3.0}, None]
+    known = {"networks": {name: {"pytorch_ms": time} for name, time in zip(names, times, strict=True)}}
+    assert milliseconds(known, "student alone", "cnn", "", "") == 1
+    assert milliseconds(known, "teacher", "cnn") == 2
+    assert milliseconds(known, "distilled student", "cnn", "vgg16", "kd") == 1
+    assert milliseconds(known, "distilled student", "cnn", "vgg16", "simkd") == 3
+    assert math.isnan(milliseconds(known, "distilled student", "cnn", "mobilenet", "simkd"))
+
+
+def test_as_many_threads_as_before_are_used_after_a_measurement():
+    torch.set_num_threads(2)
+    latency.measure({}, (1, 8, 8), 3)
+    assert torch.get_num_threads() == 2
 
 
 def test_a_recipe_changes_nothing_of_what_is_measured():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -187,3 +188,40 @@ def test_names_cannot_write_on_the_terminal(shipped, pictures, capsys):
 def test_predicting_imports_no_torch():
     code = "import sys, predict; assert not {'torch', 'pandas', 'onnx'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(predict.__file__).parent)
+
+
+def test_json_can_be_printed_and_is_then_alone(shipped, pictures, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert predict.main([str(shipped.folder), str(pictures / "00.png"), "--top", "1", "--json", "-"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["image"] == str(pictures / "00.png")
+    assert predict.main([str(shipped.folder), str(pictures / "00.png"), "--top", "1", "--csv", "-"]) == 0
+    header, line = csv.reader(capsys.readouterr().out.splitlines())
+    assert (header[0], line[2]) == ("image", row["predictions"][0]["class"])
+    assert not (tmp_path / "-").exists()
+    with pytest.raises(SystemExit):
+        predict.main([str(shipped.folder), str(pictures), "--json", "-", "--csv", "-"])
+    assert "cannot both be printed" in capsys.readouterr().err
+
+
+def test_names_that_the_terminal_cannot_write_lose_nothing(shipped, tmp_path):
+    picture = tmp_path / "käfer.png"
+    Image.fromarray(shipped.images[0]).save(picture)
+    command = [sys.executable, "predict.py", str(shipped.folder), str(picture), "--json", str(tmp_path / "a")]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    where = Path(predict.__file__).parent
+    done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "k\\xe4fer.png" in done.stdout
+    (row,) = json.loads((tmp_path / "a").read_text())
+    assert row["image"] == str(picture)
+
+
+def test_a_very_large_picture_is_one_line_of_ours(shipped, pictures, monkeypatch, caplog, recwarn):
+    Image.fromarray(shipped.images[0]).resize((1000, 1500)).save(pictures / "00.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
+    assert predict.main([str(shipped.folder), str(pictures)]) == 0
+    assert [record.message for record in caplog.records] == [
+        f"{pictures / '00.png'}: 2 megapixels, which take time and memory"
+    ]
+    assert not recwarn

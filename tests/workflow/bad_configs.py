@@ -334,8 +334,23 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "export.calibration: should be a number, not true or false (it is True)",
             "export.images: should be greater than or equal to 1 (it is 0)",
             "export.licence: should have at least 1 character (it is '')",
-            "export.format: unknown key; allowed: batch, calibration, images, int8, licence",
+            "export.format: unknown key; allowed: batch, calibration, images, int8, licence, licence_link, ",
         ],
+    ),
+    "licence": (
+        {"export": {"licence": "MIT", "licence_link": "example.org"}},
+        [
+            "export.licence: no identifier of a licence that the Hugging Face Hub knows; did you mean 'mit'?; ",
+            "export.licence_link: should be an address that begins with https:// or http://",
+        ],
+    ),
+    "licence-without-a-name": (
+        {"export": {"licence": "other", "licence_link": "https://example.org/mine"}},
+        ["export: licence: other needs licence_name and licence_link"],
+    ),
+    "name-without-its-licence": (
+        {"export": {"licence": "mit", "licence_name": "mine"}},
+        ["export: licence_name goes with licence: other alone"],
     ),
     "compute": (
         {"compute": {"device": "tpu", "threads": 0, "checkpoint_seconds": -5}},

@@ -8,10 +8,16 @@ import sys
 
 import numpy as np
 import onnxruntime
+import torch
 import yaml
 from PIL import Image
 
+from kd.checkpoint import load_network
 from kd.data import read_dataset
+from kd.shipping.formats import write_formats
+from kd.shipping.pixels import calibration
+from kd.shipping.program import Shipped
+from kd.shipping.settings import Export
 
 FILES = ["README.md", "config.json", "model.onnx", "model.pt2", "model.safetensors", "model_int8.onnx"]
 FILES += ["preprocessor_config.json", "verification.json"]
@@ -54,6 +60,15 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
         assert abs(scores["accuracy"] - metrics[best]["test_accuracy"]) < 0.1
         assert scores["same_predictions"] > 99.9
         assert scores["largest_difference"] < 1e-3
+
+    # The same weights and images give the same bytes where the code lies elsewhere.
+    again = tmp_path / "again"
+    again.mkdir()
+    network = load_network(folder / "model.safetensors", torch.device("cpu"))
+    shipped = Shipped(network, data.mean, data.std).eval()
+    write_formats(again, shipped, (1, 8, 8), calibration(data, Export()))
+    for name in ("model.onnx", "model.pt2", "model_int8.onnx"):
+        assert (again / name).read_bytes() == (folder / name).read_bytes(), name
 
     # The card is read by the Hub, and its lines run where the folder was copied to.
     card = (folder / "README.md").read_text()
@@ -98,6 +113,11 @@ def test_methods_that_change_the_student_or_need_no_teacher_are_shipped_as_well(
         np.testing.assert_allclose(logits, recorded[:40], atol=1e-3 * np.abs(recorded).max())
     config = json.loads((made(finished, "mobilenet/cnn/simkd") / "config.json").read_text())
     assert "simkd" in config["changes"]
+    finished.run("results/tiny/latency.json")
+    known = json.loads((finished.folder / "results/tiny/latency.json").read_text())["networks"]
+    assert (
+        known["distilled/mobilenet/cnn/simkd"]["pytorch_ms"]["median"] > known["cnn"]["pytorch_ms"]["median"]
+    )
     assert "None: this method needs no teacher." in (folder / "README.md").read_text()
 
 

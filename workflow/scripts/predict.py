@@ -6,26 +6,33 @@ import json
 import os
 import sys
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
+from PIL import Image
 
 from kd.errors import UserError
 from kd.files import whole
 from kd.shipping.exported import Exported, load_exported
-from kd.shipping.pictures import find
+from kd.shipping.pictures import find, shown
 
 QUIET = 2.0  # seconds between two lines that say how far it is
+STDOUT = Path("-")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the likeliest classes of every picture; 0, or 1 if something could not be read."""
-    given = _parser().parse_args(arguments)
+    given = _arguments(arguments)
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # kd.shipping.pictures says it in a line
     try:
         exported = load_exported(given.export, "model_int8.onnx" if given.int8 else "model.onnx")
         files, wrong = find(given.pictures)
-        rows = predict(exported, files, given.top, wrong)
+        table = None if STDOUT in (given.csv, given.json) else sys.stdout
+        rows = predict(exported, files, given.top, wrong, table)
         if given.csv:
             write_csv(given.csv, rows)
         if given.json:
@@ -34,12 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for line in wrong:
-        print(f"error: {_shown(line)}", file=sys.stderr)
+        print(f"error: {shown(line)}", file=sys.stderr)
     return 1 if wrong else 0
 
 
-def predict(exported: Exported, files: list[str], top: int, wrong: list[str]) -> list[dict[str, Any]]:
-    """Of each file that can be read its `image` and its `top` classes, likeliest first; also printed.
+def predict(
+    exported: Exported, files: list[str], top: int, wrong: list[str], table: TextIO | None
+) -> list[dict[str, Any]]:
+    """Of each file that can be read its `image` and its `top` classes, likeliest first; a line of `table`.
 
     A line for each of the others is added to `wrong`.
     """
@@ -52,8 +61,9 @@ def predict(exported: Exported, files: list[str], top: int, wrong: list[str]) ->
         best = np.argsort(-found, kind="stable")[:top]
         chosen = [{"class": exported.classes[k], "probability": float(found[k])} for k in best]
         rows.append({"image": file, "predictions": chosen})
-        cells = [f"{_shown(each['class']):<{width}} {each['probability']:7.2%}" for each in chosen]
-        print("   ".join([_shown(file), *cells]))
+        cells = [f"{shown(each['class']):<{width}} {each['probability']:7.2%}" for each in chosen]
+        if table:
+            print("   ".join([shown(file), *cells]), file=table)
         if time.monotonic() - spoken > QUIET:
             print(f"{number:,} of {len(files):,} pictures", file=sys.stderr)
             spoken = time.monotonic()
@@ -62,10 +72,7 @@ def predict(exported: Exported, files: list[str], top: int, wrong: list[str]) ->
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     """A line for each picture and class: image, rank, class, probability."""
-    with (
-        whole(path) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="replace", newline="") as file,
-    ):
+    with _opened(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "rank", "class", "probability"])
         for row in rows:
@@ -75,19 +82,33 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def write_json(path: Path, rows: list[dict[str, Any]]) -> None:
     """A list of pictures, each with its predictions."""
-    with whole(path) as temporary:
-        temporary.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    with _opened(path) as file:
+        file.write(json.dumps(rows, indent=2) + "\n")
 
 
-def _shown(text: str) -> str:
-    """A name or line as a terminal can take it."""
-    return text if text.isprintable() else ascii(text)
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The file, which is whole in the end or absent; "-" is where lines are printed."""
+    if path == STDOUT:
+        yield sys.stdout
+        return
+    form = {"encoding": "utf-8", "errors": "replace", "newline": ""}
+    with whole(path) as temporary, open(temporary, "w", **form) as file:
+        yield file
 
 
 def _top(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"should be a whole number of 1 or more (it is {text!r})")
     return int(text)
+
+
+def _arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.csv == given.json == STDOUT:
+        parser.error("--csv - and --json - cannot both be printed")
+    return given
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,13 +121,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--top", type=_top, default=3, metavar="N", help="classes of each picture (default 3)"
     )
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write them into a CSV file as well")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write them into a JSON file as well")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="as CSV, too; - prints that alone")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="as JSON, too; - prints that alone")
     parser.add_argument("--int8", action="store_true", help="run model_int8.onnx")
     return parser
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a name need not be in a terminal's alphabet
     try:
         sys.exit(main())
     except BrokenPipeError:  # whoever read what is printed has gone

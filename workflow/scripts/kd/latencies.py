@@ -5,14 +5,24 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def milliseconds(latency: Mapping[str, Any], role: str, name: str) -> float:
+def changed_name(teacher: str, student: str, method: str) -> str:
+    """What a student is called there to which its method gave other layers; names as in its metrics."""
+    return f"distilled/{teacher}/{student}/{method}"
+
+
+def milliseconds(
+    latency: Mapping[str, Any], role: str, name: str, teacher: str | None = "", method: str | None = ""
+) -> float:
     """The median time of one image in PyTorch, in milliseconds; NaN where it is not known.
 
-    A teacher that is another network than the student of the same name is there as "teachers/<name>".
+    A teacher that is another network than the student of the same name is there as "teachers/<name>", and a
+    student that its method changed by `changed_name`: for a distilled one give `teacher` and `method`.
     """
     networks = latency["networks"]
     found = networks.get(name)
     if role == "teacher":
         found = networks.get(f"teachers/{name}", found)
+    elif teacher and method:
+        found = networks.get(changed_name(teacher, name, method), found)
     times = found["pytorch_ms"] if found else None
     return times["median"] if times else math.nan

@@ -17,6 +17,7 @@ FLIP = True
 PUBLISHED = {"shape": (32, 32, 3), "mean": (0.4914, 0.4822, 0.4465), "std": (0.2470, 0.2435, 0.2616)}
 PAPER = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images (technical report, Toronto)"
 LICENCE = "unknown: the authors state none, and ask that their technical report is cited"
+HUB = "uoft-cs/cifar10"
 
 FOLDER = "cifar-10-batches-bin"
 TRAIN = ("data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin")

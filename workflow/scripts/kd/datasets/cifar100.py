@@ -18,6 +18,7 @@ FLIP = True
 PUBLISHED = {"shape": (32, 32, 3), "mean": (0.5071, 0.4865, 0.4409), "std": (0.2673, 0.2564, 0.2762)}
 PAPER = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images (technical report, Toronto)"
 LICENCE = "unknown: the authors state none, and ask that their technical report is cited"
+HUB = "uoft-cs/cifar100"
 
 FOLDER = "cifar-100-binary"
 BYTES = ("coarse", "fine")  # the labels at the beginning of a record

@@ -20,6 +20,7 @@ FLIP = True
 PUBLISHED = {"shape": (28, 28, 1), "mean": (0.2860,), "std": (0.3530,)}
 PAPER = "Xiao, Rasul & Vollgraf 2017, Fashion-MNIST: a Novel Image Dataset, arXiv:1708.07747"
 LICENCE = "MIT, copyright Zalando SE"
+HUB = "zalando-datasets/fashion_mnist"
 
 NAMES = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
 

@@ -23,6 +23,7 @@ PAPER = (
     " Proceedings of the IEEE 86(11)"
 )
 LICENCE = "unknown: the authors' page states none; Keras' documentation says CC BY-SA 3.0"
+HUB = "ylecun/mnist"
 
 
 def load(downloads: Path) -> RawSplits:

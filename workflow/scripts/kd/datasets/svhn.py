@@ -25,6 +25,7 @@ PAPER = (
     " Feature Learning, NIPS Workshop on Deep Learning and Unsupervised Feature Learning"
 )
 LICENCE = "non-commercial use only, as its cards at Hugging Face report of the authors' page"
+HUB = "ufldl-stanford/svhn"
 
 
 def load(downloads: Path) -> RawSplits:

@@ -23,6 +23,7 @@ FLIP = True
 PUBLISHED = {"shape": (64, 64, 3), "mean": (0.4802, 0.4481, 0.3975), "std": (0.2770, 0.2691, 0.2821)}
 PAPER = "Le & Yang 2015, Tiny ImageNet Visual Recognition Challenge (report of the course CS231n, Stanford)"
 LICENCE = "unknown: the authors state none; the images come from ImageNet"
+HUB = "zh-plus/tiny-imagenet"
 
 FOLDER = "tiny-imagenet-200"
 SIDE = 64

@@ -35,7 +35,7 @@ def draw_accuracy_latency(table: pd.DataFrame, latency: Mapping[str, Any]) -> Fi
     `latency` is what a latency.json holds. Networks that are not in it have no place, and are named above.
     """
     rows = table[table["role"] != "mean over pairs"]
-    times = [milliseconds(latency, row.role, row.name) for row in rows.itertuples()]
+    times = [milliseconds(latency, row.role, row.name, row.teacher, row.method) for row in rows.itertuples()]
     rows = rows.assign(cost=pd.Series(times, index=rows.index, dtype=float))
     absent = list(rows.loc[rows["cost"].isna(), "name"].unique())
     rows = rows[rows["cost"].notna()]

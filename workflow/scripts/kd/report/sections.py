@@ -73,7 +73,7 @@ def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: S
     found = run.metrics
     baseline = alone.get((found["name"], found["seed"])) if found["role"] == "distilled" else None
     numbers = run_numbers(cell, run, baseline, sources)
-    time = sources.time(found["role"], found["name"])
+    time = sources.time(cell.key)
     if time.text != DASH:
         numbers["latency in milliseconds"] = [time]
     anchor = sources.links.anchor(run.folder)

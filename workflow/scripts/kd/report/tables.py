@@ -47,9 +47,10 @@ class Sources:
             return self.table
         return self.links.to(cell.runs[0].folder / "metrics.json")
 
-    def time(self, role: str, name: str) -> Number:
-        """The latency of a network in milliseconds."""
-        value = milliseconds(self.measured, role, name)
+    def time(self, key: Key) -> Number:
+        """The latency of the network of a row in milliseconds."""
+        role, name, teacher, method = key
+        value = milliseconds(self.measured, role, name, teacher, method)
         return _number(number(value, 3), self.latency, value)
 
     def anchor(self, key: Key) -> str:
@@ -86,7 +87,7 @@ def _ranked(row: Any, sources: Sources) -> list[Number]:
         _number(number(row.ece), mean, row.ece),
         _number(quantity(row.parameters, 4), mean, row.parameters),
         _number(quantity(row.macs, 3), mean, row.macs),
-        sources.time(row.role, row.name),
+        sources.time(key_of(row)),
         _number(duration(row.seconds), mean, row.seconds),
     ]
 

@@ -11,7 +11,12 @@ from kd.shipping.card_code import blocks
 from kd.shipping.card_front import front_matter
 from kd.shipping.card_lines import about_method, paper_of
 from kd.shipping.card_measured import how_well, of_files
+from kd.shipping.licences import OTHER, UNKNOWN
 from kd.shipping.story import Story
+
+_SIXTEEN = (
+    " These lines cut what is above 255 off in files of 16 bits; for such there is kd-workflow's predict.py."
+)
 
 
 def card_of(story: Story, teacher: Mapping[str, Any] | None) -> str:
@@ -35,7 +40,7 @@ def card_of(story: Story, teacher: Mapping[str, Any] | None) -> str:
         "Licence": _licence(story),
         "Citation": _citation(story),
     }
-    head = front_matter(job, story.found["formats"]["onnx"], story.data["dataset"])
+    head = front_matter(job, run)
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
     return f"{head}\n\n# {plain(job.title)}\n\n{intro}\n\n{body}\n"
 
@@ -49,12 +54,13 @@ def _loading(story: Story) -> str:
             code["model.onnx"],
             f"Images go in as `images`, uint8 from 0 to 255, (batch, {channels}, {height}, {width}), any"
             " number at a time; `logits` come out, whose softmax are the probabilities. They are normalised"
-            " inside.",
+            " inside." + _SIXTEEN * (channels in (1, 3)),
             "As a PyTorch program, likewise with the normalisation inside. `torch.export.load` may unpickle:"
             " load such a file only if you trust whoever made it; ONNX and safetensors files hold no code.",
             code["model.pt2"],
-            "As a PyTorch network to train on, with this project's `workflow/scripts` on `PYTHONPATH`; it is"
-            " the network alone, before which images are normalised as preprocessor_config.json says:",
+            f"As a PyTorch network to train on, with `workflow/scripts` of {plain(story.project)} on"
+            " `PYTHONPATH`; it is the network alone, before which images are normalised as"
+            " preprocessor_config.json says:",
             code["model.safetensors"],
         ]
     )
@@ -88,7 +94,7 @@ def _recipe(story: Story) -> str:
     recipe = story.job.run.recipe.model_dump(mode="json")
     lines = [f"{key}: {value}" for key, value in recipe.items()]
     options = [f"{key}: {value}" for key, value in story.job.run.options.items()]
-    made = f"made on {story.run['device']} at commit {story.run['commit']}, seed {story.run['seed']}"
+    made = f"made on {story.run['device']} by {story.project}, seed {story.run['seed']}"
     return bullets([*lines, *(f"architecture's {option}" for option in options), made])
 
 
@@ -103,18 +109,27 @@ def _limits(story: Story) -> list[str]:
         "Not measured: other domains, corrupted or adversarial images, subgroups of people or things, and any"
         " hardware but the one above.",
         "Its probabilities are as calibrated as the error above says, on the test split alone.",
-        "Being the best of several seeds by validation, it is on average a little better than the mean.",
+        _of_seeds(len(story.runs)),
     ]
 
 
+def _of_seeds(count: int) -> str:
+    if count == 1:
+        return "It is the only run of its recipe; with another seed it would be a little better or worse."
+    return f"Being the best of {count} seeds by validation, it is on average a little better than the mean."
+
+
 def _licence(story: Story) -> str:
-    name = story.job.settings.licence
-    weights = "not stated yet: whoever publishes them decides" if name == "other" else name
+    about = story.job.settings
+    weights = {
+        UNKNOWN: "not stated yet: whoever publishes them decides",
+        OTHER: f"{about.licence_name}, {about.licence_link}",
+    }.get(about.licence, about.licence)
     return bullets(
         [
             f"weights: {weights}",
             f"data: {story.data['licence']} (source: {story.data['source']})",
-            "code that made them: MIT",
+            f"code that made them, {story.project}: MIT",
         ]
     )
 
@@ -123,5 +138,5 @@ def _citation(story: Story) -> str:
     papers = [paper_of(name) for name, _ in story.job.run.methods]
     data = [story.data["paper"]] if story.data["paper"] else []
     return bullets(
-        [*papers, *data, "kd-workflow, knowledge distillation as a Snakemake workflow (CITATION.cff)"]
+        [*papers, *data, f"{story.project}: knowledge distillation as a Snakemake workflow (CITATION.cff)"]
     )

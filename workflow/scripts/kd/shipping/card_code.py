@@ -2,7 +2,8 @@
 
 ONNX = """import json, numpy as np, onnxruntime
 from PIL import Image, ImageOps
-image = ImageOps.fit(Image.open("image.png").convert("{mode}"), ({width}, {height}), Image.BILINEAR)
+image = ImageOps.exif_transpose(Image.open("image.png")).convert("{mode}")
+image = ImageOps.fit(image, ({width}, {height}), Image.BILINEAR)
 logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"images": {pixels}}})[0]
 print(json.load(open("config.json", encoding="utf-8"))["id2label"][str(logits.argmax())])"""
 OTHER_PIXELS = """import json, numpy as np, onnxruntime

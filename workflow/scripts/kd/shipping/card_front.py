@@ -6,28 +6,29 @@ from typing import Any
 import yaml
 
 from kd.shipping.job import ExportJob
+from kd.shipping.licences import OTHER
 
 
-def front_matter(job: ExportJob, found: Mapping[str, Any], dataset: str) -> str:
-    """Licence, tags, data set, and how well this very model does: `found`, in percent."""
-    licence = job.settings.licence
-    head: dict[str, Any] = {"license": licence}
-    if licence == "other":
-        head["license_name"] = "see-model-card"
+def front_matter(job: ExportJob, run: Mapping[str, Any]) -> str:
+    """Licence, tags, data set, and how well the model of this `run` does on all test images, in percent."""
+    settings = job.settings
+    head: dict[str, Any] = {"license": settings.licence}
+    if settings.licence == OTHER:
+        head |= {"license_name": settings.licence_name, "license_link": settings.licence_link}
     metrics = [
-        {"type": "accuracy", "name": "test accuracy, percent", "value": _short(found["accuracy"])},
-        {"type": "ece", "name": "expected calibration error, percent", "value": _short(found["ece"])},
+        {"type": "accuracy", "name": "test accuracy, percent", "value": _short(run["test_accuracy"])},
+        {"type": "ece", "name": "expected calibration error, percent", "value": _short(run["ece"])},
     ]
     results = {
         "task": {"type": "image-classification", "name": "Image Classification"},
-        "dataset": {"name": dataset, "type": dataset, "split": "test"},
+        "dataset": {"name": job.data_name, "type": job.hub_data or job.data_name, "split": "test"},
         "metrics": metrics,
     }
     head |= {
         "library_name": "onnx",
         "pipeline_tag": "image-classification",
         "tags": ["image-classification", "knowledge-distillation", "onnx", "pytorch", job.run.architecture],
-        "datasets": [dataset],
+        **({"datasets": [job.hub_data]} if job.hub_data else {}),  # only what the Hub has
         "metrics": ["accuracy"],
         "model-index": [{"name": job.title, "results": [results]}],
     }

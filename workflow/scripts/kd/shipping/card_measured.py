@@ -10,16 +10,18 @@ from kd.intervals import t_half_width
 from kd.markdown import plain
 from kd.shipping.card_lines import size, table
 from kd.shipping.story import Story
+from kd.shipping.verification import USEFUL
 from kd.table import DISTILLED, summarise
 
 
 def how_well(story: Story, teacher: Mapping[str, Any] | None) -> str:
     """The student's numbers beside those of its recipe, of itself alone and of its teacher."""
     run, row = story.run, _row(story)
+    several, mean = len(story.runs) > 1, ", mean" * (len(story.runs) > 1)
     rows = [
         ["test accuracy of this model", percent(run["test_accuracy"])],
-        [f"mean of the {len(story.runs)} seeds of its recipe", _mean(story.runs)],
-        ["the same student trained alone, mean", _mean(story.alone)],
+        *([[f"mean of the {len(story.runs)} seeds of its recipe", _mean(story.runs)]] if several else []),
+        [f"the same student trained alone{mean}", _mean(story.alone)],
         ["gain over it, in points", plus_minus(row["gain"], row["gain_ci95"], "+")],
         ["test accuracy of the teacher", percent(teacher["test_accuracy"]) if teacher else DASH],
         ["same class as the teacher", percent(run["agreement"])],
@@ -29,12 +31,24 @@ def how_well(story: Story, teacher: Mapping[str, Any] | None) -> str:
         ["multiply-accumulates for an image", quantity(run["macs"], 4)],
     ]
     said = (
-        f"Measured on {story.found['test_images']:,} test images, which chose nothing. The ± are half-widths"
-        " of 95 % Student-t intervals over seeds; the gain is over the same student with the same seed. Of"
-        f" {len(story.runs)} seeds this is seed {run['seed']}, whose last weights have the highest validation"
-        f" accuracy ({run['validation_accuracy']:.2f} %): what to expect of the recipe is the mean."
+        f"Measured on all {story.found['test_images']:,} test images, which chose nothing. {_of_seeds(story)}"
     )
     return f"{table(['', 'value'], rows)}\n\n{said}"
+
+
+def _of_seeds(story: Story) -> str:
+    run = story.run
+    if len(story.runs) == 1:
+        return (
+            f"There is one run, with seed {run['seed']}, and so no interval: how far another seed would be"
+            " from it was not measured. The gain is over the same student with the same seed."
+        )
+    return (
+        "The ± are half-widths of 95 % Student-t intervals over seeds; the gain is over the same student with"
+        f" the same seed. Of {len(story.runs)} seeds this is seed {run['seed']}, whose last weights have the"
+        f" highest validation accuracy ({run['validation_accuracy']:.2f} %): what to expect of the recipe is"
+        " the mean."
+    )
 
 
 def _mean(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -52,7 +66,8 @@ def of_files(story: Story) -> str:
     """What was measured of each file that is shipped."""
     found = story.found
     small, large = found["milliseconds"]
-    header = ["file", "size", "accuracy", "ECE", "largest difference", "same predictions"]
+    over = f"of {found['images']:,} images"
+    header = ["file", "size", f"accuracy {over}", f"ECE {over}", "largest difference", "same predictions"]
     header += [f"ms, batch {small}", f"ms, batch {large}"]
     rows = []
     for name, scores in found["formats"].items():
@@ -69,10 +84,24 @@ def of_files(story: Story) -> str:
         )
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     said = (
-        f"On {found['images']:,} of {found['test_images']:,} test images. Differences are of logits (up to"
-        f" {found['largest_logit']:.1f}) to those of the PyTorch network, {found['tolerance']:g} of the"
+        f"On {found['images']:,} of the {found['test_images']:,} test images. Differences are of logits (up"
+        f" to {found['largest_logit']:.1f}) to those of the PyTorch network, {found['tolerance']:g} of the"
         " largest being allowed to all but int8; those of model.safetensors are to what training recorded."
         f" Times are medians on one core of {plain(found['device'])}, of PyTorch (eager) for"
         f" model.safetensors; {plain(versions)}. verification.json has all of it."
     )
-    return f"{table(header, rows)}\n\n{said}"
+    return "\n\n".join([table(header, rows), said, *_of_int8(found)])
+
+
+def _of_int8(found: Mapping[str, Any]) -> list[str]:
+    """What has to be said of a quantised file, where there is one."""
+    if not (scores := found["formats"].get("int8")):
+        return []
+    name, kept = found["files"]["int8"], scores["same_predictions"]
+    said = [
+        f"What `{name}` answers is that of this CPU; its weights have seven bits, because of eight the sums"
+        " overflow on x86 CPUs without VNNI. Others may round otherwise: measure it where it is to be used."
+    ]
+    if kept < USEFUL:
+        said.insert(0, f"**Do not use `{name}`**: only {kept:.2f} % of its predictions are the network's.")
+    return said

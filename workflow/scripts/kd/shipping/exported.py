@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from PIL import Image
+from scipy.special import softmax
 
 from kd.errors import UserError
 from kd.files import read_json
@@ -31,8 +32,7 @@ class Exported:
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(B, classes) float64 of images (B, C, H, W) uint8."""
         (logits,) = self.session.run(None, {"images": images})
-        powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+        return softmax(logits.astype(np.float64), axis=1)
 
     def answers(self, files: list[str]) -> Iterator[tuple[str, np.ndarray | str]]:
         """Of each file, in order, its probabilities (classes,), or a line that says why there are none."""

@@ -37,14 +37,20 @@ def config_of(
 
 
 def preprocessor_of(data: Dataset) -> dict[str, Any]:
-    """preprocessor_config.json: what goes before model.safetensors, which is the network alone."""
-    height, width = data.test_images.shape[1:3]
-    size = {"height": height, "width": width}
+    """preprocessor_config.json: what goes before model.safetensors, which is the network alone.
+
+    Read by transformers' AutoImageProcessor, whose CLIPImageProcessor is the one that resizes so that the
+    shorter side fits and then cuts the middle out, in all of its versions.
+    """
+    height, width, channels = data.test_images.shape[1:]
     return {
-        "do_center_crop": True,
+        "image_processor_type": "CLIPImageProcessor",
+        "do_convert_rgb": channels == 3,
         "do_resize": True,
-        "size": size,
+        "size": {"shortest_edge": min(height, width)},
         "resample": BILINEAR,
+        "do_center_crop": True,
+        "crop_size": {"height": height, "width": width},
         "do_rescale": True,
         "rescale_factor": 1 / 255,
         "do_normalize": True,

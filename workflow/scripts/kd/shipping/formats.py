@@ -1,6 +1,6 @@
 """The files of a network that is shipped: written, and read back as a user would."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from kd.data import Dataset
 from kd.errors import UserError
 from kd.shipping.int8 import write_int8
 from kd.shipping.onnx_file import write_program
+from kd.shipping.pixels import pixels
 from kd.shipping.program import Shipped, program_of, read_pt2, write_pt2
 from kd.shipping.session import session_of
+from kd.shipping.timing import milliseconds
 from kd.shipping.verification import Run
 
 FILES = {
@@ -58,9 +61,15 @@ def _written(name: str, remedy: str = "") -> Iterator[None]:
         raise UserError(f"{name}: cannot be made of this network ({reason}){remedy}") from error
 
 
-def calls(runs: dict[str, Run], images: np.ndarray) -> dict[str, Callable[[], object]]:
-    """The same batch of images for each, to be timed."""
-    return {name: partial(run, images) for name, run in runs.items()}
+def times(
+    runs: Mapping[str, Run], data: Dataset[torch.Tensor], batch: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Milliseconds of one test image and of `batch` in each format, by the size: see kd.shipping.timing."""
+    found = {}
+    for size in (1, batch):
+        images = pixels(data.test_images, np.arange(size) % len(data.test_labels))
+        found[str(size)] = milliseconds({name: partial(run, images) for name, run in runs.items()})
+    return found
 
 
 def _of_torch(network: nn.Module) -> Run:

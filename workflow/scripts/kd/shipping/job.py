@@ -11,6 +11,8 @@ class ExportJob(Job):
     run: TrainJob  # with the first of the seeds
     chain: tuple[str, ...]  # the networks between teacher and student
     settings: Export
+    data_name: str  # as the card calls the data set
+    hub_data: str | None = None  # as the Hugging Face Hub does, where it has it
 
     @property
     def title(self) -> str:

@@ -12,28 +12,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kd.catalog import build_network
 from kd.errors import UserError
-from kd.limits import check_image, check_memory
 from kd.metrics import count_parameters
+from kd.shipping.fresh import fresh_network
 from kd.shipping.onnx_file import traced, translated
 from kd.shipping.session import session_of
+from kd.shipping.threads import one_thread
 from kd.shipping.timing import milliseconds
 
 logger = logging.getLogger("kd")
-CPU = torch.device("cpu")
 TOGETHER = 2**28  # parameters of networks that are in memory at a time, each of them twice
 
 
+@one_thread()
 def measure(
     networks: Mapping[str, Mapping[str, Any]], image: tuple[int, int, int], classes: int
 ) -> dict[str, dict[str, Any]]:
     """By the name of each network its `architecture`, `pytorch_ms`, `onnxruntime_ms`: see kd.shipping.timing.
 
-    `networks` have an architecture and its options; `image` is (C, H, W). Times are None, and the log says
+    `networks` are as kd.shipping.fresh takes them; `image` is (C, H, W). Times are None, and the log says
     why, where a network cannot be run so: that is for its training to complain of.
     """
-    torch.set_num_threads(1)
     found = {
         name: {"architecture": about["architecture"], "pytorch_ms": None, "onnxruntime_ms": None}
         for name, about in networks.items()
@@ -52,7 +51,7 @@ def _groups(
     parameters = 0
     for name, about in networks.items():
         try:
-            network = _build(about, image, classes)
+            network = fresh_network(about, image, classes)
         except UserError as error:
             logger.warning("%s: not measured: %s", name, error)
             continue
@@ -63,15 +62,6 @@ def _groups(
         calls |= {(name, runtime): call for runtime, call in _calls(name, network, image)}
     if calls:
         yield calls
-
-
-def _build(about: Mapping[str, Any], image: tuple[int, int, int], classes: int) -> nn.Module:
-    settings = (about["architecture"], about["options"], image[0], classes)
-    check_memory(partial(build_network, *settings), CPU)
-    torch.manual_seed(0)
-    network = build_network(*settings).eval().requires_grad_(False)
-    check_image(network, about["architecture"], image, CPU)
-    return network
 
 
 def _calls(

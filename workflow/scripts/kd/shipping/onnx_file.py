@@ -5,7 +5,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
@@ -14,9 +16,29 @@ NAMES = {"input_names": ["images"], "output_names": ["logits"]}
 
 
 def write_program(program: ExportedProgram, path: Path) -> None:
-    """Write a program whose first dimension is dynamic as ONNX: `images` in, `logits` out."""
+    """Write a program whose first dimension, `batch`, is dynamic as ONNX: `images` in, `logits` out."""
     with _quiet():
-        torch.onnx.export(program, (), path, dynamo=True, external_data=False, verbose=False, **NAMES)
+        made = torch.onnx.export(program, (), dynamo=True, verbose=False, **NAMES)
+    write_plain(made.model_proto, path)
+
+
+def write_plain(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model without what exporters note beside it: half of a small file, and whose it is."""
+    given = model.graph.input[0].type.tensor_type.shape.dim[0]
+    _clear(model, given.dim_param)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _clear(message: Any, batch: str) -> None:
+    """Empty the notes of a message at any depth, and call the dimension `batch` so."""
+    for field, value in message.ListFields():
+        if field.name in ("metadata_props", "doc_string"):
+            message.ClearField(field.name)
+        elif field.name == "dim_param":
+            message.dim_param = "batch" if value == batch else value
+        elif field.type == field.TYPE_MESSAGE:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                _clear(part, batch)
 
 
 def traced(network: nn.Module, images: Tensor) -> bytes:

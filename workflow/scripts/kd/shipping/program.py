@@ -29,16 +29,26 @@ class Shipped(nn.Module):
 def program_of(shipped: Shipped, image: tuple[int, int, int]) -> ExportedProgram:
     """The network as a graph of operators that takes batches of any size of images (C, H, W).
 
-    Raises what torch.export raises for a network that it cannot follow.
+    It says nothing of the machine it was made on. Raises what torch.export raises for a network that it
+    cannot follow.
     """
     # Of weights that lie channels last torch.export could not tell whether they are whole, and says so.
     plain = deepcopy(shipped).to(memory_format=torch.contiguous_format).eval()
     # Two images: of one, the exporter would take the size of the batch for fixed.
     example, dynamic = torch.zeros(2, *image, dtype=torch.uint8), ({0: Dim("batch")},)
     try:
-        return torch.export.export(plain, (example,), dynamic_shapes=dynamic)
+        program = torch.export.export(plain, (example,), dynamic_shapes=dynamic)
     except Exception:  # the other way takes longer, and knows more: that len(images) is not fixed, for one
-        return torch.export.export(plain, (example,), dynamic_shapes=dynamic, strict=True)
+        program = torch.export.export(plain, (example,), dynamic_shapes=dynamic, strict=True)
+    _forget_origin(program)
+    return program
+
+
+def _forget_origin(program: ExportedProgram) -> None:
+    """Leave of each node what it computes, and nothing of the code: whose files and lines it names."""
+    graphs = (module.graph for module in program.graph_module.modules() if hasattr(module, "graph"))
+    for node in (node for graph in graphs for node in graph.nodes):
+        node.meta = {name: value for name, value in node.meta.items() if name == "val"}
 
 
 def write_pt2(program: ExportedProgram, path: Path) -> None:

@@ -1,8 +1,11 @@
 """`export:` of a config: what the folders hold in which students are shipped."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Self
 
-from kd.options import BatchSize, Count, Text
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from kd.options import Address, BatchSize, Count, Name, Text
+from kd.shipping.licences import OTHER, UNKNOWN, checked
 
 
 class Export(BaseModel):
@@ -14,4 +17,17 @@ class Export(BaseModel):
     calibration: Count = Field(256, description="training images that the ranges of int8 are taken from")
     images: Count = Field(2000, description="test images that all files are compared on, at most")
     batch: BatchSize = Field(32, description="images of the second latency; the first is of one image")
-    licence: Text = Field("other", description="of the weights, as the Hugging Face Hub names licences: mit")
+    licence: Annotated[Text, AfterValidator(checked)] = Field(
+        UNKNOWN, description="of the weights, as the Hugging Face Hub names licences: mit"
+    )
+    licence_name: Name | None = Field(None, description="what it is called, where licence is other")
+    licence_link: Address | None = Field(None, description="and where it can be read")
+
+    @model_validator(mode="after")
+    def _other_is_named(self) -> Self:
+        named = [name for name in ("licence_name", "licence_link") if getattr(self, name)]
+        if self.licence == OTHER and len(named) < 2:
+            raise ValueError(f"licence: {OTHER} needs licence_name and licence_link")
+        if self.licence != OTHER and named:
+            raise ValueError(f"{named[0]} goes with licence: {OTHER} alone")
+        return self

@@ -7,6 +7,14 @@ from typing import Any
 from kd.shipping.job import ExportJob
 
 
+def choose(runs: Sequence[Mapping[str, Any]]) -> int:
+    """Which of the runs has the best last weights by validation: accuracy, then loss, then the first."""
+    return min(
+        range(len(runs)),
+        key=lambda place: (-runs[place]["validation_accuracy"], runs[place]["validation_loss"], place),
+    )
+
+
 @dataclass(frozen=True)
 class Story:
     """All that a card tells."""
@@ -22,3 +30,10 @@ class Story:
     def run(self) -> Mapping[str, Any]:
         """What is shipped."""
         return self.runs[self.best]
+
+    @property
+    def project(self) -> str:
+        """Whose code made it: the name, and the commit where it is known."""
+        commit, changed = self.run["commit"].removesuffix("+"), self.run["commit"].endswith("+")
+        at = "" if commit == "unknown" else f" at commit {commit}"
+        return f"kd-workflow{at}{' (changed since)' * changed}"
