@@ -11,9 +11,9 @@ from bench.interleave import rounds, tell
 from bench.statistics import stat
 from kd.errors import UserError
 
-# Two teachers and two students: eight jobs for each seed (targets, students alone, distilled), beside sixteen
-# (eight of which are diagnoses).
-JOBS_PER_SEED, OTHER_JOBS = 8, 16
+# Two teachers and two students: eight jobs for each seed (targets, students alone, distilled), beside 23
+# (fifteen of which are for diagnoses).
+JOBS_PER_SEED, OTHER_JOBS = 8, 23
 LARGE = {
     "study": "large",
     "dataset": {"name": "digits"},

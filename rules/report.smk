@@ -72,6 +72,8 @@ rule build_report:
         data=DATA_SUMMARY,
         samples=SAMPLES,
         diagnoses=[f"{cell}/diagnosis.json" for cell in CELLS],
+        # It links to those that are there, and shows nothing of them.
+        pages=ancient(rules.build_diagnoses.output.pages),
         latency=LATENCY,
     output:
         page=report(f"{RESULTS}/report.html", caption="../workflow/report/report.rst", category="Report"),

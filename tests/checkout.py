@@ -76,10 +76,19 @@ class Checkout:
         path.write_text(text.replace(old, new))
 
 
-def diagnosed(teachers: str = "", alone: str = "", students: str = "") -> dict[str, set[str]]:
-    """The jobs that look at these, as `pending` has them: names, those of several cells with commas between."""
+def diagnosed(
+    teachers: str = "", alone: str = "", students: str = "", *, networks: bool = True
+) -> dict[str, set[str]]:
+    """The jobs that look at these, as `pending` has them: names, those of several cells with commas between.
+
+    `networks`: they run as well, as they do unless only what is shown of stored logits has changed.
+    """
     cells = {"diagnose_teacher": teachers, "diagnose_alone": alone, "diagnose_distilled": students}
-    return {rule: set(names.split(", ")) for rule, names in cells.items() if names}
+    if networks:
+        taught = ", ".join(name for name in students.split(", ") if not name.startswith("_none "))
+        cells |= {"store_training_logits": teachers, "measure_fidelity": taught}
+    found = {rule: set(names.split(", ")) for rule, names in cells.items() if names}
+    return found | {"build_diagnoses": {""}}
 
 
 def copy_code(folder: Path) -> None:

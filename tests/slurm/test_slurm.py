@@ -17,6 +17,7 @@ from kd.live.state import read_study
 
 # Two students alone need nothing but the data, so they run side by side.
 MODELS = [f"results/tiny/alone/cnn/{seed}/model.safetensors" for seed in (0, 1)]
+LOOKED_AT = ["diagnose_teacher", "diagnose_alone", "diagnose_distilled"]
 LONG = {
     "teachers": {"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
     "students": {"cnn": {"channels": [8, 8]}},
@@ -125,7 +126,7 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
     jobs = jobs_since(cluster, before)
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     rules = [job["Comment"].split("_wildcards_")[0].removeprefix("rule_") for job in jobs]
-    # The table, the plots and the report are made where Snakemake runs, everything else in jobs.
+    # The table, the plots, the report and other pages are made where Snakemake runs, everything else in jobs.
     counts = {
         "prepare_data": 1,
         "measure_latency": 1,
@@ -133,10 +134,10 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
         "train_student_alone": 2,
         "cache_targets": 2,
         "distill_student": 2,
-        **dict.fromkeys(["diagnose_teacher", "diagnose_alone", "diagnose_distilled"], 1),
+        **dict.fromkeys(["store_training_logits", "measure_fidelity", *LOOKED_AT], 1),
     }
     assert {rule: rules.count(rule) for rule in rules} == counts
-    without = {"prepare_data", "measure_latency", "diagnose_alone"}  # in which no network is on a GPU
+    without = {"prepare_data", "measure_latency", *LOOKED_AT}  # in which no network is on a GPU
     for job, rule in zip(jobs, rules, strict=True):
         assert ("gpu" in job.get("TresPerJob", "")) == (rule not in without), job
         assert job["TimeLimit"] != "UNLIMITED"

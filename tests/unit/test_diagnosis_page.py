@@ -4,6 +4,8 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -11,10 +13,12 @@ import torch
 from PIL import Image
 
 from kd.diagnosis.classes import class_list
+from kd.diagnosis.drawing import probabilities, reliability
 from kd.diagnosis.page import to_page
 from kd.diagnosis.pictures import confusion_picture, picture, pictures
 from kd.diagnosis.soft_targets import choose_images, soft_targets
 from kd.diagnosis.truth import figures, judge, worst
+from kd.report.links import Links
 from kd.shards import Shards, write_shards
 
 EVIL = '<script>alert("1")</script>'
@@ -28,11 +32,14 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.tags, self.links, self.alts, self.text = [], [], [], ""
+        self.leads = []
         self.feed(re.sub("(?s)<style>.*?</style>", "", text))
+        self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        self.links += [value for name, value in attributes if name in ("src", "href", "srcset", "action")]
+        self.links += [value for name, value in attributes if name in ("src", "srcset", "action")]
+        self.leads += [value for name, value in attributes if name == "href"]
         self.alts += [value for name, value in attributes if name in ("alt", "aria-label")]
 
     def handle_data(self, data):
@@ -57,12 +64,14 @@ def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
             run |= {"class_gain": gains, "fidelity": FAITHFUL, "cka": cka}
         runs.append(run)
     names = {"role": role, "name": "small", "teacher": teacher, "method": "kd"}
-    return names | {"classes": list(classes), "runs": runs}
+    images = {"class_images": [samples // len(classes)] * len(classes)}
+    return names | {"classes": list(classes), "runs": runs} | images
 
 
-def page_of(diagnosis, metrics=METRICS):
-    images = np.zeros((3000, 8, 8, 1), np.uint8)
-    return to_page(diagnosis, metrics, pictures(diagnosis, images))
+def page_of(diagnosis, metrics=METRICS, cell="distilled/big/small/kd"):
+    images, study = np.zeros((3000, 8, 8, 1), np.uint8), Path("results/mine")
+    places = study / cell / "diagnosis.html", study / "report.html"
+    return to_page(diagnosis, metrics, pictures(diagnosis, images), *places)
 
 
 def test_the_page_shows_the_numbers():
@@ -76,7 +85,7 @@ def test_the_page_shows_the_numbers():
         assert f"Seed {run['seed']}: {run['correct']} of 60 test images right" in text
         true, taken, count = run["confused"][0]
         assert f"{'abc'[true]} taken for {'abc'[taken]}: {count}" in text
-        assert f"loss {run['worst'][0]['loss']:.2f}\n{100 * run['worst'][0]['confidence']:.1f} % sure" in text
+        assert f"loss {run['worst'][0]['loss']:.2f} {100 * run['worst'][0]['confidence']:.1f} % sure" in text
     for number in ("87.50 ± 0.00", "0.432 ± 0.000", "93.75 ± 0.00", "0.123 ± 0.000", "0.88"):
         assert number in text
 
@@ -96,12 +105,26 @@ def test_charts_say_their_numbers_to_who_cannot_see_them():
     assert f"Test image {first['index']}: {'abc'[first['true']]}" in page.alts
 
 
+def test_it_leads_to_its_numbers_and_back_to_the_report():
+    found = made_up("abc")
+    page = Page(page_of(found))
+    up = "../../../../report.html#"
+    assert page.leads == [f"{up}distilled/big/small/kd", "diagnosis.json", "0/metrics.json", "1/metrics.json"]
+    cell = "distilled/b+g/sm%all/kd"  # a name as a config would not allow it, for its address
+    page = Page(page_of(found, cell=cell))
+    anchor = Links(Path("results/mine")).anchor(Path("results/mine") / cell)
+    assert page.leads[0] == f"{up}{quote(anchor)}" == f"{up}distilled/b%2Bg/sm%25all/kd"
+    teacher = Page(page_of(made_up("abc", role="teacher", seeds=()), cell="teachers/small"))
+    assert teacher.leads == ["../../report.html#teachers/small", "diagnosis.json", "metrics.json"]
+
+
 @pytest.mark.parametrize("count", [3, 21, 101])
 def test_it_asks_nothing_of_the_network(count):
     html = page_of(made_up([f"class {number}" for number in range(count)]))
     page = Page(html)
     assert page.links
     assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert not [link for link in page.leads if ":" in link or link.startswith("/")]
     assert not {"link", "script", "iframe", "object", "form"} & set(page.tags)
     assert "url(" not in html
     assert "@import" not in html
@@ -145,6 +168,83 @@ def test_a_confusion_picture_is_blue_where_it_is_right_and_white_where_nothing_i
     assert np.abs(pixels[1, 0] - (np.array([170, 40, 30]) + 255) / 2).max() <= 1
 
 
+def row_of(gains, images=50):
+    """The row of a class with these gains, one of each seed."""
+    runs = [{"class_gain": [gain], "class_accuracy": [40.0]} for gain in gains]
+    found = {"classes": ["a"], "class_images": [images], "runs": runs}
+    (row,) = class_list(found, [f"seed {place}" for place in range(len(gains))])["rows"]
+    return row
+
+
+def test_a_gain_is_coloured_where_the_seeds_agree_and_not_by_its_size():
+    """Of two seeds 2.2 and 33.8 the half-width is 12.706 · 22.34 / √2 = 200.8; of 2, 2.1, 1.9 it is 0.25."""
+    row = row_of([2.2, 33.8])
+    assert (row["gain"], row["kind"], row["gains"]) == ("+18.0 ± 200.8", "", ["+2.2", "+33.8"])
+    assert 'class="even"' in row["gain_bar"]
+    row = row_of([2.0, 2.1, 1.9])
+    assert (row["gain"], row["kind"]) == ("▲ +2.0 ± 0.2", "better")
+    assert 'class="better"' in row["gain_bar"]
+    row = row_of([-2.0, -2.1, -1.9])
+    assert (row["gain"], row["kind"]) == ("▼ −2.0 ± 0.2", "worse")
+    row = row_of([5.0])
+    assert (row["gain"], row["kind"], row["gains"]) == ("+5.0", "", [])
+    row = row_of([None, None], images=0)
+    assert (row["gain"], row["gain_bar"], row["kind"]) == ("–", "", "")
+
+
+def test_it_says_how_many_test_images_a_class_has():
+    found = made_up("abc")
+    assert "20 test images of each class." in Page(page_of(found)).text
+    uneven = page_of(found | {"class_images": [1, 1200, 33]})
+    assert "1 to 1,200 test images of each class." in Page(uneven).text
+    assert re.findall(r"<td>([\d,]+)</td>\s*<td>[\d.]+</td><td class=\"wide\">", uneven) == [
+        "1",
+        "1,200",
+        "33",
+    ]
+
+
+def test_bars_of_few_images_are_pale_and_the_page_says_so():
+    def bins(*counts):
+        shares = [(place / 15, (place + 1) / 15) for place in range(15)]
+        padded = [*counts, *[0] * (15 - len(counts))]
+        known = {"confidence": 0.5, "accuracy": 0.25}
+        return [
+            {"low": low, "high": high, "count": count} | known
+            for (low, high), count in zip(shares, padded, strict=True)
+        ]
+
+    drawn = str(reliability(bins(9, 10, 1), 1.0))
+    assert [bool(part) for part in re.findall(r'<g( class="few")?>', drawn)] == [True, False, True]
+    found = made_up("abc", seeds=(0,))
+    for counts, pale in (((10, 50), False), ((9, 51), True)):
+        found["runs"][0]["reliability"] = bins(*counts)
+        assert ("Pale bars are of fewer than 10 images" in Page(page_of(found)).text) == pale
+
+
+def test_each_bar_of_a_chart_has_its_own_number_at_its_end():
+    drawn = str(probabilities(["a", "b"], [0.9, 0.004], [0.25, 0.75], 0))
+    bars = re.findall(r'<rect class="(\w+)" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', drawn)
+    assert [who for who, *_ in bars] == ["teacher", "student", "teacher", "student"]
+    numbers = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" class="start number (\w+)">(\d+%)</text>', drawn)
+    assert [(who, text) for _, _, who, text in numbers] == [
+        ("teacher", "90%"),
+        ("student", "25%"),
+        ("student", "75%"),
+    ]
+    ends = {(who, float(x) + float(width), float(y)) for who, x, y, width in bars}
+    for x, y, who, _ in numbers:
+        assert any(
+            who == bar and 0 < float(x) - end < 5 and 0 < float(y) - top < 10 for bar, end, top in ends
+        )
+    axis = re.findall(r'<text x="([\d.]+)" y="[\d.]+" class="middle">(\d+%)</text>', drawn)
+    assert [text for _, text in axis] == ["0%", "50%", "100%"]
+    zero, half, whole = (float(x) for x, _ in axis)
+    assert float(bars[0][1]) == zero
+    assert float(bars[0][3]) == pytest.approx(0.9 * (whole - zero), rel=1e-4)
+    assert half == pytest.approx((zero + whole) / 2, rel=1e-4)
+
+
 def test_of_many_classes_the_ends_of_the_list_stay():
     found = made_up([f"class {number}" for number in range(101)], samples=3000, seeds=(0,))
     gains = {f"class {place}": gain for place, gain in enumerate(found["runs"][0]["class_gain"])}
@@ -152,7 +252,7 @@ def test_of_many_classes_the_ends_of_the_list_stay():
     assert listed["left"] == 61
     ordered = sorted(gains, key=gains.get)
     assert [row["name"] for row in listed["rows"]] == ordered[:20] + ordered[-20:]
-    assert "61 classes between them are left out" in Page(page_of(found)).text.replace("\n", " ")
+    assert "61 classes between them are left out" in Page(page_of(found)).text
 
 
 def test_of_many_classes_a_chart_has_the_likely_ones_the_true_one_and_the_rest():

@@ -1,6 +1,8 @@
 """Every diagnosis of a finished study, held against what its runs say of themselves."""
 
 import json
+import re
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -14,9 +16,7 @@ def checked_diagnoses(results):
     found = {}
     for path in results.rglob("diagnosis.json"):
         diagnosis = json.loads(path.read_text())
-        assert f"<title>{diagnosis['role'].replace('alone', 'student').replace('distilled', 'student')}" in (
-            path.with_suffix(".html").read_text().lower()
-        )
+        check_page(path.with_suffix(".html"), diagnosis["role"])
         metrics = [json.loads(each.read_text()) for each in sorted(path.parent.glob("**/metrics.json"))]
         if metrics[0]["test_accuracy"] is None:  # logits that were given, and none of the test images
             assert diagnosis["runs"] == []
@@ -25,9 +25,22 @@ def checked_diagnoses(results):
             for run, each in zip(diagnosis["runs"], metrics, strict=True):
                 check(run, each, data)
         found[path.parent.relative_to(results).as_posix()] = diagnosis
-        if diagnosis["role"] == "teacher":
+        taught = results / "distilled" / path.parent.name
+        if diagnosis["role"] == "teacher" and taught.is_dir():  # they are made for students
             check_training_logits(path.with_name("train_logits.npy"), metrics[0], data)
     return found
+
+
+def check_page(page, role):
+    """What it is of, and that every link in it leads somewhere, back to its part of the report among them."""
+    text = page.read_text()
+    assert f"<title>{'Teacher' if role == 'teacher' else 'Student'} " in text
+    links = [unquote(link).partition("#") for link in re.findall(r'href="([^"]+)"', text)]
+    assert len(links) >= 3
+    for path, _, anchor in links:
+        assert (page.parent / path).is_file(), path
+        assert not anchor or f' id="{anchor}"' in (page.parent / path).read_text()
+    assert sum(bool(anchor) for _, _, anchor in links) == 1
 
 
 def check(run, metrics, data):

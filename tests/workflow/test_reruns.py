@@ -13,10 +13,12 @@ from checkout import diagnosed
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 PAGE = {"build_report": {""}}  # what shows a diagnosis, and nothing of the table
+PAGES = {"build_diagnoses": {""}}
 LATENCY = {"measure_latency": {""}}
 ALL_DISTILLED = {"vgg16 cnn kd 0", "vgg16 cnn kd 1", "mobilenet cnn kd 0", "mobilenet cnn kd 1"}
-LOOKED_AT = diagnosed(students="vgg16 cnn kd, mobilenet cnn kd")
-EVERYTHING_LOOKED_AT = diagnosed("vgg16, mobilenet", "cnn", "vgg16 cnn kd, mobilenet cnn kd")
+BOTH = "vgg16 cnn kd, mobilenet cnn kd"
+LOOKED_AT = diagnosed(students=BOTH)
+LOGITS_LOOKED_AT = diagnosed("vgg16, mobilenet", "cnn", BOTH, networks=False)
 SCRIPTS = "workflow/scripts"
 
 
@@ -29,13 +31,17 @@ def test_a_temperature_reruns_the_distilled_students_alone(finished):
     assert finished.pending() == {"distill_student": ALL_DISTILLED, **LOOKED_AT, **REPORT}
 
 
-def test_what_pages_show_diagnoses_anew_and_trains_nothing(finished):
-    """Run for real: the stages of teacher and student are compared as well."""
+def test_what_pages_show_of_stored_logits_runs_no_network(finished):
     for wanted in ({"temperatures": [2]}, {"worst": 3}):
         finished.configure(diagnostics=wanted)
-        assert finished.pending() == EVERYTHING_LOOKED_AT | PAGE
+        assert finished.pending() == LOGITS_LOOKED_AT | PAGE
+
+
+def test_stages_are_compared_of_the_networks_that_have_a_teacher_and_of_no_other(finished):
+    """Run for real; nothing is asked of the training images again."""
     finished.configure(diagnostics={"cka": True})
-    assert finished.pending() == LOOKED_AT | PAGE
+    again = {"compare_stages": set(BOTH.split(", "))} | diagnosed(students=BOTH, networks=False)
+    assert finished.pending() == again | PAGE
     finished.run()
     found = json.loads((finished.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
     for run in found["runs"]:
@@ -185,7 +191,7 @@ def test_another_order_of_teachers_reruns_the_report_alone(finished):
 
 def test_a_teacher_without_a_student_stays_in_the_table(finished):
     finished.configure(pairs=[["vgg16", "cnn"]])
-    assert finished.pending() == REPORT
+    assert finished.pending() == PAGES | REPORT
     finished.run()
     table = (finished.folder / "results" / "tiny" / "table.csv").read_text()
     assert "teacher,mobilenet," in table
@@ -193,7 +199,7 @@ def test_a_teacher_without_a_student_stays_in_the_table(finished):
 
 def test_a_removed_teacher_reruns_no_training(finished):
     finished.configure(teachers={"vgg16": {"width": 0.125}})
-    assert finished.pending() == {**LATENCY, **REPORT}
+    assert finished.pending() == {**LATENCY, **PAGES, **REPORT}
 
 
 def test_where_jobs_compute_is_no_reason_to_rerun(finished):
@@ -311,9 +317,22 @@ def test_what_the_page_is_made_of_reruns_the_page_alone(finished, file, old, new
     assert finished.pending() == PAGE
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("page.html.jinja", "<table ", '<table data-edited="1" '),
+        ("page.css", "h3 {", "h3  {"),
+        ("drawing.py", "BAR = 204, 10", "BAR = 204, 11"),
+    ],
+)
+def test_how_diagnoses_look_reruns_their_pages_alone(finished, file, old, new):
+    finished.edit(f"{SCRIPTS}/kd/diagnosis/{file}", old, new)
+    assert finished.pending() == PAGES
+
+
 def test_how_all_pages_look_reruns_all_pages(finished):
     finished.edit(f"{SCRIPTS}/kd/page_style.py", "h2 {", "h2  {")
-    assert finished.pending() == EVERYTHING_LOOKED_AT | PAGE
+    assert finished.pending() == PAGES | PAGE
 
 
 def test_the_data_reruns_everything(finished):
@@ -337,7 +356,10 @@ def test_a_deleted_result_is_made_again(finished, name):
     assert finished.pending() == {**again, **REPORT}
 
 
-@pytest.mark.parametrize("name", ["diagnosis.json", "diagnosis.html"])
-def test_a_deleted_diagnosis_is_made_again(finished, name):
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [("diagnosis.json", diagnosed(alone="cnn") | PAGE), ("diagnosis.html", PAGES)],
+)
+def test_a_deleted_diagnosis_is_made_again(finished, name, again):
     (finished.folder / "results/tiny/alone/cnn" / name).unlink()
-    assert finished.pending() == diagnosed(alone="cnn") | PAGE
+    assert finished.pending() == again

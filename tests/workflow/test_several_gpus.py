@@ -1,7 +1,9 @@
 """Jobs on a machine with four pretended GPUs: how many run at once, and that each has one of its own."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 
 # What a job does on such a machine up to the point where CUDA would begin; it then computes on the CPU.
@@ -55,3 +57,23 @@ def test_jobs_at_once(four_gpus, resources, jobs):
     assert at_once(uses) == jobs
     for device in {device for device, _, _ in uses}:
         assert at_once([use for use in uses if use[0] == device]) == 1
+
+
+def test_only_jobs_in_which_a_network_runs_ask_for_a_gpu(fresh):
+    """Of looking at networks: not what reads stored logits, whoever they are of."""
+    np.savez(fresh.folder / "mine.npz", train_ids=[0], train_logits=[[0.0] * 10])
+    fresh.configure(
+        compute={"device": "cuda"},
+        teachers={"vgg16": {"width": 0.125}, "mine": {"logits": "mine.npz"}},
+        methods={"kd": {}, "plain": {"method": "cross_entropy"}},
+        diagnostics={"cka": True},
+        seeds=[0],
+    )
+    text = fresh.run("--dry-run")
+    jobs = re.findall(r"(?m)^(?:local)?rule (\w+):\n((?:    .*\n)*)", text)
+    asking = {rule: {" gpu=1" in body for name, body in jobs if name == rule} for rule, _ in jobs}
+    networks = {"train_teacher", "train_student_alone", "distill_student", "cache_targets"}
+    networks |= {"store_training_logits", "measure_fidelity", "compare_stages"}
+    assert {rule for rule, asked in asking.items() if asked == {True}} == networks
+    stored = {"take_training_logits", "diagnose_teacher", "diagnose_alone", "diagnose_distilled"}
+    assert stored < {rule for rule, asked in asking.items() if asked == {False}}

@@ -3,20 +3,14 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from kd.checkpoint import load_network
 from kd.compute import Compute
 from kd.data import read_dataset
 from kd.device import set_up
-from kd.diagnosis.cell import Taught, diagnose
+from kd.diagnosis.cell import Cell
 from kd.diagnosis.job import DiagnosisJob
-from kd.diagnosis.logits import open_logits
-from kd.diagnosis.page import to_page
-from kd.diagnosis.pictures import pictures
-from kd.diagnosis.taught import write_given_logits, write_training_logits
-from kd.files import read_json, whole, write_json
-from kd.limits import memory_explained
-from kd.splits import labelled
+from kd.files import read_json, write_json
 
 logger = logging.getLogger("kd")
 
@@ -24,64 +18,52 @@ logger = logging.getLogger("kd")
 def main(
     job: DiagnosisJob,
     dataset: Path,
-    metrics: Path,
     test_logits: Sequence[Path],
     diagnosis: Path,
-    page: Path,
     *,
-    models: Sequence[Path] = (),
     alone_logits: Sequence[Path] = (),
     teacher_test: Path | None = None,
-    teacher_train: Path | None = None,
-    teacher_model: Path | None = None,
-    train_logits: Path | None = None,
-    given: Path | None = None,
+    fidelity: Path | None = None,
+    cka: Path | None = None,
     compute: Compute = Compute(),
 ) -> None:
-    """Write the diagnosis of a cell as JSON and as a page, from what its runs left behind.
+    """Write the diagnosis of a cell, of what is stored alone: it needs no GPU, and must not wait for one.
 
-    `test_logits`, `models` and `alone_logits` (of the same student without a teacher) are of each seed of the
-    job, `metrics` of the first. `teacher_test` and `teacher_train` are logits of the teacher. A teacher's own
-    are written to `train_logits`, (samples, classes) float32 of the training images as they are: computed by
-    its network, or taken from the user's file `given`, and (0, classes) where that lacks them.
-    Raises UserError naming the file that is not whole.
+    `test_logits` and `alone_logits` (of the same student without a teacher) are of each seed of the job,
+    `teacher_test` are those of the teacher; `fidelity` and `cka` are what measure_fidelity and compare_stages
+    wrote. Raises UserError naming the file that is not whole.
     """
-    # A job in which no network runs needs no GPU, and must not wait for one.
-    runs = bool(models) and (train_logits or teacher_train or teacher_model)
-    where = set_up(compute if runs else compute.model_copy(update={"device": "cpu"}))
+    set_up(compute.model_copy(update={"device": "cpu"}))
     data = read_dataset(dataset)
-    with memory_explained(where):
-        if train_logits and models:
-            images = labelled(data, "train", where, compute.stream).images
-            write_training_logits(train_logits, load_network(models[0], where), images, len(data.classes))
-        elif train_logits:
-            write_given_logits(train_logits, given, job.sha256, data)
-        taught = Taught(
-            teacher_test and open_logits(teacher_test, len(data.test_labels), len(data.classes)),
-            teacher_train and open_logits(teacher_train, len(data.train_labels), len(data.classes)),
-            teacher_model,
-        )
-        found = diagnose(job, data, test_logits, models, alone_logits, taught, where, compute.stream)
+    cell = Cell(
+        job=job,
+        labels=data.test_labels.numpy(),
+        classes=data.classes,
+        own=test_logits,
+        alone=alone_logits,
+        teacher=teacher_test,
+        faithful=fidelity and _by_seed(fidelity, "train"),
+        alike=cka and _by_seed(cka, "cka"),
+    )
+    found = cell.diagnosis()
     write_json(diagnosis, found)
-    text = to_page(found, read_json(metrics), pictures(found, data.test_images))
-    with whole(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
     logger.info("%s  diagnosed, %d of %d runs", job.label, len(found["runs"]), len(job.seeds))
+
+
+def _by_seed(path: Path, key: str) -> dict[int, Any]:
+    return {run["seed"]: run[key] for run in read_json(path)["runs"]}
 
 
 if __name__ == "__main__":
     from kd.script import run
 
-    job = DiagnosisJob.model_validate_json(snakemake.params.cfg)
-    several = ("test_logits", "models", "alone_logits")
-    given = snakemake.config["given"].get(job.name) if job.sha256 else None
+    several = ("test_logits", "alone_logits")
     run(
         snakemake.log[0],
         main,
-        job=job,
+        job=DiagnosisJob.model_validate_json(snakemake.params.cfg),
         **{name: Path(path) for name, path in snakemake.input.items() if name not in several},
         **{name: [Path(path) for path in snakemake.input.get(name, [])] for name in several},
-        **{name: Path(path) for name, path in snakemake.output.items()},
-        given=given and Path(given).expanduser(),
+        diagnosis=Path(snakemake.output.diagnosis),
         compute=Compute(**snakemake.config["compute"]),
     )

@@ -1,6 +1,5 @@
 """The section of a study's pages that says what its data are: the card that prepare_data wrote."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,11 +25,6 @@ def data_lines(summary: Mapping[str, Any]) -> list[str]:
         "SHA-256 of the arrays": summary["sha256"],
     }
     return [f"{name}: {text}" for name, text in facts.items() if text]
-
-
-def as_address(picture: bytes, kind: str = "png") -> str:
-    """A picture as an address that holds it, so that a page needs no other file."""
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def _augmentation(summary: Mapping[str, Any]) -> str:

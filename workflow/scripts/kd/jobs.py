@@ -4,7 +4,7 @@ from typing import Any
 
 from kd import catalog
 from kd.chosen import LENGTH, with_values
-from kd.diagnosis.job import DiagnosisJob
+from kd.diagnosis.job import ComparisonJob, DiagnosisJob
 from kd.digests import content
 from kd.errors import UserError
 from kd.files import digest
@@ -165,10 +165,10 @@ def link_job(study: Study, teacher: str, method: str, chain: tuple[str, ...], se
     return _taught(study, study.network(name), by, method, seed, weights=weights, draw=len(chain))
 
 
-def teacher_diagnosis(study: Study, teacher: str, sha256: str | None = None) -> DiagnosisJob:
-    """A look at a teacher; `sha256` is that of its file where it is logits alone."""
+def teacher_diagnosis(study: Study, teacher: str) -> DiagnosisJob:
+    """A look at a teacher."""
     seeds = [study.teachers[teacher].seed if teacher in study.teachers else None]
-    return DiagnosisJob(role="teacher", name=teacher, seeds=seeds, sha256=sha256, **_looked_at(study))
+    return DiagnosisJob(role="teacher", name=teacher, seeds=seeds, **_looked_at(study))
 
 
 def alone_diagnosis(study: Study, student: str) -> DiagnosisJob:
@@ -179,13 +179,17 @@ def alone_diagnosis(study: Study, student: str) -> DiagnosisJob:
 def distilled_diagnosis(study: Study, teacher: str, student: str, method: str) -> DiagnosisJob:
     """A look at the students of one teacher and method."""
     names = {"name": student, "teacher": _taught_by(teacher), "method": method}
-    cka = study.diagnostics.cka and has_network(study, teacher)
-    return DiagnosisJob(role="distilled", seeds=list(study.seeds), **names, cka=cka, **_looked_at(study))
+    return DiagnosisJob(role="distilled", seeds=list(study.seeds), **names, **_looked_at(study))
 
 
-def has_network(study: Study, teacher: str) -> bool:
-    """Whether a teacher is a network that has stages of its own."""
-    return teacher in study.teachers or teacher in study.externals
+def comparison(study: Study, teacher: str, student: str, method: str) -> ComparisonJob:
+    """The students of one teacher and method, which run beside what they were taught by."""
+    return ComparisonJob(name=student, teacher=teacher, method=method, seeds=list(study.seeds))
+
+
+def compares_stages(study: Study, teacher: str) -> bool:
+    """Whether those of a teacher are wanted; it has some where it is one network."""
+    return study.diagnostics.cka and (teacher in study.teachers or teacher in study.externals)
 
 
 def _looked_at(study: Study) -> dict[str, Any]:

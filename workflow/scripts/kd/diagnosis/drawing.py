@@ -1,4 +1,4 @@
-"""The drawings of a diagnosis as SVG inside its page, which gives them their colours (page_rules.py)."""
+"""The drawings of a diagnosis as SVG inside its page, which gives them their colours (page.css)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from markupsafe import Markup
 
 LEFT, TOP, SIDE = 40, 8, 232  # of the reliability diagram: margins, and the square
+FEW = 10  # images in a bin, below which it is pale: what share of them is right is mostly chance
 BELOW = TOP + SIDE + 50  # where the bars of the counts stand
 COUNTS = 22  # their height
-WIDTH, ROW = 228, 17  # of a chart of probabilities, and of a class in it
-LETTER, AFTER = 6.8, 34  # room for a letter of a name, and for a number after a bar
+WIDTH, BAR = 204, 10  # of a chart of probabilities, and the height of a bar in it
+LETTER, AFTER, BELOW_BARS = 6.8, 29, 16  # room for a letter of a name, a number after a bar, the axis
 LONGEST = 12  # letters of a name in it
 
 
@@ -45,6 +46,7 @@ def _bin(each: Mapping[str, Any], most: int) -> Markup:
         tag("rect", class_="right", **place, y=_y(low), height=SIDE * low),
         tag("rect", class_=gap, **place, y=_y(high), height=SIDE * (high - low)),
         tag("rect", class_="count", **place, y=BELOW - count, height=count),
+        **({"class_": "few"} if each["count"] < FEW else {}),
     )
 
 
@@ -55,46 +57,49 @@ def probabilities(
 
     `true`: the place of the class that it is, which is underlined.
     """
-    height, said = ROW * len(names), []
-    left = 10 + LETTER * min(LONGEST, max(map(len, names)))
-    lines = [left + share * (WIDTH - AFTER - left) for share in (0, 0.5, 1)]
-    parts = [tag("line", class_="grid", x1=at, y1=0, x2=at, y2=height) for at in lines]
+    said, row = [], BAR * (1 if teacher is None else 2) + 3
+    left, height = 10 + LETTER * min(LONGEST, max(map(len, names))), row * len(names)
+    parts = []
+    for share in (0, 0.5, 1):
+        at = left + share * (WIDTH - AFTER - left)
+        parts.append(tag("line", class_="grid", x1=at, y1=0, x2=at, y2=height + 3))
+        parts.append(_text(f"{share:.0%}", at, height + BELOW_BARS - 2, "middle"))
     for place, name in enumerate(names):
-        taught = None if teacher is None else teacher[place]
-        text = f"{own[place]:.1%}" if taught is None else f"teacher {taught:.1%}, student {own[place]:.1%}"
+        shares = {"student": own[place]}
+        text = f"{own[place]:.1%}"
+        if teacher is not None:
+            shares = {"teacher": teacher[place]} | shares
+            text = ", ".join(f"{who} {share:.1%}" for who, share in shares.items())
         said.append(f"{name}: {text}")
         mark = "end true" if place == true else "end"
-        row = _row(left, ROW * place, name, taught, own[place], mark)
-        parts.append(tag("g", tag("title", said[-1]), *row))
-    return _drawing(parts, WIDTH, height, "bars", "; ".join(said))
+        parts.append(tag("g", tag("title", said[-1]), *_row(left, row * place, name, shares, mark)))
+    return _drawing(parts, WIDTH, height + BELOW_BARS, "bars", "; ".join(said))
 
 
-def _row(left: float, top: float, name: str, taught: float | None, own: float, mark: str) -> list[Markup]:
-    """A class: its name, one bar or two from `left` on, and the network's own probability as a number."""
+def _row(left: float, top: float, name: str, shares: Mapping[str, float], mark: str) -> list[Markup]:
+    """A class: its name, and from `left` on a bar for each of who believes in it, with its number."""
     wide = WIDTH - AFTER - left
     short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-    parts = [_text(short, left - 5, top + 12, mark)]
-    bars = [("student", own, 2.5, 11)]
-    if taught is not None:
-        bars = [("teacher", taught, 2.5, 5.5), ("student", own, 8.5, 5.5)]
-    for kind, share, down, height in bars:
-        parts.append(tag("rect", class_=kind, x=left, y=top + down, width=wide * share, height=height))
-    if own >= 0.005:
-        parts.append(_text(f"{own:.0%}", left + wide * max(own, taught or 0) + 3, top + 12, "start own"))
+    parts = [_text(short, left - 5, top + BAR * len(shares) / 2 + 5, mark)]
+    for place, (who, share) in enumerate(shares.items()):
+        y = top + 1.5 + BAR * place
+        parts.append(tag("rect", class_=who, x=left, y=y, width=wide * share, height=BAR - 1))
+        if share >= 0.005:
+            parts.append(_text(f"{share:.0%}", left + wide * share + 3, y + BAR - 2, f"start number {who}"))
     return parts
 
 
-def bar(value: float, most: float = 100.0) -> Markup:
-    """A bar beside a number that says the same: 0 to `most`."""
-    return _strip(tag("rect", class_="student", x=0, y=0, width=100 * value / most, height=10))
+def bar(value: float) -> Markup:
+    """A bar beside a number that says the same: 0 to 100."""
+    return _strip(tag("rect", class_="student", x=0, y=0, width=value, height=10))
 
 
-def gain_bar(value: float, most: float) -> Markup:
+def gain_bar(value: float, most: float, kind: str) -> Markup:
     """A bar from the middle to the left or right, beside a number from -`most` to `most`."""
     width = 50 * abs(value) / most if most else 0
-    kind, left = ("gained", 50) if value > 0 else ("lost", 50 - width)
+    left = 50 if value > 0 else 50 - width
     middle = tag("line", class_="axis", x1=50, y1=0, x2=50, y2=10, vector_effect="non-scaling-stroke")
-    return _strip(tag("rect", class_=kind, x=left, y=0, width=width, height=10), middle)
+    return _strip(tag("rect", class_=kind or "even", x=left, y=0, width=width, height=10), middle)
 
 
 def _strip(*parts: Markup) -> Markup:

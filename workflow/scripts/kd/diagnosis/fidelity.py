@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from kd.diagnosis.logits import pieces
-from kd.inference import answers
-from kd.views import ViewedImages
 
 
 @dataclass
@@ -40,15 +37,4 @@ def fidelity(student: np.ndarray, teacher: np.ndarray) -> dict[str, float]:
     tally = Tally()
     for both in pieces(student, teacher):
         tally.add(*both)
-    return tally.result()
-
-
-def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -> dict[str, float]:
-    """Of a student that runs over un-augmented images, and its teacher's logits (N, classes) of them."""
-    tally, first = Tally(), 0
-    everything = torch.arange(images.samples, device=images.device)
-    for logits in answers(network, images, everything, images.plain):
-        taught = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
-        tally.add(logits.float().cpu(), torch.from_numpy(taught))
-        first += len(logits)
     return tally.result()

@@ -1,6 +1,20 @@
-"""What a diagnosis is told: of which cell, over which seeds, and what is wanted."""
+"""What the jobs that look at networks are told: at which, over which seeds, and what is wanted."""
 
 from kd.job import Job
+
+
+class ComparisonJob(Job):
+    """Run the students of a teacher and method, of all seeds, beside what they were taught by."""
+
+    name: str
+    teacher: str
+    method: str
+    seeds: list[int]
+
+    @property
+    def label(self) -> str:
+        """How it is called in the log, where several jobs write at once."""
+        return f"[{self.teacher} -> {self.name}, {self.method}]"
 
 
 class DiagnosisJob(Job):
@@ -13,8 +27,6 @@ class DiagnosisJob(Job):
     seeds: list[int | None]  # None of a teacher that was not trained here
     temperatures: list[float]
     worst: int
-    cka: bool = False
-    sha256: str | None = None  # of the file of a teacher that is logits alone
 
     @property
     def label(self) -> str:

@@ -13,10 +13,16 @@ COMPARED = (
     "KL(teacher ‖ student) in nats, at temperature 1 (Stanton et al. 2021). Train: on the training images as "
     "they are, without augmentation."
 )
-GAIN = "Gain: accuracy in a class less that of the same student with the same seed, trained alone."
+GAIN = "Gain: accuracy in a class less that of the same student with the same seed, trained alone. "
+SPREAD = (
+    "Its own ± is the half-width of the 95 % Student-t interval over the seeds; ▲ ▼ and colour mark gains "
+    "whose interval leaves out 0, as that of one class in twenty does by chance."
+)
+SINGLE = "One seed does not tell which of them are chance, so none is marked."
 SOFT = (
     "Soft targets are of the three images of which {who} is least sure (the highest entropy), and of the "
-    "three others with the largest losses. The true class is underlined; the number at a bar is {whose}."
+    "three others with the largest losses. The true class is underlined; a number stands at the end of its "
+    "bar, from 0.5 % on."
 )
 CKA = (
     "CKA: linear centred kernel alignment of two stages on test images (Kornblith et al. 2019), 1 where they "
@@ -24,9 +30,9 @@ CKA = (
 )
 
 
-def legend(*, distilled: bool, compared: bool, taught: bool, gained: bool, cka: bool) -> list[str]:
-    """The sentences for a page that shows these things."""
-    who = "the teacher" if taught else "the network"
-    soft = SOFT.format(who=who, whose="the student's" if distilled else "the network's")
-    also = [(compared, COMPARED), (gained, GAIN), (True, soft), (cka, CKA)]
+def legend(*, compared: bool, taught: bool, gained: bool, several: bool, cka: bool) -> list[str]:
+    """The sentences for a page that shows these things; `several`: seeds."""
+    soft = SOFT.format(who="the teacher" if taught else "the network")
+    gain = GAIN + (SPREAD if several else SINGLE)
+    also = [(compared, COMPARED), (gained, gain), (True, soft), (cka, CKA)]
     return [*GENERAL, *(text for shown, text in also if shown)]

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -11,22 +12,24 @@ from kd.cells import number, quantity
 from kd.diagnosis import drawing
 from kd.diagnosis.classes import class_list
 from kd.diagnosis.legend import legend
-from kd.diagnosis.page_rules import RULES
-from kd.diagnosis.page_template import TEMPLATE
+from kd.diagnosis.links import links
 from kd.diagnosis.pictures import confusion_picture
 from kd.page_style import STYLE
 
+HERE = Path(__file__).parent
 WHOLE = 20  # classes of which the confusion matrix is a table, and not a picture
 LONGEST = 30  # letters in the name of a class
 BARS = 12  # classes in a chart of probabilities; of more those that are believed in most
 Run = Mapping[str, Any]
 
 
-def to_page(diagnosis: Run, metrics: Mapping[str, Any], pictures: Mapping[int, str]) -> str:
+def to_page(
+    diagnosis: Run, metrics: Mapping[str, Any], pictures: Mapping[int, str], page: Path, report: Path
+) -> str:
     """The whole page as HTML: escaped, styled within, and asking nothing of the network.
 
     `diagnosis` is what diagnosis.json holds, `metrics` are those of one of its runs, `pictures` addresses of
-    the test images that it names.
+    the test images that it names; `page` and `report` say where it and the report of the study will be.
     """
     diagnosis = diagnosis | {"classes": [_short(name) for name in diagnosis["classes"]]}
     runs = diagnosis["runs"]
@@ -34,24 +37,28 @@ def to_page(diagnosis: Run, metrics: Mapping[str, Any], pictures: Mapping[int, s
     pairs = [at for run in runs for each in run["soft_targets"] for at in each["temperatures"]]
     classes = class_list(diagnosis, names)
     said = {
-        "distilled": diagnosis["role"] == "distilled",
         "compared": any(run["fidelity"] for run in runs),
         "taught": any(at["teacher"] for at in pairs),
         "gained": classes["gained"],
+        "several": len(runs) > 1,
         "cka": any(run["cka"] for run in runs),
     }
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, **options)
     environment.filters["number"] = number
-    return environment.from_string(TEMPLATE).render(
+    return environment.get_template("page.html.jinja").render(
         title=_title(diagnosis),
         about=_about(metrics),
-        style=Markup(STYLE + RULES),
+        links=links(diagnosis, page, report),
+        style=Markup(STYLE + (HERE / "page.css").read_text(encoding="utf-8")),
+        distilled=diagnosis["role"] == "distilled",
+        taught=said["taught"],
+        few=drawing.FEW,
         numbers=_numbers(runs),
         classes=classes,
         long_names=max(map(len, diagnosis["classes"])) > 4,
         runs=[_shown(run, diagnosis["classes"], pictures) for run in runs],
         legend=legend(**said),
-        **said,
     )
 
 
@@ -78,8 +85,8 @@ def _name(run: Run) -> str:
     return "as given" if run["seed"] is None else f"seed {run['seed']}"
 
 
-def _numbers(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """The table of numbers, row by row: its headings under "", means over the seeds, and each seed."""
+def _numbers(runs: Sequence[Run]) -> dict[str, Any]:
+    """The table of numbers: its headings, and its rows by name, of means over the seeds and of each seed."""
     columns = {
         "test accuracy, %": ([100 * run["correct"] / (run["correct"] + run["wrong"]) for run in runs], 2),
         "NLL": ([run["nll"] for run in runs], 3),
@@ -92,12 +99,12 @@ def _numbers(runs: Sequence[Run]) -> dict[str, list[str]]:
         beside = [run["fidelity"][part] or {"agreement": None, "kl": None} for run in runs]
         columns[f"agreement, {part}, %"] = [each["agreement"] for each in beside], 2
         columns[f"KL, {part}"] = [each["kl"] for each in beside], 3
-    rows = {"": list(columns)}
+    rows = {}
     if len(runs) > 1:
         rows["mean"] = [_mean(*column) for column in columns.values()]
     for at, run in enumerate(runs):
         rows[_name(run)] = [number(values[at], digits) for values, digits in columns.values()]
-    return rows
+    return {"headings": list(columns), "rows": rows}
 
 
 def _mean(values: Sequence[float | None], digits: int) -> str:
@@ -116,6 +123,7 @@ def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str]) -> dic
         "right": f"{run['correct']:,} of {run['correct'] + run['wrong']:,} test images right",
         "ece": run["ece"],
         "reliability": drawing.reliability(run["reliability"], run["ece"]),
+        "faded": any(0 < each["count"] < drawing.FEW for each in run["reliability"]),
         "confusion": _confusion(confusion, classes) if confusion and few else None,
         "confusion_picture": confusion_picture(confusion) if confusion and not few else None,
         "confused": [(classes[true], classes[taken], count) for true, taken, count in run["confused"]],

@@ -1,5 +1,7 @@
 """How alike the stages of two networks are: linear CKA."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,36 +14,31 @@ IMAGES = 1000  # of the test split, spread evenly over it
 PLACES = 8  # a side; larger maps are averaged down to so many, or the first stages would fill the memory
 
 
-def linear_cka(first: Tensor, second: Tensor) -> float:
-    """Of features (N, P) and (N, Q) float of the same N samples: 0 to 1, and 1 up to rotation and scale.
+def similarities(
+    teacher: Sequence[Tensor], student: Sequence[Tensor]
+) -> dict[str, int | list[list[float | None]]] | None:
+    """CKA between every stage of a teacher (rows) and of a student, of the Gram matrices of their stages.
 
     Kornblith et al. 2019 (arXiv:1905.00414), section 3: ‖YᵀX‖² / (‖XᵀX‖·‖YᵀY‖) in Frobenius norms, with the
-    columns of X and Y centred. NaN where one of them is the same for all samples.
+    columns of the features X and Y centred: 0 to 1, and 1 up to rotation and scale. None of a stage that is
+    the same for all samples, and instead of all where one of the networks has no stages.
     """
-    return _alignment(_gram(first), _gram(second))
-
-
-def stage_similarities(
-    teacher: nn.Module, student: nn.Module, images: ViewedImages
-) -> dict[str, int | list[list[float | None]]] | None:
-    """CKA between every stage of a teacher (rows) and of a student, on some of the un-augmented images.
-
-    None where one of them has no stages, as an ensemble or a network of tokens. Maps are flattened, as in
-    the paper: what a stage says where counts, which their means over places would hide.
-    """
-    samples = np.linspace(0, images.samples - 1, min(IMAGES, images.samples)).round().astype(np.int64)
-    chosen = torch.from_numpy(samples).to(images.device)
-    grams = [_stage_grams(network, images, chosen) for network in (teacher, student)]
-    if not all(grams):
+    if not (teacher and student):
         return None
-    values = [[_known(_alignment(above, below)) for below in grams[1]] for above in grams[0]]
-    return {"teacher_stages": len(grams[0]), "student_stages": len(grams[1]), "values": values}
+    values = [[_known(_alignment(above, below)) for below in student] for above in teacher]
+    return {"teacher_stages": len(teacher), "student_stages": len(student), "values": values}
 
 
-def _stage_grams(network: nn.Module, images: ViewedImages, samples: Tensor) -> list[Tensor]:
-    """A Gram matrix (N, N) float64 for each stage; none where the network has no stages."""
+def stage_grams(network: nn.Module, images: ViewedImages) -> list[Tensor]:
+    """A Gram matrix (N, N) float64 for each stage, on some of the un-augmented images.
+
+    None where the network has no stages, as an ensemble or a network of tokens. Maps are flattened, as in the
+    paper: what a stage says where counts, which their means over places would hide.
+    """
     if not hasattr(network, "forward_stages"):
         return []
+    chosen = np.linspace(0, images.samples - 1, min(IMAGES, images.samples)).round().astype(np.int64)
+    samples = torch.from_numpy(chosen).to(images.device)
     parts: list[list[Tensor]] = []
     with torch.inference_mode():
         for batch in samples.split(largest_batch(network, images, samples.device)):

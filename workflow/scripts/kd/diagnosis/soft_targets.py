@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn import functional
 
 EACH = 3  # images of each of the two kinds
 
@@ -48,6 +50,5 @@ def soft_targets(
 
 def softened(logits: np.ndarray, temperature: float) -> list[float]:
     """Probabilities (classes,), to six digits: Hinton et al. 2015 (arXiv:1503.02531), equation 1."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max())
-    return (powers / powers.sum()).round(6).tolist()
+    scaled = torch.from_numpy(logits.astype(np.float64)) / temperature
+    return functional.softmax(scaled, dim=0).numpy().round(6).tolist()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kd.data_section import as_address
+from kd.address import as_address
 from kd.report.links import Links
 
 CAPTIONS = Path(__file__).parents[3] / "report"  # those of Snakemake's own report

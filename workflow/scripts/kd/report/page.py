@@ -10,7 +10,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from kd.data_section import as_address, data_lines
+from kd.address import as_address
+from kd.data_section import data_lines
 from kd.page_style import STYLE
 from kd.pages import BEHIND, LEGEND, measures, provenance, ranking, verdict_of
 from kd.ranking import rank, rank_pairs, verdict_on_pairs

@@ -29,7 +29,6 @@ class Cell:
     folder: Path
     runs: Sequence[Run]
     classes: Sequence[str] = ()  # known where there is a diagnosis
-    diagnosed: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -55,7 +54,4 @@ def read_cells(
         mine = [part for part in by_cell.get(cell, {"runs": []})["runs"] if part["seed"] == run["seed"]]
         whole = Run(folder, run, by_run.get(folder), mine[0] if mine else None)
         runs.setdefault(cell, []).append(whole)
-    return [
-        Cell(folder, found, by_cell.get(folder, {}).get("classes", ()), folder in by_cell)
-        for folder, found in runs.items()
-    ]
+    return [Cell(folder, found, by_cell.get(folder, {}).get("classes", ())) for folder, found in runs.items()]

@@ -1,0 +1,44 @@
+"""Write the page of every diagnosis of a study."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from kd.data import read_dataset
+from kd.diagnosis.page import to_page
+from kd.diagnosis.pictures import pictures
+from kd.files import read_json, whole
+
+logger = logging.getLogger("kd")
+
+
+def main(
+    report: Path, dataset: Path, diagnoses: Sequence[Path], metrics: Sequence[Path], pages: Sequence[Path]
+) -> None:
+    """Write a page for each of the `diagnoses`; `metrics` are those of the first run of each.
+
+    `report` is where the page of the whole study will be, to which they lead back. Raises UserError naming
+    the file that is not whole.
+    """
+    images = read_dataset(dataset).test_images
+    for diagnosis, first, page in zip(diagnoses, metrics, pages, strict=True):
+        found = read_json(diagnosis)
+        text = to_page(found, read_json(first), pictures(found, images), page, report)
+        with whole(page) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    logger.info("%d pages", len(pages))
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    run(
+        snakemake.log[0],
+        main,
+        report=Path(json.loads(snakemake.params.cfg)["report"]),
+        dataset=Path(snakemake.input.dataset),
+        diagnoses=[Path(path) for path in snakemake.input.diagnoses],
+        metrics=[Path(path) for path in snakemake.input.metrics],
+        pages=[Path(path) for path in snakemake.output.pages],
+    )

@@ -1,0 +1,56 @@
+"""Compare the stages of the students of a teacher and method with those of their teacher, on test images."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from kd.checkpoint import load_network
+from kd.compute import Compute
+from kd.data import read_dataset
+from kd.device import set_up
+from kd.diagnosis.job import ComparisonJob
+from kd.diagnosis.similarity import similarities, stage_grams
+from kd.files import write_json
+from kd.limits import memory_explained
+from kd.splits import labelled
+
+logger = logging.getLogger("kd")
+
+
+def main(
+    job: ComparisonJob,
+    dataset: Path,
+    teacher_model: Path,
+    models: Sequence[Path],
+    cka: Path,
+    *,
+    compute: Compute = Compute(),
+) -> None:
+    """Write how alike the stages are; null where a network has none.
+
+    `models` are of each seed of the job. Raises UserError naming the file that is not whole.
+    """
+    where = set_up(compute)
+    data = read_dataset(dataset)
+    with memory_explained(where):
+        images = labelled(data, "test", where, compute.stream).images
+        taught = stage_grams(load_network(teacher_model, where), images)
+        found = [similarities(taught, stage_grams(load_network(model, where), images)) for model in models]
+    runs = [{"seed": seed, "cka": each} for seed, each in zip(job.seeds, found, strict=True)]
+    write_json(cka, {"runs": runs})
+    logger.info("%s  stages compared with those of its teacher", job.label)
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    run(
+        snakemake.log[0],
+        main,
+        job=ComparisonJob.model_validate_json(snakemake.params.cfg),
+        dataset=Path(snakemake.input.dataset),
+        teacher_model=Path(snakemake.input.teacher_model),
+        models=[Path(path) for path in snakemake.input.models],
+        cka=Path(snakemake.output.cka),
+        compute=Compute(**snakemake.config["compute"]),
+    )

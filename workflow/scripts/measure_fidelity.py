@@ -1,0 +1,77 @@
+"""Run the students of a teacher and method over the training images, beside what their teacher says."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from kd.checkpoint import load_network
+from kd.compute import Compute
+from kd.data import read_dataset
+from kd.device import set_up
+from kd.diagnosis.fidelity import Tally
+from kd.diagnosis.job import ComparisonJob
+from kd.diagnosis.logits import open_logits
+from kd.files import write_json
+from kd.inference import answers
+from kd.limits import memory_explained
+from kd.splits import labelled
+from kd.views import ViewedImages
+
+logger = logging.getLogger("kd")
+
+
+def main(
+    job: ComparisonJob,
+    dataset: Path,
+    teacher_train: Path,
+    models: Sequence[Path],
+    fidelity: Path,
+    *,
+    compute: Compute = Compute(),
+) -> None:
+    """Write how faithful each is on the training images as they are.
+
+    `models` are of each seed of the job. Where their teacher has no logits of these images no network runs,
+    and null stands for each. Raises UserError naming the file that is not whole.
+    """
+    data = read_dataset(dataset)
+    taught = open_logits(teacher_train, len(data.train_labels), len(data.classes))
+    found = [None for _ in models]
+    if taught is not None:
+        where = set_up(compute)
+        with memory_explained(where):
+            images = labelled(data, "train", where, compute.stream).images
+            found = [fidelity_on(load_network(model, where), images, taught) for model in models]
+    runs = [{"seed": seed, "train": each} for seed, each in zip(job.seeds, found, strict=True)]
+    write_json(fidelity, {"runs": runs})
+    logger.info("%s  beside its teacher on %d training images", job.label, len(data.train_labels))
+
+
+def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -> dict[str, float]:
+    """Of a student that runs over un-augmented images, and its teacher's logits (N, classes) of them."""
+    tally, first = Tally(), 0
+    everything = torch.arange(images.samples, device=images.device)
+    for logits in answers(network, images, everything, images.plain):
+        taught = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
+        tally.add(logits.float().cpu(), torch.from_numpy(taught))
+        first += len(logits)
+    return tally.result()
+
+
+if __name__ == "__main__":
+    from kd.script import run
+
+    run(
+        snakemake.log[0],
+        main,
+        job=ComparisonJob.model_validate_json(snakemake.params.cfg),
+        dataset=Path(snakemake.input.dataset),
+        teacher_train=Path(snakemake.input.teacher_train),
+        models=[Path(path) for path in snakemake.input.models],
+        fidelity=Path(snakemake.output.fidelity),
+        compute=Compute(**snakemake.config["compute"]),
+    )
