@@ -34,7 +34,11 @@ def test_one_line_says_that_it_is_run_from_a_clone(fresh: Checkout, tmp_path: Pa
     _deploy(fresh, folder)
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run"]
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env={**fresh.environment(), "HOME": str(tmp_path)}
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**fresh.environment(), "HOME": str(tmp_path)},
     )
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
