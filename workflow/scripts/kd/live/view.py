@@ -73,7 +73,7 @@ class View:
             if any(job.label != rule for job in of_rule):
                 parts.append(Text(f"  {rule}", "dim"))
             if width < NARROW:
-                parts += [part for job in of_rule for part in (_label(job), self._line([job], width))]
+                parts += [part for job in of_rule for part in (_indent(job), self._line([job], width))]
             else:
                 parts.append(self._line(of_rule, width, labels=True))
         return Group(*parts)
@@ -89,7 +89,7 @@ class View:
         table.add_column(justify="right", no_wrap=True, min_width=7)  # accuracy
         table.add_column(justify="right", no_wrap=True, min_width=9)  # time left
         for job in jobs:
-            table.add_row(_label(job) if labels else "", *self._cells(job))
+            table.add_row(_indent(job) if labels else "", *self._cells(job))
         return table
 
     def _cells(self, job: RunningJob) -> tuple[RenderableType, ...]:
@@ -139,8 +139,8 @@ def _words(left: Estimate) -> str:
     return f"about {duration(left.seconds)} left{unknown}"
 
 
-def _label(job: RunningJob) -> Text:
-    return Text(f"  {job.label}" if job.label == job.rule else f"    {job.label}")
+def _indent(job: RunningJob) -> RenderableType:
+    return _indented(job.label, 2 if job.label == job.rule else 4)
 
 
 def _told(job: FailedJob) -> str:
@@ -166,5 +166,5 @@ def _counts(counts: Mapping[str, int], width: int) -> RenderableType:
     return Group(*(_indented(line.replace("\N{NO-BREAK SPACE}", " ")) for line in lines))
 
 
-def _indented(text: str) -> RenderableType:
-    return Padding(Text(text, overflow="fold"), (0, 0, 0, 2))
+def _indented(text: str, columns: int = 2) -> RenderableType:
+    return Padding(Text(text, overflow="fold"), (0, 0, 0, columns), expand=False)
