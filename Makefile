@@ -1,5 +1,6 @@
 # make run | make watch | make board | make test | make test-slurm | make lint | make bench | make schema | make docs
 # make watch STUDY=cifar10 shows how far a study is, while it runs; make board what its trainings have come to.
+# make watch WAIT=--wait waits for the next run of a study that has ended.
 # make results STUDY=digits | make pictures STUDY=digits
 # An environment is set up in .venv from envs/; VENV=/some/venv uses one that is there already.
 
@@ -21,7 +22,7 @@ run: $(ready)
 	snakemake --cores $(CORES) --resources gpu=1
 
 watch: $(ready)
-	@python workflow/scripts/watch.py results/$(STUDY)
+	@python workflow/scripts/watch.py results/$(STUDY) $(WAIT)
 
 board: $(ready)
 	@find results/$(STUDY) -name 'events.out.tfevents*' 2>/dev/null | grep -q . || \

@@ -20,17 +20,20 @@ def code(value: Any) -> str:
     return f"`{value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}`"
 
 
-def options(schema: Mapping[str, Any], words: Mapping[str, Any] = {}) -> str:
+def options(
+    schema: Mapping[str, Any], words: Mapping[str, Any] = {}, meanings: Mapping[str, str] = {}
+) -> str:
     """The properties of a JSON schema as a table: key, what it may be, default, and what it means.
 
-    `words` are the schema's own definitions, which its references name.
+    `words` are the schema's own definitions, which its references name; `meanings` what it does not say.
     """
     rows, described = [], any("description" in value for value in schema["properties"].values())
+    described = described or bool(meanings)
     for key, value in schema["properties"].items():
         default = code(value["default"]) if value.get("default") is not None else ""
         default = "needed" if key in schema.get("required", ()) else default
         row = [f"`{key}`", allowed(value, words), default]
-        rows.append([*row, value.get("description", "")] if described else row)
+        rows.append([*row, value.get("description", meanings.get(key, ""))] if described else row)
     return table(["key", "allowed", "default", *(["meaning"] if described else [])], rows)
 
 

@@ -1,6 +1,7 @@
 """The page of every key of a config, made of the schema that configs are checked by, and of the plug-ins."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -61,15 +62,31 @@ def _plugin(entry: Entry) -> str:
 
 def _options(entry: Entry) -> str:
     schema = entry.options.model_json_schema()
-    return options(schema, schema.get("$defs", {})) if schema.get("properties") else "No options."
+    if not schema.get("properties"):
+        return "No options."
+    return options(schema, schema.get("$defs", {}), meanings(entry))
 
 
 def about(entry: Entry) -> str:
-    """The first line of what a plug-in's function, or else its file, says of itself."""
+    """What an architecture's function, or a data set's file, says of itself first."""
     tree = parsed(entry)
-    node = next((node for node in tree.body if getattr(node, "name", None) == entry.target), None)
-    text = (ast.get_docstring(node) if node else None) or ast.get_docstring(tree) or ""
-    return text.split("\n\n")[0].replace("\n", " ")
+    told = {name: text for name, text in _docstrings(tree) if name == entry.target != "load"}
+    text = told.get(entry.target) or ast.get_docstring(tree) or ""
+    return text.split("\n\n")[0].replace("\n", " ").replace("<", "&lt;")
+
+
+def meanings(entry: Entry) -> dict[str, str]:
+    """What a plug-in's functions say of their options, in lines that begin with "`option`: "."""
+    texts = "\n\n".join(text for _, text in _docstrings(parsed(entry)))
+    found = re.findall(r"(?ms)^`(\w+)`: (.*?)\.?$(?=\n`\w+`: |\n\n|\Z)", texts)
+    return {name: " ".join(text.split()) for name, text in found if name in entry.options.model_fields}
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Of every function of a file its name and what it says of itself."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and (text := ast.get_docstring(node)):
+            yield node.name, text
 
 
 @cache

@@ -1,11 +1,18 @@
 """The study behind the config, and what its rules share: paths, wildcards, fingerprints, resources."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+# What a module fetches with github(...) lies in Snakemake's cache, file by file, where scripts find no package.
+if not isinstance(workflow.current_basedir, os.PathLike):
+    raise WorkflowError(
+        "This workflow is run from a clone, because its scripts need the package workflow/scripts/kd on the disk:"
+        " git clone the repository, and start snakemake there; see config/README.md."
+    )
 sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
 
 from kd import catalog, jobs

@@ -51,14 +51,22 @@ RULES = (
     ),
     Rule(rf"{CORES} config/cifar10\.yaml --dry-run --quiet rules", "{}", "as it stands"),
     Rule(rf"{CORES} config/cifar10\.yaml(?! --dry-run).*", DRY, NO_GPU),
-    Rule(rf"{CORES} config/cifar10_folder\.yaml.*", DRY, NO_GPU),
-    Rule(rf"{CORES} config/zoo\.yaml", DRY, "40 minutes: a dry run; test_zoo.py runs its methods"),
+    Rule(
+        rf"{CORES} config/cifar10_folder\.yaml --config 'dataset={{path: data/mine}}'",
+        "{} 'seeds=[0]' 'recipe={epochs: 1, batch_size: 8, schedule: constant}' --until train_student_alone",
+        "hours on a GPU: a few images of the reader's, an epoch of the students alone",
+    ),
+    Rule(
+        rf"{CORES} config/zoo\.yaml",
+        "{} --until prepare_data && {} --dry-run --quiet rules",
+        "40 minutes: its data, and a plan of its jobs; test_zoo.py runs its methods",
+    ),
     Rule(
         r"snakemake … results/<study>/data/dataset\.safetensors",
         "snakemake --cores 1 results/digits/data/dataset.safetensors",
         "as it stands, with its places filled in",
     ),
-    Rule(r"head -3 .*|sed -i .*|cd .*|cat > config/mine\.yaml .*", "{}", "as it stands"),
+    Rule(r"head -3 .*|sed -i\.bak .*|cd .*|cat > config/mine\.yaml .*", "{}", "as it stands"),
     Rule(r'git clone "\$REPOSITORY" kd-workflow', "{} -q", "as it stands, from a repository on the disk"),
     Rule(
         r"source \.venv/bin/activate",
@@ -66,19 +74,29 @@ RULES = (
         "`make run` had an environment given, rather than gigabytes installed once more",
     ),
     # What CI itself runs is not run by itself once more: .ci/run has these lines, as a test below compares.
-    Rule(r"make (test|test-slurm|lint)", "{} --dry-run", "CI runs it; here make reads it"),
+    Rule(r"make (test|test-slurm)", "{} --dry-run", "CI runs it; here make reads it"),
     Rule(r"make unit", "{} --dry-run", "`make test` runs them all"),
-    Rule(
-        r"pytest (tests/gpu|tests/unit/test_models\.py)", "{} --collect-only -q", "`make test` runs them all"
-    ),
+    Rule(r"pytest tests/unit/test_models\.py", "{} -q -k vgg11", "one network; `make test` runs them all"),
+    Rule(r"pytest tests/gpu", "{} --collect-only -q", "`make test` runs them all"),
     Rule(
         r"\.venv/bin/pre-commit install", '"$VENV/bin/pre-commit" install', "the environment is the one given"
     ),
-    Rule(r"make (schema|docs)", "{}", "as it stands"),
-    Rule(r"make results STUDY=digits", "{}", "as it stands"),
-    Rule(r"make results STUDY=(zoo|bench)", "{} --dry-run", "as above, with another study"),
+    Rule(r"make (schema|docs|lint)", "{}", "as it stands"),
     Rule(
-        r"make pictures STUDY=digits", "{} --dry-run", "needs Graphviz and a browser; its parts have a test"
+        r"python -m http\.server -d site",
+        "timeout 5 {} 0 || test $? -eq 124",
+        "a server that stays: some seconds of it, at any port that is free",
+    ),
+    Rule(r"make results STUDY=(digits|bench)", "{}", "as it stands"),
+    Rule(
+        r"make results STUDY=zoo",
+        "mkdir results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
+        "40 minutes: as it stands, on results of the default study",
+    ),
+    Rule(
+        r"make pictures STUDY=digits",
+        "if command -v tred && command -v chromium; then {}; else {} --dry-run; fi",
+        "as it stands, where Graphviz and a browser are",
     ),
     Rule(
         r"make bench( BENCH=\"--only training --networks cnn\")?",
@@ -107,17 +125,22 @@ RULES = (
     ),
     # The live view and the exports.
     Rule(
-        r"make watch( STUDY=digits)?",
+        r"make watch( STUDY=(digits|cifar10)| WAIT=--wait)?",
         "timeout 60 {}",
         "as it stands; without a terminal it ends",
     ),
     Rule(r"python workflow/scripts/watch\.py results/digits --once", "{}", "as it stands"),
     Rule(
         r"make board( STUDY=digits)?",
-        "timeout 30 {} || test $? -eq 124",
-        "a server that stays: half a minute of it, in which it must not end by itself",
+        "timeout 20 {} || test $? -eq 124",
+        "a server that stays: a third of a minute of it, in which it must not end by itself",
     ),
-    Rule(r"make (watch|board) STUDY=cifar10", "{} --dry-run", "as above, with another study"),
+    Rule(
+        r"make board STUDY=cifar10",
+        "mkdir results/cifar10 && cp -r results/digits/teachers results/cifar10"
+        " && { timeout 20 {} || test $? -eq 124; }",
+        "as above, on results of the default study",
+    ),
     Rule(
         r"snakemake (--configfile config/mine\.yaml )?--cores 4 (export|results/\S+/README\.md)",
         "{}",

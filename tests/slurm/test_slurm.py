@@ -157,12 +157,12 @@ def test_running_jobs_are_shown_with_their_epochs(submitted):
 
     study = wait_for(telling, process, submitted, seconds=180)
     assert study.phase == "running"
-    assert sorted(job.label for job in study.running) == ["cnn alone, seed 0", "cnn alone, seed 1"]
+    assert sorted(job.label for job in study.running) == ["cnn, seed 0", "cnn, seed 1"]
     assert {job.epochs for job in study.running} == {400}
     assert (study.done, study.jobs) == (1, 3)  # the data are prepared
     command = [sys.executable, "workflow/scripts/watch.py", "results/tiny", "--once"]
     shown = subprocess.run(command, cwd=submitted.folder, capture_output=True, text=True)
-    assert re.search(r"cnn alone, seed 1 +\d+/400 .* left", shown.stdout), shown
+    assert re.search(r"cnn, seed 1 +\d+/400 .* left", shown.stdout), shown
     assert process.wait(240) == 0, said(submitted)[-5000:]
     assert read_study(folder).phase == "done"
     assert [path.name for path in (folder / "progress").rglob("*.json")] == ["study.json"]

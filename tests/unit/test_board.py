@@ -83,6 +83,7 @@ def test_values_have_the_names_of_the_config():
         "architecture": "cnn",
         "teacher": "big",
         "method": "kd",
+        "base method": "kd",
         "seed": 0,
         "network.channels": "8, 16",
         "network.width": 0.5,
@@ -106,6 +107,13 @@ def test_in_a_sum_of_methods_what_both_have_is_told_apart():
     )
     methods = {name: value for name, value in values.items() if name.startswith("method.")}
     assert methods == {"method.kd.temperature": 4.0, "method.crd.temperature": 0.07, "method.memory": "bank"}
+
+
+def test_runs_of_a_method_are_found_by_its_name_in_the_code():
+    """Under another name, and in a sum."""
+    assert hparams_of(job(method="hot"))["base method"] == "kd"
+    values = hparams_of(job(method="both", methods=[("crd", {}), ("kd", {"temperature": 4.0})]))
+    assert (values["method"], values["base method"]) == ("both", "crd + kd")
 
 
 def test_a_teacher_has_no_teacher_and_no_method():
@@ -165,7 +173,10 @@ def test_the_hparams_tab_compares_temperatures_and_methods(tmp_path):
     handler = list_session_groups.Handler(RequestContext(), context, "id", request)
     found = []
     for group in handler.run().session_groups:
-        values = {name: group.hparams[name] for name in ("method", "method.temperature", "seed")}
+        values = {
+            name: group.hparams[name] for name in ("base method", "method", "method.temperature", "seed")
+        }
+        assert values["base method"].string_value == "kd"
         (metric,) = [metric.value for metric in group.metric_values if metric.name.tag == "test_accuracy"]
         plain = (
             values["method"].string_value,

@@ -8,9 +8,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from docsite import results, taken
+from docsite import reference, results, taken
 from docsite.formulas import to_mathml
 from docsite.markdown import allowed, table
+
+from kd import catalog
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,33 @@ def test_formulas_become_mathml():
     assert shown.count("<math") == 2
     assert shown.count('display="block"') == 1
     assert "&#x0003C;" in shown or "&lt;" in shown
+
+
+def test_equations_of_one_formula_stand_below_each_other():
+    page = r'<div class="arithmatex">\[ L = w D, \quad D = a \qquad E = \begin{split} x &= b \\ y &= c \end{split} \]</div>'
+    shown = to_mathml(page)
+    assert shown.count('display="block"') == 3
+    assert shown.count("<mtr>") == 2
+    assert "<mo>&#x0002C;</mo>" not in shown
+    assert "&amp;" not in shown
+
+
+def test_options_are_described_by_what_their_functions_say():
+    digits = catalog.datasets()["digits"]
+    found = {"test_fraction": "share of the images of every digit that is kept for the test"}
+    assert reference.meanings(digits) == found
+    folder = reference.meanings(catalog.datasets()["image_folder"])
+    assert folder["path"] == "the folder that holds train/ and test/, or val/"
+    assert folder["class_names"].endswith(
+        "its names, of which the first is taken"
+    )  # the end of its second line
+
+
+def test_a_data_set_is_described_by_its_file_and_an_architecture_by_its_function():
+    assert reference.about(catalog.datasets()["digits"]).startswith("Handwritten digits, 8x8, grey")
+    assert "train/&lt;class&gt;" in reference.about(catalog.datasets()["image_folder"]).replace(">", "&gt;")
+    vgg = catalog.architectures()["vgg16"]
+    assert vgg.load().__doc__.startswith(reference.about(vgg)[:40])
 
 
 def test_cells_cannot_break_a_table():

@@ -26,3 +26,10 @@ def test_its_settings_are_true_of_this_workflow():
         assert text.count("\n    script:") <= text.count("\n    conda:") + inherited, file.name
     assert usage["report"] is usage["software-stack-deployment"]["report"] is True
     assert 'report: "workflow/report/workflow.rst"' in (ROOT / "Snakefile").read_text()
+
+
+def test_it_says_that_a_clone_is_needed():
+    """The catalog shows these two beside a command of snakedeploy's, which does not serve here."""
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert "from a clone" in usage["mandatory-flags"]["desc"]
+    assert "from a clone" in "".join((ROOT / "config" / "README.md").read_text().splitlines(True)[:5])

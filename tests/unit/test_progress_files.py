@@ -172,7 +172,7 @@ def test_jobs_are_waiting_then_running_then_done(study):
     tell(handler, "job_finished", job_id=1)
     start(handler, 2, "train_teacher", log="results/tiny/logs/train_teacher/big.log", teacher="big")
     found = soon(folder, lambda it: it.done == 1 and it.running)
-    assert [(job.label, job.epoch) for job in found.running] == [("train_teacher big", None)]
+    assert [(job.label, job.epoch) for job in found.running] == [("big", None)]
     assert found.waiting == {"train_teacher": 1}
     tell(handler, "job_finished", job_id=2)
     start(handler, 3, "train_teacher", teacher="small")
@@ -187,9 +187,7 @@ def test_a_failed_job_is_named_with_its_log_unless_it_is_started_again(study):
     start(handler, 2, "train_teacher", log="results/tiny/logs/train_teacher/big.log", teacher="big")
     tell(handler, "job_error", jobid=2)
     failed = soon(folder, lambda it: it.failed)
-    assert failed.failed == (
-        FailedJob("train_teacher", "train_teacher big", "results/tiny/logs/train_teacher/big.log"),
-    )
+    assert failed.failed == (FailedJob("train_teacher", "big", "results/tiny/logs/train_teacher/big.log"),)
     assert failed.waiting == {"prepare_data": 1, "train_teacher": 1}
     start(handler, 2, "train_teacher", log="results/tiny/logs/train_teacher/big.log", teacher="big")
     assert not soon(folder, lambda it: it.running).failed
@@ -224,6 +222,31 @@ def test_jobs_that_a_checkpoint_brings_are_counted(study, planned):
     planned["try_values"] = 7
     tell(handler, "progress", done=1, total=10)
     assert soon(folder, lambda it: it.jobs == 10).waiting == {"train_teacher": 2, "try_values": 7}
+
+
+def test_what_ctrl_c_ends_has_not_failed(study):
+    """Whether the job's end is told after what Snakemake says, or just before it; what failed earlier has."""
+    handler, folder = study
+    start(handler, 1, "prepare_data")
+    start(handler, 2, "train_teacher", teacher="big")
+    tell(handler, "job_error", jobid=1)
+    said = "Terminating processes on user request, this might take some time."
+    handler.handle(logging.makeLogRecord({"msg": said}))
+    tell(handler, "job_error", jobid=2)
+    handler.close()
+    found = read_study(folder)
+    assert (found.phase, found.failed, found.waiting) == ("stopped", (), {"train_teacher": 1})
+    assert [job.label for job in found.running] == ["prepare_data", "big"]
+
+
+def test_what_failed_before_ctrl_c_has_failed(study, monkeypatch):
+    monkeypatch.setattr(recorder, "TOGETHER", 0.0)
+    handler, folder = study
+    start(handler, 1, "prepare_data")
+    tell(handler, "job_error", jobid=1)
+    handler.handle(logging.makeLogRecord({"msg": "Terminating processes on user request"}))
+    handler.close()
+    assert read_study(folder).phase == "failed"
 
 
 def test_a_run_that_is_broken_off_has_stopped(study):
@@ -308,15 +331,37 @@ def test_a_running_job_says_where_it_is(tmp_path):
     write_study(tmp_path)
     write_job(tmp_path)
     (job,) = read_study(tmp_path, 1000.0).running
-    assert (job.label, job.epoch, job.epochs, job.accuracy) == ("big teacher, seed 1", 3, 8, 88.5)
+    assert (job.label, job.epoch, job.epochs, job.accuracy) == ("big", 3, 8, 88.5)
     assert (job.share, job.left, job.silent) == (0.25, 60.0, None)
+
+
+@pytest.mark.parametrize(
+    ("wildcards", "label"),
+    [
+        ({"method": "kd", "seed": "0", "student": "cnn", "teacher": "big"}, "big -> cnn, kd, seed 0"),
+        ({"epochs": "60", "seed": "2", "teacher": "big"}, "big, seed 2, epochs 60"),
+        ({"seed": "3", "student": "cnn"}, "cnn, seed 3"),
+        ({"file": "images.zip"}, "images.zip"),
+        ({}, "train_teacher"),
+    ],
+)
+def test_a_label_is_the_same_before_and_after_a_job_speaks(tmp_path, wildcards, label):
+    """In an order that people read, not that of the alphabet, in which the file has them."""
+    log = "results/tiny/logs/train_teacher/big.log"
+    write_study(
+        tmp_path,
+        running=[{"rule": "train_teacher", "wildcards": wildcards, "log": log, "started": 950.0}],
+    )
+    assert [job.label for job in read_study(tmp_path, 1000.0).running] == [label]
+    write_job(tmp_path)
+    assert [(job.label, job.epoch) for job in read_study(tmp_path, 1000.0).running] == [(label, 3)]
 
 
 def test_what_an_earlier_attempt_left_is_not_believed(tmp_path):
     write_study(tmp_path)
     write_job(tmp_path, updated=940.0)  # the job was started at 950
     (job,) = read_study(tmp_path, 1000.0).running
-    assert (job.label, job.epoch, job.left) == ("train_teacher big", None, None)
+    assert (job.label, job.epoch, job.left) == ("big", None, None)
 
 
 def test_a_job_that_says_nothing_any_more_is_silent(tmp_path):

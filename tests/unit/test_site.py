@@ -149,6 +149,21 @@ def test_every_option_of_every_plugin_is_on_its_page(site):
         assert any(set(_rows(sections.get(place, ""))) == options for place in (name, f"{name}_1")), name
 
 
+def test_every_option_of_every_data_set_has_a_meaning(site):
+    """The last cell of its row; and no data set's page speaks to developers."""
+    text = (site / "reference.html").read_text(encoding="utf-8")
+    sections, seen = _sections(text), 0
+    for name, entry in catalog.datasets().items():
+        rows = _rows(sections[name])
+        for option in entry.options.model_fields:
+            cells = re.findall(r"<td>(.*?)</td>", rows[option], re.DOTALL)
+            assert len(cells[-1]) > 10, f"{name}: {option}"
+            seen += 1
+        assert "is not used" not in sections[name], name
+        assert "downloads</code>" not in sections[name], name
+    assert seen > 10
+
+
 def test_numbers_are_said_in_words(site):
     """By hand, from kd/schema.py and kd/recipe.py: a bound above, one from, one below, a list and a table."""
     sections = _sections((site / "reference.html").read_text(encoding="utf-8"))

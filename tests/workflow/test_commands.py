@@ -25,7 +25,8 @@ STUDY = {
     "compute": {"device": "cpu"},
 }
 DOCUMENTS = [path.relative_to(ROOT) for path in documents() if any(commands(path))]
-TUTORIAL = Path("docs/tutorial.md")
+README, TUTORIAL = Path("README.md"), Path("docs/tutorial.md")
+FROM_THE_CLONE = (README, TUTORIAL)  # read from their first line on, with nothing there yet
 
 
 @pytest.fixture(scope="module")
@@ -42,34 +43,46 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Of these the documents speak as the reader's own.
     (folder / "config" / "mine.yaml").write_text(yaml.safe_dump({**STUDY, "study": "mine"}))
     Image.new("L", (8, 8), 128).save(folder / "image.png")
+    for part in ("train", "test"):
+        for number in range(20):
+            file = folder / "data" / "mine" / part / ("cat", "dog")[number % 2] / f"{part}{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (32, 32), (12 * number, 90, 0 if part == "train" else 200)).save(file)
     author = ["-c", "user.name=a reader", "-c", "user.email=reader@example.org"]
-    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "as it is"]):
+    for arguments in (["init", "-q"], ["add", "--force", "."], [*author, "commit", "-q", "-m", "as it is"]):
         subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
     return folder
 
 
 @pytest.fixture(scope="module")
 def copy(repository: Path) -> Path:
-    """A copy whose default study has run, with images of the reader's."""
+    """A copy whose default study has run."""
     folder = repository.parent / "copy"
     subprocess.run(["git", "clone", "-q", str(repository), str(folder)], check=True)
-    for part in ("train", "test"):
-        for number in range(20):
-            file = folder / "data" / "mine" / part / ("cat", "dog")[number % 2] / f"{part}{number}.png"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (32, 32), (12 * number, 90, 0 if part == "train" else 200)).save(file)
     run_script("snakemake --cores 4", folder)
     return folder
 
 
-def run_script(script: str, folder: Path, **variables: str) -> str:
-    """Run a script as a reader's shell would, in the environment of the tests; it ends at the first failure."""
+def run_script(script: str, folder: Path, inside: bool = True, **variables: str) -> str:
+    """Run a script as a reader's shell would, or not yet, `inside` the environment of the tests.
+
+    It ends at the first failure.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SNAKEMAKE", "MAKE"))}
-    environment = {**kept, "VENV": sys.prefix, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", **variables}
+    path = f"{sys.prefix}/bin:{os.environ['PATH']}" if inside else _path_outside()
+    environment = {**kept, "VENV": sys.prefix, "PATH": path, **variables}
     command = ["bash", "-euo", "pipefail", "-x", "-c", script]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-8000:]}"
     return done.stdout + done.stderr
+
+
+def _path_outside() -> str:
+    """Where programs are found before the environment is activated."""
+    folders = [
+        folder for folder in os.environ["PATH"].split(":") if not (Path(folder) / "snakemake").exists()
+    ]
+    return ":".join(folders)
 
 
 @pytest.fixture(scope="module")
@@ -78,21 +91,41 @@ def done() -> set[str]:
     return set()
 
 
-@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path != TUTORIAL], ids=str)
+def test_the_readme_runs_from_its_clone_to_its_end(repository: Path, done: set[str], tmp_path: Path):
+    scripts = list(filter(None, map(to_run, commands(ROOT / README))))
+    folder, scratch = tmp_path / "reader", tmp_path / "scratch"
+    folder.mkdir()
+    scratch.mkdir()
+    variables = {"REPOSITORY": str(repository), "SCRATCH": str(scratch)}
+    said = run_script("\n".join(dict.fromkeys(scripts)), folder, inside=False, **variables)
+    assert "Nothing to be done" in said  # the second run of the default study
+    done.update(script for script in scripts if "make " in script)  # what leaves nothing that others need
+
+
+def test_the_tutorial_runs_from_its_clone_to_its_end(repository: Path, tmp_path: Path):
+    scripts = map(to_run, commands(ROOT / TUTORIAL))
+    variables = {"REPOSITORY": str(repository)}
+    said = run_script("\n".join(filter(None, scripts)), tmp_path, inside=False, **variables)
+    assert "Nothing to be done" in said  # the second `make run`
+    assert re.search(r"^distill_student +2$", said, re.MULTILINE)  # of the dry run after a change
+    ranked = (tmp_path / "kd-workflow" / "results" / "mine" / "table.md").read_text()
+    assert all(f"| {name} " in ranked for name in ("kd", "hot", "at"))
+
+
+@pytest.mark.parametrize("document", FROM_THE_CLONE, ids=str)
+def test_a_reader_is_told_to_activate_the_environment_before_it_is_needed(document: Path):
+    """By the order of the commands alone: these two documents are run without it above."""
+    first = list(commands(ROOT / document))
+    bare = next(place for place, command in enumerate(first) if command.startswith(("snakemake", "python")))
+    assert "source .venv/bin/activate" in first[:bare]
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path not in FROM_THE_CLONE], ids=str)
 def test_every_command_runs(document: Path, copy: Path, done: set[str], tmp_path: Path):
     scripts = [script for command in commands(ROOT / document) if (script := to_run(command))]
     new = [script for script in dict.fromkeys(scripts) if script not in done]
     run_script("\n".join(new), copy, SCRATCH=str(tmp_path))
     done.update(new)
-
-
-def test_the_tutorial_runs_from_its_clone_to_its_end(repository: Path, tmp_path: Path):
-    scripts = map(to_run, commands(ROOT / TUTORIAL))
-    said = run_script("\n".join(filter(None, scripts)), tmp_path, REPOSITORY=str(repository))
-    assert "Nothing to be done" in said  # the second `make run`
-    assert re.search(r"^distill_student +2$", said, re.MULTILINE)  # of the dry run after a change
-    ranked = (tmp_path / "kd-workflow" / "results" / "mine" / "table.md").read_text()
-    assert all(f"| {name} " in ranked for name in ("kd", "hot", "at"))
 
 
 def test_every_rule_is_of_a_command():
@@ -104,9 +137,9 @@ def test_every_rule_is_of_a_command():
 def test_ci_runs_what_is_left_to_it():
     """The lines of .ci/run are the commands that RULES leave to CI."""
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    for target in ("make test", "make test-slurm", "make lint"):
-        assert target in lines
-        assert "CI runs it" in rule_of(target).because
+    left = [rule.command for rule in RULES if "CI runs it" in rule.because]
+    assert left == [r"make (test|test-slurm)"]
+    assert {"make test", "make test-slurm", "make lint"} <= set(lines)
 
 
 @pytest.mark.parametrize(

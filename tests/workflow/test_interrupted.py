@@ -1,6 +1,7 @@
 """Studies that are cut off: nothing goes on for nobody, and the next run goes on where it was."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,12 +54,23 @@ def went_on(checkout):
     return "goes on from a checkpoint" in log and not list((checkout.folder / "results/tiny/work").iterdir())
 
 
+def assert_shown_as_stopped(checkout):
+    """What `watch` says of a study that Ctrl-C has ended: no job failed."""
+    command = [sys.executable, "workflow/scripts/watch.py", "results/tiny", "--once"]
+    shown = subprocess.run(command, cwd=checkout.folder, capture_output=True, text=True)
+    assert shown.returncode == 1
+    assert re.search(r"stopped after \d+:\d\d; the same command goes on", shown.stdout), shown.stdout
+    assert "failed" not in shown.stdout
+    assert re.search(r"cut off \(1\)\s+train_teacher\s+cnn", shown.stdout), shown.stdout
+
+
 def test_after_ctrl_c_the_plain_command_goes_on(under_way, uninterrupted):
     checkout, process = under_way
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert not (checkout.folder / MODEL).exists()
+    assert_shown_as_stopped(checkout)
     checkout.run(MODEL)
     assert went_on(checkout)
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted

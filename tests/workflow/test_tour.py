@@ -1,6 +1,9 @@
 """notebooks/tour.ipynb runs from top to bottom, in a fresh copy, and shows what it says that it shows."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
@@ -33,6 +36,46 @@ def test_it_runs_from_top_to_bottom(fresh: Checkout):
     assert right + wrong == 1438  # 0.8 of 1,797 images
     assert "it is a 7" in said
     assert re.search(r"digit\.png.*\d", said)
+
+
+# On Colab, as far as the first cell can tell; of what it runs git alone is run.
+ON_COLAB = """
+import os, subprocess, sys, types
+sys.modules["google"] = types.ModuleType("google")
+sys.modules["google.colab"] = sys.modules["google"].colab = types.ModuleType("google.colab")
+really, runs = subprocess.run, []
+def run(command, **options):
+    runs.append(command)
+    if command[0] == "git":
+        return really(command, **options)
+subprocess.run = run
+cell = sys.stdin.read()
+for time in ("first", "second"):
+    exec(cell, {})
+    print(time, os.getcwd(), sum(command[0] == "git" for command in runs), sum("pip" in command for command in runs))
+"""
+
+
+def test_on_colab_its_first_cell_clones_once_and_may_be_run_again(fresh: Checkout, tmp_path: Path):
+    author = ["-c", "user.name=a reader", "-c", "user.email=reader@example.org"]
+    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "as it is"]):
+        subprocess.run(["git", *arguments], cwd=fresh.folder, check=True, capture_output=True)
+    cell = next(cell.source for cell in nbformat.read(FILE, as_version=4).cells if cell.cell_type == "code")
+    address = f'repository = "{fresh.folder}"'
+    assert cell.count('repository = ""') == 1
+    folder = tmp_path / "content"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", ON_COLAB],
+        input=cell.replace('repository = ""', address),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    checkout = folder / "kd-workflow"
+    assert done.stdout.splitlines() == [f"first {checkout} 1 2", f"second {checkout} 1 4"]
+    assert not (checkout / "kd-workflow").exists()
 
 
 def test_it_is_kept_without_outputs_and_linked_files_exist():

@@ -123,7 +123,7 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs):
     written = terminal.all_said()
     assert terminal.process.wait(10) == 0
     assert "no run of this study has begun" in written
-    assert re.search(r"cnn teacher, seed 1000 .* left", written)
+    assert re.search(r"(?m)^\s+cnn .* left", written)
     assert re.search(r"done in \d+:\d\d", written)
     assert list((fresh.folder / "results/tiny/progress").rglob("*.json")) == [
         fresh.folder / "results/tiny/progress/study.json"
@@ -138,14 +138,14 @@ def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, r
     fresh.configure(**STUDY)
     model = "results/tiny/teachers/cnn/model.safetensors"
     snakemake = runs(model)
-    wait_for(fresh, r"cnn teacher, seed 1000 +\d+/300", snakemake)
+    wait_for(fresh, r"(?m)^    cnn +\d+/300", snakemake)
     (job,) = [p for p in psutil.Process(snakemake.pid).children(recursive=True) if "train" in p.cmdline()[-1]]
     job.kill()
     snakemake.wait(60)
     text, status = look(fresh)
     assert status == 1
     assert "1 job failed" in text
-    assert re.search(r"(?m)^  train_teacher cnn *$", text), text
+    assert re.search(r"(?m)^  train_teacher: cnn *$", text), text
     assert "results/tiny/logs/train_teacher/cnn.log" in text
     left_behind = fresh.folder / "results/tiny/progress/train_teacher/cnn.json"
     assert left_behind.exists()
@@ -155,7 +155,7 @@ def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, r
     assert "failed" not in text
     snakemake.wait(240)
     text, status = look(fresh)
-    assert ("1 of 1 jobs done" in text, status) == (True, 0), text
+    assert ("1 of 1 jobs of this run done" in text, status) == (True, 0), text
     assert not left_behind.exists()
 
 

@@ -14,6 +14,12 @@ from kd.live.state import Study, read_study
 from kd.live.view import View
 
 ENDED = {"done": 0, "failed": 1, "stopped": 1, "killed": 1}  # phases, and the exit status of each
+LAST = {
+    "done": "in the last one all jobs were done",
+    "failed": "in the last one jobs failed",
+    "stopped": "the last one was stopped",
+    "killed": "the last one was killed",
+}
 
 
 def main(folder: Path, *, once: bool, wait: bool, every: float = 1.0) -> int:
@@ -31,21 +37,26 @@ def main(folder: Path, *, once: bool, wait: bool, every: float = 1.0) -> int:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             study = read_study(folder)
-            if study and wait and study.ended and study.ended < begun:
-                study = None
             ended = study is not None and study.phase in ENDED
-            live.update(_view(folder, study, everything=ended), refresh=True)
-            if ended:
-                return ENDED[study.phase]
+            before = ended and (study.ended or study.updated) < begun
+            if before and wait:
+                live.update(Text(f"{folder}: waits for the next run; {LAST[study.phase]}"), refresh=True)
+            else:
+                live.update(_view(folder, study, everything=ended), refresh=True)
+                if ended:
+                    break
             time.sleep(every)
+    if before:
+        console.print("\nIt had ended before; --wait (make watch WAIT=--wait) waits for the next run.")
+    return ENDED[study.phase]
 
 
 def _view(folder: Path, study: Study | None, everything: bool) -> View | Text:
     if study:
-        return View(study, str(folder / "logs"), time.time(), everything)
+        return View(study, folder, time.time(), everything)
     there = sorted(path.parents[1].name for path in folder.parent.glob("*/progress/study.json"))
-    others = f"; there are {', '.join(there)}" if there else ""
-    return Text(f"{folder}: no run of this study has begun{others}")
+    others = ", ".join(name for name in there if name != folder.name)
+    return Text(f"{folder}: no run of this study has begun{f'; there are {others}' if others else ''}")
 
 
 def _arguments() -> argparse.Namespace:

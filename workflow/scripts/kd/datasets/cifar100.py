@@ -25,7 +25,9 @@ BYTES = ("coarse", "fine")  # the labels at the beginning of a record
 
 
 def load(downloads: Path, *, labels: Literal["fine", "coarse"] = "fine") -> RawSplits:
-    """Images (N, 32, 32, 3) from the archive in `downloads`, with 100 `fine` or 20 `coarse` classes.
+    """Images (N, 32, 32, 3) from the archive in `downloads`, in the archive's order.
+
+    `labels`: the 100 `fine` classes, or the 20 `coarse` ones that they make up.
 
     Raises UserError naming the archive when it is corrupt, or a file in it is missing or malformed.
     """

@@ -20,7 +20,9 @@ SEED = 0  # of the split into training and test images, the same in every study
 
 
 def load(downloads: Path, *, test_fraction: Fraction = 0.5) -> RawSplits:
-    """Images (N, 8, 8, 1); `test_fraction` of every digit is kept for the test. `downloads` is not used.
+    """Images (N, 8, 8, 1). `downloads` is not used.
+
+    `test_fraction`: share of the images of every digit that is kept for the test.
 
     Raises UserError when `test_fraction` leaves a digit without training images.
     """

@@ -31,8 +31,12 @@ def load(
 ) -> RawSplits:
     """Images (N, image_size, image_size, 3) of the folder `path`; `downloads` is not used.
 
-    `test_folder` is needed where there are both test/ and val/. `class_names` is a text file in `path` with
-    a line for each class: its folder, a tab or a space, and its names, of which the first is taken.
+    `path`: the folder that holds train/ and test/, or val/.
+    `image_size`: pixels a side that images are resized to, after they were cut to their centre square.
+    `test_folder`: which of test/ and val/ the test images are in; needed where there are both.
+    `class_names`: a text file in `path` with a line for each class: its folder, a tab or a space, and its
+    names, of which the first is taken.
+
     Images are read when they are asked for, so they may be more than memory holds. Raises UserError naming
     the folder when the layout is not right, and, then, the file that cannot be read.
     """

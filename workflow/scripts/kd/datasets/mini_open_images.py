@@ -79,6 +79,17 @@ def gather(
     What is fetched is kept in `work`. `mirror` is the address of a folder that holds the metadata and the
     images as the two servers of Open Images do, or "" for these. Which images are chosen depends on the
     metadata, on those that cannot be had, and on the options above `tolerated_failures`.
+
+    `classes`: display names of Open Images; a label, as /m/01yrx, where a name means several.
+    `images_per_class`: training images of each.
+    `test_images_per_class`: test images of each.
+    `image_size`: pixels a side; larger images are cut to their centre square and resized.
+    `train_from`: Open Images' subset that training images come from; those for the test come from another.
+    `boxes`: only images whose class has a box, cut to the square around the largest.
+    `seed`: which of the images that qualify; in its order more of them keep those that there were.
+    `tolerated_failures`: share of the images that may be missing or broken; the next take their places.
+    `workers`: connections at a time.
+
     Raises UserError for a class that is not there or has too few images, when a server does not have the
     metadata, and when a larger share of the images than `tolerated_failures` cannot be had.
     """

@@ -31,6 +31,8 @@ SIDE = 96
 def load(downloads: Path, *, image_size: ImageSize = 96) -> RawSplits:
     """Images (N, image_size, image_size, 3) from the archive in `downloads`, in the archive's order.
 
+    `image_size`: pixels a side that images are resized to.
+
     Raises UserError naming the archive when it is corrupt, or a file in it is missing or malformed.
     """
     (name,) = FILES

@@ -10,7 +10,8 @@ def hparams_of(job: TrainJob) -> dict[str, bool | float | str]:
     """Every value that makes this run, by name; what one run has and another has not is left empty there.
 
     An option of a method is called `method.temperature` in all methods, so that these are compared in one
-    column; of a sum of methods that share it, `method.kd.temperature`.
+    column; of a sum of methods that share it, `method.kd.temperature`. `base method` is what the code calls
+    the method, "kd + crd" of a sum, so that all that are made of one are found whatever the study calls them.
     """
     found = {
         "role": job.role,
@@ -18,6 +19,7 @@ def hparams_of(job: TrainJob) -> dict[str, bool | float | str]:
         "architecture": job.architecture,
         "teacher": job.teacher,
         "method": job.method_name,
+        "base method": " + ".join(name for name, _ in job.methods),
         "seed": job.seed,
     }
     found |= {f"recipe.{name}": value for name, value in job.recipe.model_dump().items()}

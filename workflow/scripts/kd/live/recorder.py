@@ -23,6 +23,8 @@ from kd.live.throttle import Throttle
 
 STUDY = "study.json"
 ALIVE = 5.0  # seconds after which it is written even if nothing has happened
+BY_USER = "Terminating processes on user request"  # so Snakemake says that it was told to stop by Ctrl-C
+TOGETHER = 1.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake says so
 
 
 class Recorder(logging.Handler):
@@ -31,8 +33,8 @@ class Recorder(logging.Handler):
 
     What it writes: `host`, `pid`, `started`, `updated` and `ended` (None while Snakemake runs) in seconds
     since 1970; `rules`, of each the number of `jobs`, of those `done` and the `seconds` that these took in
-    all; the jobs that are `running` or have `failed`, with rule, wildcards, log and when they started; and
-    `before`, the seconds that a job of a rule took when it ran last.
+    all; the jobs that are `running` (or were when it ended) or have `failed`, with rule, wildcards, log and
+    when they started; and `before`, the seconds that a job of a rule took when it ran last.
     """
 
     def __init__(self, folder: Path, planned: Callable[[], Mapping[str, int]]) -> None:
@@ -42,6 +44,7 @@ class Recorder(logging.Handler):
         self._rules: dict[str, dict[str, float]] = {}
         self._facts: dict[str, Any] = {}
         self._total: int | None = None
+        self._stopped = False  # by the user: a job that ends badly then has not failed
         self._changes = threading.Lock()  # not the handler's own, which Snakemake holds while it closes this
         self._news, self._closing = threading.Event(), threading.Event()
         self._writer: threading.Thread | None = None
@@ -78,13 +81,22 @@ class Recorder(logging.Handler):
             rule["done"] += 1
             rule["seconds"] += now - job["started"]
         elif event == "job_error" and (job := self._jobs.get(record.jobid)):
-            job["failed"] = now
+            if not self._stopped:
+                job["failed"] = now
+        elif event is None and str(record.msg).startswith(BY_USER):
+            self._stop(now)
         elif event == "progress" and record.total != self._total:  # a checkpoint has brought jobs
             self._total = record.total
             self._plan()
         else:
             return
         self._news.set()
+
+    def _stop(self, now: float) -> None:
+        self._stopped = True
+        for job in self._jobs.values():
+            if now - job.get("failed", now) < TOGETHER:
+                job.pop("failed", None)
 
     def _begin(self, now: float) -> None:
         if not self._planned():

@@ -13,6 +13,7 @@ from kd.live.recorder import STUDY
 from kd.live.throttle import SILENT
 
 SKEW = 5.0  # seconds by which clocks of two machines may differ
+NUMBERED = ("trial", "rung", "seed", "epochs")  # wildcards whose values say nothing without their names
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class RunningJob:
-    """A job that Snakemake has started; what it says of itself is None where it says nothing (yet)."""
+    """A job that Snakemake has started; what it says of itself is None where it says nothing (yet).
+
+    `label` is made of its wildcards, and so the same from its start to its end; the rule, where it has none.
+    """
 
     rule: str
     label: str
@@ -111,17 +115,20 @@ def _phase(facts: Mapping[str, Any], failed: bool, complete: bool, now: float) -
 
 
 def _label(job: Mapping[str, Any]) -> str:
-    return " ".join([job["rule"], *job["wildcards"].values()])
+    """ "big -> cnn, kd, seed 0", or the rule of a job that has no wildcards."""
+    values = dict(job["wildcards"])
+    pair = " -> ".join(values.pop(name) for name in ("teacher", "student") if name in values)
+    numbers = [f"{name} {values.pop(name)}" for name in NUMBERED if name in values]
+    return ", ".join([*([pair] if pair else []), *values.values(), *numbers]) or job["rule"]
 
 
 def _running(folder: Path, job: Mapping[str, Any], now: float) -> RunningJob:
-    known = {"rule": job["rule"], "log": job["log"], "started": job["started"]}
+    known = {"rule": job["rule"], "label": _label(job), "log": job["log"], "started": job["started"]}
     said = _said(folder, job["log"])
     if not said or said["updated"] < job["started"] - SKEW:  # of an attempt before this one
-        return RunningJob(label=_label(job), **known)
+        return RunningJob(**known)
     since = now - said["updated"]
     return RunningJob(
-        label=said["label"].strip("[]"),
         accuracy=said.get("validation_accuracy"),
         silent=since if since > SILENT else None,
         **{name: said.get(name) for name in ("share", "left", "epoch", "epochs")},

@@ -1,77 +1,115 @@
 """A study on the terminal: done, running with epoch, accuracy and time left, waiting, failed."""
 
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from textwrap import wrap
+
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from kd.live.duration import duration
 from kd.live.estimate import Estimate, estimate
-from kd.live.state import RunningJob, Study
+from kd.live.state import FailedJob, RunningJob, Study
 
 NARROW = 64  # columns below which a job takes two lines
-FEWEST = 3  # running jobs that are shown, however low the terminal
-OTHER_LINES = 14  # of the view, about
+FEWEST = 3  # jobs that are shown of those running and of those failed, however low the terminal
+OTHER_LINES = 13  # of the view, about
+BAR = 12  # columns of a job's bar, at most
 
 
 class View:
-    """Draws `study` as it is `now` (seconds since 1970), in as many lines as the terminal has, or `all`."""
+    """Draws `study`, of `folder`, as it is `now` (seconds since 1970): in as many lines as the terminal has,
+    or `everything`.
+    """
 
-    def __init__(self, study: Study, logs: str, now: float, everything: bool = False) -> None:
-        self._study, self._logs, self._now, self._everything = study, logs, now, everything
+    def __init__(self, study: Study, folder: Path, now: float, everything: bool = False) -> None:
+        self._study, self._folder, self._now, self._everything = study, folder, now, everything
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        study = self._study
-        yield Text(f"{study.name}: {study.done} of {study.jobs} jobs done", "bold")
+        study, width = self._study, options.max_width
+        of_run = " of this run" if study.before else ""  # where others have done jobs before it
+        yield Text(f"{study.name}: {study.done} of {study.jobs} jobs{of_run} done", "bold")
         yield Text(sentence(study, estimate(study, self._now), self._now), _STYLES.get(study.phase, ""))
         bar = Table.grid(expand=True)  # which ends its line
         bar.add_row(ProgressBar(total=max(1, study.jobs), completed=study.done))
         yield bar
-        most = len(study.running) if self._everything else max(FEWEST, options.size.height - OTHER_LINES)
-        if study.running and study.ended is None:
-            yield from _section(f"running ({len(study.running)})", self._jobs(options.max_width, most))
-            if len(study.running) > most:
-                yield Text(f"  and {len(study.running) - most} more")
+        failed, running = self._fitting(options.size.height, width)
+        if running:
+            title = f"{_RUNNING.get(study.phase, 'cut off')} ({len(study.running)})"
+            yield from _section(title, self._jobs(study.running[:running], width))
+            yield from _more(len(study.running) - running)
         if study.waiting:
-            counts = ", ".join(f"{count} {rule}" for rule, count in study.waiting.items())
-            yield from _section("waiting" if study.ended is None else "not begun", _indented(counts))
-        if study.failed:
-            lines = [_indented(f"{job.label}\n{job.log or 'no log'}") for job in study.failed]
-            yield from _section(f"failed ({len(study.failed)})", Group(*lines), "bold red")
-        yield from _section("logs", _indented(self._logs))
-
-    def _jobs(self, width: int, most: int) -> RenderableType:
-        jobs = self._study.running[:most]
-        if width < NARROW:
-            return Group(
-                *(part for job in jobs for part in (Text(f"  {job.label}"), self._line([job], width)))
+            yield from _section(
+                "waiting" if study.ended is None else "not begun", _counts(study.waiting, width)
             )
-        return self._line(jobs, width, labels=True)
+        if failed:
+            lines = [_indented(_told(job)) for job in study.failed[:failed]]
+            yield from _section(f"failed ({len(study.failed)})", Group(*lines), "bold red")
+            yield from _more(len(study.failed) - failed)
+        yield from _section("logs", _indented(str(self._folder / "logs")))
+        report = self._folder / "report.html"
+        if study.phase == "done" and report.is_file():
+            yield from _section("report", _indented(str(report)))
 
-    def _line(self, jobs: list[RunningJob], width: int, labels: bool = False) -> Table:
+    def _fitting(self, height: int, width: int) -> tuple[int, int]:
+        """How many failed and running jobs are shown; the failed ones, two lines each, on half of them."""
+        study = self._study
+        if self._everything:
+            return len(study.failed), len(study.running)
+        lines = height - OTHER_LINES - len({job.rule for job in study.running}) - (3 if study.failed else 0)
+        failed = min(len(study.failed), max(FEWEST, lines // 4))
+        left = (lines - 2 * failed) // (2 if width < NARROW else 1)
+        return failed, min(len(study.running), max(FEWEST, left))
+
+    def _jobs(self, jobs: Sequence[RunningJob], width: int) -> RenderableType:
+        """Under their rules; a job in two lines where the terminal is narrow."""
+        parts: list[RenderableType] = []
+        for rule, group in groupby(sorted(jobs, key=lambda job: job.rule), lambda job: job.rule):
+            of_rule = list(group)
+            if any(job.label != rule for job in of_rule):
+                parts.append(Text(f"  {rule}", "dim"))
+            if width < NARROW:
+                parts += [part for job in of_rule for part in (_indent(job), self._line([job], width))]
+            else:
+                parts.append(self._line(of_rule, width, labels=True))
+        return Group(*parts)
+
+    def _line(self, jobs: Sequence[RunningJob], width: int, labels: bool = False) -> Table:
         table = Table.grid(padding=(0, 1), expand=labels)
-        table.add_column(width=1 if labels else 3)
         if labels:
             table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
-        table.add_column(justify="right", no_wrap=True)  # epoch
-        table.add_column(width=min(16, width // 5))
+        else:
+            table.add_column(width=4)
+        table.add_column(justify="right", no_wrap=True, min_width=5)  # epoch
+        table.add_column(width=min(BAR, width // 5))
         table.add_column(justify="right", no_wrap=True, min_width=7)  # accuracy
-        table.add_column(justify="right", no_wrap=True, min_width=7)  # time left
+        table.add_column(justify="right", no_wrap=True, min_width=9)  # time left
         for job in jobs:
-            table.add_row("", *([job.label] if labels else []), *self._cells(job))
+            table.add_row(_indent(job) if labels else "", *self._cells(job))
         return table
 
     def _cells(self, job: RunningJob) -> tuple[RenderableType, ...]:
         epoch = f"{job.epoch}/{job.epochs}" if job.epochs else ""
         bar = ProgressBar(total=1.0, completed=job.share) if job.share is not None else ""
         accuracy = f"{job.accuracy:.1f} %" if job.accuracy is not None else ""
+        return epoch, bar, accuracy, self._time(job)
+
+    def _time(self, job: RunningJob) -> RenderableType:
+        if self._study.phase != "running":  # it may have ended since
+            return ""
         if job.silent is not None:
-            return epoch, bar, accuracy, Text(f"silent for {duration(job.silent)}", "yellow")
+            return Text(f"silent for {duration(job.silent)}", "yellow")
         if job.left is not None:
-            return epoch, bar, accuracy, f"{duration(job.left)} left"
-        return epoch, bar, accuracy, f"for {duration(self._now - job.started)}"
+            return f"{duration(job.left)} left"
+        return f"for {duration(self._now - job.started)}"
 
 
+_HEARD = "were running when it was last heard of"
+_RUNNING = {"running": "running", "silent": _HEARD, "killed": _HEARD}
 _STYLES = {"failed": "red", "killed": "red", "stopped": "yellow", "silent": "yellow", "done": "green"}
 
 
@@ -82,11 +120,13 @@ def sentence(study: Study, left: Estimate, now: float) -> str:
     if study.phase == "running":
         return f"running for {took}, {_words(left)}"
     failures = f"{len(study.failed)} job{'s' * (len(study.failed) != 1)} failed"
+    ended = "When these jobs have ended, " if study.running else ""
+    unlock = f"{ended}snakemake --unlock with the study's --configfile, then the same command."
     return {
         "done": f"done in {took}",
         "failed": f"ended after {took}, {failures}",
         "stopped": f"stopped after {took}; the same command goes on",
-        "killed": f"Snakemake was killed {since} ago; snakemake --unlock, then the same command",
+        "killed": f"Snakemake was killed {since} ago. {unlock}",
         "silent": f"nothing heard of Snakemake for {since}",
     }[study.phase]
 
@@ -94,7 +134,18 @@ def sentence(study: Study, left: Estimate, now: float) -> str:
 def _words(left: Estimate) -> str:
     if left.seconds is None:
         return "time left: ?"
-    return f"{'at least' if left.unknown else 'about'} {duration(left.seconds)} left"
+    kinds = f"{len(left.unknown)} kind{'s' * (len(left.unknown) != 1)}"
+    unknown = f", and {kinds} of job of unknown length" if left.unknown else ""
+    return f"about {duration(left.seconds)} left{unknown}"
+
+
+def _indent(job: RunningJob) -> RenderableType:
+    return _indented(job.label, 2 if job.label == job.rule else 4)
+
+
+def _told(job: FailedJob) -> str:
+    name = job.rule if job.label == job.rule else f"{job.rule}: {job.label}"
+    return f"{name}\n{job.log or 'no log'}"
 
 
 def _section(title: str, content: RenderableType, style: str = "bold") -> RenderResult:
@@ -103,9 +154,17 @@ def _section(title: str, content: RenderableType, style: str = "bold") -> Render
     yield content
 
 
-def _indented(text: str) -> Table:
-    table = Table.grid()
-    table.add_column(width=2)
-    table.add_column(overflow="fold")
-    table.add_row("", Text(text, overflow="fold"))
-    return table
+def _more(number: int) -> RenderResult:
+    if number > 0:
+        yield Text(f"  and {number} more")
+
+
+def _counts(counts: Mapping[str, int], width: int) -> RenderableType:
+    """Such as "3 train_teacher, 5 distill_student", broken between them only."""
+    text = ", ".join(f"{count}\N{NO-BREAK SPACE}{name}" for name, count in counts.items())
+    lines = wrap(text, max(1, width - 2), break_long_words=False, break_on_hyphens=False)
+    return Group(*(_indented(line.replace("\N{NO-BREAK SPACE}", " ")) for line in lines))
+
+
+def _indented(text: str, columns: int = 2) -> RenderableType:
+    return Padding(Text(text, overflow="fold"), (0, 0, 0, columns), expand=False)

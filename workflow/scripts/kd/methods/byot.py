@@ -3,8 +3,11 @@ r"""Be your own teacher: Zhang, Song, Gao, Chen, Bao & Ma 2019 (arXiv:1905.08094
 Classifiers on the student's earlier stages learn from its last one, and with them the stages. No teacher.
 
 $$
-    L = \text{CE}(y, q) + \sum_i \left( (1 - \alpha)\,\text{CE}(y, q_i)
-        + \alpha\,T^2\,\text{KL}(q_T \| q_{i,T}) + w\,\|f_i - f\|^2 \right)
+    \begin{split}
+    L &= \text{CE}(y, q) + \sum_i D_i \\
+    D_i &= (1 - \alpha)\,\text{CE}(y, q_i) + w\,\|f_i - f\|^2 \\
+        &+ \alpha\,T^2\,\text{KL}(q_T \| q_{i,T})
+    \end{split}
 $$
 
 With the student's own q and f, those of its heads i, and w = `feature_weight`.

@@ -4,8 +4,11 @@ The student's embedding of an image shall agree with the teacher's of the same i
 image of another class.
 
 $$
-    L = \text{CE}(y, q) + w \left( N(g^s, g^t) + N(g^t, g^s) \right), \quad N = -\log h(+)
-        - \sum_{-} \log (1 - h(-)), \quad h = \frac{e^{g \cdot g' / τ} / Z}{e^{g \cdot g' / τ} / Z + n}
+    \begin{split}
+    L &= \text{CE}(y, q) + w \left( N(g^s, g^t) + N(g^t, g^s) \right) \\
+    N &= -\log h(+) - \sum_{-} \log (1 - h(-)) \\
+    h &= \frac{e^{g \cdot g' / τ} / Z}{e^{g \cdot g' / τ} / Z + n}
+    \end{split}
 $$
 
 With embeddings g of both networks, the same image (+), n images (−) of other classes, and τ = `temperature`.

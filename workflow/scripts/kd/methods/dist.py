@@ -4,9 +4,11 @@ Where teacher and student are far apart, exact probabilities are too much to ask
 correlate, for each sample over the classes, and for each class over the samples.
 
 $$
-    L = w_\text{ce}\,\text{CE}(y, q) + T^2 \left(
-        \frac{w_\text{inter}}{B} \sum_b (1 - r(p_{b\cdot}, q_{b\cdot}))
-        + \frac{w_\text{intra}}{C} \sum_c (1 - r(p_{\cdot c}, q_{\cdot c})) \right)
+    \begin{split}
+    L &= w_\text{ce}\,\text{CE}(y, q) + T^2 D \\
+    D &= \frac{w_\text{inter}}{B} \sum_b (1 - r(p_{b\cdot}, q_{b\cdot})) \\
+        &+ \frac{w_\text{intra}}{C} \sum_c (1 - r(p_{\cdot c}, q_{\cdot c}))
+    \end{split}
 $$
 
 With Pearson's correlation r, over the classes of a sample b and over the samples of a class c, p and q at T.

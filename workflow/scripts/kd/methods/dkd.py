@@ -4,8 +4,10 @@ Hinton's divergence is split into what it says of the labelled class against all
 among themselves, whose weight no longer shrinks where the teacher is sure.
 
 $$
-    L = w_\text{ce}\,\text{CE}(y, q) + u\,T^2 \left( w_\text{tckd}\,\text{KL}(b^p_T \| b^q_T)
-        + w_\text{nckd}\,\text{KL}(\hat p_T \| \hat q_T) \right)
+    \begin{split}
+    L &= w_\text{ce}\,\text{CE}(y, q) + u\,T^2 D \\
+    D &= w_\text{tckd}\,\text{KL}(b^p_T \| b^q_T) + w_\text{nckd}\,\text{KL}(\hat p_T \| \hat q_T)
+    \end{split}
 $$
 
 With b = (p_y, 1 − p_y), p̂ and q̂ without the labelled class, and the warm-up u = min(1, epoch / `warmup`).

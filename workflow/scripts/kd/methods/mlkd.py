@@ -4,9 +4,12 @@ Student and teacher are aligned at several temperatures and on three levels: eac
 alike the samples of a batch are, and how alike the classes are.
 
 $$
-    L = w_\text{ce}\,\text{CE}(y, q) + \sum_T \left( w_\text{instance}\,T^2\,\text{KL}(p_T \| q_T)
-        + \frac{w_\text{batch}}{B}\,\|PP^\top - QQ^\top\|^2
-        + \frac{w_\text{class}}{C}\,\|P^\top P - Q^\top Q\|^2 \right)
+    \begin{split}
+    L &= w_\text{ce}\,\text{CE}(y, q) + \sum_T D_T \\
+    D_T &= w_\text{instance}\,T^2\,\text{KL}(p_T \| q_T) \\
+        &+ \frac{w_\text{batch}}{B}\,\|PP^\top - QQ^\top\|^2 \\
+        &+ \frac{w_\text{class}}{C}\,\|P^\top P - Q^\top Q\|^2
+    \end{split}
 $$
 
 With P and Q (B, C), whose rows are p_T and q_T.

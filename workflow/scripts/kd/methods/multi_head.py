@@ -5,8 +5,10 @@ linear head of its own on the student's last features, which has to please that 
 the teachers disagree on is not averaged away.
 
 $$
-    L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
-        + \frac{w_\text{head}}{M} \sum_m T^2\,\text{KL}(p_{m,T} \| q_{m,T})
+    \begin{split}
+    L &= w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T) \\
+        &+ \frac{w_\text{head}}{M} \sum_m T^2\,\text{KL}(p_{m,T} \| q_{m,T})
+    \end{split}
 $$
 
 With p of the mean of the M teachers' logits, p_m of each of them, and q_m of its head.

@@ -4,8 +4,10 @@ Beside the labelled class, what the student is to learn of the other classes is 
 networks: their sums differ, so that the cross-entropy of what is left of them could never be small.
 
 $$
-    L = w_\text{ce}\,\text{CE}(y, q) - w_\text{target}\,p_y \log q_y
-        - w_\text{nontarget}\,T^2 \sum_{i \neq y} \hat p_{T,i} \log \hat q_{T,i}
+    \begin{split}
+    L &= w_\text{ce}\,\text{CE}(y, q) - w_\text{target}\,p_y \log q_y \\
+        &- w_\text{nontarget}\,T^2 \sum_{i \neq y} \hat p_{T,i} \log \hat q_{T,i}
+    \end{split}
 $$
 
 With p̂ and q̂ at T without the labelled class, so that they sum to 1.

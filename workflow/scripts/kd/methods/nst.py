@@ -3,8 +3,11 @@ r"""Neuron selectivity transfer: Huang & Wang 2017, "Like What You Like".
 arXiv:1707.01219. Where the student's channels are active should be distributed as it is for the teacher's.
 
 $$
-    L = \text{CE}(y, q) + w \sum_l \left( \frac{1}{C^2} \sum_{ij} (x_i \cdot x_j)^2
-        + \frac{1}{D^2} \sum_{ij} (y_i \cdot y_j)^2 - \frac{2}{CD} \sum_{ij} (x_i \cdot y_j)^2 \right)
+    \begin{split}
+    L &= \text{CE}(y, q) + w \sum_l m_l \\
+    m_l &= \frac{1}{C^2} \sum_{ij} (x_i \cdot x_j)^2 + \frac{1}{D^2} \sum_{ij} (y_i \cdot y_j)^2 \\
+        &- \frac{2}{CD} \sum_{ij} (x_i \cdot y_j)^2
+    \end{split}
 $$
 
 Over the pairs l of stages, with the channels' maps x (C, student) and y (D, teacher), of length 1.

@@ -3,9 +3,10 @@ r"""Knowledge review: Chen, Liu, Zhao & Jia 2021, "Distilling Knowledge via Know
 arXiv:2104.09044. A stage of the teacher is learnt from the student's stage and all deeper ones together.
 
 $$
-    L = \text{CE}(y, q)
-        + u\,w \sum_l \frac{1}{\sum_k 2^{-k}}
-        \sum_k 2^{-k}\,\text{MSE}(\text{pool}_k(R^s_l), \text{pool}_k(A^t_l))
+    \begin{split}
+    L &= \text{CE}(y, q) + u\,w \sum_l \frac{1}{\sum_k 2^{-k}} D_l \\
+    D_l &= \sum_k 2^{-k}\,\text{MSE}(\text{pool}_k(R^s_l), \text{pool}_k(A^t_l))
+    \end{split}
 $$
 
 With R, stage l fused with the deeper ones, and u = min(1, epoch / `warm_up`).

@@ -3,8 +3,10 @@ r"""Relational distillation: Park, Kim, Lu & Cho 2019, "Relational Knowledge Dis
 arXiv:1904.05068. The samples of a batch should lie to each other as the teacher has them.
 
 $$
-    L = \text{CE}(y, q) + w_\text{distance}\,\underset{ij}{\text{mean}}\,h(d^s_{ij}, d^t_{ij})
-        + w_\text{angle}\,\underset{ijk}{\text{mean}}\,h(\cos ∠^s_{ijk}, \cos ∠^t_{ijk})
+    \begin{split}
+    L &= \text{CE}(y, q) + w_\text{distance}\,\underset{ij}{\text{mean}}\,h(d^s_{ij}, d^t_{ij}) \\
+        &+ w_\text{angle}\,\underset{ijk}{\text{mean}}\,h(\cos ∠^s_{ijk}, \cos ∠^t_{ijk})
+    \end{split}
 $$
 
 With the Huber loss h, and distances d, in units of their mean, and angles between the last features.

@@ -4,8 +4,10 @@ openreview.net/forum?id=ZzwDy_wiWv. The student's features shall do in the teach
 teacher's own do there.
 
 $$
-    L = \text{CE}(y, q) + w_\text{feature}\,\text{MSE}(r(f^s), f^t)
-        + w_\text{regression}\,\text{MSE}(W^t r(f^s), W^t f^t)
+    \begin{split}
+    L &= \text{CE}(y, q) + w_\text{feature}\,\text{MSE}(r(f^s), f^t) \\
+        &+ w_\text{regression}\,\text{MSE}(W^t r(f^s), W^t f^t)
+    \end{split}
 $$
 
 With the connector r, the last features f, and the teacher's classifier Wᵗ.

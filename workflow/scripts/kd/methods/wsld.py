@@ -4,11 +4,13 @@ A sample counts less in the distillation, the better the student already does on
 there soft labels would add more bias than they take of variance.
 
 $$
-    L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,\frac{T^2}{B} \sum_b \left(1
-        - e^{-\text{CE}(y, q) / \text{CE}(y, p)}\right) \text{CE}(p_T, q_T)
+    \begin{split}
+    L &= w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,\frac{T^2}{B} \sum_b u_b\,\text{CE}(p_T, q_T) \\
+    u_b &= 1 - e^{-\text{CE}(y, q) / \text{CE}(y, p)}
+    \end{split}
 $$
 
-Where the term in brackets, of each sample b, is at T = 1 and has no gradient.
+With u of each sample b at T = 1 and without a gradient.
 """
 
 import torch

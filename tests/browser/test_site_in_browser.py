@@ -1,0 +1,107 @@
+"""The site in a real browser: from the disk and from a server, on a phone, and what it asks for."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkout import ROOT
+
+SEARCH = ".md-search__input"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    subprocess.run(command, cwd=ROOT, check=True, env=environment)
+    return folder
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def served(site: Path) -> Iterator[str]:
+    """The address of the site as `python -m http.server -d site` shows it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., tuple[Any, list[str]]]]:
+    """Opens an address; the page, and all that it has asked for so far."""
+    contexts = []
+
+    def open_it(address: str, width: int = 1280) -> tuple[Any, list[str]]:
+        contexts.append(browser.new_context(viewport={"width": width, "height": 900}))
+        page, asked = contexts[-1].new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        return page, asked
+
+    yield open_it
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_from_the_disk_no_search_is_offered(site, visit, width):
+    page, asked = visit((site / "index.html").as_uri(), width)
+    assert page.locator("h1").first.is_visible()
+    assert not page.locator(SEARCH).is_visible()
+    assert not page.locator('.md-header__button[for="__search"]').is_visible()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_from_a_server_the_search_finds_a_page_and_asks_no_other_host(served, visit):
+    page, asked = visit(f"{served}/index.html")
+    page.locator(SEARCH).click()
+    page.locator(SEARCH).press_sequentially("relational")
+    page.locator(".md-search-result__link").first.wait_for(timeout=20_000)
+    found = page.locator(".md-search-result__link").evaluate_all("all => all.map((each) => each.href)")
+    assert any("methods/rkd.html" in link for link in found), found
+    assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
+
+
+def test_formulas_fit_on_a_phone(site, visit):
+    too_wide = []
+    for file in sorted((site / "methods").glob("*.html")):
+        page, _ = visit(file.as_uri(), 390)
+        wide = "all => all.some((each) => each.scrollWidth > each.clientWidth)"
+        if page.locator(".formula").evaluate_all(wide):
+            too_wide.append(file.stem)
+        page.context.close()
+    assert too_wide == []
+
+
+def test_a_number_and_its_interval_stay_on_one_line(site, visit):
+    """A cell of numbers is as high as one of a line: 2 × 0.5 em of padding and one line."""
+    page, _ = visit((site / "results" / "digits.html").as_uri())
+    cells = page.locator("td[style*=right]")
+    heights = cells.evaluate_all(
+        "all => all.map((each) => { const range = document.createRange();"
+        " range.selectNodeContents(each); return range.getClientRects().length; })"
+    )
+    assert len(heights) > 100
+    assert max(heights) == 1
+
+
+def test_the_picture_of_the_rules_is_read_on_a_phone(site, visit):
+    """It is not made smaller than three quarters of what it is drawn as."""
+    page, _ = visit((site / "index.html").as_uri(), 390)
+    drawn, shown = page.locator("img[src*=rules]").evaluate("each => [each.naturalWidth, each.clientWidth]")
+    assert shown > 0.75 * drawn
