@@ -4,21 +4,25 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib
 import pandas as pd
 import pytest
 from fake_results import fake_latency
 from fake_runs import TEACHERS, fake_history, fake_run, fake_study
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 
 import draw_plots
+from kd.page_style import STYLE
+from kd.plots import style
 from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
 from kd.plots.pareto import pareto_front
-from kd.plots.style import ALONE, COLOURS, DISTILLED, ink_on, message, save, short
+from kd.plots.schemes import INK, PAPER, in_the_dark, save
+from kd.plots.style import ALONE, COLOURS, DISTILLED, WARM, ink_on, message, short
 from kd.table import summarise
 
 STUDIES = {
@@ -74,16 +78,35 @@ def test_gains_stand_sorted_below_their_mean_on_their_values(tmp_path):
         assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
 
 
-def test_of_many_methods_the_means_are_compared_in_one_panel(tmp_path):
-    methods = tuple(f"method{number}" for number in range(9))
-    table = written_table(fake_study(teachers=2, students=1, seeds=3, methods=methods), tmp_path)
-    (ax,) = draw_gain(table).axes
-    means = table[table["role"] == "mean over pairs"].sort_values("gain", kind="stable")
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(means["method"])
-    drawn = [bars.lines[2][0].get_segments()[0] for bars in ax.containers]
-    for segment, row in zip(drawn, means.itertuples(), strict=True):
-        assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
+MANY_METHODS = tuple(f"method{number}" for number in range(9))
+
+
+def test_of_many_methods_the_means_are_compared_in_one_panel_and_the_pairs_in_another(tmp_path):
+    table = written_table(fake_study(teachers=2, students=1, seeds=3, methods=MANY_METHODS), tmp_path)
+    upper, lower = draw_gain(table).axes
+    rows = table.sort_values("gain", kind="stable")
+    means, pairs = rows[rows["role"] == "mean over pairs"], rows[rows["role"] == "distilled student"]
+    of_pairs = [f"{row.name} from {short(row.teacher, 12)}, {row.method}" for row in pairs.itertuples()]
+    for ax, some, names in ((upper, means, list(means["method"])), (lower, pairs, of_pairs)):
+        assert [label.get_text() for label in ax.get_yticklabels()] == names
+        drawn = [bars.lines[2][0].get_segments()[0] for bars in ax.containers]
+        for segment, row in zip(drawn, some.itertuples(), strict=True):
+            assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
     assert len(draw_gain(table[table["method"].fillna("") != "method8"]).axes) == 8
+
+
+@pytest.mark.parametrize(("pairs", "gap"), [(40, None), (41, "… 1 pair between"), (45, "… 5 pairs between")])
+def test_of_many_pairs_the_20_highest_and_the_20_lowest_gains_are_shown(pairs, gap, tmp_path):
+    runs = [fake_run("alone", "cnn", test_accuracy=50.0)]
+    for place in range(pairs):
+        changes = {"teacher": f"t{place // 9}", "method": f"m{place % 9}", "test_accuracy": 50.0 + place}
+        runs.append(fake_run("distilled", "cnn", **changes))
+    _, ax = draw_gain(written_table(runs, tmp_path)).axes
+    gains = {line.get_ydata()[0]: line.get_xdata()[0] for line in ax.lines if line.get_marker() == "x"}
+    assert sorted(gains.values()) == [*range(20), *range(pairs - 20, pairs)]
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert (names[0], names[-1]) == ("cnn from t0, m0", f"cnn from t{(pairs - 1) // 9}, m{(pairs - 1) % 9}")
+    assert [names[place] for place in range(len(names)) if place not in gains] == [gap] * bool(gap)
 
 
 def test_a_gain_is_filled_only_where_its_interval_excludes_zero(tmp_path):
@@ -131,6 +154,24 @@ def test_a_student_that_is_not_distilled_is_not_forgotten():
     assert [ax.get_title("left") for ax in part.axes] == ["cnn, kd", "vgg11"]
 
 
+@pytest.mark.parametrize("teachers", [("resnet18",), ("(none)",), ("resnet18", "vgg16")])
+def test_the_legend_of_curves_names_what_is_drawn(teachers):
+    runs = [fake_run("alone", "cnn"), *(fake_run("distilled", "cnn", teacher=name) for name in teachers)]
+    (part,) = draw_learning_curves(curves_of(runs)).subfigs
+    (ax,) = part.axes
+    thin = [line for line in ax.lines if line.get_linewidth() < 1]
+    assert len(thin) == (2 if len(teachers) == 2 else 0)
+    named = legend_of(part)
+    assert named == ["distilled, each teacher"] * bool(thin) + ["distilled, mean", "alone"]
+
+
+def test_the_legend_of_curves_has_one_order_whatever_the_first_panel_shows():
+    runs = [fake_run("alone", "cnn"), fake_run("distilled", "cnn", teacher="(none)", method="tfkd")]
+    runs += [fake_run("distilled", "cnn", teacher=name) for name in ("resnet18", "vgg16")]
+    (part,) = draw_learning_curves(curves_of(runs)).subfigs
+    assert legend_of(part) == ["distilled, each teacher", "distilled, mean", "alone"]
+
+
 def test_gather_refuses_lists_of_different_length():
     with pytest.raises(ValueError, match="shorter"):
         gather([fake_run(), fake_run(seed=1)], [fake_history(fake_run())])
@@ -146,6 +187,73 @@ def test_a_method_that_ruins_its_student_is_in_the_picture(tmp_path):
     low, high = ax.get_ylim()
     assert low < 20
     assert high > 95
+
+
+def marks(ax) -> list[tuple[float, float]]:
+    """Where the open marks stand, in the numbers of the axes, once they are moved aside."""
+    found = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    pixels = [line.get_transform().transform(line.get_xydata()) for line in found]
+    return [tuple(point) for some in pixels for point in ax.transData.inverted().transform(some)]
+
+
+def legend_of(figure) -> list[str]:
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_many_methods_have_one_mark_that_stands_in_its_place(tmp_path):
+    table = written_table(fake_study(teachers=2, students=2, seeds=2, methods=MANY_METHODS), tmp_path)
+    figure = draw_accuracy_parameters(table)
+    assert [text for text in legend_of(figure) if "distilled" in text] == ["distilled, 9 methods"]
+    rows = table[table["role"] == "distilled student"]
+    true = list(zip(rows["parameters"], rows["test_accuracy"], strict=True))
+    assert sorted(marks(figure.axes[0])) == [pytest.approx(place) for place in sorted(true)]
+    eight = draw_accuracy_parameters(table[table["method"] != "method8"])
+    assert [text for text in legend_of(eight) if "distilled" in text] == [
+        f"distilled, {method}" for method in MANY_METHODS[:8]
+    ]
+    to_pixels = eight.axes[0].transData.transform
+    own = {cost: to_pixels((cost, 90))[0] for cost in (122_570, 9_231_114)}
+    aside = [
+        min(abs(to_pixels(place)[0] - pixel) for pixel in own.values()) for place in marks(eight.axes[0])
+    ]
+    assert 0 < max(aside) <= 16.01 / 72 * eight.dpi  # points of type
+
+
+def test_a_student_whose_method_changed_it_stands_at_its_true_cost(tmp_path):
+    """A mark moved aside would be read as a cost; the student's own are not mistaken, they stand together."""
+    runs = [fake_run("alone", "cnn", test_accuracy=80.0), fake_run("distilled", "cnn", test_accuracy=81.0)]
+    changed = {"method": "simkd", "parameters": 130_000}
+    runs += [fake_run("distilled", "cnn", test_accuracy=82.0, **changed)]
+    runs += [fake_run("distilled", "cnn", teacher="vgg16", method="simkd", test_accuracy=83.0)]
+    figure = draw_accuracy_parameters(written_table(runs, tmp_path))
+    places = {round(accuracy): cost for cost, accuracy in marks(figure.axes[0])}
+    assert places[82] == pytest.approx(130_000)
+    assert places[81] < 122_570 < places[83]
+    assert [text for text in legend_of(figure) if "distilled" in text] == [
+        "distilled, kd",
+        "distilled, simkd",
+    ]
+
+
+def test_no_name_covers_the_front_where_there_is_another_place(tmp_path):
+    """Right of its point, the nearest place, a name would stand on the step that leads to the next point."""
+    runs = [
+        fake_run(name=f"network{place}", test_accuracy=70.0 + place, parameters=10**place)
+        for place in range(3, 8)
+    ]
+    figure = draw_accuracy_parameters(written_table(runs, tmp_path))
+    (ax,) = figure.axes
+    figure.draw_without_rendering()
+    (line,) = [line for line in ax.lines if line.get_label() == "Pareto front"]
+    corners = [line.get_xydata()[0]]
+    for x, y in line.get_xydata()[1:]:
+        corners += [(x, corners[-1][1]), (x, y)]
+    front = matplotlib.path.Path(ax.transData.transform(corners))
+    assert len(ax.texts) == 5
+    for text in ax.texts:
+        covered = matplotlib.text.Text.get_window_extent(text)
+        assert not front.intersects_bbox(covered, filled=False), text.get_text()
 
 
 def test_the_front_holds_what_nothing_beats_in_both():
@@ -268,6 +376,36 @@ def test_saving_leaves_nothing_behind_but_two_files(tmp_path):
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["empty.png", "empty.svg"]
 
 
+def test_in_the_dark_white_is_paper_black_is_ink_and_colours_keep_their_hue():
+    assert (in_the_dark("#ffffff"), in_the_dark("#000000")) == (PAPER, INK)
+    assert f"--paper: {PAPER}; --ink: {INK};" in STYLE.split("prefers-color-scheme: dark")[1]
+    # Lightness is half the sum of the largest and the smallest: 128/510 becomes 382/510, of 255 and 127.
+    assert in_the_dark("#804000") == "#ffbf7f"
+
+
+@pytest.mark.parametrize("colour", [ALONE, DISTILLED, COLOURS(0.85), WARM(0.95), (0.35,) * 3, (0.25,) * 3])
+def test_what_is_seen_on_white_is_seen_on_the_dark_paper(colour):
+    """WCAG asks for 3 of what is not text; COLOURS(0.85), the lightest of lines, has less on white."""
+    wanted = min(3, contrast(colour, "white"))
+    assert contrast(in_the_dark(to_hex(colour)), PAPER) >= wanted
+
+
+def test_an_svg_is_dark_for_who_prefers_it_and_as_it_was_for_all_others(tmp_path):
+    """All that is new stands within one media query; the ids of texts on colours are each there once."""
+    table = written_table(fake_study(2, 2, 1, methods=("kd", "at")), tmp_path)
+    save(draw_heat_map(table), tmp_path / "map")
+    written = (tmp_path / "map.svg").read_text(encoding="utf-8")
+    style.save(draw_heat_map(table), tmp_path / "plain")
+    root = ElementTree.fromstring(written)
+    dark = root.find(".//{http://www.w3.org/2000/svg}style").text.split("}", 1)[1]
+    assert written.replace(dark, "") == (tmp_path / "plain.svg").read_text(encoding="utf-8")
+    assert dark.strip().startswith("@media (prefers-color-scheme: dark) {")
+    assert dark.count("{") == dark.count("}")
+    assert 'stroke: #ffffff"] { stroke: #15181c !important }' in dark
+    ids = [part.get("id") for part in root.iter() if part.get("id", "").startswith("cell-")]
+    assert len(ids) == len(set(ids)) == 2 * 3 * 2  # maps, teachers and (alone), students
+
+
 def test_script_draws_every_plot(tmp_path):
     runs = [run | {"name": "null" if run["name"] == "cnn" else run["name"]} for run in STUDIES["one seed"]]
     files = {"metrics": [], "histories": []}
@@ -291,6 +429,7 @@ def test_script_draws_every_plot(tmp_path):
     [
         ("draw_plots", ("torch", "kd.table", "kd.pages", "kd.report")),
         ("build_table", ("torch", "kd.plots", "matplotlib", "kd.report")),
+        ("prepare_data", ("kd.plots.schemes", "kd.plots.gain")),  # or all would be trained anew
         ("build_report", ("torch", "kd.plots", "matplotlib")),
     ],
 )

@@ -265,7 +265,8 @@ def test_the_page_holds_all_it_shows_and_forbids_itself_requests(tmp_path):
 def test_figures_are_within_the_page_with_the_captions_of_snakemakes_report(tmp_path):
     page = build(tmp_path / "study", figures=("gain", "sweeps/tuned", "accuracy_parameters"))
     headings = re.findall(r"<h3>(.*?)</h3>", page.source)
-    assert headings[:3] == ["Accuracy against parameters", "Gain per pair", "What the sweep of tuned found"]
+    titles = ["Accuracy against parameters", "Gain per pair and on average", "What the sweep of tuned found"]
+    assert headings[:3] == titles
     assert page.source.count("data:image/svg+xml;base64,") == 3
     assert "which the students of method tuned were then trained with" in page.source
     assert "{{" not in page.source
@@ -328,7 +329,7 @@ def test_a_curve_of_many_epochs_keeps_its_ends_and_stays_small():
 def test_bars_of_reliability_stand_on_their_confidence():
     """Half of the answers from 0.8 to 0.9 are right: from 40 + 0.8 · 230 = 224 on, 64 of 128 high."""
     empty = {"low": 0.0, "high": 0.8, "count": 0, "confidence": None, "accuracy": None}
-    drawn = reliability([empty, {"low": 0.8, "high": 0.9, "count": 4, "confidence": 0.85, "accuracy": 0.5}])
+    drawn = reliability([empty, {"low": 0.8, "high": 0.9, "count": 14, "confidence": 0.85, "accuracy": 0.5}])
     assert drawn.count('class="bar"') == 1
     assert 'x="224.5" y="74.0" width="22.0" height="64.0"' in drawn
-    assert "4 answers, with a mean confidence of 0.85, of which 0.50 are right" in drawn
+    assert "14 answers, with a mean confidence of 0.85, of which 0.50 are right" in drawn

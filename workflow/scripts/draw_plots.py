@@ -10,7 +10,7 @@ from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_pa
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
-from kd.plots.style import save
+from kd.plots.schemes import save
 
 _WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kd.plots.style import save
+from kd.plots.schemes import save
 from kd.plots.sweep import draw_sweep
 
 

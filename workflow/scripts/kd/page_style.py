@@ -6,7 +6,7 @@ STYLE = """\
   --paper: #ffffff; --ink: #1c1e21; --quiet: #5a6169; --line: #d9dde2; --band: #eef1f5; --rows: #f8f9fb;
   --better: #0b6b3a; --worse: #a3261b; --link: #0b57a4; --edge: #767d86;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #15181c; --ink: #e6e8eb; --quiet: #a3abb5; --line: #343a42; --band: #242a31; --rows: #1b1f24;
     --better: #6fd49b; --worse: #ff9a8d; --link: #8cc0ff; --edge: #7f8893;
@@ -56,13 +56,17 @@ tbody tr.group td, tbody tr.group th.name { background: var(--band); }
 }
 @media print {
   @page { size: landscape; margin: 1cm; }
-  body { padding: 0; max-width: none; font-size: 9pt; }
+  :root { color-scheme: light; }
+  html { font-size: 9pt; } /* what is given in rem is smaller with it */
+  body { padding: 0; max-width: none; }
+  h2 { margin-top: 1.2rem; }
+  h2, h3, h2 + p, h3 + p, summary { break-after: avoid; }
   .scroll { overflow: visible; border: 0; }
-  table { font-size: 6pt; }
-  th, td { padding: .15rem .25rem; }
+  table { font-size: 8pt; }
+  th, td { padding: .15rem .35rem; }
   th.name { position: static; min-width: 6rem; }
-  th.name small { font-size: 5.5pt; }
+  th.name small { font-size: .85em; }
   thead th { min-width: 0; }
-  tr { break-inside: avoid; }
+  tr, li, figure { break-inside: avoid; }
 }
 """

@@ -10,13 +10,16 @@ from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, LogLocator
 from matplotlib.transforms import ScaledTranslation
 
 from kd.latencies import milliseconds
+from kd.plots.gain import MANY
 from kd.plots.labels import place_names
 from kd.plots.pareto import pareto_front
-from kd.plots.style import ALONE, WARM, WIDTH, message, short, styled
+from kd.plots.style import ALONE, DISTILLED, WARM, WIDTH, message, short, styled
 
 MOST_ABSENT = 4  # networks without a latency that are named
-_SHAPES = "^v<>Ph*dX8"  # of the methods; teachers are squares, students alone circles
+_SHAPES = "^v<>Ph*d"  # of the methods; teachers are squares, students alone circles
 _TEACHER = "0.35"
+_STUDENT = "distilled student"  # the role of such a row
+_ASIDE = 16  # points of type that a mark is moved at most
 FRONT = "Pareto front"
 
 
@@ -55,21 +58,23 @@ def _draw(rows: pd.DataFrame, label: str, numbers: Formatter, title: str = "") -
     """Test accuracy against the column `cost`, with the Pareto front of all marks.
 
     Bars are ± one standard deviation over seeds; names stand beside teachers and students alone. A distilled
-    student has no bar and no name: it stands above or below the same student alone, and where there are
-    several methods, each is moved a little aside, so that their marks can be told apart.
+    student has no bar and no name: it stands above or below the same student alone. Where there are several
+    methods, each is moved a little aside, so that their marks can be told apart; more than
+    MANY have one mark.
     """
-    rows = _with_shifts(rows)
-    groups = list(rows.groupby(["role", "method"], sort=False, dropna=False))
+    rows = _with_shifts(_with_marks(rows))
+    groups = list(rows.groupby(["role", "mark"], sort=False, dropna=False))
     figure = Figure(figsize=(WIDTH, 4.0 + 0.18 * len(groups) / 3), layout="constrained")
     ax = figure.subplots()
     methods = 0
-    for (role, method), group in groups:
-        if role == "distilled student":
-            _draw_method(ax, group, short(method), methods, rows["method"].nunique())
+    for (role, mark), group in groups:
+        if role == _STUDENT:
+            _draw_method(ax, group, mark, methods, rows["mark"].nunique())
             methods += 1
         else:
             _draw_alone(ax, group, role)
-    _draw_front(ax, rows)
+    front = pareto_front(rows["cost"], rows["test_accuracy"])
+    _draw_front(ax, front)
     _finish(ax, label, numbers)
     ax.set_title(title, loc="left", fontsize=9)
     handles, labels = ax.get_legend_handles_labels()
@@ -79,17 +84,32 @@ def _draw(rows: pd.DataFrame, label: str, numbers: Formatter, title: str = "") -
     spaces = {"handletextpad": 0.2, "columnspacing": 1.2}
     figure.legend(handles, labels, loc="outside upper left", ncols=columns, **spaces)
     figure.draw_without_rendering()  # settles the layout, without which no text has a place
-    place_names(ax, rows)
+    place_names(ax, rows, front)
     return figure
 
 
+def _with_marks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add `mark`, what the legend says of a distilled student; empty for all else."""
+    count = rows["method"].nunique()
+    names = rows["method"].map(short, na_action="ignore").astype(object)
+    if count > MANY:
+        names = names.where(names.isna(), f"{count} methods")
+    return rows.assign(mark=names)
+
+
 def _with_shifts(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add `shift`, by how many points of type a mark is moved to the right of its cost."""
-    methods = list(rows["method"].dropna().unique())
-    middle = (len(methods) - 1) / 2
-    step = min(8, 56 / max(1, len(methods) - 1))
-    shifts = {method: (place - middle) * step for place, method in enumerate(methods)}
-    return rows.assign(shift=rows["method"].map(shifts).fillna(0.0).astype(float))
+    """Add `shift`, by how many points of type a mark is moved to the right of its cost.
+
+    It is 0 where the cost is not that of the student alone: the method changed the student, and between two
+    costs that are nearly the same a shift would be taken for one.
+    """
+    marks = list(rows["mark"].dropna().unique())
+    middle = (len(marks) - 1) / 2
+    step = min(8, 2 * _ASIDE / max(1, len(marks) - 1))
+    shifts = {mark: (place - middle) * step for place, mark in enumerate(marks)}
+    alone = rows[rows["role"] == "student alone"].set_index("name")["cost"]
+    unchanged = rows["cost"] == rows["name"].map(alone)
+    return rows.assign(shift=rows["mark"].map(shifts).where(unchanged).fillna(0.0).astype(float))
 
 
 def _draw_alone(ax: Axes, group: pd.DataFrame, role: str) -> None:
@@ -98,18 +118,19 @@ def _draw_alone(ax: Axes, group: pd.DataFrame, role: str) -> None:
     ax.errorbar(x, y, deviations, fmt=marker, color=colour, lw=1, capsize=2, label=role, zorder=3)
 
 
-def _draw_method(ax: Axes, group: pd.DataFrame, method: str, place: int, count: int) -> None:
-    colour = WARM(0.62 + 0.33 * place / max(1, count - 1))
-    aside = ScaledTranslation(group["shift"].iloc[0] / 72, 0, ax.figure.dpi_scale_trans)
-    x, y = group["cost"], group["test_accuracy"]
-    style = {"fmt": _SHAPES[place % len(_SHAPES)], "color": colour, "mfc": "none"}
-    ax.errorbar(x, y, transform=ax.transData + aside, label=f"distilled, {method}", **style)
-    ax.update_datalim(list(zip(x, y, strict=True)))  # what is moved aside would not widen the axes by itself
+def _draw_method(ax: Axes, group: pd.DataFrame, mark: str, place: int, count: int) -> None:
+    colour = WARM(0.62 + 0.33 * place / (count - 1)) if count > 1 else DISTILLED
+    style = {"fmt": _SHAPES[place], "color": colour, "mfc": "none"}
+    for first, (shift, some) in zip((True, False), group.groupby("shift"), strict=False):
+        aside = ScaledTranslation(shift / 72, 0, ax.figure.dpi_scale_trans)
+        x, y = some["cost"], some["test_accuracy"]
+        label = f"distilled, {mark}" if first else None
+        ax.errorbar(x, y, transform=ax.transData + aside, label=label, **style)
+        ax.update_datalim(list(zip(x, y, strict=True)))  # what is moved aside would not widen the axes
 
 
-def _draw_front(ax: Axes, rows: pd.DataFrame) -> None:
+def _draw_front(ax: Axes, front: pd.DataFrame) -> None:
     """A step at each mark of the front; a front of one mark has no line."""
-    front = pareto_front(rows["cost"], rows["test_accuracy"])
     if len(front) > 1:
         style = {"drawstyle": "steps-post", "color": "#2a788e", "lw": 1.2, "ls": (0, (4, 2)), "zorder": 1}
         ax.plot(front["cost"], front["accuracy"], label=FRONT, **style)

@@ -1,5 +1,7 @@
 """What distillation gains for each pair, with 95 % intervals."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,56 +9,77 @@ from matplotlib.figure import Figure
 from kd.plots.style import ALONE, DISTILLED, WIDTH, message, short, styled
 
 MEAN = "mean over pairs"  # the role of such a row
-MANY = 8  # methods; of more each has one row, its mean over pairs
+MANY = 8  # methods; of more there are two panels, the means of all and the pairs
+ENDS = 20  # pairs of the highest gains, and of the lowest, that are shown of many methods
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Rows from the lowest in the plot to the highest, and a name for each; a row without a gain is a gap."""
+
+    title: str
+    rows: pd.DataFrame
+    names: list[str]
 
 
 @styled
 def draw_gain(table: pd.DataFrame) -> Figure:
     """A row per teacher and student, sorted by gain, under the mean over pairs; a panel per method.
 
-    Of many methods one panel of the means over pairs, sorted. A marker is filled where the interval excludes
-    0; a cross is a gain from one seed, which has none.
+    Of many methods there is one panel of the means over pairs, sorted, and one of the pairs with the highest
+    and the lowest gains. A marker is filled where the interval excludes 0; a cross is a gain from one seed,
+    which has none.
     """
     rows = table[table["gain"].notna()]
-    many = rows["method"].nunique() > MANY
-    if many:
-        rows = rows[rows["role"] == MEAN]
-        panels = [rows.sort_values("gain", kind="stable")]
-    else:
-        panels = [_sorted(group) for _, group in rows.groupby("method", sort=False)]
-    if not panels:
+    if rows.empty:
         return message("no distilled students in this study")
-    heights = [len(panel) + 1.6 for panel in panels]
+    many = rows["method"].nunique() > MANY
+    panels = _of_all(rows) if many else [_of_one(group) for _, group in rows.groupby("method", sort=False)]
+    heights = [len(panel.names) + 2.2 for panel in panels]
     figure = Figure(figsize=(WIDTH, 0.9 + 0.23 * sum(heights)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for ax, panel in zip(axes, panels, strict=True):
-        names = map(short, panel["method"]) if many else map(_label, panel.itertuples())
-        _draw_panel(ax, panel, list(names))
+        _draw_panel(ax, panel)
         if not many:
-            ax.axhline(len(panel) - 1.5, color="0.25", lw=0.6, ls=":")
-            ax.set_title(short(panel["method"].iloc[0]), loc="left", fontweight="bold")
+            ax.axhline(len(panel.names) - 1.5, color="0.25", lw=0.6, ls=":")
     # On the figure: centred under the axes alone, the text would run over the right edge.
-    what = "mean over pairs of the gain" if many else "gain"
-    text = f"{what} over the same student trained alone (percentage points)\n" + _key(rows)
+    text = "gain over the same student trained alone (percentage points)\n" + _key(rows)
     figure.supxlabel(text, fontsize=9)
     return figure
 
 
-def _sorted(group: pd.DataFrame) -> pd.DataFrame:
-    """Smallest gain first, which is lowest in the plot; the mean over pairs last, which is on top."""
-    return group.sort_values("gain", kind="stable").sort_values(
+def _of_one(group: pd.DataFrame) -> _Panel:
+    """The pairs of one method: smallest gain first, which is lowest in the plot; their mean on top."""
+    rows = group.sort_values("gain", kind="stable").sort_values(
         "role", key=lambda role: role == MEAN, kind="stable"
     )
+    names = [MEAN if row.role == MEAN else _pair(row) for row in rows.itertuples()]
+    return _Panel(short(rows["method"].iloc[0]), rows, names)
 
 
-def _draw_panel(ax: Axes, panel: pd.DataFrame, names: list[str]) -> None:
-    for y, row in enumerate(panel.itertuples()):
-        _draw_row(ax, y, row)
+def _of_all(rows: pd.DataFrame) -> list[_Panel]:
+    """The means of many methods, and the ends of all their pairs with a gap between them."""
+    rows = rows.sort_values("gain", kind="stable")
+    means, pairs = rows[rows["role"] == MEAN], rows[rows["role"] != MEAN]
+    names = [f"{_pair(row, 12)}, {short(row.method, 12)}" for row in pairs.itertuples()]
+    between = len(pairs) - 2 * ENDS
+    if between > 0:
+        pairs = pd.concat([pairs[:ENDS], pd.DataFrame([{"gain": float("nan")}]), pairs[-ENDS:]])
+        names = [*names[:ENDS], f"… {between} pair{'s'[: between != 1]} between", *names[-ENDS:]]
+    return [_Panel(MEAN, means, list(map(short, means["method"]))), _Panel("pairs", pairs, names)]
+
+
+def _draw_panel(ax: Axes, panel: _Panel) -> None:
+    for y, row in enumerate(panel.rows.itertuples()):
+        if pd.notna(row.gain):
+            _draw_row(ax, y, row)
     ax.axvline(0, color="0.25", lw=1.4, zorder=1)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(-0.7, len(names) - 0.3)
+    ax.set_yticks(range(len(panel.names)), panel.names)
+    ax.set_ylim(-0.7, len(panel.names) - 0.3)
     ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="x", labelbottom=True)  # the numbers of the last panel may be far below
     ax.grid(axis="x")
+    ax.set_title(panel.title, loc="left", fontweight="bold")
 
 
 def _draw_row(ax: Axes, y: int, row) -> None:
@@ -70,10 +93,8 @@ def _draw_row(ax: Axes, y: int, row) -> None:
     ax.plot(row.gain, y, shape, color=colour, markerfacecolor=fill, markersize=6.5, mew=1.4)
 
 
-def _label(row) -> str:
-    if row.role == MEAN:
-        return row.role
-    return f"{short(row.name)} from {short(row.teacher)}"
+def _pair(row, most: int = 18) -> str:
+    return f"{short(row.name, most)} from {short(row.teacher, most)}"
 
 
 def _key(rows: pd.DataFrame) -> str:

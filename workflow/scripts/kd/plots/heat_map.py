@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from kd.plots.schemes import keep_ink
 from kd.plots.style import COLOURS, WIDTH, add_scale, colour_scale, ink_on, message, short, styled
 
 ALONE = "(alone)"
@@ -58,7 +59,8 @@ def _draw_map(ax: Axes, rows: pd.DataFrame, students: list, teachers: list, scal
         text = f"{row.test_accuracy:.2f}" + ("" if pd.isna(row.gain) else f"\n{row.gain:+.2f}")
         text = text.replace("-", "\N{MINUS SIGN}")
         colour = ink_on(COLOURS(scale(row.test_accuracy)))
-        ax.text(x, y, text, ha="center", va="center", color=colour, fontsize=9, linespacing=1.1)
+        written = ax.text(x, y, text, ha="center", va="center", color=colour, fontsize=9, linespacing=1.1)
+        keep_ink(written, f"{ax.get_subplotspec().num1}-{y}-{x}")
     for y, x in np.argwhere(np.isnan(accuracies)):
         ax.text(x, y, "\N{EN DASH}", ha="center", va="center", color="0.4")
     edges = [np.arange(count + 1) - 0.5 for count in reversed(accuracies.shape)]

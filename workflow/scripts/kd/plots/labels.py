@@ -1,5 +1,6 @@
 """Names beside points: each where it covers nothing else."""
 
+import itertools
 from collections.abc import Iterable
 
 import pandas as pd
@@ -9,14 +10,16 @@ from matplotlib.transforms import Bbox
 from kd.plots.style import short
 
 
-def place_names(ax: Axes, rows: pd.DataFrame) -> None:
+def place_names(ax: Axes, rows: pd.DataFrame, front: pd.DataFrame) -> None:
     """Write the name of each teacher and each student alone beside its point: `cost` and `test_accuracy`.
 
-    The marks of distilled students, moved to the right by `shift` points of type, are kept free as well.
+    The marks of distilled students, moved to the right by `shift` points of type, are kept free as well, and
+    so are the steps of `front`, its columns `cost` and `accuracy`, where there is another place.
     """
     taken = [_box_of_point(ax, row) for row in rows.itertuples()]
+    steps = _boxes_of_steps(ax, front)
     for row in rows[rows["role"] != "distilled student"].itertuples():
-        place, box = _free_place(ax, row, taken)
+        place, box = _free_place(ax, row, taken, steps)
         taken.append(box)
         leader = {"arrowstyle": "-", "color": "0.6", "lw": 0.7, "shrinkA": 0, "shrinkB": 4}
         ax.annotate(
@@ -27,7 +30,7 @@ def place_names(ax: Axes, rows: pd.DataFrame) -> None:
             ha="center",
             va="center",
             fontsize=9,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # the front may pass below it
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # the grid passes below it
             arrowprops=None if 0 in place else leader,  # a name right beside its point needs no line
         )
 
@@ -41,8 +44,17 @@ def _box_of_point(ax: Axes, row) -> Bbox:
     return box.translated(row.shift * _pixels(ax), 0)
 
 
-def _free_place(ax: Axes, row, taken: list[Bbox]) -> tuple[tuple[float, float], Bbox]:
-    """The nearest place where a name covers no point, no bar and no other name.
+def _boxes_of_steps(ax: Axes, front: pd.DataFrame) -> list[Bbox]:
+    """The pixels under each step: across at its accuracy, and up at the cost of the next."""
+    points = ax.transData.transform(front[["cost", "accuracy"]].to_numpy())
+    boxes = []
+    for (x, y), (next_x, next_y) in itertools.pairwise(points):
+        boxes += [Bbox([(x, y), (next_x, y)]), Bbox([(next_x, y), (next_x, next_y)])]
+    return [box.padded(_pixels(ax)) for box in boxes]
+
+
+def _free_place(ax: Axes, row, taken: list[Bbox], steps: list[Bbox]) -> tuple[tuple[float, float], Bbox]:
+    """The nearest place where a name covers no point, no bar, no other name and, if it can be, no step.
 
     Returned are the offset of its middle from the point, in points of type, and the pixels that it fills;
     where all is taken, of the last place tried.
@@ -52,13 +64,13 @@ def _free_place(ax: Axes, row, taken: list[Bbox]) -> tuple[tuple[float, float], 
     probe.remove()
     frame, scale = ax.get_window_extent(), _pixels(ax)
     x, y = ax.transData.transform((row.cost, row.test_accuracy))
-    for right, up in _offsets(size.width / scale / 2):
+    for kept, (right, up) in itertools.product([taken + steps, taken], _offsets(size.width / scale / 2)):
         middle = x + right * scale, y + up * scale
         box = Bbox.from_bounds(middle[0] - size.width / 2, middle[1] - size.height / 2, *size.size).padded(
             2 * scale, 0
         )
         inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
-        if inside and not any(box.overlaps(other) for other in taken):
+        if inside and not any(box.overlaps(other) for other in kept):
             break
     return (right, up), box
 

@@ -12,6 +12,7 @@ from kd.plots.style import ALONE, COLOURS, DISTILLED, WIDTH, short, styled
 
 _DASHES = ["-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 3)), (0, (5, 1, 1, 1, 1, 1))]
 _SHAPES = "os^Dv*"
+_PAIR, _MEAN, _ALONE = "distilled, each teacher", "distilled, mean", "alone"  # as the legend has them
 _HEIGHTS = {"teachers": 2.5, "students": 2.1}  # inches
 
 
@@ -86,18 +87,20 @@ def _draw_students(
     keys = {
         label: line for ax in axes.flat for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
+    keys = {label: keys[label] for label in (_PAIR, _MEAN, _ALONE) if label in keys}
     part.legend(keys.values(), keys, loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.4)
 
 
 def _draw_student(ax: Axes, curves: pd.DataFrame) -> None:
     distilled = curves[curves["role"] == "distilled"]
-    for place, (_, pair) in enumerate(distilled.groupby("teacher", sort=False)):
-        label = "distilled, each teacher" if place == 0 else None
+    pairs = [pair for _, pair in distilled.groupby("teacher", sort=False)]
+    for place, pair in enumerate(pairs if len(pairs) > 1 else ()):  # the only one is its own mean
+        label = _PAIR if place == 0 else None
         _draw_line(ax, pair, label, "^", band=False, color="0.6", lw=0.8)
     if not distilled.empty:
-        _draw_line(ax, distilled, "distilled, mean", "^", color=DISTILLED, lw=2)
+        _draw_line(ax, distilled, _MEAN, "^", color=DISTILLED, lw=2)
     alone = curves[curves["role"] == "alone"]
-    _draw_line(ax, alone, "alone", "o", color=ALONE, ls=(0, (4, 1.5)), lw=2)
+    _draw_line(ax, alone, _ALONE, "o", color=ALONE, ls=(0, (4, 1.5)), lw=2)
 
 
 def _draw_line(

@@ -14,7 +14,7 @@ from kd.files import whole
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDTH = 5.8  # inches: a phone shows the whole width, and 9 points are still read without zooming
+WIDTH = 5.8  # inches: a page shows all of it, a phone as much as fits without making its words smaller
 COLOURS = matplotlib.colormaps["cividis"]
 WARM = matplotlib.colormaps["YlOrBr"]
 ALONE, DISTILLED = COLOURS(0.0), WARM(0.62)  # dark against light, blue against orange

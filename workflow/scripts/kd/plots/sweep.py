@@ -10,6 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from kd.plots.schemes import keep_ink
 from kd.plots.style import COLOURS, DISTILLED, WIDTH, add_scale, colour_scale, ink_on, short, styled
 
 LABEL = "validation accuracy (%)"
@@ -62,7 +63,9 @@ def _draw_map(ax: Axes, table: pd.DataFrame, keys: Sequence[str], scale: Normali
             text, ink = f"{value:.1f}", ink_on(COLOURS(scale(value)))
             if np.isnan(value):  # it diverged
                 text, ink = "\N{EN DASH}", "0.4"
-            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=8)
+            written = ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=8)
+            if not np.isnan(value):
+                keep_ink(written, f"{ax.get_subplotspec().num1}-{row}-{column}")
     chosen = table[table["chosen"] == 1].iloc[0]
     place = list(best.columns).index(chosen[x]) - 0.5, list(best.index).index(chosen[y]) - 0.5
     frame = {"fill": False, "edgecolor": DISTILLED, "linewidth": 3, "clip_on": False, "zorder": 3}

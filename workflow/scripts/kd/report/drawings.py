@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 280, 168
 LEFT, RIGHT, TOP, BOTTOM = 40, 10, 10, 30  # margins of the axes
 MOST = 80  # points of a curve: more would be closer than the pixels of a phone
+FEW = 10  # images: of fewer the share of right answers says next to nothing
 _AXES = (
     '<rect class="frame" x="{left}" y="{top}" width="{width}" height="{height}"/>'
     '<text x="{left}" y="{below}" text-anchor="start">{x0}</text>'
@@ -45,11 +46,12 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> Markup:
     """How often the answers of each confidence are right: bars, which are on the diagonal if calibrated.
 
     `bins` are those of a diagnosis: low, high, confidence and accuracy as shares, and count; empty ones have
-    no bar.
+    no bar, and bars of fewer than FEW images are faded.
     """
     filled = [part for part in bins if part["count"]]
     bars = "".join(
-        f'<rect class="bar" x="{_x(part["low"]) + 0.5:.1f}" y="{_y(part["accuracy"]):.1f}"'
+        f'<rect class="bar{" few" if has_few(part) else ""}"'
+        f' x="{_x(part["low"]) + 0.5:.1f}" y="{_y(part["accuracy"]):.1f}"'
         f' width="{_x(part["high"]) - _x(part["low"]) - 1:.1f}"'
         f' height="{_y(0) - _y(part["accuracy"]):.1f}"/>'
         for part in filled
@@ -61,6 +63,11 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> Markup:
         label += f"; the fullest step has {most['count']} answers, with a mean confidence of"
         label += f" {most['confidence']:.2f}, of which {most['accuracy']:.2f} are right"
     return _svg(label, _axes((0, 1), ("0", "1"), "confidence") + bars + diagonal)
+
+
+def has_few(part: Mapping[str, Any]) -> bool:
+    """Whether a bin has so few images, but some, that its bar is faded."""
+    return 0 < part["count"] < FEW
 
 
 def _x(share: float) -> float:

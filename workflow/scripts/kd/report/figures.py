@@ -11,7 +11,7 @@ CAPTIONS = Path(__file__).parents[3] / "report"  # those of Snakemake's own repo
 TITLES = {
     "accuracy_parameters": "Accuracy against parameters",
     "accuracy_latency": "Accuracy against latency",
-    "gain": "Gain per pair",
+    "gain": "Gain per pair and on average",
     "heat_map": "Teachers and students",
     "learning_curves": "Learning curves",
 }

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from kd.cells import DASH, percent, signed
-from kd.report.drawings import curve, reliability
+from kd.report.drawings import FEW, curve, has_few, reliability
 from kd.report.runs import Cell, Run
 from kd.report.tables import Number, Sources, run_numbers
 
@@ -24,6 +24,7 @@ class RunPart:
     numbers: Mapping[str, Sequence[Number]]
     curve: Markup
     reliability: Markup
+    faded: str  # what is faded in it
     sentences: Mapping[str, str]
     history: str  # where the curve came from
     diagnosis: str  # where reliability and sentences came from
@@ -83,12 +84,18 @@ def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: S
         numbers=numbers,
         curve=curve(run.history) if run.history is not None else Markup(""),
         reliability=reliability(run.diagnosis["reliability"]) if run.diagnosis else Markup(""),
+        faded=_faded(run.diagnosis),
         sentences=_sentences(run.diagnosis, cell.classes) if run.diagnosis else {},
         history=sources.links.to(run.folder / "history.csv"),
         diagnosis=sources.links.to(cell.folder / "diagnosis.json"),
         files=sources.links.files(run),
         made=f"{found['loss_function']}; on {found['device']}; commit {found['commit']}",
     )
+
+
+def _faded(found: Mapping[str, Any] | None) -> str:
+    some = found is not None and any(map(has_few, found["reliability"]))
+    return f"fewer than {FEW} images" if some else ""
 
 
 def _summary(found: Mapping[str, Any], baseline: Run | None) -> str:
@@ -102,14 +109,35 @@ def _summary(found: Mapping[str, Any], baseline: Run | None) -> str:
 def _sentences(found: Mapping[str, Any], classes: Sequence[str]) -> dict[str, str]:
     """What the diagnosis says of classes, in words."""
     confused = [
-        f"{classes[true]} taken for {classes[predicted]} ({count:,} times)"
+        f"{_named(classes[true])} taken for {_named(classes[predicted])} ({count:,} times)"
         for true, predicted, count in found["confused"][:WORST]
     ]
     shown = {"Most frequent mistakes": "; ".join(confused)}
-    gains = [(gain, classes[k]) for k, gain in enumerate(found["class_gain"] or []) if gain is not None]
+    gains = [(gain, k) for k, gain in enumerate(found["class_gain"] or []) if gain is not None]
     gains.sort(key=lambda pair: -pair[0])
     ahead = [pair for pair in gains if pair[0] > 0][:ENDS]
     behind = [pair for pair in reversed(gains) if pair[0] < 0][:ENDS]
     for what, some in (("Classes that gained most", ahead), ("Classes that lost most", behind)):
-        shown[what] = ", ".join(f"{name} {signed(gain)}" for gain, name in some)
+        shown[what] = ", ".join(f"{_named(classes[k])}: {_points(gain)}" for gain, k in some)
+    if ahead or behind:
+        behind_them = "one seed" + _images(found["confusion"], [k for _, k in ahead + behind])
+        shown["Behind these gains"] = f"{behind_them}; with few images of a class its gain is mostly chance"
     return {what: text for what, text in shown.items() if text}
+
+
+def _named(name: str) -> str:
+    """A class as it is called in a sentence, where a number by itself would be read as one."""
+    return f"class {name}" if name.isdecimal() else name
+
+
+def _points(gain: float) -> str:
+    return f"{gain:+.1f} points".replace("-", "\N{MINUS SIGN}")
+
+
+def _images(confusion: Sequence[Sequence[int]] | None, classes: Sequence[int]) -> str:
+    """How many test images these classes have; nothing where there are too many classes for a confusion."""
+    if confusion is None:
+        return ""
+    counts = sorted(sum(confusion[k]) for k in classes)
+    most = f" to {counts[-1]:,}" if counts[0] < counts[-1] else ""
+    return f" and {counts[0]:,}{most} test images of each class"

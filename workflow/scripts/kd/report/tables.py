@@ -130,6 +130,10 @@ def key_of(row: Any) -> Key:
     return (row.role, row.name, row.teacher, row.method)
 
 
+# What is the same number by another name.
+_SAID_BY = {"negative log-likelihood": "test loss", "agreement": "agreement, test images"}
+
+
 def run_numbers(cell: Cell, run: Any, baseline: Any, sources: Sources) -> dict[str, list[Number]]:
     """The numbers of one run by what they are; a gain stands with the two accuracies that it comes from."""
     found, links = run.metrics, sources.links
@@ -156,7 +160,8 @@ def run_numbers(cell: Cell, run: Any, baseline: Any, sources: Sources) -> dict[s
     }
     if run.diagnosis:
         numbers |= _diagnosed(run.diagnosis, links.to(cell.folder / "diagnosis.json"))
-    return {what: some for what, some in numbers.items() if some[0].text != DASH}
+    known = {what: some for what, some in numbers.items() if some[0].text != DASH}
+    return {what: some for what, some in known.items() if _SAID_BY.get(what) not in known}
 
 
 def _diagnosed(found: Mapping[str, Any], href: str) -> dict[str, list[Number]]:

@@ -1,0 +1,129 @@
+"""Figures as `save` writes them, in the report in a real browser: on a phone, in the dark and in print."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from fake_results import write_results
+from fake_runs import fake_history, fake_study
+from matplotlib.image import imread
+
+import build_report
+from kd.plots.accuracy_parameters import draw_accuracy_parameters
+from kd.plots.gain import draw_gain
+from kd.plots.heat_map import draw_heat_map
+from kd.plots.learning_curves import draw_learning_curves, gather
+from kd.plots.schemes import save
+from kd.plots.style import WIDTH
+from kd.table import summarise
+
+NAMES = ("accuracy_parameters", "gain", "heat_map", "learning_curves")  # as they stand in the page
+POINT = 4 / 3  # pixels of CSS
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    """The report of a study with its real figures."""
+    runs = fake_study(teachers=3, students=2, seeds=3, epochs=5)
+    files = write_results(tmp_path_factory.mktemp("drawn") / "study", runs, figures=NAMES)
+    summarise(runs).to_csv(files["table"], index=False)
+    table = pd.read_csv(files["table"], keep_default_na=False, na_values=[""])
+    plots = files["figures"][0].parent
+    for name, draw in zip(NAMES, (draw_accuracy_parameters, draw_gain, draw_heat_map), strict=False):
+        save(draw(table), plots / name)
+    save(draw_learning_curves(gather(runs, map(fake_history, runs))), plots / "learning_curves")
+    build_report.main(**files)
+    return files["report"]
+
+
+def pixels(element) -> np.ndarray:
+    """(height, width, 3) from 0 to 1."""
+    return imread(io.BytesIO(element.screenshot()), format="png")[..., :3]
+
+
+def share_of(image, colour) -> float:
+    """How much of an image has this colour, which is given as 0xRRGGBB."""
+    wanted = np.array([colour >> 16, colour >> 8 & 255, colour & 255]) / 255
+    return float((np.abs(image - wanted).max(axis=-1) < 0.02).mean())
+
+
+@pytest.mark.parametrize("width", [320, 390, 640, 768, 1280])
+def test_words_in_a_figure_can_be_read_at_every_width(width, opened, drawn):
+    """Nine points, the smallest words, are 12 pixels: a figure is shown at its own size, or nearly."""
+    page = opened(drawn, width=width).page
+    images = page.locator(".figures img")
+    assert images.count() == len(NAMES)
+    for shown, own in images.evaluate_all("(all) => all.map((i) => [i.clientWidth - 16, i.naturalWidth])"):
+        assert own == pytest.approx(WIDTH * 72 * POINT, abs=1)
+        assert 9 * POINT * shown / own > 11
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_on_a_phone_a_figure_is_scrolled_by_keyboard(opened, drawn):
+    page = opened(drawn, width=390).page
+    part = page.get_by_role("region", name="Figure: Gain per pair and on average")
+    assert part.evaluate("(part) => part.scrollWidth > part.clientWidth + 100")
+    part.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("(part) => part.scrollLeft > 50", arg=part.element_handle())
+    assert Axe().run(page).violations_count == 0
+
+
+def test_a_figure_leads_to_its_file_where_there_is_one(opened, drawn):
+    page = opened(drawn).page
+    links = page.locator(".figures .scroll a").evaluate_all("(all) => all.map((a) => a.href)")
+    assert [link.split("/study/")[1] for link in links] == [f"plots/{name}.svg" for name in NAMES]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_follow_the_scheme_and_maps_keep_their_colours(scheme, opened, drawn):
+    """Paper is most of every figure but the map, whose lowest cell is the darkest blue with white ink."""
+    page = opened(drawn, color_scheme=scheme).page
+    paper, ink = {"light": (0xFFFFFF, 0x000000), "dark": (0x15181C, 0xE6E8EB)}[scheme]
+    # Navy on white is the student alone; in the dark its lightness, 78/510, is that of 432/510: light blue.
+    alone = {"light": 0x00224E, "dark": 0xB1D3FF}[scheme]
+    shown = dict(zip(NAMES, map(pixels, page.locator(".figures img").all()), strict=True))
+    for name, image in shown.items():
+        assert share_of(image, paper) > (0.2 if name == "heat_map" else 0.6), name
+        assert share_of(image, ink) > 0.001, name
+        other = 0x15181C if scheme == "light" else 0xFFFFFF
+        assert share_of(image, other) < 0.005, name  # no slab, and no box behind a name
+    assert share_of(shown["accuracy_parameters"], alone) > 0.0003
+    assert share_of(shown["heat_map"], 0x00224E) > 0.02
+    assert share_of(shown["heat_map"], 0xFEE838) > 0.02
+    assert share_of(shown["heat_map"], 0x000000) > 0.0002  # the numbers on light cells
+
+
+SIZES = """() => Object.fromEntries(Array.from(document.querySelectorAll('table'), (table) =>
+  [table.parentElement.getAttribute('aria-label'), parseFloat(getComputedStyle(table).fontSize) * 0.75]))"""
+
+
+def test_on_paper_tables_have_eight_points_but_for_the_widest(opened, drawn):
+    page = opened(drawn).page
+    page.emulate_media(media="print")
+    sizes = page.evaluate(SIZES)
+    assert sizes.pop("Table of everything measured") == pytest.approx(6, abs=0.01)
+    assert list(sizes.values()) == pytest.approx([8] * len(sizes), abs=0.01)
+    # A4 across without its margins: what is wider is cut off.
+    page.set_viewport_size({"width": round(27.7 / 2.54 * 96), "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= round(27.7 / 2.54 * 96)
+    for kind in ("h2", "h3", "summary"):
+        rule = f"getComputedStyle(document.querySelector('{kind}')).breakAfter"
+        assert page.evaluate(rule) == "avoid", kind
+
+
+def test_how_to_read_the_numbers_has_no_page_of_its_own(opened, drawn):
+    """The answer and tables, the figures, and all runs: pages of which none is nearly empty."""
+    pdf = opened(drawn).page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type /Page\n", pdf)) <= 7
+
+
+def test_on_paper_all_is_light(opened, drawn):
+    page = opened(drawn, color_scheme="dark").page
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
