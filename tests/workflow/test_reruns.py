@@ -250,7 +250,7 @@ def test_the_engine_reruns_every_training(finished):
         "cache_targets": {f"{teacher} {seed} 2" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)},
         "train_student_alone": {"cnn 0", "cnn 1"},
         "distill_student": ALL_DISTILLED,
-        **EVERYTHING_LOOKED_AT,
+        **diagnosed("vgg16, mobilenet", "cnn", BOTH),
         **REPORT,
     }
 
