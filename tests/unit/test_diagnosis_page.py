@@ -3,11 +3,11 @@
 import base64
 import io
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import torch
+from html_page import Page
 from PIL import Image
 
 from kd.diagnosis.classes import class_list
@@ -20,23 +20,6 @@ from kd.shards import Shards, write_shards
 EVIL = '<script>alert("1")</script>'
 METRICS = {"architecture": "cnn", "parameters": 1442, "loss_function": "0.1·CE + 0.9·T²·KL, T=4"}
 FAITHFUL = {"test": {"agreement": 87.5, "kl": 0.4321}, "train": {"agreement": 93.75, "kl": 0.1234}}
-
-
-class Page(HTMLParser):
-    """The tags of a page, what they refer to, and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.links, self.alts, self.text = [], [], [], ""
-        self.feed(re.sub("(?s)<style>.*?</style>", "", text))
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.links += [value for name, value in attributes if name in ("src", "href", "srcset", "action")]
-        self.alts += [value for name, value in attributes if name in ("alt", "aria-label")]
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):

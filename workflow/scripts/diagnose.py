@@ -14,7 +14,7 @@ from kd.diagnosis.logits import open_logits
 from kd.diagnosis.page import to_page
 from kd.diagnosis.pictures import pictures
 from kd.diagnosis.taught import write_given_logits, write_training_logits
-from kd.files import read_json, whole, write_json
+from kd.files import read_json, write_json, write_text
 from kd.limits import memory_explained
 from kd.splits import labelled
 
@@ -63,9 +63,7 @@ def main(
         )
         found = diagnose(job, data, test_logits, models, alone_logits, taught, where, compute.stream)
     write_json(diagnosis, found)
-    text = to_page(found, read_json(metrics), pictures(found, data.test_images))
-    with whole(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(page, to_page(found, read_json(metrics), pictures(found, data.test_images)))
     logger.info("%s  diagnosed, %d of %d runs", job.label, len(found["runs"]), len(job.seeds))
 
 

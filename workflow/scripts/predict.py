@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kd.errors import UserError
-from kd.files import whole
+from kd.files import whole, write_text
 from kd.shipping.exported import Exported, load_exported
 from kd.shipping.pictures import find
 
@@ -75,8 +75,7 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def write_json(path: Path, rows: list[dict[str, Any]]) -> None:
     """A list of pictures, each with its predictions."""
-    with whole(path) as temporary:
-        temporary.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(rows, indent=2) + "\n")
 
 
 def _shown(text: str) -> str:
