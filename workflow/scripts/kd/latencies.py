@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from kd.roles import TEACHER
+
 
 def milliseconds(latency: Mapping[str, Any], role: str, name: str) -> float:
     """The median time of one image in PyTorch, in milliseconds; NaN where it is not known.
@@ -12,7 +14,7 @@ def milliseconds(latency: Mapping[str, Any], role: str, name: str) -> float:
     """
     networks = latency["networks"]
     found = networks.get(name)
-    if role == "teacher":
+    if role == TEACHER:
         found = networks.get(f"teachers/{name}", found)
     times = found["pytorch_ms"] if found else None
     return times["median"] if times else math.nan

@@ -26,6 +26,7 @@ from kd.metrics import (
     evaluate,
     expected_calibration_error,
 )
+from kd.roles import TRIAL
 from kd.views import Labelled
 
 logger = logging.getLogger("kd")
@@ -81,7 +82,7 @@ def finished(
     write_history(outputs.history, training.history)
     last = training.history[-1]
     found = {name: last[name] for name in ("validation_loss", "validation_accuracy")}
-    if job.role == "trial":
+    if job.role == TRIAL:
         return found
     network, test = cast.network, splits["test"]
     scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}

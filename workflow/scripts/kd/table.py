@@ -12,10 +12,9 @@ from scipy import stats
 
 from kd.cells import duration, number, percent
 from kd.errors import UserError
+from kd.roles import DISTILLED_STUDENT, MEAN, ROLES
 
-MEAN = "mean over pairs"
-DISTILLED = "distilled student"
-ROLES = {"teacher": "teacher", "alone": "student alone", "distilled": DISTILLED}
+DISTILLED = DISTILLED_STUDENT
 _ROW = ["role", "name", "teacher", "method"]  # names a row of the table; with the seed, one run
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed
 _MEASURES = [

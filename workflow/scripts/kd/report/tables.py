@@ -11,7 +11,8 @@ from kd.latencies import milliseconds
 from kd.pages import HEADINGS, measures, names
 from kd.report.links import Links
 from kd.report.runs import Cell
-from kd.table import DISTILLED, seed_table
+from kd.roles import DISTILLED_STUDENT, TEACHER
+from kd.table import seed_table
 
 Key = tuple[str, str, str, str]
 
@@ -69,7 +70,7 @@ def ranked_rows(table: pd.DataFrame, sources: Sources) -> list[tuple[str, list[N
 
     The cells are in the order of RANKED.
     """
-    rows = table[table["role"] == DISTILLED].sort_values("gain", ascending=False, kind="stable")
+    rows = table[table["role"] == DISTILLED_STUDENT].sort_values("gain", ascending=False, kind="stable")
     return [(sources.anchor(key_of(row)), _ranked(row, sources)) for row in rows.itertuples()]
 
 
@@ -100,7 +101,7 @@ def _number(text: str, href: str, value: float | None) -> Number:
 def teacher_rows(table: pd.DataFrame, sources: Sources) -> tuple[dict[str, str], dict[str, list[Number]]]:
     """The seed's table: the teachers with the ids of their runs, and each line with a number per teacher."""
     classic = seed_table(table)
-    keys = {name: ("teacher", name, "", "") for name in classic.columns}
+    keys = {name: (TEACHER, name, "", "") for name in classic.columns}
     lines = {
         line: [Number(text, sources.of(keys[name])) for name, text in cells.items()]
         for line, cells in classic.iterrows()
