@@ -3,13 +3,13 @@
 import base64
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import pytest
 import torch
+from html_page import Page
 from PIL import Image
 
 from kd.diagnosis.classes import class_list
@@ -24,26 +24,6 @@ from kd.shards import Shards, write_shards
 EVIL = '<script>alert("1")</script>'
 METRICS = {"architecture": "cnn", "parameters": 1442, "loss_function": "0.1·CE + 0.9·T²·KL, T=4"}
 FAITHFUL = {"test": {"agreement": 87.5, "kl": 0.4321}, "train": {"agreement": 93.75, "kl": 0.1234}}
-
-
-class Page(HTMLParser):
-    """The tags of a page, what they refer to, and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.links, self.alts, self.text = [], [], [], ""
-        self.leads = []
-        self.feed(re.sub("(?s)<style>.*?</style>", "", text))
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.links += [value for name, value in attributes if name in ("src", "srcset", "action")]
-        self.leads += [value for name, value in attributes if name == "href"]
-        self.alts += [value for name, value in attributes if name in ("alt", "aria-label")]
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
@@ -122,8 +102,8 @@ def test_it_leads_to_its_numbers_and_back_to_the_report():
 def test_it_asks_nothing_of_the_network(count):
     html = page_of(made_up([f"class {number}" for number in range(count)]))
     page = Page(html)
-    assert page.links
-    assert all(link.startswith("data:image/png;base64,") for link in page.links)
+    assert page.loads
+    assert all(link.startswith("data:image/png;base64,") for link in page.loads)
     assert not [link for link in page.leads if ":" in link or link.startswith("/")]
     assert not {"link", "script", "iframe", "object", "form"} & set(page.tags)
     assert "url(" not in html

@@ -161,10 +161,6 @@ def test_a_file_that_onnxruntime_cannot_read_is_one_line(shipped, pictures, tmp_
     folder = tmp_path / "copy"
     shutil.copytree(shipped.folder, folder)
     (folder / "model.onnx").write_bytes(b"nonsense")
-    # SHA-256 of "nonsense", by another tool
-    edited(folder, sha256={"model.onnx": "b1d77b8c1a84c3a9c7d8ea7fd6a1a0a6"})
-    assert predict.main([str(folder), str(pictures)]) == 1
-    assert "is not the file that was exported" in capsys.readouterr().err
     digest = subprocess.run(["sha256sum", str(folder / "model.onnx")], capture_output=True, text=True).stdout
     edited(folder, sha256={"model.onnx": digest.split()[0]})
     assert predict.main([str(folder), str(pictures)]) == 1

@@ -3,14 +3,13 @@
 import json
 import math
 import re
-from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
 import pytest
 from fake_results import CARD, write_results
 from fake_runs import fake_run, fake_study
+from html_page import Page
 
 import build_report
 from kd.errors import UserError
@@ -24,30 +23,11 @@ EVIL = '</script><script>alert("1")</script>{{ 7 }}&amp;'
 MINUS = "\N{MINUS SIGN}"
 
 
-class Page(HTMLParser):
-    """The tags of a page, what they refer to, and the text of each cell and what it is in."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.tags, self.links, self.ids, self.text = [], [], [], ""
-        self.source = path.read_text(encoding="utf-8")
-        self.feed(self.source)
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        self.tags.append(tag)
-        self.links += [found[name] for name in ("src", "href", "srcset", "action") if name in found]
-        self.ids += [found["id"]] if "id" in found else []
-
-    def handle_data(self, data):
-        self.text += data
-
-
 def build(folder, runs=None, *, study=None, **options):
     """The page of these runs in `folder`."""
     files = write_results(folder, runs, **options)
     build_report.main(**files | ({"study": study} if study else {}))
-    return Page(files["report"])
+    return Page(files["report"].read_text(encoding="utf-8"))
 
 
 def pairs(*gains, seeds=3, methods=("kd",)):
@@ -213,7 +193,12 @@ def test_rows_stand_by_their_gain_and_an_unknown_latency_is_a_dash(tmp_path):
     del latency["networks"]["cnn"]
     files["latency"].write_text(json.dumps(latency))
     build_report.main(**files)
-    body = Page(files["report"]).source.split('id="ranking"')[1].split("<tbody>")[1].split("</tbody>")[0]
+    body = (
+        Page(files["report"].read_text(encoding="utf-8"))
+        .source.split('id="ranking"')[1]
+        .split("<tbody>")[1]
+        .split("</tbody>")[0]
+    )
     rows = [re.sub(r"<[^>]*>", " ", row).split() for row in body.split("</tr>")[:-1]]
     assert [row[:8] for row in rows] == [
         ["cnn", "kd", "from", "t1", "t1", "kd", "▲", "+2.00"],

@@ -6,43 +6,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from html_page import Page
 
 from kd import catalog
 
 ROOT = Path(__file__).parents[2]
-# What a browser fetches.
-LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
-
-
-class Page(HTMLParser):
-    """What a page links to, loads, and can be led to; its text, but for code."""
-
-    def __init__(self, file: Path) -> None:
-        super().__init__()
-        self.links, self.loads, self.ids, self.tags, self.text = [], [], set(), [], ""
-        self.code = 0  # how many elements of code are open
-        self.feed(file.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        self.tags.append(tag)
-        self.code += tag == "code"
-        self.ids.add(found.get("id"))
-        if tag == "a" and found.get("href"):
-            self.links.append(found["href"])
-        if tag in LOADS and found.get(LOADS[tag]):
-            self.loads.append(found[LOADS[tag]])
-
-    def handle_endtag(self, tag):
-        self.code -= tag == "code"
-
-    def handle_data(self, data):
-        self.text += "" if self.code else data
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +29,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[Path, Page]:
-    return {file: Page(file) for file in site.rglob("*.html") if file.name != "404.html"}
+    return {
+        file: Page(file.read_text(encoding="utf-8"))
+        for file in site.rglob("*.html")
+        if file.name != "404.html"
+    }
 
 
 def test_every_page_of_the_folder_is_there(site, pages):
@@ -69,7 +45,7 @@ def test_every_page_of_the_folder_is_there(site, pages):
 def test_every_link_and_anchor_leads_somewhere(site, pages):
     lost, seen = [], 0
     for file, page in pages.items():
-        for link in (*page.links, *page.loads):
+        for link in page.links:
             address = urlsplit(link)
             if address.scheme in ("http", "https", "mailto", "data"):
                 continue
@@ -95,9 +71,9 @@ def test_nothing_is_asked_of_other_hosts(site, pages):
 
 def test_formulas_are_shown_without_a_script(pages):
     for file, page in pages.items():
-        assert "$$" not in page.text, file
-        assert r"\(" not in page.text, file
-        assert "\\frac" not in page.text, file
+        assert "$$" not in page.prose, file
+        assert r"\(" not in page.prose, file
+        assert "\\frac" not in page.prose, file
 
 
 def _sections(page: str) -> dict[str, str]:

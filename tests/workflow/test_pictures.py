@@ -7,7 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
-from checkout import ROOT, Checkout
+from checkout import ROOT
 
 sys.path.insert(0, str(ROOT))
 
@@ -34,12 +34,19 @@ def test_the_picture_of_the_rules_is_that_of_the_default_study(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
-def test_the_picture_of_a_page_is_what_a_browser_shows(finished_study: Checkout, tmp_path):
-    page = finished_study.folder / "results" / "tiny" / pictures.PAGE
-    pictures.picture_page(page, tmp_path / "table.png")
-    shown, kept = (Image.open(folder / "table.png") for folder in (tmp_path, pictures.IMAGES))
-    assert shown.size == kept.size == (1280, 860)
-    assert len(shown.convert("RGB").getcolors(1_000_000)) > 20  # something is on it
+def test_the_picture_of_a_page_is_its_upper_part_as_a_browser_shows_it(tmp_path):
+    """In light colours, and with what its script does: half red, half blue, and nothing of the green below."""
+    (tmp_path / "page.html").write_text(
+        "<style>body { margin: 0 } div { height: 430px; background: black }"
+        "@media (prefers-color-scheme: light) { #second { background: blue } } #third { background: lime }"
+        "</style><div id=first></div><div id=second></div><div id=third></div>"
+        "<script>document.getElementById('first').style.background = 'red'</script>"
+    )
+    pictures.picture_page(tmp_path / "page.html", tmp_path / "page.png")
+    shown = Image.open(tmp_path / "page.png").convert("RGB")
+    assert shown.size == Image.open(pictures.IMAGES / "table.png").size == (1280, 860)
+    assert sorted(shown.getcolors()) == [(1280 * 430, (0, 0, 255)), (1280 * 430, (255, 0, 0))]
+    assert shown.getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_a_study_that_has_not_run_has_no_picture(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from kd.files import read_json, whole
+from kd.files import read_json, whole, write_text
 from kd.pages import to_markdown
 from kd.table import summarise
 
@@ -14,8 +14,7 @@ def main(metrics: list[Path], data: Path, csv: Path, markdown: Path, study: str)
     table = summarise(runs)
     with whole(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
-    with whole(markdown) as temporary:
-        temporary.write_text(to_markdown(table, study, runs, card), encoding="utf-8")
+    write_text(markdown, to_markdown(table, study, runs, card))
 
 
 if __name__ == "__main__":

@@ -82,9 +82,9 @@ def fill(
     network: torch.nn.Module,
     images: ViewedImages,
     device: torch.device,
-    speed: Speed = Speed(),
-    label: str = "[targets]",
-    progress: ProgressFile | None = None,
+    speed: Speed,
+    label: str,
+    progress: ProgressFile,
 ) -> None:
     """Compute the logits of what is `missing`, (views, samples) bool, and write them into `table`.
 
@@ -102,8 +102,7 @@ def fill(
             here = slice(done - len(logits), done)
             table[views[here], samples[here]] = _as_stored(logits, label)
             left = (now - started) * (len(views) / done - 1)
-            if progress:
-                progress.tell(share=done / len(views), left=left)
+            progress.tell(share=done / len(views), left=left)
             if now - told > EVERY or done == len(views):
                 told = now
                 logger.info("%s  %d of %d  left %s", label, done, len(views), duration(left))

@@ -16,6 +16,7 @@ from kd.job import StoredJob
 from kd.metrics import expected_calibration_error
 from kd.numbering import plain_view
 from kd.provenance import commit, versions
+from kd.roles import TEACHER
 from kd.stored import read_stored, test_logits, training_logits
 
 logger = logging.getLogger("kd")
@@ -38,7 +39,7 @@ def main(job: StoredJob, dataset: Path, logits: Path, metrics: Path, test_logits
     train = training_logits(arrays, logits, len(data.train_labels), classes, data.pad, data.flip)
     test = test_logits(arrays, logits, len(data.test_labels), classes)
     write_array(test_logits_file, np.empty((0, classes), np.float32) if test is None else test)
-    results = dict.fromkeys(NONE) | {"role": "teacher", "name": job.name}
+    results = dict.fromkeys(NONE) | {"role": TEACHER, "name": job.name}
     results |= {"architecture": "logits", "loss_function": f"logits given ({job.sha256[:8]})"}
     results |= _scored("train", train[plain_view(data.pad)], data.train_labels)
     if test is not None:

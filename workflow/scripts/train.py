@@ -21,6 +21,7 @@ from kd.live.runlog import RunLog
 from kd.outcome import Outputs, finished, give_up, identity
 from kd.provenance import commit, versions
 from kd.resume import kept_until_done
+from kd.roles import TRIAL
 from kd.speed import choose_speed
 from kd.splits import labelled
 
@@ -57,7 +58,7 @@ def main(
     values = read_values(chosen) if chosen else {}
     job = with_values(job, values)
     data = read_dataset(dataset)
-    parts = [part for part in PARTS if part != "test" or job.role != "trial"]
+    parts = [part for part in PARTS if part != "test" or job.role != TRIAL]
     splits = {part: labelled(data, part, where, compute.stream) for part in parts}
     images = splits["train"].images
     check_batch(job.recipe.batch_size, images.samples)
@@ -89,7 +90,7 @@ def main(
                         checkpoints=checkpoints,
                     )
             except Diverged as error:
-                if job.role != "trial":
+                if job.role != TRIAL:
                     raise
                 give_up(job, results, error, outputs)
                 return
@@ -100,7 +101,7 @@ def main(
         results |= {"seconds": seconds, "device": device_name(where)}
         results |= {"versions": versions(job.architecture), "commit": commit()}
         write_json(outputs.metrics, results)
-    part = "validation" if job.role == "trial" else "test"
+    part = "validation" if job.role == TRIAL else "test"
     logger.info("%s  done: %s accuracy %.2f %%", job.label, part, results[f"{part}_accuracy"])
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kd.errors import UserError
-from kd.files import whole
+from kd.files import write_text
 
 CACHE = Path(".snakemake/kd-listings")
 
@@ -40,8 +40,8 @@ class Digests:
     def save(self) -> None:
         """Write what is new; a folder that cannot be written to is no reason to stop."""
         if self._now != self._before:
-            with suppress(OSError), whole(self._path) as temporary:
-                temporary.write_text(json.dumps(self._now), encoding="utf-8")
+            with suppress(OSError):
+                write_text(self._path, json.dumps(self._now))
 
 
 def content(path: str, key: str, cache: Path = CACHE) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from kd.recipe import Recipe
+from kd.roles import DISTILLED, TRIAL
 
 
 class Job(BaseModel):
@@ -46,7 +47,7 @@ class TrainJob(Job):
 
     role: str
     name: str
-    teacher: str | None = None  # of a distilled student; "(none)" where its method needs none
+    teacher: str | None = None  # of a distilled student; UNTAUGHT where its method needs none
     weights: list[float] = [1.0]  # of the teacher's networks, where it is made of several
     method_name: str | None = None  # as the study calls it
     architecture: str
@@ -59,9 +60,9 @@ class TrainJob(Job):
     @property
     def label(self) -> str:
         """How a run is called in the log, where several runs write at once."""
-        if self.role == "distilled":
+        if self.role == DISTILLED:
             return f"[{self.teacher} -> {self.name}, {self.method_name}, seed {self.seed}]"
-        if self.role == "trial":
+        if self.role == TRIAL:
             return f"[{self.teacher} -> {self.name}, trial of {self.method_name}, seed {self.seed}]"
         return f"[{self.name} {self.role}, seed {self.seed}]"
 

@@ -11,6 +11,7 @@ from kd.files import digest
 from kd.job import DataJob, EnsembleJob, ExternalJob, GatherJob, StoredJob, TrainJob
 from kd.listing import listing
 from kd.npz import names_in
+from kd.roles import ALONE, DISTILLED, TEACHER, TRIAL, UNTAUGHT
 from kd.study import NO_TEACHER, External, Network, Study
 from kd.sweep import rungs, trial_name
 
@@ -71,7 +72,7 @@ def _listed_with(study: Study) -> dict[str, Any]:
 def teacher_job(study: Study, teacher: str) -> TrainJob:
     """A teacher, trained once with its own seed."""
     network = study.teachers[teacher]
-    return _train_job(network, role="teacher", seed=network.seed, methods=[(PLAIN, {})])
+    return _train_job(network, role=TEACHER, seed=network.seed, methods=[(PLAIN, {})])
 
 
 def ensemble_job(study: Study, teacher: str) -> EnsembleJob:
@@ -113,7 +114,7 @@ def _stored_job(name: str, file: str) -> StoredJob:
 
 def alone_job(study: Study, student: str, seed: int) -> TrainJob:
     """The baseline: a student that has no teacher."""
-    return _train_job(study.students[student], role="alone", seed=seed, methods=[(PLAIN, {})])
+    return _train_job(study.students[student], role=ALONE, seed=seed, methods=[(PLAIN, {})])
 
 
 def distill_job(study: Study, teacher: str, student: str, method: str, seed: int) -> TrainJob:
@@ -139,7 +140,7 @@ def trials(study: Study, sweep: str, student: str) -> dict[str, dict[str, Any]]:
 def trial_job(study: Study, teacher: str, student: str, sweep: str, values: dict, seed: int) -> TrainJob:
     """A student of a teacher with values that are tried; its role keeps the test set from it."""
     job = distill_job(study, teacher, student, sweep, seed)
-    return with_values(job.model_copy(update={"role": "trial"}), values)
+    return with_values(job.model_copy(update={"role": TRIAL}), values)
 
 
 def rung_job(study: Study, sweep: str, student: str, rung: int) -> dict[str, Any]:
@@ -168,18 +169,18 @@ def link_job(study: Study, teacher: str, method: str, chain: tuple[str, ...], se
 def teacher_diagnosis(study: Study, teacher: str) -> DiagnosisJob:
     """A look at a teacher."""
     seeds = [study.teachers[teacher].seed if teacher in study.teachers else None]
-    return DiagnosisJob(role="teacher", name=teacher, seeds=seeds, **_looked_at(study))
+    return DiagnosisJob(role=TEACHER, name=teacher, seeds=seeds, **_looked_at(study))
 
 
 def alone_diagnosis(study: Study, student: str) -> DiagnosisJob:
     """A look at a student that has no teacher."""
-    return DiagnosisJob(role="alone", name=student, seeds=list(study.seeds), **_looked_at(study))
+    return DiagnosisJob(role=ALONE, name=student, seeds=list(study.seeds), **_looked_at(study))
 
 
 def distilled_diagnosis(study: Study, teacher: str, student: str, method: str) -> DiagnosisJob:
     """A look at the students of one teacher and method."""
     names = {"name": student, "teacher": _taught_by(teacher), "method": method}
-    return DiagnosisJob(role="distilled", seeds=list(study.seeds), **names, **_looked_at(study))
+    return DiagnosisJob(role=DISTILLED, seeds=list(study.seeds), **names, **_looked_at(study))
 
 
 def comparison(study: Study, teacher: str, student: str, method: str) -> ComparisonJob:
@@ -197,12 +198,12 @@ def _looked_at(study: Study) -> dict[str, Any]:
 
 
 def _taught_by(teacher: str) -> str:
-    return "(none)" if teacher == NO_TEACHER else teacher
+    return UNTAUGHT if teacher == NO_TEACHER else teacher
 
 
 def _taught(study: Study, network: Network, teacher: str, method: str, seed: int, **rest: Any) -> TrainJob:
     parts = study.methods[method].parts
-    names = {"role": "distilled", "teacher": teacher, "method_name": method}
+    names = {"role": DISTILLED, "teacher": teacher, "method_name": method}
     return _train_job(network, seed=seed, methods=parts, **names, **rest)
 
 

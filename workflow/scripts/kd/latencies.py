@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from kd.roles import TEACHER
+
 
 def changed_name(teacher: str, student: str, method: str) -> str:
     """What a student is called there to which its method gave other layers; names as in its metrics."""
@@ -20,7 +22,7 @@ def milliseconds(
     """
     networks = latency["networks"]
     found = networks.get(name)
-    if role == "teacher":
+    if role == TEACHER:
         found = networks.get(f"teachers/{name}", found)
     elif teacher and method:
         found = networks.get(changed_name(teacher, name, method), found)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +14,6 @@ from kd.cast import Cast
 from kd.checkpoint import save_network
 from kd.chosen import named
 from kd.engine import Diverged, Training
-from kd.errors import UserError
 from kd.files import whole, write_array, write_json
 from kd.job import TrainJob
 from kd.metrics import (
@@ -26,6 +24,8 @@ from kd.metrics import (
     evaluate,
     expected_calibration_error,
 )
+from kd.recorded import read_logits
+from kd.roles import TRIAL
 from kd.views import Labelled
 
 logger = logging.getLogger("kd")
@@ -81,7 +81,7 @@ def finished(
     write_history(outputs.history, training.history)
     last = training.history[-1]
     found = {name: last[name] for name in ("validation_loss", "validation_accuracy")}
-    if job.role == "trial":
+    if job.role == TRIAL:
         return found
     network, test = cast.network, splits["test"]
     scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
@@ -106,22 +106,12 @@ def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Labelled) -> 
 def _scored(scores: dict[str, Score], labels: Tensor, teacher_logits: Path | None) -> dict[str, Any]:
     """The last epoch's weights on these splits, and how the test answers compare with truth and teacher."""
     answers = scores["test"].logits
-    taught = _read_logits(teacher_logits, answers.shape) if teacher_logits else None
+    taught = read_logits(teacher_logits, *answers.shape) if teacher_logits else None
     found = {f"{part}_loss": score.loss for part, score in scores.items()}
     found |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
     found["ece"] = expected_calibration_error(answers, labels)
-    found["agreement"] = None if taught is None else agreement(answers, taught)
+    found["agreement"] = None if taught is None else agreement(answers, torch.tensor(taught))
     return found
-
-
-def _read_logits(path: Path, shape: tuple[int, ...]) -> Tensor:
-    try:
-        logits = torch.from_numpy(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
-    if logits.shape != shape:
-        raise UserError(f"{path}: holds {tuple(logits.shape)}, not {tuple(shape)}; delete it")
-    return logits
 
 
 def _selected(network: nn.Module, training: Training, last: Score, test: Labelled) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from kd.cells import DASH, duration, number, plus_minus, quantity, verdict
 from kd.data_section import data_lines
 from kd.markdown import bullets, plain
 from kd.ranking import caution, rank, verdict_on
-from kd.table import MEAN, seed_table
+from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
+from kd.table import seed_table
 
 MANY = 8  # methods; of more each would drown in the others
 
-HEADINGS = {"teacher": "Teachers", "student alone": "Students alone"}
-HEADINGS |= {"distilled student": "Distilled students", MEAN: "Mean over pairs"}
+HEADINGS = {TEACHER: "Teachers", STUDENT_ALONE: "Students alone"}
+HEADINGS |= {DISTILLED_STUDENT: "Distilled students", MEAN: "Mean over pairs"}
 LEGEND = (
     "Accuracy, agreement (share of test images on which student and teacher predict the same class) and "
     "ECE (expected calibration error) are in per cent; losses are cross-entropies in nats.",

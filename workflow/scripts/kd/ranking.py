@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from kd.compared import behind_first
-from kd.table import DISTILLED, MEAN, ROLES, with_gains
+from kd.roles import DISTILLED_STUDENT, MEAN, UNTAUGHT
+from kd.table import with_gains
 
 FEW = 4  # names in a sentence; more are counted
 HOW = "paired t-tests over students and seeds, with Holm's correction"
@@ -32,7 +33,7 @@ def rank_pairs(table: pd.DataFrame, runs: Iterable[Mapping[str, Any]]) -> pd.Dat
 
     The clusters of the comparisons are the seeds.
     """
-    ranked = table[table["role"] == DISTILLED].sort_values("gain", ascending=False, kind="stable")
+    ranked = table[table["role"] == DISTILLED_STUDENT].sort_values("gain", ascending=False, kind="stable")
     who = ["name", "teacher", "method"]
     gains = _distilled(runs).set_index(["seed", *who])["gain"].unstack(who)
     return _beside_first(
@@ -42,7 +43,7 @@ def rank_pairs(table: pd.DataFrame, runs: Iterable[Mapping[str, Any]]) -> pd.Dat
 
 def _distilled(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     frame = with_gains(runs)
-    return frame[frame["role"] == ROLES["distilled"]]
+    return frame[frame["role"] == DISTILLED_STUDENT]
 
 
 def _beside_first(ranked: pd.DataFrame, gains: pd.DataFrame, order: list[Any]) -> pd.DataFrame:
@@ -59,7 +60,7 @@ def _beside_first(ranked: pd.DataFrame, gains: pd.DataFrame, order: list[Any]) -
 
 def _pairs(table: pd.DataFrame) -> dict[str, set[tuple[str, str]]]:
     """Teachers and students that each method was run with, by its name."""
-    distilled = table[table["role"] == DISTILLED]
+    distilled = table[table["role"] == DISTILLED_STUDENT]
     groups = distilled.groupby("method", sort=False)
     return {name: set(zip(rows["teacher"], rows["name"], strict=True)) for name, rows in groups}
 
@@ -67,7 +68,7 @@ def _pairs(table: pd.DataFrame) -> dict[str, set[tuple[str, str]]]:
 def caution(table: pd.DataFrame) -> str:
     """A sentence where methods were run with different teachers, so that their means are over other pairs."""
     pairs = [
-        found for found in _pairs(table).values() if not any(teacher == "(none)" for teacher, _ in found)
+        found for found in _pairs(table).values() if not any(teacher == UNTAUGHT for teacher, _ in found)
     ]
     if all(found == pairs[0] for found in pairs[1:]):
         return ""

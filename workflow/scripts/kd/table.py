@@ -12,10 +12,8 @@ import pandas as pd
 from kd.cells import duration, number, percent
 from kd.errors import UserError
 from kd.intervals import t_half_width
+from kd.roles import MEAN, ROLES
 
-MEAN = "mean over pairs"
-DISTILLED = "distilled student"
-ROLES = {"teacher": "teacher", "alone": "student alone", "distilled": DISTILLED}
 _ROW = ["role", "name", "teacher", "method"]  # names a row of the table; with the seed, one run
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed
 _MEASURES = [

@@ -12,6 +12,7 @@ from kd.device import device_name
 from kd.limits import memory_explained
 from kd.metrics import count_macs, count_parameters, evaluate, expected_calibration_error
 from kd.provenance import commit, versions
+from kd.roles import TEACHER
 from kd.splits import labelled
 
 NONE = ("teacher", "method", "seed", "epochs", "selected_epoch", "agreement")  # what such a teacher has not
@@ -27,7 +28,7 @@ def measure(
     splits = {part: labelled(data, part, where, stream) for part in PARTS}
     with memory_explained(where):
         scores = {part: evaluate(network, each.images, each.labels) for part, each in splits.items()}
-    results = dict.fromkeys(NONE) | {"role": "teacher"}
+    results = dict.fromkeys(NONE) | {"role": TEACHER}
     results |= {f"{part}_loss": score.loss for part, score in scores.items()}
     results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
     results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kd.cells import DASH, number, verdict
 from kd.diagnosis.drawing import bar, gain_bar
-from kd.table import t_half_width
+from kd.intervals import t_half_width
 
 MOST = 40  # classes that are listed; of more, the ends of the list
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.errors import UserError
+from kd.recorded import read_logits
 
 NUMBERS = 2**20  # in a piece, which is in memory as float64 a few times over
 
@@ -18,15 +18,8 @@ def open_logits(path: Path, samples: int, classes: int) -> np.ndarray | None:
 
     Raises UserError naming the file if it is not whole or of another shape.
     """
-    try:
-        logits = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
-    if logits.shape == (0, classes):
-        return None
-    if logits.shape != (samples, classes):
-        raise UserError(f"{path}: holds {logits.shape}, not {(samples, classes)}; delete it")
-    return logits
+    logits = read_logits(path, samples, classes, may_be_empty=True)
+    return logits if len(logits) else None
 
 
 def pieces(*arrays: np.ndarray) -> Iterator[tuple[Tensor, ...]]:

@@ -15,6 +15,7 @@ from kd.diagnosis.legend import legend
 from kd.diagnosis.links import links
 from kd.diagnosis.pictures import confusion_picture
 from kd.page_style import STYLE
+from kd.roles import UNTAUGHT
 
 HERE = Path(__file__).parent
 WHOLE = 20  # classes of which the confusion matrix is a table, and not a picture
@@ -67,7 +68,7 @@ def _title(diagnosis: Run) -> str:
         return f"Teacher {diagnosis['name']}"
     if diagnosis["role"] == "alone":
         return f"Student {diagnosis['name']}, trained alone"
-    by = "" if diagnosis["teacher"] == "(none)" else f" by {diagnosis['teacher']}"
+    by = "" if diagnosis["teacher"] == UNTAUGHT else f" by {diagnosis['teacher']}"
     return f"Student {diagnosis['name']}, taught{by} with {diagnosis['method']}"
 
 

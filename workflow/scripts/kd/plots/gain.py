@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kd.plots.style import ALONE, DISTILLED, WIDTH, message, short, styled
+from kd.roles import MEAN
 
-MEAN = "mean over pairs"  # the role of such a row
 MANY = 8  # methods; of more there are two panels, the means of all and the pairs
 ENDS = 20  # pairs of the highest gains, and of the lowest, that are shown of many methods
 

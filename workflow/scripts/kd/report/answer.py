@@ -7,7 +7,7 @@ import pandas as pd
 
 from kd.cells import percent, plus_minus
 from kd.ranking import FEW, some, tied_with_first
-from kd.table import DISTILLED, MEAN
+from kd.roles import DISTILLED_STUDENT, MEAN, UNTAUGHT
 
 POINTS = "percentage points of test accuracy"
 
@@ -25,7 +25,7 @@ def answer(table: pd.DataFrame, ranked: pd.DataFrame) -> list[list[Piece]]:
     The largest of many gains is a maximum over noisy estimates, and the first sentence says so, or that no
     gain is told from 0. The second is on the methods, each over all its pairs.
     """
-    pairs = table[(table["role"] == DISTILLED) & table["gain"].notna()]
+    pairs = table[(table["role"] == DISTILLED_STUDENT) & table["gain"].notna()]
     if pairs.empty:
         return _without_gains(table)
     best = pairs.loc[pairs["gain"].idxmax()]
@@ -132,7 +132,7 @@ def _key(row: Any) -> tuple[str, str, str, str]:
 
 def _name(row: pd.Series) -> str:
     """`cnn taught by resnet18 with kd`."""
-    if row["role"] != DISTILLED:
+    if row["role"] != DISTILLED_STUDENT:
         return f"{row['name']} ({row['role']})"
-    teacher = "" if row["teacher"] == "(none)" else f" taught by {row['teacher']}"
+    teacher = "" if row["teacher"] == UNTAUGHT else f" taught by {row['teacher']}"
     return f"{row['name']}{teacher} with {row['method']}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kd.files import read_json
 from kd.history import read_history
-from kd.table import ROLES
+from kd.roles import ROLES, TEACHER
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def read_cells(
     runs: dict[Path, list[Run]] = {}
     for path in metrics:
         run, folder = read_json(path), path.parent
-        cell = folder if run["role"] == "teacher" else folder.parent
+        cell = folder if run["role"] == TEACHER else folder.parent
         mine = [part for part in by_cell.get(cell, {"runs": []})["runs"] if part["seed"] == run["seed"]]
         whole = Run(folder, run, by_run.get(folder), mine[0] if mine else None)
         runs.setdefault(cell, []).append(whole)

@@ -10,6 +10,7 @@ from kd.cells import DASH, percent, signed
 from kd.report.drawings import FEW, curve, has_few, reliability
 from kd.report.runs import Cell, Run
 from kd.report.tables import Number, Sources, run_numbers
+from kd.roles import ALONE, DISTILLED, STUDENT_ALONE, TEACHER, UNTAUGHT
 
 WORST = 5  # confusions that are named
 ENDS = 3  # classes that gained most, and that lost most
@@ -49,7 +50,7 @@ def sections(cells: Sequence[Cell], sources: Sources) -> list[Section]:
         (run.metrics["name"], run.metrics["seed"]): run
         for cell in cells
         for run in cell.runs
-        if run.metrics["role"] == "alone"
+        if run.metrics["role"] == ALONE
     }
     return [_section(cell, alone, sources) for cell in cells]
 
@@ -62,17 +63,17 @@ def _section(cell: Cell, alone: Mapping[tuple[str, int], Run], sources: Sources)
 
 def _title(cell: Cell) -> str:
     role, name, teacher, method = cell.key
-    if role == "teacher":
+    if role == TEACHER:
         return f"Teacher {name}"
-    if role == "student alone":
+    if role == STUDENT_ALONE:
         return f"{name}, trained alone"
-    origin = "without a teacher" if teacher == "(none)" else f"from {teacher}"
+    origin = "without a teacher" if teacher == UNTAUGHT else f"from {teacher}"
     return f"{name} {origin} by {method}"
 
 
 def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: Sources) -> RunPart:
     found = run.metrics
-    baseline = alone.get((found["name"], found["seed"])) if found["role"] == "distilled" else None
+    baseline = alone.get((found["name"], found["seed"])) if found["role"] == DISTILLED else None
     numbers = run_numbers(cell, run, baseline, sources)
     time = sources.time(cell.key)
     if time.text != DASH:

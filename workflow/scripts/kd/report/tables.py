@@ -11,6 +11,7 @@ from kd.latencies import milliseconds
 from kd.pages import HEADINGS, measures, names
 from kd.report.links import Links
 from kd.report.runs import Cell
+from kd.roles import TEACHER
 from kd.table import seed_table
 
 Key = tuple[str, str, str, str]
@@ -100,7 +101,7 @@ def _number(text: str, href: str, value: float | None) -> Number:
 def teacher_rows(table: pd.DataFrame, sources: Sources) -> tuple[dict[str, str], dict[str, list[Number]]]:
     """The seed's table: the teachers with the ids of their runs, and each line with a number per teacher."""
     classic = seed_table(table)
-    keys = {name: ("teacher", name, "", "") for name in classic.columns}
+    keys = {name: (TEACHER, name, "", "") for name in classic.columns}
     lines = {
         line: [Number(text, sources.of(keys[name])) for name, text in cells.items()]
         for line, cells in classic.iterrows()

@@ -8,10 +8,11 @@ import pandas as pd
 from kd.cells import DASH, number, percent, plus_minus, quantity
 from kd.intervals import t_half_width
 from kd.markdown import plain
+from kd.roles import DISTILLED_STUDENT
 from kd.shipping.card_lines import size, table
 from kd.shipping.story import Story
 from kd.shipping.verification import USEFUL
-from kd.table import DISTILLED, summarise
+from kd.table import summarise
 
 
 def how_well(story: Story, teacher: Mapping[str, Any] | None) -> str:
@@ -59,7 +60,7 @@ def _mean(runs: Sequence[Mapping[str, Any]]) -> str:
 def _row(story: Story) -> pd.Series:
     """The row of this student in the table of its study."""
     found = summarise([*story.alone, *story.runs])
-    return found[found["role"] == DISTILLED].iloc[0]
+    return found[found["role"] == DISTILLED_STUDENT].iloc[0]
 
 
 def of_files(story: Story) -> str:

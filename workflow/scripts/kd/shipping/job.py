@@ -1,6 +1,7 @@
 """What the job that ships a student is told."""
 
 from kd.job import Job, TrainJob
+from kd.roles import UNTAUGHT
 from kd.shipping.settings import Export
 
 
@@ -17,5 +18,5 @@ class ExportJob(Job):
     @property
     def title(self) -> str:
         """The name of the model: of letters, digits, "-" and "_"."""
-        teacher = [] if self.run.teacher == "(none)" else ["from", self.run.teacher]
+        teacher = [] if self.run.teacher == UNTAUGHT else ["from", self.run.teacher]
         return "-".join([self.study, self.run.name, *teacher, "by", self.run.method_name])

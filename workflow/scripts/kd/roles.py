@@ -1,0 +1,9 @@
+"""What a network can be in a study, as jobs and metrics say it, and as a table does. Imports nothing."""
+
+TEACHER, ALONE, DISTILLED = "teacher", "alone", "distilled"
+TRIAL = "trial"  # of a sweep: a distilled student that is never shown the test set
+UNTAUGHT = "(none)"  # the teacher's name of a student whose method needs none
+
+STUDENT_ALONE, DISTILLED_STUDENT = "student alone", "distilled student"
+MEAN = "mean over pairs"  # a row of a method
+ROLES = {TEACHER: TEACHER, ALONE: STUDENT_ALONE, DISTILLED: DISTILLED_STUDENT}  # of a run: that of its row
