@@ -35,7 +35,6 @@ rule store_training_logits:
         gpu=GPU,
         runtime=lambda wildcards, input, attempt: minutes(1, input, attempt),
     params:
-        cfg="{}",
         code=fingerprint("store_training_logits.py"),
     script:
         "../workflow/scripts/store_training_logits.py"

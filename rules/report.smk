@@ -72,8 +72,9 @@ rule build_report:
         data=DATA_SUMMARY,
         samples=SAMPLES,
         diagnoses=[f"{cell}/diagnosis.json" for cell in CELLS],
-        # It links to those that are there, and shows nothing of them.
-        pages=ancient(rules.build_diagnoses.output.pages),
+        # It leads to those that are there. Not `ancient`: Snakemake would then not look whether the report itself
+        # has to be made anew, in a run that makes these.
+        pages=rules.build_diagnoses.output.pages,
         latency=LATENCY,
     output:
         page=report(f"{RESULTS}/report.html", caption="../workflow/report/report.rst", category="Report"),
