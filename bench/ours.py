@@ -18,6 +18,7 @@ from kd.catalog import build_method, build_network
 from kd.compute import Compute
 from kd.contract import Distillation, Given
 from kd.engine import fit
+from kd.live.progress import ProgressFile
 from kd.numbering import views_seen
 from kd.recipe import Recipe
 from kd.speed import Speed, choose_speed
@@ -183,4 +184,5 @@ def _fill(
 ) -> None:
     """Store the answers to the (view, sample) pairs `needed`, also where there are some already."""
     with open_for_filling(folder, KEY, (images.count, images.samples, classes)) as table:
-        cache_targets.fill(table, needed, model, images, device, speed)
+        shown = ProgressFile(None, "[targets]")  # to nobody
+        cache_targets.fill(table, needed, model, images, device, speed, "[targets]", shown)
