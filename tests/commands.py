@@ -90,7 +90,7 @@ RULES = (
     Rule(r"make results STUDY=(digits|bench)", "{}", "as it stands"),
     Rule(
         r"make results STUDY=zoo",
-        "mkdir results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
+        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
         "40 minutes: as it stands, on results of the default study",
     ),
     Rule(
@@ -137,7 +137,7 @@ RULES = (
     ),
     Rule(
         r"make board STUDY=cifar10",
-        "mkdir results/cifar10 && cp -r results/digits/teachers results/cifar10"
+        "mkdir -p results/cifar10 && cp -r results/digits/teachers results/cifar10"
         " && { timeout 20 {} || test $? -eq 124; }",
         "as above, on results of the default study",
     ),
