@@ -18,6 +18,7 @@ class Page(HTMLParser):
         self.leads = []
         self._inside = Counter()
         self.feed(source)
+        self.text, self.prose = (" ".join(text.split()) for text in (self.text, self.prose))
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)

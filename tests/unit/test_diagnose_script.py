@@ -263,7 +263,9 @@ def test_logits_without_the_plain_view_or_the_test_images(study, tmp_path):
 def test_what_is_not_whole_is_named(study, tmp_path):
     cut = tmp_path / "train.npy"
     np.save(cut, answers("teacher", "train")[:-1])
-    with pytest.raises(UserError, match=r"train.npy: holds \(23, 3\), not \(24, 3\); delete it"):
+    with pytest.raises(
+        UserError, match=r"train.npy: holds \(23, 3\) float32, not \(24, 3\) float; delete it"
+    ):
         faithful(study, tmp_path, cut)
     assert not (tmp_path / "fidelity.json").exists()
 

@@ -232,7 +232,9 @@ def test_logits_that_are_not_whole_are_named(tmp_path):
     path = tmp_path / "test_logits.npy"
     np.save(path, np.zeros((4, 3), np.float32))
     assert open_logits(path, 4, 3).shape == (4, 3)
-    with pytest.raises(UserError, match=r"test_logits.npy: holds \(4, 3\), not \(5, 3\); delete it"):
+    with pytest.raises(
+        UserError, match=r"test_logits.npy: holds \(4, 3\) float32, not \(5, 3\) float; delete it"
+    ):
         open_logits(path, 5, 3)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"test_logits.npy: not whole .*; delete it to have it made again"):
