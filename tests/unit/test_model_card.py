@@ -191,7 +191,7 @@ def test_the_lines_of_the_card_load_the_model(shipped, tmp_path):
     _, body = card(shipped)
     found = re.findall(r"(?s)```python\n(.*?)\n```", body)
     assert len(found) == 3
-    assert len(found[0].splitlines()) == 6
+    assert len(found[0].splitlines()) == 5
     place = int(np.flatnonzero(logits_of(shipped).argmax(1) == shipped.labels)[0])
     Image.fromarray(shipped.images[place]).save(folder / "image.png")
     done = subprocess.run([sys.executable, "-c", found[0]], cwd=folder, capture_output=True, text=True)

@@ -1,10 +1,10 @@
-"""The lines of a model card that load the model; a test runs them."""
+"""The lines of a model card that load the model, five for a picture; a test runs them."""
 
-ONNX = """import json, numpy as np, onnxruntime
+_UPRIGHT = 'ImageOps.exif_transpose(Image.open("image.png"))'
+ONNX = f"""import json, numpy as np, onnxruntime
 from PIL import Image, ImageOps
-image = ImageOps.exif_transpose(Image.open("image.png")).convert("{mode}")
-image = ImageOps.fit(image, ({width}, {height}), Image.BILINEAR)
-logits = onnxruntime.InferenceSession("model.onnx").run(None, {{"images": {pixels}}})[0]
+image = ImageOps.fit({_UPRIGHT}.convert("{{mode}}"), ({{width}}, {{height}}), Image.BILINEAR)
+logits = onnxruntime.InferenceSession("model.onnx").run(None, {{{{"images": {{pixels}}}}}})[0]
 print(json.load(open("config.json", encoding="utf-8"))["id2label"][str(logits.argmax())])"""
 OTHER_PIXELS = """import json, numpy as np, onnxruntime
 pixels = np.load("pixels.npy")  # uint8, ({channels}, {height}, {width})
