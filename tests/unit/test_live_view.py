@@ -75,9 +75,20 @@ def test_what_is_known_of_a_rule():
     }
 
 
-def test_what_is_not_known_is_left_out_and_named():
+@pytest.mark.parametrize(("took", "guess"), [(10.0, 10.0), (400.0, 30.0)])
+def test_what_is_not_known_is_guessed_and_named(took, guess):
+    """Two jobs wait that run networks, and two of which nothing is known, one at a time."""
+    rules = {"train_teacher": (3, 1, took), "b": (2,)}
+    found = estimate(study(rules=rules, started=500.0), 1000.0)
+    assert (found.seconds, found.unknown) == (2 * took + 2 * guess, ("b",))
+
+
+def test_without_a_job_that_ran_networks_a_guess_is_half_a_minute():
     found = estimate(study(rules={"a": (3, 1, 10.0), "b": (2,)}), 1000.0)
-    assert (found.seconds, found.unknown) == (20.0, ("b",))
+    assert (found.seconds, found.unknown) == (20.0 + 60.0, ("b",))
+
+
+def test_before_anything_is_known_there_is_no_guess():
     nothing = estimate(study(rules={"a": (3,)}, running=(RunningJob("a", "a", None, 990.0),)), 1000.0)
     assert (nothing.seconds, nothing.unknown) == (None, ("a",))
     assert estimate(study(rules={"a": (3, 3, 30.0)}), 1000.0).seconds == 0.0
@@ -101,8 +112,9 @@ RUNNING = study(
 def test_at_80_columns_a_running_job_takes_one_line():
     lines = [line.rstrip() for line in drawn(RUNNING, 80).splitlines()]
     assert lines[0] == "digits: 3 of 38 jobs done"
-    # waiting: 5 students of 10 s, 3 teachers of 30 s; running: 60 s, and 12 s of 10: 200 s by two
-    assert lines[1] == "running for 1:40, about 1:40 left, and 1 kind of job of unknown length"
+    # waiting: 5 students of 10 s, 3 teachers of 30 s, 24 of unknown length that count 10 s as students do;
+    # running: 60 s, and 12 s of 10: 440 s by two
+    assert lines[1] == "running for 1:40, about 3:40 left, with a guess of 1 kind of job"
     (big,) = [line for line in lines if line.startswith("    big ")]
     assert lines[lines.index(big) - 1] == "  train_teacher"
     for part in ("3/8", "━━━", "88.5 %", "1:00 left"):

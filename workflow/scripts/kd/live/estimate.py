@@ -7,11 +7,13 @@ from kd.live.state import RunningJob, Study
 
 # Students are trained alone as long as by a teacher whose answers are stored.
 STUDENTS = ("train_student_alone", "distill_student", "distill_link", "try_values")
+NETWORKS = ("train_teacher", "cache_targets", *STUDENTS)  # rules whose jobs run networks
+GUESS = 30.0  # seconds, the most that a job of an unknown rule counts: those that come late are short
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """`seconds` until all jobs are done, None while nothing is known; those of `unknown` rules left out."""
+    """`seconds` until all jobs are done, None while nothing is known; of `unknown` rules it is a guess."""
 
     seconds: float | None
     unknown: tuple[str, ...] = ()
@@ -21,7 +23,8 @@ def estimate(study: Study, now: float) -> Estimate:
     """What is left to do, divided by the jobs that run side by side; never less than the longest of these.
 
     A job takes what those of its rule took on average in this run, or in the one before. A running one that
-    says how long it will take is believed. What waits for what is not considered.
+    says how long it will take is believed. One of an unknown rule counts as the shortest of those that run
+    networks, but GUESS at most. What waits for what is not considered.
     """
     took = seconds_per_job(study, now)
     waiting = study.waiting
@@ -29,7 +32,8 @@ def estimate(study: Study, now: float) -> Estimate:
     known = [left for _, left in lefts if left is not None]
     silent = [rule for rule, left in lefts if left is None]
     unknown = tuple(dict.fromkeys([*(name for name in waiting if name not in took), *silent]))
-    work = sum(known) + sum(count * took[name] for name, count in waiting.items() if name in took)
+    guess = min((GUESS, *(took[name] for name in NETWORKS if name in took)))
+    work = sum(known) + sum(count * took.get(name, guess) for name, count in waiting.items())
     if not known and not took.keys() & waiting.keys():
         return Estimate(None if unknown else 0.0, unknown)
     together = min(side_by_side(study, now), sum(waiting.values()) + len(study.running))

@@ -135,7 +135,7 @@ def _words(left: Estimate) -> str:
     if left.seconds is None:
         return "time left: ?"
     kinds = f"{len(left.unknown)} kind{'s' * (len(left.unknown) != 1)}"
-    unknown = f", and {kinds} of job of unknown length" if left.unknown else ""
+    unknown = f", with a guess of {kinds} of job" if left.unknown else ""
     return f"about {duration(left.seconds)} left{unknown}"
 
 
