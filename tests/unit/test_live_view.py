@@ -301,6 +301,14 @@ def test_one_that_ends_while_it_is_waited_for_ends_the_view(tmp_path, terminal, 
 
 
 def test_make_watch_hands_wait_on():
-    command = ["make", "--dry-run", "watch", f"VENV={sys.prefix}", "STUDY=big", "WAIT=--wait"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "--dry-run",
+        "watch",
+        f"VENV={sys.prefix}",
+        "STUDY=big",
+        "WAIT=--wait",
+    ]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True)
     assert done.stdout.endswith("watch.py results/big --wait\n")
