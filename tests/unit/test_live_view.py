@@ -88,6 +88,12 @@ def test_without_a_job_that_ran_networks_a_guess_is_half_a_minute():
     assert (found.seconds, found.unknown) == (20.0 + 60.0, ("b",))
 
 
+def test_where_only_what_is_not_known_is_left_the_guess_is_all_there_is():
+    rules = {"train_teacher": (2, 2, 20.0), "b": (3,)}
+    found = estimate(study(rules=rules, started=500.0), 1000.0)
+    assert (found.seconds, found.unknown) == (30.0, ("b",))
+
+
 def test_before_anything_is_known_there_is_no_guess():
     nothing = estimate(study(rules={"a": (3,)}, running=(RunningJob("a", "a", None, 990.0),)), 1000.0)
     assert (nothing.seconds, nothing.unknown) == (None, ("a",))

@@ -34,9 +34,9 @@ def estimate(study: Study, now: float) -> Estimate:
     unknown = tuple(dict.fromkeys([*(name for name in waiting if name not in took), *silent]))
     guess = min((GUESS, *(took[name] for name in NETWORKS if name in took)))
     work = sum(known) + sum(count * took.get(name, guess) for name, count in waiting.items())
-    if not known and not took.keys() & waiting.keys():
+    if not known and not took:
         return Estimate(None if unknown else 0.0, unknown)
-    together = min(side_by_side(study, now), sum(waiting.values()) + len(study.running))
+    together = max(1, min(side_by_side(study, now), sum(waiting.values()) + len(study.running)))
     return Estimate(max([work / together, *known]), unknown)
 
 
