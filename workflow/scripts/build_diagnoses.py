@@ -8,7 +8,7 @@ from pathlib import Path
 from kd.data import read_dataset
 from kd.diagnosis.page import to_page
 from kd.diagnosis.pictures import pictures
-from kd.files import read_json, whole
+from kd.files import read_json, write_text
 
 logger = logging.getLogger("kd")
 
@@ -24,9 +24,7 @@ def main(
     images = read_dataset(dataset).test_images
     for diagnosis, first, page in zip(diagnoses, metrics, pages, strict=True):
         found = read_json(diagnosis)
-        text = to_page(found, read_json(first), pictures(found, images), page, report)
-        with whole(page) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(page, to_page(found, read_json(first), pictures(found, images), page, report))
     logger.info("%d pages", len(pages))
 
 

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from kd.files import whole
+from kd.files import write_text
 from kd.plots import style
 
 PAPER, INK = "#15181c", "#e6e8eb"  # in the dark, as in kd.page_style
@@ -31,9 +31,7 @@ def save(figure: Figure, stem: Path) -> None:
     """
     style.save(figure, stem)
     path = stem.with_name(f"{stem.name}.svg")
-    drawn = path.read_text(encoding="utf-8")
-    with whole(path) as temporary:
-        temporary.write_text(_with_dark(drawn), encoding="utf-8")
+    write_text(path, _with_dark(path.read_text(encoding="utf-8")))
 
 
 def keep_ink(text: Text, place: str) -> None:
