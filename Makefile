@@ -56,7 +56,7 @@ bench: $(ready)
 	PYTHONPATH=workflow/scripts python -m bench $(BENCH)
 
 schema: $(ready)
-	PYTHONPATH=workflow/scripts python -m kd.schema > config/schema.json
+	PYTHONPATH=workflow/scripts python -m kd.config.schema > config/schema.json
 
 # The site, in the folder site/. The variable silences an advertisement of the theme's.
 docs: $(ready)

@@ -15,7 +15,7 @@ from bench import concurrency, distillation, floor, grid, machine, methods, trai
 from bench.record import Record
 from bench.spec import Setting
 from kd.errors import UserError
-from kd.hardware import cpu_count
+from kd.runtime.hardware import cpu_count
 
 SECTIONS = ("gate", "training", "distillation", "methods", "concurrency", "workflow")
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from bench import ours
 from bench.images import Pictures
 from bench.small_task import BATCH
-from kd.contract import Answer
-from kd.numbering import count_views
-from kd.teacher import LiveTeacher, Teacher
+from kd.data.sampler import count_views
+from kd.distillation.base import Answer
+from kd.teachers.teacher import LiveTeacher, Teacher
 
 EVERY_VIEW = 500  # epochs that see each of 18 views of 1,000 images, but for a chance of 10⁻⁸
 # Live and stored logits come from batches of different sizes, in which sums run in another order. What that

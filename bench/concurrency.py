@@ -7,7 +7,7 @@ from typing import Any
 from bench.interleave import Worker, crew, rounds, tell
 from bench.spec import Setting, Spec, command, network
 from bench.statistics import ratios, stat
-from kd.hardware import cpu_count
+from kd.runtime.hardware import cpu_count
 
 NETWORKS = ("cnn", "mobilenet_quarter")
 BATCH = 128

@@ -10,10 +10,10 @@ import yaml
 
 from bench.interleave import tell
 from bench.statistics import stat
-from kd import jobs
-from kd.config import load_study
+from kd.config.load import load_study
+from kd.config.study import Study
 from kd.errors import UserError
-from kd.study import Study
+from kd.plan import training as jobs
 
 # What Snakemake runs: its own preamble, then the script; here the process ends where the first step begins.
 SCRIPT = """
@@ -22,9 +22,9 @@ from pathlib import Path
 from snakemake import script
 sys.path.insert(0, "workflow/scripts")
 import train
-from kd.compute import Compute
-from kd.job import TrainJob
-from kd.outcome import Outputs
+from kd.settings.compute import Compute
+from kd.jobs.training import TrainJob
+from kd.training.outputs import Outputs
 train.RunLog.tick = lambda self, epoch, done: os._exit(0)
 outputs = [Path(sys.argv[2]) / name for name in ("metrics", "history", "model", "logits", "board")]
 train.main(TrainJob.model_validate_json(sys.argv[1]), Path(sys.argv[3]), Outputs(*outputs), compute=Compute())

@@ -8,8 +8,8 @@ from bench.images import FLIP, PAD
 from bench.interleave import interleave
 from bench.spec import Setting, Spec, command, network
 from bench.statistics import column, stat
-from kd.numbering import count_views
-from kd.targets import needed_views
+from kd.data.sampler import count_views
+from kd.teachers.targets import needed_views
 
 TEACHERS = ("resnet18", "preact_resnet18", "vgg16", "mobilenet", "googlenet", "densenet")
 STUDENTS = ("resnet8x4", "shufflenetv2", "cnn", "mobilenet", "mobilenet_quarter", "resnet18_quarter")

@@ -33,7 +33,7 @@ def load(count: int, dataset: str | None = None) -> Pictures:
         pixels = random.integers(0, 256, (count, SIDE, SIDE, CHANNELS), dtype=np.uint8)
         return Pictures(pixels, random.integers(0, CLASSES, count))
 
-    from kd.data import read_dataset
+    from kd.data.dataset import read_dataset
 
     data = read_dataset(Path(dataset))
     first = np.resize(np.arange(len(data.train_labels)), count)

@@ -6,8 +6,8 @@ import re
 
 import torch
 
-from kd.device import device_name
-from kd.hardware import cpu_count
+from kd.runtime.device import device_name
+from kd.runtime.hardware import cpu_count
 
 
 def describe(device: str) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any
 from bench.interleave import interleave
 from bench.spec import Setting, Spec, command, network
 from bench.statistics import column, ratios, stat
-from kd import catalog
+from kd import registry as catalog
 
 TEACHER, STUDENT, BATCH = "resnet18", "resnet8x4", 64
 PLAIN = "cross_entropy"

@@ -12,20 +12,20 @@ from torch import nn
 import cache_targets
 from bench.images import Pictures
 from bench.spec import Network
-from kd import catalog
-from kd import device as kd_device
-from kd.catalog import build_method, build_network
-from kd.compute import Compute
-from kd.contract import Distillation, Given
-from kd.engine import fit
-from kd.live.progress import ProgressFile
-from kd.numbering import views_seen
-from kd.recipe import Recipe
-from kd.speed import Speed, choose_speed
-from kd.targets import needed_views, open_for_filling, open_noted, write_note
-from kd.teacher import CachedTeacher, LiveTeacher, Teacher
-from kd.views import Labelled, ViewedImages
-from kd.watcher import Watcher
+from kd import registry as catalog
+from kd.data.sampler import views_seen
+from kd.data.views import Labelled, ViewedImages
+from kd.distillation.base import Distillation, Given
+from kd.monitor.progress import ProgressFile
+from kd.registry import build_method, build_network
+from kd.runtime import device as kd_device
+from kd.runtime.speed import Speed, choose_speed
+from kd.settings.compute import Compute
+from kd.settings.recipe import Recipe
+from kd.teachers.targets import needed_views, open_for_filling, open_noted, write_note
+from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
+from kd.training.callback import Watcher
+from kd.training.engine import fit
 
 SEED = 0
 VALIDATION = 2  # images: validation is not what is measured, but the engine wants some

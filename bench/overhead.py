@@ -13,7 +13,7 @@ from bench.checkout import copy_checkout, snakemake
 from bench.dry_runs import dry_runs
 from bench.first_step import first_steps
 from bench.interleave import tell
-from kd.hardware import cpu_count, has_gpu
+from kd.runtime.hardware import cpu_count, has_gpu
 
 
 def measure(

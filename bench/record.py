@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.spec import Setting
-from kd.provenance import commit, versions
+from kd.runtime.provenance import commit, versions
 
 
 class Record:

@@ -8,12 +8,12 @@ from torch import nn
 
 from bench import ours, reference
 from bench.images import Pictures
-from kd.catalog import build_method, build_network
+from kd.data.prepare import prepare
 from kd.datasets import digits
-from kd.engine import fit
-from kd.metrics import evaluate
-from kd.preparation import prepare
-from kd.recipe import Recipe
+from kd.evaluation.metrics import evaluate
+from kd.registry import build_method, build_network
+from kd.settings.recipe import Recipe
+from kd.training.engine import fit
 
 # So small that it stays below what the images would allow: whatever is wrong with a recipe then shows.
 OPTIONS = {"channels": [8, 16]}

@@ -9,8 +9,8 @@ from typing import Any
 from docsite.markdown import options
 from docsite.reference import parsed
 from docsite.taken import ROOT
-from kd import catalog
-from kd.catalog import Entry
+from kd import registry as catalog
+from kd.registry import Entry
 
 MEASURED = ROOT / "bench" / "results" / "amd-epyc-2-cores.json"
 NOTATION = """\

@@ -7,14 +7,14 @@ from functools import cache
 from typing import Any
 
 from docsite.markdown import options
-from kd import catalog
-from kd.catalog import Entry
-from kd.schema import StudyFile
+from kd import registry as catalog
+from kd.config.schema import StudyFile
+from kd.registry import Entry
 
 INTRODUCTION = """\
 # Every key
 
-Made of `kd/schema.py` and of the plug-ins' own files when this site is built.
+Made of `kd/config/schema.py` and of the plug-ins' own files when this site is built.
 [config/config.yaml](../config/config.yaml) shows all keys at work, and
 [Configuration](../config/README.md) explains the larger matters.
 """

@@ -15,16 +15,17 @@ if not isinstance(workflow.current_basedir, os.PathLike):
     )
 sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
 
-from kd import catalog, jobs
-from kd.aloud import aloud
+from kd import registry as catalog
+from kd.plan import training as jobs
+from kd.plan.console import aloud
 from kd.errors import UserError
-from kd.files import existing_folder, refuse_unwritable
-from kd.fingerprint import fingerprint
-from kd.hardware import cpu_count, has_gpu
-from kd.job import StoredTargetsJob, TargetsJob
-from kd.study import NO_TEACHER, chain_name, chain_of
-from kd.config import load_study
-from kd.repeats import refuse_repeated_keys
+from kd.io.files import existing_folder, refuse_unwritable
+from kd.plan.fingerprint import fingerprint
+from kd.runtime.hardware import cpu_count, has_gpu
+from kd.jobs.training import StoredTargetsJob, TargetsJob
+from kd.config.study import NO_TEACHER, chain_name, chain_of
+from kd.config.load import load_study
+from kd.config.duplicates import refuse_repeated_keys
 
 
 def checked(function, *arguments):

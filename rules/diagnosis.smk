@@ -4,7 +4,7 @@ CELLS = all_cells()
 PAGES = [f"{cell}/diagnosis.html" for cell in CELLS]
 DIAGNOSES = [f"{cell}/diagnosis.json" for cell in CELLS] + PAGES
 # The template and style of the pages, which no import names.
-DIAGNOSIS_TEXTS = ("kd/diagnosis/page.html.jinja", "kd/diagnosis/page.css")
+DIAGNOSIS_TEXTS = ("kd/report/diagnosis/page.html.jinja", "kd/report/diagnosis/page.css")
 
 
 # Of user's logits none has to run.

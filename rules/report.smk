@@ -4,7 +4,7 @@ METRICS = [f"{folder}/metrics.json" for folder in [*RUNS, *UNTRAINED]]
 REPORT = json.dumps({"study": study.name, "runs": [*RUNS, *UNTRAINED]})  # their order is that of the rows
 FIGURES = ["accuracy_parameters", "accuracy_latency", "gain", "heat_map", "learning_curves"]
 # The template, style and script of the page, and its captions, which no import names.
-PAGE_TEXTS = ("kd/report/page.html.jinja", "kd/report/report.css", "kd/report/report.js") + tuple(
+PAGE_TEXTS = ("kd/report/study/page.html.jinja", "kd/report/study/report.css", "kd/report/study/report.js") + tuple(
     f"../report/{figure}.rst" for figure in (*FIGURES, "sweep")
 )
 SWEPT_FIGURES = expand(rules.draw_sweep.output.svg, method=study.sweeps)

@@ -1,6 +1,6 @@
 """What the rules that measure and ship students share: which networks, and the files of an export."""
 
-from kd.shipping import plan
+from kd.plan import export as plan
 
 MEASURED = plan.measured(study)
 # For what would measure other jobs as well. On a cluster one: a job there is told "all", of a node whose other

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from kd.sweep import trial_name
+from kd.sweep.trials import trial_name
 
 SWEPT = f"{RESULTS}/sweeps/{{teacher}}/{{student}}/{{method}}"
 

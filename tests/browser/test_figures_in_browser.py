@@ -17,9 +17,9 @@ from kd.plots.accuracy_parameters import draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
-from kd.plots.schemes import save
+from kd.plots.saving import save
 from kd.plots.style import WIDTH
-from kd.table import summarise
+from kd.results.table import summarise
 
 NAMES = ("accuracy_parameters", "gain", "heat_map", "learning_curves")  # as they stand in the page
 POINT = 4 / 3  # pixels of CSS

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from kd.catalog import build_method, build_network
-from kd.compute import Compute
-from kd.contract import Distillation
-from kd.device import set_up
-from kd.ending import Ending, Stopped
-from kd.engine import fit
-from kd.metrics import evaluate
-from kd.recipe import Recipe
-from kd.resume import Checkpoints
-from kd.speed import Speed
-from kd.streaming import StreamedImages
-from kd.teacher import CachedTeacher, LiveTeacher
-from kd.views import Labelled, ViewedImages
-from kd.watcher import Watcher
+from kd.data.streaming import StreamedImages
+from kd.data.views import Labelled, ViewedImages
+from kd.distillation.base import Distillation
+from kd.evaluation.metrics import evaluate
+from kd.registry import build_method, build_network
+from kd.runtime.device import set_up
+from kd.runtime.signals import Ending, Stopped
+from kd.runtime.speed import Speed
+from kd.settings.compute import Compute
+from kd.settings.recipe import Recipe
+from kd.teachers.teacher import CachedTeacher, LiveTeacher
+from kd.training.callback import Watcher
+from kd.training.checkpoints import Checkpoints
+from kd.training.engine import fit
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 

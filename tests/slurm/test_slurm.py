@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from checkout import Checkout, copy_code
-from kd.live.state import read_study
+from kd.monitor.status import read_study
 
 # Two students alone need nothing but the data, so they run side by side.
 MODELS = [f"results/tiny/alone/cnn/{seed}/model.safetensors" for seed in (0, 1)]

@@ -2,7 +2,7 @@
 
 import torch
 
-from kd.contract import Answer, Batch
+from kd.distillation.base import Answer, Batch
 
 
 def batch_of(student, teacher=None, labels=None, *, images=None, indices=None, epoch=0, preliminary=False):

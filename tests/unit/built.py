@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from kd.catalog import build_network
-from kd.metrics import count_parameters
+from kd.evaluation.metrics import count_parameters
+from kd.registry import build_network
 
 
 def on_meta(name, classes=10, ins=3, **options):

@@ -9,7 +9,7 @@ from typing import Any
 
 from fake_runs import fake_history, fake_study
 
-from kd.table import summarise
+from kd.results.table import summarise
 
 CLASSES = [f"class {letter}" for letter in "abcdefghij"]
 PICTURE = b"\x89PNG a picture"

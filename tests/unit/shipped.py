@@ -12,12 +12,12 @@ from torch import nn
 from torch.nn import functional
 
 import export_student
-from kd.catalog import build_network
-from kd.checkpoint import save_network
-from kd.data import Dataset, write_dataset
-from kd.job import TrainJob
-from kd.shipping.job import ExportJob
-from kd.shipping.settings import Export
+from kd.data.dataset import Dataset, write_dataset
+from kd.jobs.export import ExportJob
+from kd.jobs.training import TrainJob
+from kd.networks.checkpoint import save_network
+from kd.registry import build_network
+from kd.settings.export import Export
 
 CLASSES = (*"012345678", "<b>9</b>|`*nine*`")
 ABOUT = {"architecture": "cnn", "options": {"channels": [8, 8]}, "in_channels": 1, "num_classes": 10}

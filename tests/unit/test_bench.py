@@ -23,12 +23,12 @@ from bench.record import Record
 from bench.spec import Network, Setting, Spec, command, network
 from bench.statistics import ratios, stat
 
-from kd import catalog
-from kd.catalog import build_network
-from kd.data import Dataset, write_dataset
+from kd import registry as catalog
+from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
+from kd.evaluation.metrics import count_macs
 from kd.methods.kd import Method
-from kd.metrics import count_macs
+from kd.registry import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

@@ -19,9 +19,9 @@ from bench.images import Pictures
 from bench.overhead import summarise
 from bench.report import table, write
 
+from kd.data.sampler import views_seen
 from kd.errors import UserError
-from kd.numbering import views_seen
-from kd.teacher import CachedTeacher, LiveTeacher
+from kd.teachers.teacher import CachedTeacher, LiveTeacher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

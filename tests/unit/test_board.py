@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from kd.job import TrainJob
-from kd.live.board import opened_board
-from kd.live.hparams import hparams_of
-from kd.live.pictures import first_views, grid, hardest
-from kd.recipe import Recipe
-from kd.views import Labelled, ViewedImages
+from kd.data.views import Labelled, ViewedImages
+from kd.jobs.training import TrainJob
+from kd.monitor.hparams import hparams_of
+from kd.monitor.images import first_views, grid, hardest
+from kd.monitor.tensorboard import opened_board
+from kd.settings.recipe import Recipe
 
 PICTURE = "validation images with the largest loss"
 

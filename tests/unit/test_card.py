@@ -9,8 +9,8 @@ from archives import MADE, idx
 from PIL import Image
 
 import prepare_data
-from kd import catalog
-from kd.card import compare, origin
+from kd import registry as catalog
+from kd.data.card import compare, origin
 from kd.plots.samples import GAP, draw_samples, write_samples
 
 MNIST = catalog.datasets()["mnist"].constants

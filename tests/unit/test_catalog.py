@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kd import catalog
+from kd import registry as catalog
 from kd.errors import UserError
 
 

@@ -3,9 +3,9 @@
 import pytest
 from test_config import complaints, config
 
-from kd.config import load_study
-from kd.jobs import distill_job, link_job
-from kd.study import chain_name, chain_of
+from kd.config.load import load_study
+from kd.config.study import chain_name, chain_of
+from kd.plan.training import distill_job, link_job
 
 STUDENTS = {"cnn": {"width": 0.125}, "middle": {"architecture": "cnn", "epochs": 7}}
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from kd.catalog import build_network
-from kd.checkpoint import load_network, save_network
 from kd.errors import UserError
+from kd.networks.checkpoint import load_network, save_network
+from kd.registry import build_network
 
 CPU = torch.device("cpu")
 

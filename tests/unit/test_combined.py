@@ -8,10 +8,10 @@ from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER
 from torch import nn
 
-from kd.catalog import build_method, build_network
-from kd.combined import Combined, build_methods
-from kd.contract import Answer, Distillation, Given
+from kd.distillation.base import Answer, Distillation, Given
+from kd.distillation.combined import Combined, build_methods
 from kd.methods.kd import Method as Hinton
+from kd.registry import build_method, build_network
 
 GIVEN = Given(None, None, (1, 8, 8), 7, None, 1)
 

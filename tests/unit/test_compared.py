@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kd.compared import behind_first, holm, p_value
+from kd.results.significance import behind_first, holm, p_value
 
 T_2 = 4.302652729911275  # t_{0.975, 2}
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kd.catalog import methods
-from kd.config import load_study
+from kd.config.duplicates import refuse_repeated_keys
+from kd.config.load import load_study
+from kd.config.schema import Compute, DatasetEntry, MethodEntry, StudyFile, TeacherEntry, json_schema
+from kd.config.sweep_entry import Range, SweepEntry
 from kd.errors import UserError
-from kd.repeats import refuse_repeated_keys
-from kd.schema import Compute, DatasetEntry, MethodEntry, StudyFile, TeacherEntry, json_schema
-from kd.sweep_entry import Range, SweepEntry
+from kd.registry import methods
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -328,7 +328,7 @@ def test_the_shipped_configs_are_valid(path, tmp_path):
 def test_checking_a_config_does_not_import_torch():
     """It would cost seconds at every call of Snakemake."""
     code = (
-        "import sys, yaml; from kd.config import load_study; "
+        "import sys, yaml; from kd.config.load import load_study; "
         f"load_study(yaml.safe_load(open({str(CONFIGS[0])!r}))); "
         "sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'pandas')))"
     )
@@ -439,7 +439,7 @@ def test_what_needs_no_teacher_is_trained_once_for_each_student():
     assert len(study.couples("kd")) == 4
     assert study.couples("cross_entropy") == (("_none", "cnn"), ("_none", "thin"))
     assert not study.caches("cross_entropy")
-    from kd.jobs import distill_job
+    from kd.plan.training import distill_job
 
     job = distill_job(study, "_none", "thin", "cross_entropy", 1)
     assert (job.teacher, job.role, job.methods) == ("(none)", "distilled", [("cross_entropy", {})])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from kd.crops import PLAIN, ResizedCrops
-from kd.numbering import ENDLESS, views_seen
-from kd.views import ViewedImages
+from kd.data.crops import PLAIN, ResizedCrops
+from kd.data.sampler import ENDLESS, views_seen
+from kd.data.views import ViewedImages
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (3, 6, 9, 2), dtype=np.uint8)

@@ -7,14 +7,14 @@ import torch
 from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER, kl, mean, softened
 
-from kd.catalog import build_method, build_network
-from kd.ending import Ending
-from kd.engine import fit
+from kd.data.views import Labelled, ViewedImages
 from kd.methods.ctkd import reversed_gradient, strength_at
-from kd.recipe import Recipe
-from kd.resume import Checkpoints
-from kd.teacher import LiveTeacher
-from kd.views import Labelled, ViewedImages
+from kd.registry import build_method, build_network
+from kd.runtime.signals import Ending
+from kd.settings.recipe import Recipe
+from kd.teachers.teacher import LiveTeacher
+from kd.training.checkpoints import Checkpoints
+from kd.training.engine import fit
 
 
 def temperature_of(theta, start=1, span=20):

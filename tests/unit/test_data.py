@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import prepare_data
-from kd import preparation
-from kd.data import PARTS, RawSplits, read_dataset, write_dataset
+from kd.data import prepare as preparation
+from kd.data.dataset import PARTS, RawSplits, read_dataset, write_dataset
+from kd.data.prepare import channel_statistics, prepare, stratified_split
 from kd.errors import UserError
-from kd.preparation import channel_statistics, prepare, stratified_split
 
 CLASSES = ("ant", "bee", "cow")
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from archives import MADE, idx, jpeg, records
 
-from kd import catalog
+from kd import registry as catalog
 from kd.datasets import digits
-from kd.download import download
 from kd.errors import UserError
-from kd.fingerprint import fingerprint
+from kd.io.download import download
+from kd.plan.fingerprint import fingerprint
 
 NOWHERE = Path("nowhere")
 
@@ -117,7 +117,7 @@ def test_an_edit_of_what_several_share_counts(monkeypatch, tmp_path):
     assert not [name for name in catalog.datasets() if name.startswith("_")]
     before = {name: fingerprint("prepare_data.py", (f"kd.datasets.{name}",)) for name in MADE}
     assert len(set(before.values())) == len(before)
-    from kd import fingerprint as module
+    from kd.plan import fingerprint as module
 
     read = module._read
     edited = lambda path: ("other" if path.name == "_cifar.py" else read(path)[0], read(path)[1])  # noqa: E731

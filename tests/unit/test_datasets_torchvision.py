@@ -9,7 +9,7 @@ import pytest
 from archives import MADE
 from torchvision import datasets
 
-from kd import catalog
+from kd import registry as catalog
 
 
 def read(name, folder, monkeypatch, parts):

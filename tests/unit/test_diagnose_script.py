@@ -13,14 +13,14 @@ import diagnose
 import measure_fidelity
 import store_training_logits
 import take_training_logits
-from kd.catalog import build_network
-from kd.checkpoint import save_ensemble, save_network
-from kd.compute import Compute
-from kd.data import Dataset, write_dataset
-from kd.diagnosis.job import ComparisonJob, DiagnosisJob
-from kd.digests import content
+from kd.data.dataset import Dataset, write_dataset
+from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
-from kd.shards import Shards, write_shards
+from kd.io.digests import content
+from kd.jobs.diagnosis import ComparisonJob, DiagnosisJob
+from kd.networks.checkpoint import save_ensemble, save_network
+from kd.registry import build_network
+from kd.settings.compute import Compute
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SAMPLES = {"train": 24, "validation": 6, "test": 30}

@@ -8,17 +8,17 @@ import pytest
 import torch
 from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, softened
 
-from kd.diagnosis import logits as pieces
-from kd.diagnosis.fidelity import fidelity
-from kd.diagnosis.logits import entropies, open_logits, predictions
-from kd.diagnosis.similarity import similarities, stage_grams
-from kd.diagnosis.soft_targets import choose_images, soft_targets
-from kd.diagnosis.soft_targets import softened as softened_by
-from kd.diagnosis.truth import class_accuracy, figures, judge, worst
-from kd.ensemble import Ensemble
+from kd.data.views import ViewedImages
 from kd.errors import UserError
-from kd.metrics import agreement, expected_calibration_error
-from kd.views import ViewedImages
+from kd.evaluation import logits as pieces
+from kd.evaluation.cka import similarities, stage_grams
+from kd.evaluation.classification import class_accuracy, figures, judge, worst
+from kd.evaluation.fidelity import fidelity
+from kd.evaluation.logits import entropies, open_logits, predictions
+from kd.evaluation.metrics import agreement, expected_calibration_error
+from kd.evaluation.soft_targets import choose_images, soft_targets
+from kd.evaluation.soft_targets import softened as softened_by
+from kd.networks.ensemble import Ensemble
 
 # Four samples of three classes, by their probabilities: two are predicted as they should be.
 SHARES = np.array([[0.5, 0.25, 0.25], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.8, 0.1]])
@@ -219,7 +219,7 @@ def test_a_stage_that_says_nothing_is_like_no_other():
 
 
 def test_large_maps_are_averaged_before_they_are_kept():
-    from kd.diagnosis.similarity import _features
+    from kd.evaluation.cka import _features
 
     maps = torch.arange(2 * 16 * 8, dtype=torch.float32).reshape(1, 2, 16, 8)
     features = _features(maps)

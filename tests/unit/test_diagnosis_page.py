@@ -12,14 +12,14 @@ import torch
 from html_page import Page
 from PIL import Image
 
-from kd.diagnosis.classes import class_list
-from kd.diagnosis.drawing import probabilities, reliability
-from kd.diagnosis.page import to_page
-from kd.diagnosis.pictures import confusion_picture, picture, pictures
-from kd.diagnosis.soft_targets import choose_images, soft_targets
-from kd.diagnosis.truth import figures, judge, worst
+from kd.data.shards import Shards, write_shards
+from kd.evaluation.classification import figures, judge, worst
+from kd.evaluation.soft_targets import choose_images, soft_targets
+from kd.report.diagnosis.classes import class_list
+from kd.report.diagnosis.drawings import probabilities, reliability
+from kd.report.diagnosis.page import to_page
+from kd.report.diagnosis.pictures import confusion_picture, picture, pictures
 from kd.report.links import Links
-from kd.shards import Shards, write_shards
 
 EVIL = '<script>alert("1")</script>'
 METRICS = {"architecture": "cnn", "parameters": 1442, "loss_function": "0.1·CE + 0.9·T²·KL, T=4"}

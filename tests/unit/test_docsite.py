@@ -12,7 +12,7 @@ from docsite import reference, results, taken
 from docsite.formulas import to_mathml
 from docsite.markdown import allowed, table
 
-from kd import catalog
+from kd import registry as catalog
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 import download_data
-from kd.download import download
 from kd.errors import UserError
-from kd.progress import Progress, describe
+from kd.io.download import download
+from kd.io.progress import Progress, describe
 from open_images_server import OpenImages
 from open_images_server import Server as UnsignedServer
 
@@ -185,7 +185,7 @@ def test_a_good_file_is_kept_when_the_new_one_is_bad(server, target):
 
 def test_waits_grow(server, target, caplog, monkeypatch):
     slept = []
-    monkeypatch.setattr("kd.download.time.sleep", slept.append)
+    monkeypatch.setattr("kd.io.download.time.sleep", slept.append)
     server.plan = [500, 500, 500, 500, "whole"]
     caplog.set_level(logging.INFO)
     download(server.url, target, SHA256)
@@ -194,7 +194,7 @@ def test_waits_grow(server, target, caplog, monkeypatch):
 
 
 def test_a_silent_server_is_reported(server, target, caplog, monkeypatch):
-    monkeypatch.setattr("kd.download.Progress", lambda name: Progress(name, interval=0.05))
+    monkeypatch.setattr("kd.io.download.Progress", lambda name: Progress(name, interval=0.05))
     caplog.set_level(logging.INFO)
     server.plan = ["slow"]
     download(server.url, target, SHA256)

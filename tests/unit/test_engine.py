@@ -8,17 +8,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from kd.catalog import build_method, build_network
-from kd.contract import Distillation
-from kd.ending import Ending, Stopped
-from kd.engine import _batches, fit
+from kd.data.sampler import order_seen, views_seen
+from kd.data.views import Labelled, ViewedImages
+from kd.distillation.base import Distillation
 from kd.errors import UserError
-from kd.numbering import order_seen, views_seen
-from kd.recipe import Recipe
-from kd.resume import Checkpoints
-from kd.teacher import CachedTeacher, LiveTeacher
-from kd.views import Labelled, ViewedImages
-from kd.watcher import Watcher
+from kd.registry import build_method, build_network
+from kd.runtime.signals import Ending, Stopped
+from kd.settings.recipe import Recipe
+from kd.teachers.teacher import CachedTeacher, LiveTeacher
+from kd.training.callback import Watcher
+from kd.training.checkpoints import Checkpoints
+from kd.training.engine import _batches, fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05)
@@ -148,7 +148,7 @@ def test_validation_chooses_the_epoch_and_its_weights_are_kept():
     best = max(rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
     assert training.selected_epoch == best["epoch"]
     assert rows == training.history
-    from kd.metrics import evaluate
+    from kd.evaluation.metrics import evaluate
 
     model.load_state_dict(training.selected_weights)
     data = split(10, 1)

@@ -8,16 +8,16 @@ import torch
 from test_config import complaints, config
 
 import combine_teachers
-from kd.catalog import build_network
-from kd.checkpoint import load_network, save_ensemble, save_network
-from kd.compute import Compute
-from kd.config import load_study
-from kd.data import Dataset, write_dataset
-from kd.ensemble import Ensemble, mean_of
+from kd.config.load import load_study
+from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
-from kd.job import EnsembleJob
-from kd.jobs import distill_job
-from kd.teacher import CachedTeacher, LiveTeacher
+from kd.jobs.training import EnsembleJob
+from kd.networks.checkpoint import load_network, save_ensemble, save_network
+from kd.networks.ensemble import Ensemble, mean_of
+from kd.plan.training import distill_job
+from kd.registry import build_network
+from kd.settings.compute import Compute
+from kd.teachers.teacher import CachedTeacher, LiveTeacher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

@@ -18,10 +18,10 @@ from torch import nn
 
 import export_student
 from kd.errors import UserError
-from kd.files import NotWritten
-from kd.shipping import formats
-from kd.shipping.folder import whole_folder
-from kd.shipping.program import Shipped, program_of
+from kd.export import formats
+from kd.export.program import Shipped, program_of
+from kd.io.files import NotWritten
+from kd.io.folders import whole_folder
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,16 +10,16 @@ from test_config import complaints, config
 from torchvision import models
 
 import take_teacher
-from kd.catalog import build_network
-from kd.checkpoint import load_network, save_ensemble, save_network
-from kd.compute import Compute
-from kd.config import load_study
-from kd.data import Dataset, write_dataset
-from kd.digests import content
+from kd.config.load import load_study
+from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
-from kd.external import load_weights, read_weights
-from kd.job import ExternalJob
-from kd.jobs import ensemble_job, given_jobs
+from kd.io.digests import content
+from kd.jobs.training import ExternalJob
+from kd.networks.checkpoint import load_network, save_ensemble, save_network
+from kd.networks.weights import load_weights, read_weights
+from kd.plan.training import ensemble_job, given_jobs
+from kd.registry import build_network
+from kd.settings.compute import Compute
 
 CPU = torch.device("cpu")
 OPTIONS = {"channels": [4, 8], "width": 1.0}

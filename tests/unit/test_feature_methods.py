@@ -9,10 +9,9 @@ import torch
 from batches import batch_of
 from torch.nn import functional
 
-from kd.catalog import build_method, methods
-from kd.contract import Given
+from kd.distillation.base import Given
+from kd.distillation.features import unit
 from kd.errors import UserError
-from kd.matching import unit
 from kd.methods.at import at_loss, attention
 from kd.methods.cc import cc_loss, correlations
 from kd.methods.fitnet import hint_loss
@@ -23,6 +22,7 @@ from kd.methods.pkt import neighbours, pkt_loss
 from kd.methods.rkd import angles, distances, rkd_angle_loss, rkd_distance_loss
 from kd.methods.sp import sp_loss
 from kd.methods.vid import vid_loss
+from kd.registry import build_method, methods
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RANDOM = np.random.default_rng(0)

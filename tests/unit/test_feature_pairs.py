@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from kd.catalog import build_method, build_network
-from kd.contract import Answer, Batch, Given
-from kd.engine import fit
-from kd.recipe import Recipe
-from kd.teacher import LiveTeacher
-from kd.views import Labelled, ViewedImages
+from kd.data.views import Labelled, ViewedImages
+from kd.distillation.base import Answer, Batch, Given
+from kd.registry import build_method, build_network
+from kd.settings.recipe import Recipe
+from kd.teachers.teacher import LiveTeacher
+from kd.training.engine import fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ["at", "cc", "fitnet", "fsp", "kdsvd", "nst", "pkt", "rkd", "sp", "vid"]

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from kd.errors import UserError
-from kd.files import read_json, whole, write_json
-from kd.history import read_history
+from kd.io.files import read_json, whole, write_json
+from kd.io.history import read_history
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):

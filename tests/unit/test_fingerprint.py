@@ -4,22 +4,22 @@ import ast
 
 import pytest
 
-from kd import fingerprint as subject
+from kd.plan import fingerprint as subject
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """train.py -> kd.engine -> kd.views; kd.live.board shows; kd.models.{a,b} are imported by name only."""
+    """train.py -> kd.training.engine -> kd.data.views; kd.monitor.tensorboard shows; kd.models.{a,b} are imported by name only."""
     files = {
         "train.py": (
-            "from kd.engine import fit\nfrom kd.live.board import show\nimport numpy\n\n"
+            "from kd.training.engine import fit\nfrom kd.monitor.tensorboard import show\nimport numpy\n\n"
             'def main():\n    """Doc."""\n    show(fit())\n'
         ),
         "kd/__init__.py": "",
-        "kd/engine.py": "def fit():\n    from kd import views  # late\n    return views.take()\n",
-        "kd/views.py": "def take():\n    return 1\n",
-        "kd/live/__init__.py": "",
-        "kd/live/board.py": "from kd.looks import line\n\ndef show(what):\n    line(what, 'title')\n",
+        "kd/training/engine.py": "def fit():\n    from kd import views  # late\n    return views.take()\n",
+        "kd/data/views.py": "def take():\n    return 1\n",
+        "kd/monitor/__init__.py": "",
+        "kd/monitor/tensorboard.py": "from kd.looks import line\n\ndef show(what):\n    line(what, 'title')\n",
         "kd/looks.py": "def line(what, title):\n    return what\n",
         "kd/models/a.py": "from kd.models.shared import x\n",
         "kd/models/b.py": "y = 1\n",
@@ -46,8 +46,8 @@ def of_a(tree):
     ("file", "old", "new"),
     [
         ("train.py", "show(fit())", "show(fit() or 0)"),
-        ("kd/engine.py", "views.take()", "views.take() + 1"),
-        ("kd/views.py", "return 1", "return 2"),
+        ("kd/training/engine.py", "views.take()", "views.take() + 1"),
+        ("kd/data/views.py", "return 1", "return 2"),
         ("kd/models/a.py", "import x", "import x\nw = 1"),
         ("kd/models/shared.py", "x = 1", "x = 2"),
     ],
@@ -64,12 +64,12 @@ def test_an_edit_of_what_the_job_runs_counts(tree, file, old, new):
     ("file", "old", "new"),
     [
         ("train.py", '"""Doc."""', '"""Another\n\n    text."""'),
-        ("kd/engine.py", "# late", "# a comment"),
-        ("kd/views.py", "    return 1", "\n\n    # why\n    return   1"),
+        ("kd/training/engine.py", "# late", "# a comment"),
+        ("kd/data/views.py", "    return 1", "\n\n    # why\n    return   1"),
         ("kd/models/b.py", "y = 1", "y = 2"),
         ("plot.py", "z = 1", "z = 2"),
-        ("kd/live/__init__.py", "", "w = 1"),
-        ("kd/live/board.py", "'title'", "'another title'"),
+        ("kd/monitor/__init__.py", "", "w = 1"),
+        ("kd/monitor/tensorboard.py", "'title'", "'another title'"),
         ("kd/looks.py", "return what", "return str(what)"),  # which only what shows imports
     ],
 )
@@ -158,8 +158,16 @@ def read_by(monkeypatch, *job):
 def test_storing_targets_does_not_read_the_engine(monkeypatch):
     """An edit of the engine trains networks again, but computes no table of an unchanged teacher again."""
     seen = read_by(monkeypatch, "cache_targets.py")
-    assert {"cache_targets.py", "kd/inference.py", "kd/targets.py"} <= seen
-    assert not {"kd/engine.py", "kd/step.py", "kd/training.py", "kd/resume.py"} & seen
+    assert {"cache_targets.py", "kd/evaluation/inference.py", "kd/teachers/targets.py"} <= seen
+    assert (
+        not {
+            "kd/training/engine.py",
+            "kd/training/step.py",
+            "kd/training/state.py",
+            "kd/training/checkpoints.py",
+        }
+        & seen
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,7 +175,7 @@ def test_storing_targets_does_not_read_the_engine(monkeypatch):
 )
 def test_a_job_does_not_read_how_it_is_looked_on_at(monkeypatch, job):
     seen = read_by(monkeypatch, *job)
-    assert "kd/files.py" in seen
+    assert "kd/io/files.py" in seen
     assert not [name for name in seen if "live" in name]
 
 
@@ -177,12 +185,14 @@ def test_what_shapes_results_asks_nothing_of_what_shows_them():
         if path.parent.name != "live":
             package = path.relative_to(subject.SCRIPTS).parent.parts
             imported = subject._imports(ast.parse(path.read_text()), package)
-            assert not [name for name in imported if name.startswith("kd.live")], path
+            assert not [name for name in imported if name.startswith("kd.monitor")], path
 
 
 def test_a_training_of_one_architecture_does_not_read_the_others(monkeypatch):
     """Only its own model and method files are in a training's fingerprint."""
     seen = read_by(monkeypatch, "train.py", ("kd.models.vgg", "kd.methods.cross_entropy"))
-    assert {"train.py", "kd/engine.py", "kd/models/vgg.py", "kd/models/staged.py"} <= seen
+    assert {"train.py", "kd/training/engine.py", "kd/models/vgg.py", "kd/models/layers/staged.py"} <= seen
     assert "kd/methods/cross_entropy.py" in seen
-    assert not {"kd/models/resnet.py", "kd/methods/kd.py", "kd/study.py", "kd/datasets/digits.py"} & seen
+    assert (
+        not {"kd/models/resnet.py", "kd/methods/kd.py", "kd/config/study.py", "kd/datasets/digits.py"} & seen
+    )

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from kd import gathering
+from kd.datasets.open_images import fetch as gathering
+from kd.datasets.open_images.fetch import Failed, describe, fetch, first_good
 from kd.errors import UserError
-from kd.gathering import Failed, describe, fetch, first_good
 from open_images_server import OpenImages, Server
 
 BODY = bytes(range(256)) * 40

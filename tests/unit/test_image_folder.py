@@ -14,14 +14,14 @@ import pytest
 from PIL import Image
 
 import prepare_data
-from kd import catalog
-from kd.config import load_study
-from kd.data import read_dataset
+from kd import registry as catalog
+from kd.config.load import load_study
+from kd.data.dataset import read_dataset
 from kd.datasets import image_folder
+from kd.datasets.readers.class_names import parse_names, readable
 from kd.errors import UserError
-from kd.jobs import data_job
-from kd.listing import listing
-from kd.names import parse_names, readable
+from kd.plan.training import data_job
+from kd.plan.user_files import listing
 
 NOWHERE = Path("nowhere")
 
@@ -258,13 +258,13 @@ def test_looking_at_many_images_is_reported(folder, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
     listing(str(folder))
     assert not caplog.messages
-    monkeypatch.setattr("kd.listing.QUIET", -1)
+    monkeypatch.setattr("kd.plan.user_files.QUIET", -1)
     listing(str(folder))
     assert caplog.messages[2] == f"{folder}: 3 of 8 images looked at"
 
 
 def test_long_reading_is_reported(folder, caplog, monkeypatch):
-    monkeypatch.setattr("kd.datasets._images.QUIET", -1)
+    monkeypatch.setattr("kd.datasets.readers.images.QUIET", -1)
     caplog.set_level(logging.INFO)
     load(folder)
     assert "train: 3 of 6 images read" in caplog.text
@@ -342,7 +342,7 @@ def test_home_folder(folder, monkeypatch):
 
 
 def test_listing_is_quick_to_import():
-    code = "import sys, kd.listing; assert not {'numpy', 'PIL', 'pydantic'} & set(sys.modules)"
+    code = "import sys, kd.plan.user_files; assert not {'numpy', 'PIL', 'pydantic'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(prepare_data.__file__).parent)
 
 

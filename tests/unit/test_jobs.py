@@ -5,9 +5,9 @@ import json
 import pytest
 import yaml
 
-from kd import jobs
-from kd.config import load_study
-from kd.job import TrainJob
+from kd.config.load import load_study
+from kd.jobs.training import TrainJob
+from kd.plan import training as jobs
 
 BASE = """
 study: tiny

@@ -11,13 +11,14 @@ import pytest
 import torch
 
 import measure_latency
-from kd.catalog import build_network
-from kd.config import load_study
+from kd.config.load import load_study
 from kd.errors import UserError
-from kd.latencies import milliseconds
-from kd.metrics import count_parameters
-from kd.shipping import latency, onnx_file, plan
-from kd.shipping.fresh import fresh_network
+from kd.evaluation.metrics import count_parameters
+from kd.export import latency, onnx_file
+from kd.export.fresh import fresh_network
+from kd.plan import export as plan
+from kd.registry import build_network
+from kd.results.latency import milliseconds
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"architecture": "cnn", "options": {"channels": [4, 4]}}

@@ -14,16 +14,16 @@ from torch import nn
 from torch.nn import functional
 from torchvision import models
 
-from kd import catalog
-from kd.catalog import build_method, build_network
-from kd.checkpoint import load_network, save_network
-from kd.classifiers import find_classifier, names
-from kd.config import load_study
-from kd.contract import Given
+from kd import registry as catalog
+from kd.config.load import load_study
+from kd.data.views import ViewedImages
+from kd.distillation.base import Given
 from kd.errors import UserError
-from kd.inference import largest_batch
-from kd.limits import check_image, check_memory
-from kd.views import ViewedImages
+from kd.evaluation.inference import largest_batch
+from kd.models.libraries.names import find_classifier, names
+from kd.networks.checkpoint import load_network, save_network
+from kd.networks.limits import check_image, check_memory
+from kd.registry import build_method, build_network
 
 CPU = torch.device("cpu")
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -112,7 +112,7 @@ def test_a_library_that_is_not_installed(monkeypatch):
 
 def test_a_name_is_checked_without_importing_the_library():
     code = (
-        "import sys; from kd.classifiers import find_classifier; find_classifier('torchvision/resnet18');"
+        "import sys; from kd.models.libraries.names import find_classifier; find_classifier('torchvision/resnet18');"
         "sys.exit(any(name in sys.modules for name in ('torch', 'torchvision')))"
     )
     subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, check=True)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from kd import limits
 from kd.errors import UserError
+from kd.networks import limits
 
 CPU = torch.device("cpu")
 

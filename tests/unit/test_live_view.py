@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 import watch
-from kd.live.estimate import estimate, seconds_per_job, side_by_side
-from kd.live.state import FailedJob, Rule, RunningJob, Study
-from kd.live.view import View
+from kd.monitor.estimate import estimate, seconds_per_job, side_by_side
+from kd.monitor.status import FailedJob, Rule, RunningJob, Study
+from kd.monitor.view import View
 
 BIG = RunningJob("train_teacher", "big", "log", 940.0, 0.25, 60.0, 3, 8, 88.54)
 

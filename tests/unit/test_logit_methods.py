@@ -6,7 +6,7 @@ from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from kd.catalog import build_method, methods
+from kd.registry import build_method, methods
 
 STANDARDIZING = ["kd", "dkd", "mlkd", "ctkd", "nkd", "wsld"]
 TAUGHT = [*STANDARDIZING, "dist"]

@@ -3,9 +3,18 @@
 import pytest
 import torch
 
-from kd.contract import Given
+from kd.distillation.base import Given
+from kd.distillation.features import (
+    Regressor,
+    fit_channels,
+    match_chain,
+    match_stages,
+    pooled,
+    resized,
+    same_size,
+    unit,
+)
 from kd.errors import UserError
-from kd.matching import Regressor, fit_channels, match_chain, match_stages, pooled, resized, same_size, unit
 
 RESNET = [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
 VGG = [*RESNET, (512, 1, 1)]

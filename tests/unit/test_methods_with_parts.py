@@ -5,9 +5,9 @@ import torch
 from batches import batch_of
 from parts import LABELS, Shaped, answers, prepared, real_batch, real_pair
 
-from kd.catalog import build_method
-from kd.contract import Given
+from kd.distillation.base import Given
 from kd.errors import UserError
+from kd.registry import build_method
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NETWORKS = (

@@ -9,7 +9,7 @@ from batches import batch_of
 from layers_by_hand import array, cross_entropy, linear
 from parts import SMALL, Shaped, answers, prepared
 
-from kd.contract import Given
+from kd.distillation.base import Given
 from kd.errors import UserError
 from kd.methods.crd import Method, nce_loss
 

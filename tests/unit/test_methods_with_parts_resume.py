@@ -11,16 +11,16 @@ from safetensors import safe_open
 from test_engine import StopsAfter, network, split
 from test_train import dataset, job, run, teacher  # noqa: F401 (fixtures)
 
-from kd.catalog import build_method
-from kd.checkpoint import load_network, save_network
-from kd.combined import build_methods
-from kd.contract import Given
-from kd.ending import Ending, Stopped
-from kd.engine import fit
+from kd.distillation.base import Given
+from kd.distillation.combined import build_methods
 from kd.errors import UserError
-from kd.recipe import Recipe
-from kd.resume import Checkpoints
-from kd.teacher import LiveTeacher
+from kd.networks.checkpoint import load_network, save_network
+from kd.registry import build_method
+from kd.runtime.signals import Ending, Stopped
+from kd.settings.recipe import Recipe
+from kd.teachers.teacher import LiveTeacher
+from kd.training.checkpoints import Checkpoints
+from kd.training.engine import fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = Recipe(epochs=2, batch_size=8, lr=0.05)
@@ -170,9 +170,9 @@ def simkd(folder, dataset, teacher, **more):
 
 
 def test_a_student_with_a_reused_classifier_comes_back_from_its_file_alone(dataset, teacher, tmp_path):
-    from kd.data import read_dataset
-    from kd.metrics import evaluate
-    from kd.views import ViewedImages
+    from kd.data.dataset import read_dataset
+    from kd.data.views import ViewedImages
+    from kd.evaluation.metrics import evaluate
 
     metrics = simkd(tmp_path / "out", dataset, teacher)
     loaded = load_network(tmp_path / "out" / "model.safetensors", torch.device("cpu"))

@@ -6,9 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from kd import inference
-from kd.metrics import agreement, count_macs, count_parameters, evaluate, expected_calibration_error
-from kd.views import ViewedImages
+from kd.data.views import ViewedImages
+from kd.evaluation import inference
+from kd.evaluation.metrics import (
+    agreement,
+    count_macs,
+    count_parameters,
+    evaluate,
+    expected_calibration_error,
+)
 
 
 class Scripted(nn.Module):

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 import gather_data
-from kd import gathering
 from kd.datasets.mini_open_images import gather, load
+from kd.datasets.open_images import fetch as gathering
 from kd.errors import UserError
 from open_images_server import NAMES, OpenImages, Server, jpeg
 

@@ -17,13 +17,13 @@ from shipped import ACCURACIES, CARD, job, normalised
 
 import export_student
 import predict
-from kd import catalog
-from kd.config import load_study
-from kd.shipping import plan
-from kd.shipping.card import card_of
-from kd.shipping.card_code import blocks
-from kd.shipping.card_lines import paper_of
-from kd.shipping.story import Story, choose
+from kd import registry as catalog
+from kd.config.load import load_study
+from kd.export.card.card import card_of
+from kd.export.card.facts import Story, choose
+from kd.export.card.papers import paper_of
+from kd.export.card.snippets import blocks
+from kd.plan import export as plan
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

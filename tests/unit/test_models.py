@@ -11,9 +11,9 @@ import torch
 from built import on_meta, ready, size
 from torch import Tensor, nn
 
-from kd.catalog import architectures, build_network
-from kd.metrics import count_macs, count_parameters
-from kd.models.staged import StagedNet
+from kd.evaluation.metrics import count_macs, count_parameters
+from kd.models.layers.staged import StagedNet
+from kd.registry import architectures, build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from built import on_meta
 
-from kd.before_relu import closing_relu
-from kd.metrics import count_macs
+from kd.distillation.pre_relu import closing_relu
+from kd.evaluation.metrics import count_macs
 
 
 def _images(size):

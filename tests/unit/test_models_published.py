@@ -9,9 +9,9 @@ from sizes_by_hand import chain, conv, linear, norm
 from torch import nn
 from torchvision.models import resnet, shufflenetv2, vgg
 
-from kd.catalog import build_network
+from kd.models.layers.staged import Scale, StagedNet
 from kd.models.preact_resnet import PreActBlock
-from kd.models.staged import Scale, StagedNet
+from kd.registry import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

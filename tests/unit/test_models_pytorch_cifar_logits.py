@@ -8,8 +8,8 @@ from built import on_meta, ready
 from torch import nn
 from torchvision.models import densenet, efficientnet, regnet, resnet
 
-from kd.catalog import build_network
 from kd.models.efficientnet import _MBConv
+from kd.registry import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

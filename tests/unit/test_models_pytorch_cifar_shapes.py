@@ -4,9 +4,9 @@ import pytest
 import torch
 from built import on_meta
 
-from kd.before_relu import closing_relu
-from kd.catalog import build_network
-from kd.metrics import count_macs
+from kd.distillation.pre_relu import closing_relu
+from kd.evaluation.metrics import count_macs
+from kd.registry import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 IMAGE = torch.empty(1, 3, 32, 32, device="meta")

@@ -6,11 +6,11 @@ import torch
 from parts import real_batch, real_pair
 from torch import nn
 
-from kd.before_relu import BeforeReLU, closing_relu
-from kd.catalog import architectures, build_method, build_network
-from kd.contract import Given
+from kd.distillation.base import Given
+from kd.distillation.pre_relu import BeforeReLU, closing_relu
 from kd.methods.ofd import Margin, partial_distance
-from kd.step import _WithStages
+from kd.registry import architectures, build_method, build_network
+from kd.training.step import _WithStages
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RANDOM = np.random.default_rng(0)

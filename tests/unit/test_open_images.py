@@ -3,9 +3,9 @@
 import pytest
 from PIL import Image
 
+from kd.datasets.open_images.boxes import Box, square_around, upright
+from kd.datasets.open_images.metadata import FACTS, find_boxes, find_classes, find_images, find_info
 from kd.errors import UserError
-from kd.open_images import FACTS, find_boxes, find_classes, find_images, find_info
-from kd.upright import Box, square_around, upright
 from open_images_server import BOXES, CLASSES, IMAGES, LABELS, image_id, table
 
 CAT, DOG, BIRD, SEAL = "/m/01yrx", "/m/0bt9lr", "/m/015p6", "/m/0gd36"

@@ -10,10 +10,10 @@ from fake_results import CARD
 from fake_runs import fake_run, fake_study
 
 import build_table
-from kd import cells
-from kd.data_section import data_lines
-from kd.pages import headlines, provenance, to_markdown
-from kd.table import summarise
+from kd.results import format as cells
+from kd.results.data_card import data_lines
+from kd.results.table import summarise
+from kd.results.text import headlines, provenance, to_markdown
 
 EVIL = '<script>alert("1")</script>|*x*'
 NAN = math.nan

@@ -14,16 +14,16 @@ from fake_runs import TEACHERS, fake_history, fake_run, fake_study
 from matplotlib.colors import to_hex, to_rgb
 
 import draw_plots
-from kd.page_style import STYLE
 from kd.plots import style
 from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
 from kd.plots.pareto import pareto_front
-from kd.plots.schemes import INK, PAPER, in_the_dark, save
+from kd.plots.saving import INK, PAPER, in_the_dark, save
 from kd.plots.style import ALONE, COLOURS, DISTILLED, WARM, ink_on, message, short
-from kd.table import summarise
+from kd.report.style import STYLE
+from kd.results.table import summarise
 
 STUDIES = {
     "smallest": fake_study(teachers=1, students=1, seeds=1, epochs=1),
@@ -427,9 +427,9 @@ def test_script_draws_every_plot(tmp_path):
 @pytest.mark.parametrize(
     ("script", "foreign"),
     [
-        ("draw_plots", ("torch", "kd.table", "kd.pages", "kd.report")),
+        ("draw_plots", ("torch", "kd.results.table", "kd.results.text", "kd.report")),
         ("build_table", ("torch", "kd.plots", "matplotlib", "kd.report")),
-        ("prepare_data", ("kd.plots.schemes", "kd.plots.gain")),  # or all would be trained anew
+        ("prepare_data", ("kd.plots.saving", "kd.plots.gain")),  # or all would be trained anew
         ("build_report", ("torch", "kd.plots", "matplotlib")),
     ],
 )

@@ -17,7 +17,7 @@ from scipy.special import softmax
 from shipped import CLASSES, normalised
 
 import predict
-from kd.shipping import exported
+from kd.export import exported
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torchvision import models
 
-from kd import hub
-from kd.catalog import build_network
 from kd.errors import UserError
+from kd.models.libraries import pretrained as hub
+from kd.registry import build_network
 
 NAME = "torchvision/shufflenet_v2_x0_5"
 WEIGHTS = models.ShuffleNet_V2_X0_5_Weights.DEFAULT

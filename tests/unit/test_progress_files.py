@@ -8,10 +8,12 @@ import time
 
 import pytest
 
-from kd.live import progress, recorder, runlog, throttle
-from kd.live.progress import ProgressFile, beside_log
-from kd.live.recorder import Recorder
-from kd.live.state import FailedJob, read_study
+from kd.monitor import clock as throttle
+from kd.monitor import log as runlog
+from kd.monitor import progress, recorder
+from kd.monitor.progress import ProgressFile, beside_log
+from kd.monitor.recorder import Recorder
+from kd.monitor.status import FailedJob, read_study
 
 
 def test_a_job_tells_of_itself_below_progress_as_its_log_is_below_logs(tmp_path):

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from fake_runs import fake_run
 
-from kd.ranking import caution, rank, rank_pairs, some, verdict_on, verdict_on_pairs
-from kd.table import summarise
+from kd.results.ranking import caution, rank, rank_pairs, some, verdict_on, verdict_on_pairs
+from kd.results.table import summarise
 
 ALONE = [80.0, 84.0, 82.0]  # in three seeds
 STEADY = {"kd": [3.0, 3.1, 2.9], "dkd": [3.4, 3.5, 3.6], "at": [0.0, 0.1, 0.2]}

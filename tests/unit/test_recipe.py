@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from kd.recipe import Recipe
+from kd.settings.recipe import Recipe
 
 
 def test_cosine_starts_at_lr_passes_half_of_it_and_nears_zero():

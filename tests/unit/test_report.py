@@ -13,11 +13,11 @@ from html_page import Page
 
 import build_report
 from kd.errors import UserError
-from kd.latencies import milliseconds
-from kd.ranking import rank
-from kd.report.answer import answer
-from kd.report.drawings import curve, reliability
-from kd.table import summarise
+from kd.report.study.answer import answer
+from kd.report.study.drawings import curve, reliability
+from kd.results.latency import milliseconds
+from kd.results.ranking import rank
+from kd.results.table import summarise
 
 EVIL = '</script><script>alert("1")</script>{{ 7 }}&amp;'
 MINUS = "\N{MINUS SIGN}"

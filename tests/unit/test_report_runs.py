@@ -8,7 +8,7 @@ from fake_results import write_results
 from fake_runs import fake_run
 
 import build_report
-from kd.report.drawings import reliability
+from kd.report.study.drawings import reliability
 
 MINUS = "\N{MINUS SIGN}"
 

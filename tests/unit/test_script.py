@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from kd.aloud import aloud
 from kd.errors import UserError
-from kd.script import run
+from kd.plan.console import aloud
+from kd.runtime.script import run
 
 
 @pytest.fixture(autouse=True)

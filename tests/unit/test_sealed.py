@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from kd.sealed import Damaged, read_sealed, write_sealed
+from kd.io.tensors import Damaged, read_sealed, write_sealed
 
 ARRAYS = {
     "weights": np.arange(12, dtype=np.float32).reshape(3, 4),

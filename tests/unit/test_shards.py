@@ -5,8 +5,8 @@ import zlib
 import numpy as np
 import pytest
 
+from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
-from kd.shards import Shards, write_shards
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3), dtype=np.uint8)  # of 48 bytes
 

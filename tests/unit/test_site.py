@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from html_page import Page
 
-from kd import catalog
+from kd import registry as catalog
 
 ROOT = Path(__file__).parents[2]
 
@@ -141,7 +141,7 @@ def test_every_option_of_every_data_set_has_a_meaning(site):
 
 
 def test_numbers_are_said_in_words(site):
-    """By hand, from kd/schema.py and kd/recipe.py: a bound above, one from, one below, a list and a table."""
+    """By hand, from kd/config/schema.py and kd/settings/recipe.py: a bound above, one from, one below, a list and a table."""
     sections = _sections((site / "reference.html").read_text(encoding="utf-8"))
     recipe, compute = _rows(sections["recipe"]), _rows(sections["compute"])
     assert "<td>number above 0</td>" in recipe["lr"]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kd import slots
+from kd.runtime import gpu_slots as slots
 
 JOB = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from kd.slots import take_slot
+from kd.runtime.gpu_slots import take_slot
 print(take_slot(int(sys.argv[2]), int(sys.argv[3])), flush=True)
 sys.stdin.read()
 """
@@ -77,7 +77,7 @@ def test_a_workflow_inside_a_scheduled_job_spreads_over_its_devices(machine, mon
 USE = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from kd.slots import take_slot
+from kd.runtime.gpu_slots import take_slot
 device = take_slot(4, int(sys.argv[2]))
 print("takes", device, time.monotonic(), flush=True)
 time.sleep(float(sys.argv[3]))
@@ -121,8 +121,8 @@ def test_a_slot_is_taken_before_anything_is_started_on_a_gpu(machine, monkeypatc
     """On a pretended list of devices: asking what there is must not start CUDA on the first of them."""
     import torch
 
-    from kd import device
-    from kd.compute import Compute
+    from kd.runtime import device
+    from kd.settings.compute import Compute
 
     events = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

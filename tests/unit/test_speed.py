@@ -10,15 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from kd import hardware, inference, speed
-from kd.catalog import build_method, build_network
-from kd.compute import Compute
-from kd.engine import fit
+from kd.data.views import Labelled, ViewedImages
 from kd.errors import UserError
-from kd.graphed import GraphedStep
-from kd.recipe import Recipe
-from kd.speed import Speed, choose_speed
-from kd.views import Labelled, ViewedImages
+from kd.evaluation import inference
+from kd.registry import build_method, build_network
+from kd.runtime import hardware, speed
+from kd.runtime.speed import Speed, choose_speed
+from kd.settings.compute import Compute
+from kd.settings.recipe import Recipe
+from kd.training.cuda_graph import GraphedStep
+from kd.training.engine import fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -192,7 +193,7 @@ STEPS = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
 import torch
-from kd.memory import keep_freed_memory
+from kd.runtime.allocator import keep_freed_memory
 if sys.argv[2] == "kept":
     assert keep_freed_memory()
 torch.set_num_threads(1)

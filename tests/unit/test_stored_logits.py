@@ -8,16 +8,16 @@ from test_config import complaints, config
 
 import take_logits
 import take_targets
-from kd.config import load_study
-from kd.data import Dataset, write_dataset
-from kd.digests import content
+from kd.config.load import load_study
+from kd.data.dataset import Dataset, write_dataset
+from kd.data.sampler import views_seen
 from kd.errors import UserError
-from kd.job import StoredJob, StoredTargetsJob
-from kd.jobs import given_jobs
-from kd.numbering import views_seen
-from kd.stored import read_stored, test_logits, training_logits
-from kd.table import seed_table, summarise
-from kd.targets import needed_views, open_noted
+from kd.io.digests import content
+from kd.jobs.training import StoredJob, StoredTargetsJob
+from kd.plan.training import given_jobs
+from kd.results.table import seed_table, summarise
+from kd.teachers.logits import read_stored, test_logits, training_logits
+from kd.teachers.targets import needed_views, open_noted
 
 CLASSES, SAMPLES = 3, 5
 test_logits.__test__ = False  # a function, and no test

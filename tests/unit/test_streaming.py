@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from kd.catalog import build_method, build_network
-from kd.engine import fit
-from kd.metrics import evaluate
-from kd.recipe import Recipe
-from kd.streaming import AHEAD, StreamedImages
-from kd.views import Labelled, ViewedImages
+from kd.data.streaming import AHEAD, StreamedImages
+from kd.data.views import Labelled, ViewedImages
+from kd.evaluation.metrics import evaluate
+from kd.registry import build_method, build_network
+from kd.settings.recipe import Recipe
+from kd.training.engine import fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

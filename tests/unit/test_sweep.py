@@ -8,12 +8,12 @@ import pytest
 from test_config import complaints, config
 
 import choose
-from kd import jobs
-from kd.choosing import best, rows_of
-from kd.chosen import named, with_values
-from kd.config import load_study
+from kd.config.load import load_study
 from kd.errors import UserError
-from kd.sweep import Axis, drawn, grid, rungs, trial_name
+from kd.plan import training as jobs
+from kd.sweep.selection import best, rows_of
+from kd.sweep.trials import Axis, drawn, grid, rungs, trial_name
+from kd.sweep.values import named, with_values
 
 LOG = {"low": 1, "high": 100, "log": True}
 

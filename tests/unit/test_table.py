@@ -7,8 +7,8 @@ import pytest
 from fake_runs import fake_run, fake_study
 
 from kd.errors import UserError
-from kd.intervals import t_half_width
-from kd.table import seed_table, summarise
+from kd.results.intervals import t_half_width
+from kd.results.table import seed_table, summarise
 
 T_2 = 4.302652729911275  # the 0.975 quantile of Student's t, 2 degrees of freedom
 T_3 = 3.182446305284263  # and 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kd.shipping import timing
+from kd.runtime import timing
 
 
 class Clock:

@@ -9,17 +9,18 @@ import pytest
 
 import cache_targets
 import train
-from kd import cast, outcome
-from kd.compute import Compute
-from kd.data import Dataset, write_dataset
+from kd.data.dataset import Dataset, write_dataset
+from kd.data.sampler import views_seen
+from kd.data.views import ViewedImages
 from kd.errors import UserError
-from kd.job import TargetsJob, TrainJob
-from kd.live import runlog
-from kd.numbering import views_seen
-from kd.outcome import Outputs
-from kd.recipe import Recipe
-from kd.targets import needed_views, open_for_filling, open_noted
-from kd.views import ViewedImages
+from kd.jobs.training import TargetsJob, TrainJob
+from kd.monitor import log as runlog
+from kd.settings.compute import Compute
+from kd.settings.recipe import Recipe
+from kd.teachers.targets import needed_views, open_for_filling, open_noted
+from kd.training import outputs as outcome
+from kd.training import setup as cast
+from kd.training.outputs import Outputs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = Compute(device="cpu")
@@ -284,7 +285,7 @@ def test_a_table_that_does_not_fit_the_disk_is_refused_with_its_size(tmp_path, m
 def test_a_table_larger_than_what_the_disk_has_is_refused_before_a_byte_is_written(tmp_path, monkeypatch):
     """162 views of 8,000 samples in 10 classes of 2 bytes: 25.92 MB."""
     free = type("Usage", (), {"free": 25_000_000})
-    monkeypatch.setattr("kd.targets.shutil.disk_usage", lambda path: free)
+    monkeypatch.setattr("kd.teachers.targets.shutil.disk_usage", lambda path: free)
     with (
         pytest.raises(UserError, match=r"needs 25\.9 MB, and the disk has 25\.0 MB; free some space, or set"),
         open_for_filling(tmp_path, "key", (162, 8000, 10)),
@@ -461,7 +462,7 @@ def test_the_test_set_cannot_reach_the_training_or_the_choice_of_the_epoch(datas
     """With test labels turned round, nothing but the test results may differ."""
     from dataclasses import replace
 
-    from kd.data import read_dataset
+    from kd.data.dataset import read_dataset
 
     data = read_dataset(dataset)
     arrays = {name: tensor.numpy() for name, tensor in data.tensors().items()}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from kd.data import Dataset
+from kd.data.dataset import Dataset
 from kd.errors import UserError
-from kd.recorded import read_logits
-from kd.shipping.pixels import spread
-from kd.shipping.verification import answers, checked, compared, rounded, verify
+from kd.export.pixels import spread
+from kd.export.verification import answers, checked, compared, rounded, verify
+from kd.io.arrays import read_logits
 
 LABELS = np.array([0, 1, 1, 1])
 

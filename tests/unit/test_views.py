@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from kd.numbering import count_views, order_seen, views_seen
-from kd.views import ViewedImages
+from kd.data.sampler import count_views, order_seen, views_seen
+from kd.data.views import ViewedImages
 
 
 def images(samples=3, side=4, channels=2):

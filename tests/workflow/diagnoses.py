@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from kd.data import read_dataset
+from kd.data.dataset import read_dataset
 
 
 def checked_diagnoses(results):

@@ -13,8 +13,8 @@ from PIL import Image
 from refusal import PREPARED, refused
 
 from checkout import TINY
-from kd.data import read_dataset
-from kd.hardware import has_gpu
+from kd.data.dataset import read_dataset
+from kd.runtime.hardware import has_gpu
 
 DATA = "results/tiny/data/dataset.safetensors"
 ALONE = "results/tiny/alone/cnn/0/model.safetensors"
@@ -107,8 +107,8 @@ def test_odd_images_are_no_bad_ones(fresh):
 
 def impatient(checkout, mirror):
     """Of the same code, only the waits are shorter."""
-    checkout.edit("workflow/scripts/kd/download.py", "pause: float = 1.0", "pause: float = 0.01")
-    checkout.edit("workflow/scripts/kd/download.py", "TIMEOUT = (10, 30)", "TIMEOUT = (10, 0.3)")
+    checkout.edit("workflow/scripts/kd/io/download.py", "pause: float = 1.0", "pause: float = 0.01")
+    checkout.edit("workflow/scripts/kd/io/download.py", "TIMEOUT = (10, 30)", "TIMEOUT = (10, 0.3)")
     checkout.configure(dataset={"name": "cifar10", "mirror": mirror})
 
 

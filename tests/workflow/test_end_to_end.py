@@ -216,7 +216,7 @@ def test_the_first_look_at_many_images_is_told_beside_the_answer(fresh):
     make_images(fresh.folder / "mine")
     fresh.configure(**FOLDER_STUDY)
     few = fresh.snakemake("--dag")
-    fresh.edit("workflow/scripts/kd/listing.py", "QUIET = 2.0", "QUIET = -1.0")
+    fresh.edit("workflow/scripts/kd/plan/user_files.py", "QUIET = 2.0", "QUIET = -1.0")
     many = fresh.snakemake("--dag")
     assert "mine: 32 of 32 images looked at" in many.stderr
     assert "looked at" not in few.stderr + few.stdout + many.stdout

@@ -12,12 +12,12 @@ import torch
 import yaml
 from PIL import Image
 
-from kd.checkpoint import load_network
-from kd.data import read_dataset
-from kd.shipping.formats import write_formats
-from kd.shipping.pixels import calibration
-from kd.shipping.program import Shipped
-from kd.shipping.settings import Export
+from kd.data.dataset import read_dataset
+from kd.export.formats import write_formats
+from kd.export.pixels import calibration
+from kd.export.program import Shipped
+from kd.networks.checkpoint import load_network
+from kd.settings.export import Export
 
 FILES = ["README.md", "config.json", "model.onnx", "model.pt2", "model.safetensors", "model_int8.onnx"]
 FILES += ["preprocessor_config.json", "verification.json"]
@@ -91,7 +91,7 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     finished.configure(seeds=[0])
     assert finished.pending("export") == {"export_student": BOTH, "export": {""}}
     finished.configure()
-    finished.edit("workflow/scripts/kd/shipping/card.py", "How well it does", "How good it is")
+    finished.edit("workflow/scripts/kd/export/card/card.py", "How well it does", "How good it is")
     assert finished.pending() == {}
     assert finished.pending("export") == {"export_student": BOTH, "export": {""}}
 

@@ -10,7 +10,7 @@ from diagnoses import checked_diagnoses
 from refusal import PREPARED, refused
 
 from checkout import diagnosed
-from kd.data import read_dataset
+from kd.data.dataset import read_dataset
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 

@@ -11,7 +11,7 @@ import pytest
 from refusal import refused
 
 from checkout import diagnosed
-from kd.data import read_dataset
+from kd.data.dataset import read_dataset
 from open_images_server import OpenImages, Server, image_id
 
 CLASSES = ["Cat", "Dog", "Bell pepper, red"]
@@ -54,7 +54,7 @@ def server(images):
 def configure(checkout, server, **changes):
     """Of the same code, only the waits are shorter."""
     checkout.configure(dataset={**DATASET, "mirror": server.url, **changes}, **STUDY)
-    source = checkout.folder / "workflow/scripts/kd/gathering.py"
+    source = checkout.folder / "workflow/scripts/kd/datasets/open_images/fetch.py"
     source.write_text(source.read_text().replace("PAUSE = 1.0", "PAUSE = 0.01"))
 
 

@@ -210,14 +210,14 @@ def test_where_jobs_compute_is_no_reason_to_rerun(finished):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        (f"{SCRIPTS}/kd/engine.py", "import math", "# A comment.\nimport math"),
-        (f"{SCRIPTS}/kd/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
+        (f"{SCRIPTS}/kd/training/engine.py", "import math", "# A comment.\nimport math"),
+        (f"{SCRIPTS}/kd/training/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
         (f"{SCRIPTS}/train.py", '"""Train one network', '"""Do train one network'),
-        (f"{SCRIPTS}/kd/live/board.py", "views of the first epoch", "what it is shown first"),
-        (f"{SCRIPTS}/kd/live/runlog.py", "goes on from", "continues at"),
+        (f"{SCRIPTS}/kd/monitor/tensorboard.py", "views of the first epoch", "what it is shown first"),
+        (f"{SCRIPTS}/kd/monitor/log.py", "goes on from", "continues at"),
         ("config/config.yaml", "seeds: [0, 1, 2, 3]", "seeds: [5, 6]"),  # not this study's config
         (
-            f"{SCRIPTS}/kd/study.py",
+            f"{SCRIPTS}/kd/config/study.py",
             "@dataclass",
             "UNUSED = 1\n\n\n@dataclass",
         ),  # no job runs what checks the config
@@ -244,7 +244,7 @@ def test_a_fresh_clone_over_kept_results_reruns_nothing(finished, fresh):
 
 
 def test_the_engine_reruns_every_training(finished):
-    finished.edit(f"{SCRIPTS}/kd/engine.py", "100 * means.pop", "100.0 * means.pop")
+    finished.edit(f"{SCRIPTS}/kd/training/engine.py", "100 * means.pop", "100.0 * means.pop")
     assert finished.pending() == {
         "train_teacher": {"vgg16", "mobilenet"},
         "cache_targets": {f"{teacher} {seed} 2" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)},
@@ -306,9 +306,9 @@ def test_the_table_script_reruns_the_table_and_what_reads_it(finished):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        (f"{SCRIPTS}/kd/report/page.html.jinja", "<table>", '<table data-edited="1">'),
-        (f"{SCRIPTS}/kd/report/report.css", "h3 {", "h3  {"),
-        (f"{SCRIPTS}/kd/report/report.js", "const turn", "let turn"),
+        (f"{SCRIPTS}/kd/report/study/page.html.jinja", "<table>", '<table data-edited="1">'),
+        (f"{SCRIPTS}/kd/report/study/report.css", "h3 {", "h3  {"),
+        (f"{SCRIPTS}/kd/report/study/report.js", "const turn", "let turn"),
         ("workflow/report/gain.rst", "What", "All that"),
     ],
 )
@@ -331,7 +331,7 @@ def test_how_diagnoses_look_reruns_pages_alone(finished, file, old, new):
 
 
 def test_how_all_pages_look_reruns_all_pages(finished):
-    finished.edit(f"{SCRIPTS}/kd/page_style.py", "h2 {", "h2  {")
+    finished.edit(f"{SCRIPTS}/kd/report/style.py", "h2 {", "h2  {")
     assert finished.pending() == PAGES
 
 

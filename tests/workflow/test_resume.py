@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from kd.data import Dataset, write_dataset
+from kd.data.dataset import Dataset, write_dataset
 
 # Processes that are forked from one which has torch already: each is then there in milliseconds.
 processes = multiprocessing.get_context("forkserver")
@@ -41,13 +41,13 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
     import torch
 
     import train
-    from kd import resume
-    from kd.compute import Compute
-    from kd.ending import Stopped
     from kd.errors import UserError
-    from kd.job import TrainJob
-    from kd.outcome import Outputs
-    from kd.recipe import Recipe
+    from kd.jobs.training import TrainJob
+    from kd.runtime.signals import Stopped
+    from kd.settings.compute import Compute
+    from kd.settings.recipe import Recipe
+    from kd.training import checkpoints as resume
+    from kd.training.outputs import Outputs
 
     torch.set_num_threads(1)
     original = resume.Checkpoints.due
@@ -128,7 +128,7 @@ def test_killed_at_any_moment_it_ends_the_same(dataset, plain, tmp_path):
 
 def killed_while_writing(folder, dataset, at):
     """Its own killer, when half of the checkpoint number `at` is on the disk."""
-    from kd import sealed
+    from kd.io import tensors as sealed
 
     original, written = sealed.save_file, []
 
@@ -157,7 +157,7 @@ def without_space(folder, dataset):
     """Its checkpoints meet a full disk."""
     from safetensors import SafetensorError
 
-    from kd import sealed
+    from kd.io import tensors as sealed
 
     original = sealed.save_file
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from diagnoses import checked_diagnoses
 
-from kd.catalog import methods
+from kd.registry import methods
 
 EPOCHS = 25
 CHANCE = 10  # per cent: ten digits

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from kd.data import read_dataset
-from kd.diagnosis.page import to_page
-from kd.diagnosis.pictures import pictures
-from kd.files import read_json, write_text
+from kd.data.dataset import read_dataset
+from kd.io.files import read_json, write_text
+from kd.report.diagnosis.page import to_page
+from kd.report.diagnosis.pictures import pictures
 
 logger = logging.getLogger("kd")
 
@@ -29,7 +29,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

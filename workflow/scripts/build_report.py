@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from kd.files import read_json, write_text
-from kd.report.page import Study, to_page
-from kd.report.runs import read_cells
+from kd.io.files import read_json, write_text
+from kd.report.study.page import Study, to_page
+from kd.results.runs import read_cells
 
 
 def main(
@@ -43,7 +43,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     lists = ("metrics", "histories", "figures", "diagnoses")
     run(

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from kd.files import read_json, whole, write_text
-from kd.pages import to_markdown
-from kd.table import summarise
+from kd.io.files import read_json, whole, write_text
+from kd.results.table import summarise
+from kd.results.text import to_markdown
 
 
 def main(metrics: list[Path], data: Path, csv: Path, markdown: Path, study: str) -> None:
@@ -18,7 +18,7 @@ def main(metrics: list[Path], data: Path, csv: Path, markdown: Path, study: str)
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

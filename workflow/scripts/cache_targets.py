@@ -8,21 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kd.checkpoint import load_network
-from kd.compute import Compute
-from kd.data import read_dataset
-from kd.device import device_name, set_up
+from kd.data.dataset import read_dataset
+from kd.data.loader import labelled
+from kd.data.views import ViewedImages
 from kd.errors import UserError
-from kd.files import digest
-from kd.inference import answers
-from kd.job import TargetsJob
-from kd.limits import memory_explained
-from kd.live.duration import duration
-from kd.live.progress import ProgressFile, beside_log
-from kd.speed import Speed, choose_speed
-from kd.splits import labelled
-from kd.targets import needed_views, open_for_filling, write_note
-from kd.views import ViewedImages
+from kd.evaluation.inference import answers
+from kd.io.files import digest
+from kd.jobs.training import TargetsJob
+from kd.monitor.duration import duration
+from kd.monitor.progress import ProgressFile, beside_log
+from kd.networks.checkpoint import load_network
+from kd.networks.limits import memory_explained
+from kd.runtime.device import device_name, set_up
+from kd.runtime.speed import Speed, choose_speed
+from kd.settings.compute import Compute
+from kd.teachers.targets import needed_views, open_for_filling, write_note
 
 logger = logging.getLogger("kd")
 EVERY = 5.0  # seconds between two progress lines
@@ -116,7 +116,7 @@ def _as_stored(logits: Tensor, label: str) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

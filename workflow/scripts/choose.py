@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kd.choosing import best, rows_of
-from kd.chosen import named
-from kd.files import read_json, whole, write_json
+from kd.io.files import read_json, whole, write_json
+from kd.sweep.selection import best, rows_of
+from kd.sweep.values import named
 
 logger = logging.getLogger("kd")
 
@@ -52,7 +52,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

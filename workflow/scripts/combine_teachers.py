@@ -5,13 +5,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kd.checkpoint import load_network, save_ensemble
-from kd.compute import Compute
-from kd.data import read_dataset
-from kd.device import set_up
-from kd.files import write_array, write_json
-from kd.job import EnsembleJob
-from kd.untrained import measure
+from kd.data.dataset import read_dataset
+from kd.io.files import write_array, write_json
+from kd.jobs.training import EnsembleJob
+from kd.networks.checkpoint import load_network, save_ensemble
+from kd.runtime.device import set_up
+from kd.settings.compute import Compute
+from kd.teachers.measure import measure
 
 logger = logging.getLogger("kd")
 
@@ -47,7 +47,7 @@ def _mean(job: EnsembleJob) -> str:
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -4,15 +4,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from kd.checkpoint import load_network
-from kd.compute import Compute
-from kd.data import read_dataset
-from kd.device import set_up
-from kd.diagnosis.job import ComparisonJob
-from kd.diagnosis.similarity import similarities, stage_grams
-from kd.files import write_json
-from kd.limits import memory_explained
-from kd.splits import labelled
+from kd.data.dataset import read_dataset
+from kd.data.loader import labelled
+from kd.evaluation.cka import similarities, stage_grams
+from kd.io.files import write_json
+from kd.jobs.diagnosis import ComparisonJob
+from kd.networks.checkpoint import load_network
+from kd.networks.limits import memory_explained
+from kd.runtime.device import set_up
+from kd.settings.compute import Compute
 
 logger = logging.getLogger("kd")
 
@@ -42,7 +42,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kd.compute import Compute
-from kd.data import read_dataset
-from kd.device import set_up
-from kd.diagnosis.cell import Cell
-from kd.diagnosis.job import DiagnosisJob
-from kd.files import read_json, write_json
+from kd.data.dataset import read_dataset
+from kd.evaluation.diagnosis import Cell
+from kd.io.files import read_json, write_json
+from kd.jobs.diagnosis import DiagnosisJob
+from kd.runtime.device import set_up
+from kd.settings.compute import Compute
 
 logger = logging.getLogger("kd")
 
@@ -55,7 +55,7 @@ def _by_seed(path: Path, key: str) -> dict[int, Any]:
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     several = ("test_logits", "alone_logits")
     run(

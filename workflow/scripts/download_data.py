@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from kd.download import download
+from kd.io.download import download
 
 
 def main(url: str, sha256: str, output: Path) -> None:
@@ -12,7 +12,7 @@ def main(url: str, sha256: str, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from kd.files import read_json
-from kd.history import read_history
+from kd.io.files import read_json
+from kd.io.history import read_history
 from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
-from kd.plots.schemes import save
+from kd.plots.saving import save
 
 _WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
 
@@ -32,7 +32,7 @@ def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path, l
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kd.plots.schemes import save
+from kd.plots.saving import save
 from kd.plots.sweep import draw_sweep
 
 
@@ -26,7 +26,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

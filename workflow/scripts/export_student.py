@@ -6,22 +6,22 @@ from pathlib import Path
 
 import torch
 
-from kd.checkpoint import load_network
-from kd.chosen import with_values
-from kd.data import read_dataset
-from kd.files import read_json, write_json
-from kd.recorded import read_logits
-from kd.sealed import read_sealed
-from kd.shipping.card import card_of
-from kd.shipping.facts import config_of, preprocessor_of
-from kd.shipping.folder import sha256, whole_folder
-from kd.shipping.formats import FILES, times, write_formats
-from kd.shipping.job import ExportJob
-from kd.shipping.pixels import calibration, image_shape
-from kd.shipping.program import Shipped
-from kd.shipping.story import Story, choose
-from kd.shipping.threads import one_thread
-from kd.shipping.verification import verify
+from kd.data.dataset import read_dataset
+from kd.export.card.card import card_of
+from kd.export.card.facts import Story, choose
+from kd.export.formats import FILES, times, write_formats
+from kd.export.hub_config import config_of, preprocessor_of
+from kd.export.pixels import calibration, image_shape
+from kd.export.program import Shipped
+from kd.export.verification import verify
+from kd.io.arrays import read_logits
+from kd.io.files import read_json, write_json
+from kd.io.folders import sha256, whole_folder
+from kd.io.tensors import read_sealed
+from kd.jobs.export import ExportJob
+from kd.networks.checkpoint import load_network
+from kd.runtime.threads import one_thread
+from kd.sweep.values import with_values
 
 logger = logging.getLogger("kd")
 
@@ -86,7 +86,7 @@ def _tell(job: ExportJob, found: dict, seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     runs = {"models": "model", "metrics": "metrics", "test_logits": "test_logits", "alone": "alone"}
     run(

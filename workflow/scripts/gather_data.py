@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from kd.files import existing_folder
+from kd.io.files import existing_folder
 
 
 def main(cfg: dict[str, Any], folder: Path, work: Path, mirror: str, manner: dict[str, Any]) -> None:
@@ -19,7 +19,7 @@ def main(cfg: dict[str, Any], folder: Path, work: Path, mirror: str, manner: dic
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from kd.checkpoint import load_network
-from kd.compute import Compute
-from kd.data import read_dataset
-from kd.device import set_up
-from kd.diagnosis.fidelity import Tally
-from kd.diagnosis.job import ComparisonJob
-from kd.diagnosis.logits import open_logits
-from kd.files import write_json
-from kd.inference import answers
-from kd.limits import memory_explained
-from kd.splits import labelled
-from kd.views import ViewedImages
+from kd.data.dataset import read_dataset
+from kd.data.loader import labelled
+from kd.data.views import ViewedImages
+from kd.evaluation.fidelity import Tally
+from kd.evaluation.inference import answers
+from kd.evaluation.logits import open_logits
+from kd.io.files import write_json
+from kd.jobs.diagnosis import ComparisonJob
+from kd.networks.checkpoint import load_network
+from kd.networks.limits import memory_explained
+from kd.runtime.device import set_up
+from kd.settings.compute import Compute
 
 logger = logging.getLogger("kd")
 
@@ -63,7 +63,7 @@ def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

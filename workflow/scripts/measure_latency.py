@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from kd.device import device_name
-from kd.files import read_json, write_json
-from kd.shipping.latency import measure
-from kd.shipping.timing import REPETITIONS
-from kd.shipping.versions import versions
+from kd.export.latency import measure
+from kd.io.files import read_json, write_json
+from kd.runtime.device import device_name
+from kd.runtime.timing import REPETITIONS
+from kd.runtime.versions import versions
 
 logger = logging.getLogger("kd")
 
@@ -36,7 +36,7 @@ def main(networks: dict[str, dict[str, Any]], data: Path, latency: Path) -> None
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from kd.errors import UserError
-from kd.files import whole
-from kd.shipping.exported import Exported, load_exported
-from kd.shipping.pictures import find, shown
+from kd.export.exported import Exported, load_exported
+from kd.export.pictures import find, shown
+from kd.io.files import whole
 
 QUIET = 2.0  # seconds between two lines that say how far it is
 STDOUT = Path("-")
@@ -27,7 +27,7 @@ STDOUT = Path("-")
 def main(arguments: list[str] | None = None) -> int:
     """Print the likeliest classes of every picture; 0, or 1 if something could not be read."""
     given = _arguments(arguments)
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # kd.shipping.pictures says it in a line
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # kd.export.pictures says it in a line
     try:
         exported = load_exported(given.export, "model_int8.onnx" if given.int8 else "model.onnx")
         files, wrong = find(given.pictures)

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from kd.card import compare, origin
-from kd.data import PARTS, SHARDS, Dataset, RawSplits, write_dataset
+from kd.data.card import compare, origin
+from kd.data.dataset import PARTS, SHARDS, Dataset, RawSplits, write_dataset
+from kd.data.prepare import blocks, prepare
+from kd.data.sampler import count_views
+from kd.data.shards import Shards
 from kd.errors import UserError
-from kd.files import write_json
-from kd.numbering import count_views
+from kd.io.files import write_json
 from kd.plots.samples import write_samples
-from kd.preparation import blocks, prepare
-from kd.shards import Shards
 
 PACKED_FROM = 2**32  # bytes of images
 
@@ -34,7 +34,7 @@ def main(
 ) -> None:
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
-    Writes `dataset` (see kd.data.write_dataset), `summary` (JSON) and `samples` (PNG). `cfg` also has the
+    Writes `dataset` (see kd.data.dataset.write_dataset), `summary` (JSON) and `samples` (PNG). `cfg` also has the
     data set's own `options`, its `files` (name: SHA-256), the `listing` of a folder, `validation` (a
     fraction), `split_seed`, `pad`, `flip`, `area` and `shards`. `places` are options that say where images
     are, which is no part of what they are.
@@ -120,7 +120,7 @@ def describe(dataset: Dataset[np.ndarray]) -> str:
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import torch
 
-from kd.checkpoint import load_network
-from kd.compute import Compute
-from kd.data import read_dataset
-from kd.device import set_up
-from kd.diagnosis.rows import write_rows
-from kd.inference import answers
-from kd.limits import memory_explained
-from kd.splits import labelled
+from kd.data.dataset import read_dataset
+from kd.data.loader import labelled
+from kd.evaluation.inference import answers
+from kd.io.rows import write_rows
+from kd.networks.checkpoint import load_network
+from kd.networks.limits import memory_explained
+from kd.runtime.device import set_up
+from kd.settings.compute import Compute
 
 logger = logging.getLogger("kd")
 
@@ -34,7 +34,7 @@ def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = C
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

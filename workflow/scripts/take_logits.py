@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.data import PARTS, read_dataset
-from kd.device import device_name
-from kd.files import write_array, write_json
-from kd.job import StoredJob
-from kd.metrics import expected_calibration_error
-from kd.numbering import plain_view
-from kd.provenance import commit, versions
+from kd.data.dataset import PARTS, read_dataset
+from kd.data.sampler import plain_view
+from kd.evaluation.metrics import expected_calibration_error
+from kd.io.files import write_array, write_json
+from kd.jobs.training import StoredJob
 from kd.roles import TEACHER
-from kd.stored import read_stored, test_logits, training_logits
+from kd.runtime.device import device_name
+from kd.runtime.provenance import commit, versions
+from kd.teachers.logits import read_stored, test_logits, training_logits
 
 logger = logging.getLogger("kd")
 NONE = (  # what logits have not, or not always
@@ -62,7 +62,7 @@ def _scored(part: str, logits: np.ndarray, labels: Tensor) -> dict[str, float | 
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     job = StoredJob.model_validate_json(snakemake.params.cfg)
     run(

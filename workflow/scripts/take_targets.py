@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kd.data import read_dataset
+from kd.data.dataset import read_dataset
 from kd.errors import UserError
-from kd.files import digest
-from kd.job import StoredTargetsJob
-from kd.stored import read_stored, training_logits
-from kd.targets import needed_views, open_for_filling, write_note
+from kd.io.files import digest
+from kd.jobs.training import StoredTargetsJob
+from kd.teachers.logits import read_stored, training_logits
+from kd.teachers.targets import needed_views, open_for_filling, write_note
 
 logger = logging.getLogger("kd")
 
@@ -46,7 +46,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import torch
 
-from kd.catalog import build_network
-from kd.checkpoint import load_network, save_network
-from kd.compute import Compute
-from kd.data import read_dataset
-from kd.device import set_up
-from kd.external import load_weights, read_weights
-from kd.files import write_array, write_json
-from kd.job import ExternalJob
-from kd.limits import check_image, check_memory
-from kd.provenance import versions
-from kd.untrained import measure
+from kd.data.dataset import read_dataset
+from kd.io.files import write_array, write_json
+from kd.jobs.training import ExternalJob
+from kd.networks.checkpoint import load_network, save_network
+from kd.networks.limits import check_image, check_memory
+from kd.networks.weights import load_weights, read_weights
+from kd.registry import build_network
+from kd.runtime.device import set_up
+from kd.runtime.provenance import versions
+from kd.settings.compute import Compute
+from kd.teachers.measure import measure
 
 logger = logging.getLogger("kd")
 
@@ -58,7 +58,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     job = ExternalJob.model_validate_json(snakemake.params.cfg)
     run(

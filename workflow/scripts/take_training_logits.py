@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kd.data import read_dataset
-from kd.diagnosis.rows import write_rows
-from kd.numbering import plain_view
-from kd.stored import read_stored, training_logits
+from kd.data.dataset import read_dataset
+from kd.data.sampler import plain_view
+from kd.io.rows import write_rows
+from kd.teachers.logits import read_stored, training_logits
 
 logger = logging.getLogger("kd")
 
@@ -32,7 +32,7 @@ def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
 if __name__ == "__main__":
     import json
 
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

@@ -5,25 +5,25 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kd.cast import cast_of, teacher_of
-from kd.chosen import read_values, with_values
-from kd.compute import Compute
-from kd.data import PARTS, read_dataset
-from kd.device import device_name, set_up
-from kd.ending import Ending
-from kd.engine import Diverged, fit
-from kd.files import digest, write_json
-from kd.job import TrainJob
-from kd.limits import check_batch, memory_explained
-from kd.live.board import opened_board
-from kd.live.progress import ProgressFile, beside_log
-from kd.live.runlog import RunLog
-from kd.outcome import Outputs, finished, give_up, identity
-from kd.provenance import commit, versions
-from kd.resume import kept_until_done
+from kd.data.dataset import PARTS, read_dataset
+from kd.data.loader import labelled
+from kd.io.files import digest, write_json
+from kd.jobs.training import TrainJob
+from kd.monitor.log import RunLog
+from kd.monitor.progress import ProgressFile, beside_log
+from kd.monitor.tensorboard import opened_board
+from kd.networks.limits import check_batch, memory_explained
 from kd.roles import TRIAL
-from kd.speed import choose_speed
-from kd.splits import labelled
+from kd.runtime.device import device_name, set_up
+from kd.runtime.provenance import commit, versions
+from kd.runtime.signals import Ending
+from kd.runtime.speed import choose_speed
+from kd.settings.compute import Compute
+from kd.sweep.values import read_values, with_values
+from kd.training.checkpoints import kept_until_done
+from kd.training.engine import Diverged, fit
+from kd.training.outputs import Outputs, finished, give_up, identity
+from kd.training.setup import cast_of, teacher_of
 
 logger = logging.getLogger("kd")
 
@@ -106,7 +106,7 @@ def main(
 
 
 if __name__ == "__main__":
-    from kd.script import run
+    from kd.runtime.script import run
 
     run(
         snakemake.log[0],

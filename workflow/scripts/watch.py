@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from kd.live.state import Study, read_study
-from kd.live.view import View
+from kd.monitor.status import Study, read_study
+from kd.monitor.view import View
 
 ENDED = {"done": 0, "failed": 1, "stopped": 1, "killed": 1}  # phases, and the exit status of each
 LAST = {

@@ -6,9 +6,9 @@ that one is made of pickles, and unpickling runs whatever code the file holds.
 
 from pathlib import Path
 
-from kd.data import RawSplits
-from kd.datasets._archive import reading, tar_members
-from kd.datasets._cifar import decode
+from kd.data.dataset import RawSplits
+from kd.datasets.readers.archive import reading, tar_members
+from kd.datasets.readers.cifar import decode
 
 MIRROR = "https://www.cs.toronto.edu/~kriz"
 FILES = {"cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}

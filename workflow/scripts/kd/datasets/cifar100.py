@@ -7,9 +7,9 @@ CIFAR-10 the binary archive is read, because the Python one is made of pickles.
 from pathlib import Path
 from typing import Literal
 
-from kd.data import RawSplits
-from kd.datasets._archive import reading, tar_members
-from kd.datasets._cifar import decode
+from kd.data.dataset import RawSplits
+from kd.datasets.readers.archive import reading, tar_members
+from kd.datasets.readers.cifar import decode
 
 MIRROR = "https://www.cs.toronto.edu/~kriz"
 FILES = {"cifar-100-binary.tar.gz": "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"}

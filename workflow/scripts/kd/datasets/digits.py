@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kd.data import RawSplits
-from kd.options import Fraction
-from kd.preparation import stratified_split
+from kd.data.dataset import RawSplits
+from kd.data.prepare import stratified_split
+from kd.settings.types import Fraction
 
 PAD = 1
 FLIP = False  # a mirrored digit is another sign

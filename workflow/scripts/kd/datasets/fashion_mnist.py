@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from kd.data import RawSplits
-from kd.datasets._idx import load_idx
+from kd.data.dataset import RawSplits
+from kd.datasets.readers.idx import load_idx
 
 MIRROR = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 FILES = {

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from kd.data import RawSplits
-from kd.datasets._images import Decoded, read_image
-from kd.folder import find_images, names_of
-from kd.options import ImageSize
+from kd.data.dataset import RawSplits
+from kd.datasets.readers.folder import find_images, names_of
+from kd.datasets.readers.images import Decoded, read_image
+from kd.settings.types import ImageSize
 
 PAD = 4
 FLIP = True

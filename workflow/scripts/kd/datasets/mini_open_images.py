@@ -13,14 +13,14 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from kd import open_images
-from kd.data import RawSplits
+from kd.data.dataset import RawSplits
+from kd.datasets.open_images import metadata as open_images
+from kd.datasets.open_images.fetch import Failed, first_good
+from kd.datasets.open_images.metadata import Info
+from kd.datasets.open_images.pack import SPLITS, read_packed, write_packed, write_table
+from kd.datasets.open_images.source import Candidate, Place, Source
 from kd.errors import UserError
-from kd.gathering import Failed, first_good
-from kd.open_images import Info
-from kd.open_images_source import Candidate, Place, Source
-from kd.options import Classes, Connections, Count, ImageSize, Seed, Tolerance
-from kd.packed import SPLITS, read_packed, write_packed, write_table
+from kd.settings.types import Classes, Connections, Count, ImageSize, Seed, Tolerance
 
 PAD = 4
 FLIP = True

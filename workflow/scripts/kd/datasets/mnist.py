@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from kd.data import RawSplits
-from kd.datasets._idx import load_idx
+from kd.data.dataset import RawSplits
+from kd.datasets.readers.idx import load_idx
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist"  # torchvision's first; the authors' refuses many
 FILES = {

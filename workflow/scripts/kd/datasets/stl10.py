@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kd.data import RawSplits
-from kd.datasets._archive import reading, tar_members
-from kd.datasets._images import fitted
-from kd.options import ImageSize
+from kd.data.dataset import RawSplits
+from kd.datasets.readers.archive import reading, tar_members
+from kd.datasets.readers.images import fitted
+from kd.settings.types import ImageSize
 
 MIRROR = "http://ai.stanford.edu/~acoates/stl10"
 FILES = {"stl10_binary.tar.gz": "f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866"}

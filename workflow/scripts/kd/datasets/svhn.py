@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kd.data import RawSplits
-from kd.datasets._archive import reading
+from kd.data.dataset import RawSplits
+from kd.datasets.readers.archive import reading
 
 MIRROR = "http://ufldl.stanford.edu/housenumbers"
 FILES = {

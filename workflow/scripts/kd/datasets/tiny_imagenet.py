@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from kd.data import RawSplits
-from kd.datasets._archive import reading
-from kd.datasets._images import fitted, read_all
-from kd.names import parse_names, readable
+from kd.data.dataset import RawSplits
+from kd.datasets.readers.archive import reading
+from kd.datasets.readers.class_names import parse_names, readable
+from kd.datasets.readers.images import fitted, read_all
 
 MIRROR = "http://cs231n.stanford.edu"
 FILES = {"tiny-imagenet-200.zip": "6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"}

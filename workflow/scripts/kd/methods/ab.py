@@ -13,10 +13,10 @@ With e = +1 where the teacher's neuron responds and −1 where not, connectors r
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
-from kd.matching import Regressor, match_stages, resized
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import Regressor, match_stages, resized
 from kd.methods.kd import kd_loss
-from kd.options import Count, NonNegative, Positive
+from kd.settings.types import Count, NonNegative, Positive
 
 SCALE = 3 / 1000  # of the authors' code
 

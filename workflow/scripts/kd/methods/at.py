@@ -15,10 +15,10 @@ import math
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import match_stages, same_size, unit
 from kd.errors import UserError
-from kd.matching import match_stages, same_size, unit
-from kd.options import NonNegative
+from kd.settings.types import NonNegative
 
 
 def attention(maps: Tensor) -> Tensor:

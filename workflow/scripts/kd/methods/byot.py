@@ -16,11 +16,11 @@ With the student's own q and f, those of its heads i, and w = `feature_weight`.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given, Shape
+from kd.distillation.base import Batch, Distillation, Given, Shape
+from kd.distillation.features import pooled
 from kd.errors import UserError
-from kd.matching import pooled
 from kd.methods.kd import kd_loss
-from kd.options import Fraction, NonNegative, Positive
+from kd.settings.types import Fraction, NonNegative, Positive
 
 WIDEST = 8  # pixels that a bottleneck steps at once, at most: as many as any of the authors'
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.matching import pooled, unit
-from kd.options import Count, NonNegative, Positive
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.features import pooled, unit
+from kd.settings.types import Count, NonNegative, Positive
 
 
 def correlations(features: Tensor, gamma: float, order: int) -> Tensor:

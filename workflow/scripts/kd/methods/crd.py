@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import pooled
 from kd.errors import UserError
-from kd.matching import pooled
-from kd.options import Count, Momentum, NonNegative, Positive
+from kd.settings.types import Count, Momentum, NonNegative, Positive
 
 
 def nce_loss(positive: Tensor, scores: Tensor, counts: Tensor, log_z: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ $$
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
+from kd.distillation.base import Batch, Distillation
 
 
 class Method(Distillation):

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.logits import compared, described, divergence, log_probabilities
-from kd.options import Count, NonNegative, Positive
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.logits import compared, described, divergence, log_probabilities
+from kd.settings.types import Count, NonNegative, Positive
 
 
 def reversed_gradient(value: Tensor, strength: Tensor) -> Tensor:

@@ -17,9 +17,9 @@ With Pearson's correlation r, over the classes of a sample b and over the sample
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.logits import compared, described
-from kd.options import NonNegative, Positive
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.logits import compared, described
+from kd.settings.types import NonNegative, Positive
 
 
 def inter_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.logits import compared, described, divergence, log_probabilities, of_label, of_others
-from kd.options import Count, NonNegative, Positive
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.logits import compared, described, divergence, log_probabilities, of_label, of_others
+from kd.settings.types import Count, NonNegative, Positive
 
 
 def tckd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:

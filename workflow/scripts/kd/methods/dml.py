@@ -14,9 +14,9 @@ from copy import deepcopy
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
+from kd.distillation.base import Batch, Distillation, Given
 from kd.methods.kd import kd_loss
-from kd.options import NonNegative
+from kd.settings.types import NonNegative
 
 
 def mutual_loss(learner: Tensor, peer: Tensor) -> Tensor:

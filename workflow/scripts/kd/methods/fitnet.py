@@ -13,10 +13,10 @@ With the regressor r, the guided stage Aˢ and the hint Aᵗ; L₁ in the first 
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
-from kd.matching import Regressor, match_stages, same_size
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import Regressor, match_stages, same_size
 from kd.methods.kd import kd_loss
-from kd.options import Natural, NonNegative, Positive
+from kd.settings.types import Natural, NonNegative, Positive
 
 
 def hint_loss(guided: Tensor, hint: Tensor) -> Tensor:

@@ -15,9 +15,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
-from kd.matching import fit_channels, match_chain, same_size
-from kd.options import Natural, NonNegative
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import fit_channels, match_chain, same_size
+from kd.settings.types import Natural, NonNegative
 
 
 def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:

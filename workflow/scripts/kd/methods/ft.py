@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
-from kd.matching import same_size
-from kd.options import Count, Fraction, NonNegative
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import same_size
+from kd.settings.types import Count, Fraction, NonNegative
 
 SLOPE = 0.1  # of the leaky ReLUs, as in the authors' code
 

@@ -10,9 +10,9 @@ $$
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.logits import compared, described, divergence, log_probabilities
-from kd.options import NonNegative, Positive
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.logits import compared, described, divergence, log_probabilities
+from kd.settings.types import NonNegative, Positive
 
 
 def kd_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
-from kd.matching import fit_channels, match_chain, unit
-from kd.options import NonNegative
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import fit_channels, match_chain, unit
+from kd.settings.types import NonNegative
 
 CANDIDATES = 4  # of the student's vectors, of which that is taken which is most like the teacher's first one
 ROUNDS, LAST_ROUNDS = 16, 4  # of the iteration, and how many more of it have a gradient

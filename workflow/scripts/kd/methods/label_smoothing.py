@@ -8,8 +8,8 @@ $$
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.options import Fraction
+from kd.distillation.base import Batch, Distillation
+from kd.settings.types import Fraction
 
 
 def smoothed_loss(student: Tensor, labels: Tensor, smoothing: float) -> Tensor:

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.logits import compared, described, divergence, log_probabilities
-from kd.options import NonNegative, Positives
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.logits import compared, described, divergence, log_probabilities
+from kd.settings.types import NonNegative, Positives
 
 
 def instance_loss(student: Tensor, teacher: Tensor, temperatures: Sequence[float]) -> Tensor:

@@ -17,10 +17,10 @@ With p of the mean of the M teachers' logits, p_m of each of them, and q_m of it
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
-from kd.matching import pooled
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import pooled
 from kd.methods.kd import kd_loss
-from kd.options import NonNegative, Positive
+from kd.settings.types import NonNegative, Positive
 
 
 class Method(Distillation):

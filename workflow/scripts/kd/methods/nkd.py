@@ -16,9 +16,9 @@ With p̂ and q̂ at T without the labelled class, so that they sum to 1.
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.logits import compared, described, log_probabilities, of_label, of_others
-from kd.options import NonNegative, Positive
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.logits import compared, described, log_probabilities, of_label, of_others
+from kd.settings.types import NonNegative, Positive
 
 
 def target_loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:

@@ -16,9 +16,9 @@ Over the pairs l of stages, with the channels' maps x (C, student) and y (D, tea
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
-from kd.matching import match_stages, same_size, unit
-from kd.options import NonNegative
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import match_stages, same_size, unit
+from kd.settings.types import NonNegative
 
 
 def _mean_kernel(first: Tensor, second: Tensor) -> Tensor:

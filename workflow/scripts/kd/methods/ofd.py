@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.before_relu import BeforeReLU
-from kd.contract import Batch, Distillation, Given
-from kd.matching import Regressor, match_stages, resized
-from kd.options import NonNegative
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import Regressor, match_stages, resized
+from kd.distillation.pre_relu import BeforeReLU
+from kd.settings.types import NonNegative
 
 
 def partial_distance(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given, Shape
-from kd.matching import match_stages, resized
-from kd.options import NonNegative, Positive
+from kd.distillation.base import Batch, Distillation, Given, Shape
+from kd.distillation.features import match_stages, resized
+from kd.settings.types import NonNegative, Positive
 
 LEVELS = (4, 2, 1)  # sides of the pooled maps of the context loss
 WIDEST = 512  # channels in which features are fused, at most

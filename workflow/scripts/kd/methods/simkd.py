@@ -15,10 +15,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given, Shape
+from kd.distillation.base import Batch, Distillation, Given, Shape
+from kd.distillation.features import resized
 from kd.errors import UserError
-from kd.matching import resized
-from kd.options import Count, NonNegative
+from kd.settings.types import Count, NonNegative
 
 
 def feature_loss(student: Tensor, teacher: Tensor) -> Tensor:

@@ -13,9 +13,9 @@ With A (B, C·H·W), the last stage's maps of a batch.
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.matching import unit
-from kd.options import NonNegative
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.features import unit
+from kd.settings.types import NonNegative
 
 
 def similarities(maps: Tensor) -> Tensor:

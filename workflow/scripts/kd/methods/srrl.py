@@ -18,9 +18,9 @@ from copy import deepcopy
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given
-from kd.matching import Regressor, pooled
-from kd.options import NonNegative
+from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.features import Regressor, pooled
+from kd.settings.types import NonNegative
 
 
 def srrl_losses(student: Tensor, teacher: Tensor, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

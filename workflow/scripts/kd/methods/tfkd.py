@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.logits import described, divergence, log_probabilities
-from kd.options import Fraction, NonNegative, Positive
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.logits import described, divergence, log_probabilities
+from kd.settings.types import Fraction, NonNegative, Positive
 
 
 def virtual_teacher(student: Tensor, labels: Tensor, correct: float) -> Tensor:

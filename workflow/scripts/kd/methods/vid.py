@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation, Given, Shape
-from kd.matching import match_stages, same_size
-from kd.options import NonNegative
+from kd.distillation.base import Batch, Distillation, Given, Shape
+from kd.distillation.features import match_stages, same_size
+from kd.settings.types import NonNegative
 
 FIRST_VARIANCE, LEAST_VARIANCE = 5.0, 1e-5  # as in Tian et al. 2020 (arXiv:1910.10699)
 

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.contract import Batch, Distillation
-from kd.logits import compared, described, log_probabilities
-from kd.options import NonNegative, Positive
+from kd.distillation.base import Batch, Distillation
+from kd.distillation.logits import compared, described, log_probabilities
+from kd.settings.types import NonNegative, Positive
 
 
 @torch.no_grad()

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 _THIN = (16, 16, 32, 64)  # channels of the stem and of the stages
 

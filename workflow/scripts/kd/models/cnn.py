@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Counts, Width
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Counts, Width
 
 
 def cnn(

@@ -3,8 +3,8 @@
 from torch import nn
 from torchvision.models.densenet import _DenseBlock, _Transition
 
-from kd.models.staged import Scale, StagedNet
-from kd.options import Count, Width
+from kd.models.layers.staged import Scale, StagedNet
+from kd.settings.types import Count, Width
 
 
 def _densenet(

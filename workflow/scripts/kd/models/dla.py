@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from kd.models.residual import BasicBlock
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.residual import BasicBlock
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 
 class _Nodes(nn.Module):

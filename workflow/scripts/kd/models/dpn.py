@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from kd.models.blocks import Shortcut
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.blocks import Shortcut
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 # Table 1 of arXiv:1707.01629, DPN-92, a row for each stage: the channels of the first 1x1 and of the 3x3
 # convolutions, those of the residual path, and those that a block adds to the dense path ("+16").

@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.models.blocks import SqueezeExcite
-from kd.models.staged import FEWEST_CHANNELS, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.blocks import SqueezeExcite
+from kd.models.layers.staged import FEWEST_CHANNELS, Scale, StagedNet
+from kd.settings.types import Width
 
 # Table 1 of arXiv:1905.11946, stages 2 to 8: expansion, channels, layers, kernel, stride.
 _ROWS = (

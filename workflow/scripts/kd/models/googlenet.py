@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 # Table 1 of arXiv:1409.4842, one row per module and one group per resolution. Channels of: the 1x1 branch,
 # "3x3 reduce", the 3x3 branch, "5x5 reduce", the 5x5 branch, "pool proj".

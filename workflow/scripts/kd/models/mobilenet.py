@@ -4,8 +4,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 
 def _separable(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 # Table 2 of arXiv:1801.04381: expansion, channels, blocks, and the first one's stride, which is 2 there for
 # 24 channels; both CIFAR forms have 1.

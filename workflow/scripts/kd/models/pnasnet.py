@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 
 def _conv(ins: int, outs: int, kernel: int, stride: int, groups: int) -> nn.Sequential:

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from kd.models.staged import Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.staged import Scale, StagedNet
+from kd.settings.types import Width
 
 
 def _norm_relu(channels: int) -> list[nn.Module]:

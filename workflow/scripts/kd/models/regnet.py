@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from kd.models.blocks import GroupedBottleneck
-from kd.models.staged import FEWEST_CHANNELS, ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.blocks import GroupedBottleneck
+from kd.models.layers.staged import FEWEST_CHANNELS, ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 _STRIDES = (1, 1, 2, 2)
 

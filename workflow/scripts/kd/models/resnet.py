@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from kd.models.residual import BasicBlock, Bottleneck
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.residual import BasicBlock, Bottleneck
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 Block = type[BasicBlock | Bottleneck]
 

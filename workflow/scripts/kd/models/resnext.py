@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from kd.models.blocks import GroupedBottleneck
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Count, Width
+from kd.models.layers.blocks import GroupedBottleneck
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Count, Width
 
 
 def resnext29(

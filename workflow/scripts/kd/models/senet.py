@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from kd.models.blocks import SqueezeExcite
+from kd.models.layers.blocks import SqueezeExcite
+from kd.models.layers.staged import FEWEST_CHANNELS, ConvNormReLU, Scale, StagedNet
 from kd.models.preact_resnet import PreActBlock
-from kd.models.staged import FEWEST_CHANNELS, ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.settings.types import Width
 
 _REDUCTION = 16  # r of arXiv:1709.01507, section 3.2
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
 from kd.models.shufflenet import _shuffle
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.settings.types import Width
 
 
 class _Unit(nn.Module):

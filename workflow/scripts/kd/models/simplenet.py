@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 # Channels of the convolutions between one pooling and the next (arXiv:1608.06037, figure 1).
 _STAGES = ((64, 128, 128, 128), (128, 128, 256), (256, 256), (512, 2048, 256), (256,))

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import timm
 
-from kd.borrowed import Borrowed, Weights, buildable
 from kd.errors import UserError
-from kd.hub import fetch_checked
-from kd.options import ImageSize
+from kd.models.libraries.pretrained import fetch_checked
+from kd.models.libraries.wrapper import Borrowed, Weights, buildable
+from kd.settings.types import ImageSize
 
 # Where the package's own files name them, and their weights: a config is checked without importing it.
 NAMES = {

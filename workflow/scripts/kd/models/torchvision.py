@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from torchvision import models
 
-from kd.borrowed import Borrowed, Weights, buildable, take_channels
 from kd.errors import UserError
-from kd.hub import fetch_checked
-from kd.options import ImageSize
+from kd.models.libraries.pretrained import fetch_checked
+from kd.models.libraries.wrapper import Borrowed, Weights, buildable, take_channels
+from kd.settings.types import ImageSize
 
 # Where the package's own files name them, so that a config is checked without importing it.
 NAMES = {"models/*.py": (r"(?m)^@register_model\b.*\n(?:(?!def ).*\n)*def (\w+)\(",)}

@@ -4,8 +4,8 @@ from typing import Literal
 
 from torch import nn
 
-from kd.models.staged import ConvNormReLU, Scale, StagedNet
-from kd.options import Width
+from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.settings.types import Width
 
 _CHANNELS = (64, 128, 256, 512, 512)  # between the places where the paper pools (arXiv:1409.1556, table 1)
 

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, Formatter, FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from kd.latencies import milliseconds
 from kd.plots.gain import MANY
 from kd.plots.labels import place_names
 from kd.plots.pareto import pareto_front
 from kd.plots.style import ALONE, DISTILLED, WARM, WIDTH, message, short, styled
+from kd.results.latency import milliseconds
 
 MOST_ABSENT = 4  # networks without a latency that are named
 _SHAPES = "^v<>Ph*d"  # of the methods; teachers are squares, students alone circles

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from kd.plots.schemes import keep_ink
+from kd.plots.saving import keep_ink
 from kd.plots.style import COLOURS, WIDTH, add_scale, colour_scale, ink_on, message, short, styled
 
 ALONE = "(alone)"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from kd.files import whole
+from kd.io.files import whole
 from kd.plots.style import WIDTH, short, styled
 
 ROWS, COLUMNS = 10, 8

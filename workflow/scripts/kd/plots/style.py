@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 
-from kd.files import whole
+from kd.io.files import whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from kd.plots.schemes import keep_ink
+from kd.plots.saving import keep_ink
 from kd.plots.style import COLOURS, DISTILLED, WIDTH, add_scale, colour_scale, ink_on, short, styled
 
 LABEL = "validation accuracy (%)"

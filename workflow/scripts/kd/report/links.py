@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from kd.report.runs import Cell, Run
+from kd.results.runs import Cell, Run
 
 OF_A_RUN = {
     "weights": "model.safetensors",

@@ -1,0 +1,182 @@
+"""A study as the workflow sees it: checked, with every default filled in and every name resolved."""
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from kd.settings.compute import Compute
+from kd.settings.diagnostics import Diagnostics
+from kd.settings.export import Export
+from kd.settings.recipe import Recipe
+
+STORED = {"logits", "members"}  # what can be stored of a teacher
+NO_TEACHER = "_none"  # in the place of a teacher's name, which never begins so
+
+
+def chain_name(chain: tuple[str, ...]) -> str:
+    """A chain in a path: "middle+cnn.2" is middle, cnn, cnn; no name holds either sign."""
+    groups = [(name, len(list(again))) for name, again in groupby(chain)]
+    return "+".join(name if count == 1 else f"{name}.{count}" for name, count in groups)
+
+
+def chain_of(name: str) -> tuple[str, ...]:
+    """The chain that a path names."""
+    groups = (part.partition(".") for part in name.split("+"))
+    return tuple(each for each, _, count in groups for _ in range(int(count or 1)))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What the data jobs are told."""
+
+    name: str
+    options: dict[str, Any]
+    validation: float
+    split_seed: int
+    pad: int
+    flip: bool
+    files: dict[str, str]  # name -> SHA-256 of what has to be downloaded
+    mirror: str | None
+    area: tuple[float, float] | None = None  # of crops that are resized
+    shards: str = "auto"
+
+    @property
+    def endless(self) -> bool:
+        """Whether there are more views than a teacher's answers could be stored for."""
+        return self.area is not None
+
+
+@dataclass(frozen=True)
+class Network:
+    """A teacher or a student: an architecture, its options and its own complete recipe."""
+
+    name: str
+    architecture: str
+    options: dict[str, Any]
+    recipe: Recipe
+    seed: int | None = None  # of a teacher; students take the study's
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A teacher that is made of others."""
+
+    name: str
+    members: tuple[str, ...]
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class External:
+    """A teacher whose weights are the user's."""
+
+    name: str
+    architecture: str
+    options: dict[str, Any]
+    file: str  # .safetensors
+
+
+@dataclass(frozen=True)
+class Method:
+    """A distillation method under the name that the study gives it."""
+
+    name: str
+    parts: list[tuple[str, dict[str, Any]]]  # the methods of the code that add up in it, with their options
+    needs: tuple[str, ...]  # see kd.distillation.base.Distillation
+    via: tuple[str, ...] = ()  # networks between the teacher and the student
+    generations: int = 1  # of the student
+
+    def chain(self, student: str) -> tuple[str, ...]:
+        """Networks taught before the student: each by the one before, the first by the teacher."""
+        return (*self.via, *(student,) * (self.generations - 1))
+
+    @property
+    def of_teacher(self) -> set[str]:
+        """What it asks of a teacher."""
+        return set(self.needs) - {"own_stages"}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Values of a method or recipe that are tried; the method of the same name takes the best of them."""
+
+    name: str
+    over: tuple[str, ...]  # keys: an option of the method, or recipe.<key>
+    log: tuple[str, ...]  # those of them that are spread over orders of magnitude
+    trials: tuple[dict[str, Any], ...]  # a value for each of these keys
+    seeds: tuple[int, ...]
+    halving: bool = False  # whether trials begin with few epochs, and only the best of them go on
+
+
+@dataclass(frozen=True)
+class Study:
+    """A whole, valid study."""
+
+    name: str
+    dataset: Dataset
+    teachers: dict[str, Network]
+    ensembles: dict[str, Ensemble]
+    students: dict[str, Network]
+    pairs: tuple[tuple[str, str], ...]
+    methods: dict[str, Method]
+    seeds: tuple[int, ...]
+    targets: str
+    compute: Compute
+    sweeps: dict[str, Sweep] = field(default_factory=dict)  # each has a method of its name
+    externals: dict[str, External] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    export: Export = field(default_factory=Export)
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """The teachers that are there without a training of this study."""
+        return (*self.ensembles, *self.externals, *self.stored)
+
+    def couples(self, method: str) -> tuple[tuple[str, str], ...]:
+        """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""
+        needed = self.methods[method].of_teacher
+        if not needed:
+            return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in self.pairs))
+        return tuple(pair for pair in self.pairs if self._can_teach(pair[0], needed))
+
+    def _can_teach(self, teacher: str, needed: set[str]) -> bool:
+        if teacher in self.stored:
+            return needed <= {"logits"}
+        return needed <= STORED if teacher in self.ensembles else "members" not in needed
+
+    def left_out(self) -> list[str]:
+        """Which teachers some methods do without, and why: a sentence for each such teacher."""
+        found = []
+        for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs):
+            without = [
+                name
+                for name, method in self.methods.items()
+                if method.of_teacher and not self._can_teach(teacher, method.of_teacher)
+            ]
+            if without:
+                found.append(f"not run with teachers.{teacher}, {self._kind(teacher)}: {', '.join(without)}")
+        return found
+
+    def _kind(self, teacher: str) -> str:
+        if teacher in self.stored:
+            return "which is stored logits alone"
+        return "an ensemble, which has logits alone" if teacher in self.ensembles else "no ensemble"
+
+    def weights(self, teacher: str) -> list[float]:
+        """Of the networks that a teacher is made of."""
+        return list(self.ensembles[teacher].weights) if teacher in self.ensembles else [1.0]
+
+    def network(self, name: str) -> Network:
+        """A network that a chain names: a student, or a teacher."""
+        return self.students[name] if name in self.students else self.teachers[name]
+
+    def networks_of(self, teacher: str) -> tuple[str, ...]:
+        """The networks that a teacher is: itself, or those of an ensemble."""
+        return self.ensembles[teacher].members if teacher in self.ensembles else (teacher,)
+
+    def caches(self, method: str) -> bool:
+        """Whether students of this method read stored logits instead of running the teacher."""
+        needed = self.methods[method].of_teacher
+        stored = self.targets != "live" and not self.dataset.endless
+        return stored and bool(needed) and needed <= STORED

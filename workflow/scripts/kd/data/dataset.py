@@ -1,0 +1,108 @@
+"""The forms a data set takes: what its `load` returns, and the file that every training job reads.
+
+Torch is imported only when that file is read, so that preparing a data set does not wait for it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from kd.data.shards import Packed, Shards
+from kd.errors import UserError
+from kd.io.tensors import Damaged, read_sealed, write_sealed
+
+if TYPE_CHECKING:
+    import torch
+
+SHARDS = "shards"  # the folder beside the file
+PARTS = ("train", "validation", "test")
+_TENSORS = tuple(f"{part}_{kind}" for part in PARTS for kind in ("images", "labels"))
+_FACTS = ("classes", "mean", "std", "pad", "flip", "area")
+Array = TypeVar("Array")  # numpy.ndarray when prepared, torch.Tensor when read back
+
+
+@dataclass(frozen=True, eq=False)
+class RawSplits:
+    """What a data set's `load` returns; both image arrays are (N, H, W, C) uint8, labels (N,) int64.
+
+    Images may also be something that reads them when they are asked for, by a slice or by numbers, with the
+    `shape`, `ndim` and `dtype` of an array.
+    Raises ValueError when the arrays do not fit together: a mistake in a data set's own file.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    classes: tuple[str, ...]  # label k is called classes[k]
+
+    def __post_init__(self) -> None:
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise ValueError(f"training and test images: {self.train_images.shape}, {self.test_images.shape}")
+        pairs = (self.train_images, self.train_labels), (self.test_images, self.test_labels)
+        for images, labels in pairs:
+            if images.ndim != 4 or images.dtype != np.uint8:
+                raise ValueError(f"images must be (N, H, W, C) uint8, not {images.shape} {images.dtype}")
+            if labels.shape != images.shape[:1] or labels.dtype != np.int64:
+                raise ValueError(f"labels must be ({len(images)},) int64, not {labels.shape} {labels.dtype}")
+            if labels.min() < 0 or labels.max() >= len(self.classes):
+                raise ValueError(f"labels must be 0 to {len(self.classes) - 1}")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(Generic[Array]):
+    """Three parts that share no image, and what is needed to feed them to a network.
+
+    Images are (N, H, W, C) uint8, labels (N,) int64.
+    """
+
+    train_images: Array
+    train_labels: Array
+    validation_images: Array
+    validation_labels: Array
+    test_images: Array
+    test_labels: Array
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]  # per channel, of pixels scaled to [0, 1]
+    std: tuple[float, ...]
+    pad: int  # pixels on each side from which random crops are taken
+    flip: bool  # whether a mirrored image still belongs to its class
+    area: tuple[float, float] | None = None  # shares of the image that are cropped and resized, instead
+
+    def tensors(self) -> dict[str, Array]:
+        """The six arrays by name."""
+        return {name: getattr(self, name) for name in _TENSORS}
+
+
+def write_dataset(path: Path, dataset: Dataset[np.ndarray]) -> None:
+    """Write the data set to a sealed .safetensors file; the same one gives the same bytes.
+
+    Of images that lie in shards there is what finds and checks them.
+    """
+    facts, arrays = {name: getattr(dataset, name) for name in _FACTS}, dataset.tensors()
+    shards = {name: arrays.pop(name).packed for name in list(arrays) if isinstance(arrays[name], Shards)}
+    arrays |= {f"{name}_checksums": packed.checksums for name, packed in shards.items()}
+    facts["shards"] = {name: (packed.files, packed.images, packed.shape) for name, packed in shards.items()}
+    write_sealed(path, arrays, facts)
+
+
+def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
+    """The data set in `path`, as torch tensors in host memory; images in shards stay there.
+
+    Raises UserError naming the file when it is missing, cut short, changed since it was written, or
+    something else than write_dataset wrote, and naming the shard that is not whole.
+    """
+    try:
+        tensors, facts = read_sealed(path)
+        for name in ("classes", "mean", "std"):
+            facts[name] = tuple(facts[name])
+        facts["area"] = tuple(facts["area"]) if facts["area"] else None
+        for name, (files, images, shape) in facts.pop("shards").items():
+            checksums = tensors.pop(f"{name}_checksums").numpy()
+            packed = Packed(tuple(files), images, tuple(shape), checksums)
+            tensors[name] = Shards(path.parent / SHARDS, packed)
+        return Dataset(**tensors, **facts)
+    except (Damaged, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a whole data set ({error}); delete it and run again") from error

@@ -1,0 +1,123 @@
+"""From the raw images of a data set to three honest parts: training, validation, test.
+
+Apart from data.py because no training job runs this code: an edit here must not make one run again.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kd.data.dataset import Dataset, RawSplits
+from kd.data.shards import Shards, write_shards
+from kd.errors import UserError
+
+BLOCK = 2**24  # bytes that are looked at together, so that memory does not grow with the images
+
+log = logging.getLogger("kd")
+
+
+def stratified_split(
+    labels: np.ndarray, fraction: float, seed: int, key: str, classes: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut `fraction` of each class off; a function of (labels, fraction, seed) and of nothing else.
+
+    Returns the indices (int64, rising) of what stays and of what is cut off. Of a class with n images,
+    round(n · fraction) are cut off, and never none. The choice follows the raw words of a PCG64 generator:
+    NumPy guarantees those for ever, but not its `shuffle`, and a split must outlive an upgrade.
+    Raises UserError naming `key` when the fraction is not inside (0, 1), and also the one of `classes` of
+    which nothing would stay.
+    """
+    if not 0 < fraction < 1:
+        raise UserError(f"{key}: {fraction} is not allowed; a fraction above 0 and below 1 is")
+    ranks = np.random.PCG64(seed).random_raw(len(labels))
+    cut = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        count = max(1, round(fraction * len(members)))
+        if count >= len(members):
+            raise UserError(
+                f"{key}: class {classes[label]!r} has {len(members)} image(s), of which {count} would"
+                " be cut off and none stay; give it more images or lower the fraction"
+            )
+        cut[members[np.argsort(ranks[members], kind="stable")[:count]]] = True
+    return np.flatnonzero(~cut), np.flatnonzero(cut)
+
+
+def blocks(array: np.ndarray | Shards, indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """The rows `indices` (n,) int64 of an array, or all, in pieces of 16 MB at most, or of one row."""
+    indices = np.arange(len(array)) if indices is None else indices
+    size = max(1, BLOCK // int(np.prod(array.shape[1:])))
+    for start in range(0, len(indices), size):
+        yield array[indices[start : start + size]]
+
+
+def channel_statistics(images: np.ndarray | Shards) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of (N, H, W, C) uint8 images scaled to [0, 1].
+
+    The 256 values are counted rather than the pixels summed: exact whatever N is, and no float copy of
+    the images. A channel that never varies gets a deviation of 1, for it is divided by later on.
+    """
+    channels = images.shape[-1]
+    counts = np.zeros((channels, 256), dtype=np.int64)
+    for block in blocks(images):  # bincount widens what it is given to eight bytes a pixel
+        for channel in range(channels):
+            counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
+    values = np.arange(256) / 255
+    weights = counts / counts.sum(axis=1, keepdims=True)
+    mean = weights @ values
+    std = np.sqrt((weights * (values - mean[:, None]) ** 2).sum(axis=1))
+    for channel in np.flatnonzero(std == 0):
+        log.warning("channel %d (from 0) is the same in every pixel of the training images", channel)
+    return tuple(mean.tolist()), tuple(np.where(std == 0, 1, std).tolist())
+
+
+def prepare(
+    raw: RawSplits,
+    *,
+    validation: float,
+    split_seed: int,
+    pad: int,
+    flip: bool,
+    area: tuple[float, float] | None = None,
+    folder: Path | None = None,
+) -> Dataset[np.ndarray]:
+    """Cut the validation images off and measure the channels on what is left for training.
+
+    With `folder` images are packed there, block by block, and are never in memory together.
+    Raises UserError when a class is too small for the fraction `validation`.
+    """
+    train, held_out = stratified_split(
+        raw.train_labels, validation, split_seed, "dataset.validation", raw.classes
+    )
+    chosen = {
+        "train": (raw.train_images, train),
+        "validation": (raw.train_images, held_out),
+        "test": (raw.test_images, np.arange(len(raw.test_labels))),
+    }
+    images = {
+        part: _packed(folder, part, source, indices) if folder else source[indices]
+        for part, (source, indices) in chosen.items()
+    }
+    mean, std = channel_statistics(images["train"])
+    return Dataset(
+        train_images=images["train"],
+        train_labels=raw.train_labels[train],
+        validation_images=images["validation"],
+        validation_labels=raw.train_labels[held_out],
+        test_images=images["test"],
+        test_labels=raw.test_labels,
+        classes=raw.classes,
+        mean=mean,
+        std=std,
+        pad=pad,
+        flip=flip,
+        area=area,
+    )
+
+
+def _packed(folder: Path, part: str, source: np.ndarray, indices: np.ndarray) -> Shards:
+    """The images `indices` (n,) int64 of `source`, in shards in `folder`."""
+    shape = len(indices), *source.shape[1:]
+    return Shards(folder, write_shards(folder, part, shape, blocks(source, indices)))

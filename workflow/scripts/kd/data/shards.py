@@ -1,0 +1,101 @@
+"""Images in plain files of uint8 that are mapped into memory, for data sets that are larger than it.
+
+Each image has a checksum (CRC-32), which is compared whenever it is read: to read all of them first, as is
+done with smaller files, would take longer than some trainings.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kd.errors import UserError
+from kd.io.files import whole
+
+BYTES = 2**28  # of a shard, at most; so much is in memory when it is written
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What is known of the shards of one part of a data set."""
+
+    files: tuple[str, ...]  # in order, each of `images` images but for the last
+    images: int
+    shape: tuple[int, int, int, int]  # (N, H, W, C)
+    checksums: np.ndarray  # (N,) int64
+
+
+def write_shards(
+    folder: Path, part: str, shape: Sequence[int], blocks: Iterable[np.ndarray], most: int = BYTES
+) -> Packed:
+    """Write images, which come in `blocks` (n, H, W, C) uint8, to files of at most `most` bytes.
+
+    Each file is whole or absent. Raises NotWritten when one cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    images = max(1, most // int(np.prod(shape[1:])))
+    files, checksums, rest = [], [], []
+    for block in blocks:
+        checksums += [zlib.crc32(np.ascontiguousarray(image)) for image in block]
+        rest.append(block)
+        while sum(map(len, rest)) >= images:
+            together = np.concatenate(rest)
+            files.append(_write(folder / f"{part}-{len(files):05}.u8", together[:images]))
+            rest = [together[images:]]
+    if sum(map(len, rest)):
+        files.append(_write(folder / f"{part}-{len(files):05}.u8", np.concatenate(rest)))
+    if len(checksums) != shape[0]:
+        raise ValueError(f"{len(checksums)} images came, {shape[0]} were announced")
+    return Packed(tuple(files), images, tuple(shape), np.array(checksums, dtype=np.int64))
+
+
+def _write(path: Path, images: np.ndarray) -> str:
+    with whole(path) as temporary:
+        np.ascontiguousarray(images).tofile(temporary)
+    return path.name
+
+
+class Shards:
+    """The images of one part, read from their files as they are asked for; many threads may ask."""
+
+    def __init__(self, folder: Path, packed: Packed) -> None:
+        """Raises UserError naming the file that is missing or of another size than it was written."""
+        self.packed, self.shape = packed, packed.shape
+        self._files = [folder / name for name in packed.files]
+        self._maps = [self._open(path, number) for number, path in enumerate(self._files)]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, samples: np.ndarray | slice) -> np.ndarray:
+        """Those of the samples, a slice or (B,) int64: (B, H, W, C) uint8, each compared with its checksum.
+
+        Raises UserError naming the file of one that is damaged.
+        """
+        samples = np.arange(len(self))[samples]
+        found = np.empty((len(samples), *self.shape[1:]), dtype=np.uint8)
+        # In the order of the files: neighbours on the disk are read together.
+        for place in np.argsort(samples, kind="stable"):
+            file, row = divmod(int(samples[place]), self.packed.images)
+            found[place] = self._maps[file][row]
+            if zlib.crc32(found[place]) != self.packed.checksums[samples[place]]:
+                raise UserError(_damaged(self._files[file], f"the checksum of image {row} is wrong"))
+        return found
+
+    def _open(self, path: Path, number: int) -> np.ndarray:
+        count = min(self.packed.images, len(self) - number * self.packed.images)
+        shape = (count, *self.shape[1:])
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise UserError(_damaged(path, error.strerror)) from error
+        if size != np.prod(shape):
+            raise UserError(_damaged(path, f"{size} bytes, where {np.prod(shape)} were written"))
+        return np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
+
+
+def _damaged(path: Path, why: str) -> str:
+    dataset = path.parent.parent / "dataset.safetensors"
+    return f"{path}: not the images that were packed ({why}); delete {dataset} to have them packed again"

@@ -1,0 +1,148 @@
+"""Fetches many small files side by side. Some may fail; the next candidates then take their places."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+import requests
+import urllib3
+
+from kd.errors import UserError
+from kd.io.download import CHUNK, TEMPORARY, TIMEOUT
+from kd.io.progress import Progress
+
+ATTEMPTS = 5
+PAUSE = 1.0  # seconds before the second try; twice that before the third, and so on
+LARGEST = 64_000_000  # bytes of one file; who sends more sends something else
+
+log = logging.getLogger("kd")
+
+Place = TypeVar("Place", bound=Hashable)
+Candidate = TypeVar("Candidate")
+Result = TypeVar("Result")
+
+_own = threading.local()  # a session for each thread, for they are not made to be shared
+
+
+class Failed(Exception):
+    """What is wrong with one candidate, which is then left out."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
+        self.reason = reason
+
+
+class _Passing(Exception):
+    """A try that went wrong in a way that the next one may not."""
+
+
+def fetch(url: str) -> bytes:
+    """What is at `url`; Failed if it is not to be had.
+
+    Broken connections, short bodies and 5xx answers are tried again.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _get(url)
+        except (_Passing, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            if attempt == ATTEMPTS:
+                raise Failed(url, f"not fetched in {ATTEMPTS} tries: {error}") from error
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _get(url: str) -> bytes:
+    if not hasattr(_own, "session"):
+        _own.session = requests.Session()
+    with _own.session.get(
+        url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}
+    ) as answer:
+        said = f"the server answered {answer.status_code} {answer.reason}"
+        if answer.status_code >= 500 or answer.status_code in TEMPORARY:
+            raise _Passing(said)
+        if answer.status_code != 200:
+            raise Failed(url, said)
+        content = bytearray()
+        for chunk in answer.iter_content(CHUNK):
+            content += chunk
+            if len(content) > LARGEST:
+                raise Failed(url, f"more than {LARGEST / 1e6:.0f} MB came")
+        length = answer.headers.get("Content-Length", "")
+        if length.isdecimal() and len(content) != int(length):
+            raise _Passing(f"{len(content)} of {length} bytes came")
+        return bytes(content)
+
+
+def first_good(
+    candidates: Mapping[Place, Sequence[Candidate]],
+    count: Mapping[Place, int],
+    make: Callable[[Candidate], Result],
+    *,
+    workers: int,
+    tolerated: int,
+) -> tuple[dict[Place, list[tuple[Candidate, Result]]], list[tuple[Candidate, Failed]]]:
+    """The first `count` candidates of each place that `make` does not fail for, and those that it fails for.
+
+    `make` is called in `workers` threads at once, yet what comes out depends on who fails alone: as many as
+    are wanted are tried, then as many as failed of those that follow, and so on. Fewer come where the
+    candidates are used up. Raises UserError when more than `tolerated` have failed.
+    """
+    good: dict[Place, list[tuple[Candidate, Result]]] = {place: [] for place in candidates}
+    tried = dict.fromkeys(candidates, 0)
+    failed: list[tuple[Candidate, Failed]] = []
+    pool = ThreadPoolExecutor(workers)
+    try:
+        with Progress("images", tell=describe) as progress:
+            progress.total = sum(count.values())
+            while True:
+                batch = {}
+                for place, queue in candidates.items():
+                    start, more = tried[place], count[place] - len(good[place])
+                    for candidate in queue[start : start + more]:
+                        batch[pool.submit(_attempt, make, candidate)] = place, candidate
+                if not batch:
+                    return good, failed
+                _await(batch, progress, failed, tolerated)
+                for future, (place, candidate) in batch.items():
+                    tried[place] += 1
+                    result = future.result()
+                    if isinstance(result, Failed):
+                        failed.append((candidate, result))
+                    else:
+                        good[place].append((candidate, result))
+    finally:
+        pool.shutdown(cancel_futures=True)  # or what waits would still be fetched after an error
+
+
+def _attempt(make: Callable[[Candidate], Result], candidate: Candidate) -> Result | Failed:
+    try:
+        return make(candidate)
+    except Failed as failure:
+        return failure
+
+
+def _await(batch: Iterable[Future], progress: Progress, before: Sequence, tolerated: int) -> None:
+    """Return when all is done; UserError as soon as more than `tolerated` failed, those `before` included."""
+    failures = [failure for _, failure in before]
+    for future in as_completed(batch):
+        result = future.result()
+        if not isinstance(result, Failed):
+            progress.done += 1
+            continue
+        failures.append(result)
+        log.warning("left out: %s", result)
+        if len(failures) > tolerated:
+            raise UserError(
+                f"{len(failures)} images could not be had, and dataset.tolerated_failures allows {tolerated}"
+                f" of {progress.total:,}; the first: {failures[0]}; try again later, raise that share, or"
+                " name another address in dataset.mirror"
+            )
+
+
+def describe(done: int, total: int | None, speed: float) -> str:
+    """One line of progress from the numbers of images done, in all, and a second."""
+    left = f", {(total - done) / speed:.0f} s left" if total and speed else ""
+    return f"{done:,} of {total or 0:,}, {speed:.1f} a second{left}"

@@ -1,0 +1,113 @@
+"""Where the files of Open Images come from, and where they are kept."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from kd.datasets.open_images import metadata as open_images
+from kd.datasets.open_images.boxes import Box, upright
+from kd.datasets.open_images.fetch import Failed, fetch
+from kd.datasets.open_images.metadata import Info
+from kd.datasets.readers.images import read_image
+from kd.errors import UserError
+from kd.io.download import download
+from kd.io.files import whole
+
+METADATA = "https://storage.googleapis.com/openimages"
+IMAGES = "https://open-images-dataset.s3.amazonaws.com"  # of the Common Visual Data Foundation
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image goes, and where it comes from."""
+
+    split: str  # train or test
+    subset: str  # of Open Images: train, validation or test
+    label: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An image that may be taken."""
+
+    place: Place
+    image: str
+    info: Info | None
+    box: Box | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where files come from, and the folder that they are kept in."""
+
+    work: Path
+    mirror: str
+
+    def metadata(self, name: str) -> Path:
+        """A file of the metadata, fetched unless it is there."""
+        path = self.work / "metadata" / Path(name).name
+        if not path.exists():
+            download(f"{self.mirror or METADATA}/{name}", path, None)
+        return path
+
+    def find(
+        self, subset: str, labels: Collection[str], seed: int, boxes: bool
+    ) -> dict[str, list[tuple[str, Box | None]]]:
+        """Images of a subset by label, in the order in which they are taken, with their boxes if wanted."""
+        found = open_images.find_images(self.metadata(open_images.LABELS[subset]), labels, seed)
+        if not boxes:
+            return {label: [(image, None) for image in images] for label, images in found.items()}
+        label_of = {image: label for label, images in found.items() for image in images}
+        boxed = open_images.find_boxes(self.metadata(open_images.BOXES[subset]), label_of)
+        return {
+            label: [(image, boxed[image]) for image in images if image in boxed]
+            for label, images in found.items()
+        }
+
+    def candidates(
+        self, chosen: Mapping[Place, Sequence[tuple[str, Box | None]]]
+    ) -> dict[Place, list[Candidate]]:
+        """The same images with what is to be known of them, as far as it is listed."""
+        infos: dict[str, Info] = {}
+        for subset in dict.fromkeys(place.subset for place in chosen):
+            images = {image for place in chosen for image, _ in chosen[place] if place.subset == subset}
+            infos |= open_images.find_info(self.metadata(open_images.IMAGES[subset]), images)
+        return {
+            place: [Candidate(place, image, infos.get(image), box) for image, box in images]
+            for place, images in chosen.items()
+        }
+
+    def url(self, candidate: Candidate) -> str:
+        """The address of an image."""
+        return f"{self.mirror or IMAGES}/{candidate.place.subset}/{candidate.image}.jpg"
+
+    def file(self, candidate: Candidate) -> Path:
+        """The file that an image is kept in; not all in one folder, which would become slow."""
+        image = candidate.image
+        return self.work / "images" / candidate.place.subset / image[:2] / f"{image}.jpg"
+
+    def read(self, candidate: Candidate, size: int) -> tuple[np.ndarray, str]:
+        """The image (size, size, 3) uint8 and the SHA-256 of its file, which is fetched unless it is there.
+
+        Raises Failed when it cannot be had.
+        """
+        file, url = self.file(candidate), self.url(candidate)
+        if candidate.info is None:
+            raise Failed(url, "nothing says whose it is")
+        made = partial(upright, turn=candidate.info.turn, box=candidate.box)
+        if file.exists():
+            try:
+                return read_image(str(file), size, made), hashlib.sha256(file.read_bytes()).hexdigest()
+            except UserError:
+                file.unlink()
+        content = fetch(url)
+        with whole(file) as temporary:
+            temporary.write_bytes(content)
+            try:
+                return read_image(str(temporary), size, made), hashlib.sha256(content).hexdigest()
+            except UserError as error:
+                raise Failed(url, f"no whole image: {error.__cause__}") from error

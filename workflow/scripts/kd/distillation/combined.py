@@ -1,0 +1,49 @@
+"""Several methods at once: their terms add up."""
+
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from kd.distillation.base import Batch, Distillation, Given
+from kd.registry import build_method
+
+
+class Combined(Distillation):
+    """The sum of several methods. The cross-entropy is there once: that of the first that has one."""
+
+    def __init__(self, methods: dict[str, Distillation]) -> None:
+        super().__init__()
+        self._methods = nn.ModuleDict(methods)
+        self.NEEDS = tuple(sorted({need for method in methods.values() for need in method.NEEDS}))
+        self.preliminary = max(method.preliminary for method in methods.values())
+
+    def describe(self) -> str:
+        """Each of the losses, in order."""
+        said = [method.describe() for method in self._methods.values()]
+        return "; ".join(said) + (" (CE once, the first)" if sum("CE" in each for each in said) > 1 else "")
+
+    def prepare(self, given: Given) -> None:
+        """Prepare each, those first that change the student: the others see it as it then is."""
+        for method in sorted(self._methods.values(), key=lambda method: not method.CHANGES_STUDENT):
+            method.prepare(replace(given))  # a fresh one, that remembers no shapes from before
+            self.changes |= method.changes
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of all by name; in preliminary epochs, of those methods that have such epochs."""
+        terms: dict[str, Tensor] = {}
+        for name, method in self._methods.items():
+            if batch.preliminary and not method.preliminary:
+                continue
+            for term, value in method.losses(batch).items():
+                if term == "ce":
+                    terms.setdefault("ce", value)
+                else:
+                    terms[term if term not in terms else f"{term}_{name}"] = value
+        return terms
+
+
+def build_methods(parts: list[tuple[str, dict[str, Any]]]) -> Distillation:
+    """One method, or the sum of several, from the names and options of a config."""
+    built = {name: build_method(name, options) for name, options in parts}
+    return next(iter(built.values())) if len(built) == 1 else Combined(built)

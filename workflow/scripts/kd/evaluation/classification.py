@@ -1,0 +1,134 @@
+"""A network's test answers against the truth: its losses, its confidence, its mistakes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import brier_score_loss, confusion_matrix, recall_score
+from torch.nn import functional
+
+from kd.evaluation.logits import pieces
+from kd.evaluation.metrics import BINS
+
+MOST_CLASSES = 100  # of which a whole confusion matrix is kept
+MISTAKES = 10  # the most frequent, which are named
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a network says of N samples, one by one."""
+
+    labels: np.ndarray  # (N,) int64
+    predicted: np.ndarray  # (N,) int64
+    confidence: np.ndarray  # (N,) float64, the probability of the class that is predicted
+    losses: np.ndarray  # (N,) float64, cross-entropies in nats
+    brier: float  # mean over samples of the sum over classes
+    classes: int
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which are predicted as they should be, (N,) bool."""
+        return self.predicted == self.labels
+
+
+def judge(logits: np.ndarray, labels: np.ndarray) -> Judged:
+    """Go once through logits (N, classes) float, with the labels (N,) int64 of the same samples.
+
+    The Brier score (Brier 1950, Monthly Weather Review 78) is the squared distance of the probabilities from
+    what is the case, 0 to 2.
+    """
+    classes, first, brier = logits.shape[1], 0, 0.0
+    found: list[tuple[np.ndarray, ...]] = []
+    for (piece,) in pieces(logits):
+        here = labels[first : first + len(piece)]
+        probabilities = functional.softmax(piece, dim=1)
+        confidence, predicted = probabilities.max(1)
+        losses = functional.cross_entropy(piece, torch.from_numpy(here), reduction="none")
+        distance = brier_score_loss(here, probabilities.numpy(), labels=range(classes), scale_by_half=False)
+        brier += len(piece) * float(distance)
+        first += len(piece)
+        found.append((predicted.numpy(), confidence.numpy(), losses.numpy()))
+    predicted, confidence, losses = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Judged(labels, predicted, confidence, losses, brier / len(labels), classes)
+
+
+def figures(judged: Judged) -> dict[str, Any]:
+    """The numbers of a run, by the names that diagnosis.json has for them."""
+    right, bins = judged.right, reliability(judged)
+    gaps = [each["count"] * abs(each["accuracy"] - each["confidence"]) for each in bins if each["count"]]
+    return {
+        "correct": int(right.sum()),
+        "wrong": int((~right).sum()),
+        "loss_correct": _mean(judged.losses[right]),
+        "loss_wrong": _mean(judged.losses[~right]),
+        "nll": float(judged.losses.mean()),
+        "brier": judged.brier,
+        # Guo et al. 2017 (arXiv:1706.04599), equation 3: what kd.evaluation.metrics has, of the bins that are drawn.
+        "ece": 100 * sum(gaps) / len(right),
+        "reliability": bins,
+        "confusion": _confusion(judged),
+        "confused": _confused(judged),
+        "class_accuracy": class_accuracy(judged.predicted, judged.labels, judged.classes),
+    }
+
+
+def reliability(judged: Judged) -> list[dict[str, Any]]:
+    """How often a network is right that is so sure: for 15 bins (low, high] of its confidence.
+
+    DeGroot & Fienberg 1983, as Guo et al. 2017 draw it. Confidence and accuracy are means from 0 to 1.
+    """
+    which = np.clip(np.ceil(judged.confidence * BINS), 1, BINS).astype(int) - 1
+    counts, confidence, right = (
+        np.bincount(which, weights, minlength=BINS) for weights in (None, judged.confidence, judged.right)
+    )
+    return [
+        {
+            "low": number / BINS,
+            "high": (number + 1) / BINS,
+            "count": int(counts[number]),
+            "confidence": float(confidence[number] / counts[number]) if counts[number] else None,
+            "accuracy": float(right[number] / counts[number]) if counts[number] else None,
+        }
+        for number in range(BINS)
+    ]
+
+
+def class_accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int) -> list[float | None]:
+    """Percent of each class's samples that are predicted as it; None of a class without samples."""
+    recalls = recall_score(labels, predicted, labels=range(classes), average=None, zero_division=np.nan)
+    return [None if np.isnan(recall) else 100 * float(recall) for recall in recalls]
+
+
+def worst(judged: Judged, count: int) -> list[dict[str, Any]]:
+    """The samples with the largest losses, the worst first."""
+    order = np.argsort(-judged.losses, kind="stable")[:count]
+    return [
+        {
+            "index": int(index),
+            "true": int(judged.labels[index]),
+            "predicted": int(judged.predicted[index]),
+            "loss": float(judged.losses[index]),
+            "confidence": float(judged.confidence[index]),
+        }
+        for index in order
+    ]
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _confusion(judged: Judged) -> list[list[int]] | None:
+    if judged.classes > MOST_CLASSES:
+        return None
+    return confusion_matrix(judged.labels, judged.predicted, labels=range(judged.classes)).tolist()
+
+
+def _confused(judged: Judged) -> list[list[int]]:
+    """Mistakes as [true, predicted, how many], the most frequent first, equal ones in order."""
+    wrong = ~judged.right
+    pairs = judged.labels[wrong] * judged.classes + judged.predicted[wrong]
+    kinds, counts = np.unique(pairs, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MISTAKES]
+    return [[*divmod(int(kinds[place]), judged.classes), int(counts[place])] for place in order]

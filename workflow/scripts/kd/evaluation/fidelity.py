@@ -1,0 +1,40 @@
+"""How faithful a student is: whether it predicts, and believes, what its teacher does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from kd.evaluation.logits import pieces
+
+
+@dataclass
+class Tally:
+    """Adds up over batches how far student and teacher are from each other."""
+
+    samples: int = 0
+    same: int = 0
+    nats: float = 0.0
+
+    def add(self, student: Tensor, teacher: Tensor) -> None:
+        """Logits (B, classes) of the same samples."""
+        self.samples += len(student)
+        self.same += int((student.argmax(1) == teacher.argmax(1)).sum())
+        believed, taught = (functional.log_softmax(each.double(), dim=1) for each in (student, teacher))
+        self.nats += float(functional.kl_div(believed, taught, log_target=True, reduction="sum"))
+
+    def result(self) -> dict[str, float]:
+        """Agreement in percent, and the mean over samples of KL(teacher ‖ student) in nats, at temperature 1.
+
+        Stanton et al. 2021 (arXiv:2106.05945): average top-1 agreement and average predictive KL.
+        """
+        return {"agreement": 100 * self.same / self.samples, "kl": self.nats / self.samples}
+
+
+def fidelity(student: np.ndarray, teacher: np.ndarray) -> dict[str, float]:
+    """Of stored logits (N, classes) float of the same samples; see Tally.result."""
+    tally = Tally()
+    for both in pieces(student, teacher):
+        tally.add(*both)
+    return tally.result()

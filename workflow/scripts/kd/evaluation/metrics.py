@@ -1,0 +1,75 @@
+"""What is measured of a trained network: loss, accuracy, calibration, agreement, size."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from kd.data.views import ViewedImages
+from kd.evaluation.inference import answers
+
+BINS = 15  # of the calibration error, as in Guo et al. 2017
+
+
+@dataclass(frozen=True)
+class Score:
+    """A network on one split: cross-entropy in nats, accuracy in percent, logits (N, C) float32 on CPU."""
+
+    loss: float
+    accuracy: float
+    logits: Tensor
+
+
+def evaluate(model: nn.Module, images: ViewedImages, labels: Tensor) -> Score:
+    """Run `model` in eval mode over the un-augmented images; its train or eval mode is put back after.
+
+    labels: (N,) int64, on the device of the images. Every sample counts the same, also in a short last batch.
+    """
+    was_training = model.training
+    model.eval()
+    everything = torch.arange(images.samples, device=labels.device)
+    with torch.inference_mode():
+        logits = torch.cat(list(answers(model, images, everything, images.plain))).float()
+        loss = functional.cross_entropy(logits, labels).item()
+        correct = (logits.argmax(1) == labels).sum().item()
+    model.train(was_training)
+    return Score(loss, 100 * correct / images.samples, logits.cpu())
+
+
+def expected_calibration_error(logits: Tensor, labels: Tensor) -> float:
+    """Expected calibration error in percent: Guo et al. 2017 (arXiv:1706.04599), equation 3, 15 equal bins.
+
+    Σ_m |B_m|/n · |acc(B_m) − conf(B_m)|, with bins (k/15, (k+1)/15] of the highest probability.
+    logits: (N, C) float; labels: (N,) int64.
+    """
+    confidence, predicted = functional.softmax(logits.double(), dim=1).max(dim=1)
+    bins = (confidence * BINS).ceil().long().clamp(1, BINS) - 1
+    gap = (predicted == labels).double() - confidence
+    # |B_m| cancels against the means, so the sum of gaps per bin is enough.
+    per_bin = torch.zeros(BINS, dtype=torch.float64).index_add_(0, bins, gap)
+    return 100 * (per_bin.abs().sum() / len(labels)).item()
+
+
+def agreement(student: Tensor, teacher: Tensor) -> float:
+    """Percent of samples for which both predict the same class (Stanton et al. 2021, arXiv:2106.05945).
+
+    student, teacher: (N, C) logits of the same samples in the same order.
+    """
+    return 100 * (student.argmax(1) == teacher.argmax(1)).double().mean().item()
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Numbers that a network's answer is made of, running statistics apart; frozen ones are some of them."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def count_macs(model: nn.Module, image: Tensor) -> int:
+    """Multiply-accumulates of convolutions and matrix products for one image (1, C, H, W)."""
+    was_training = model.training
+    model.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(image)
+    model.train(was_training)
+    return counter.get_total_flops() // 2  # it counts a multiplication and an addition as two

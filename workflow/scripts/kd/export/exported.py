@@ -1,0 +1,95 @@
+"""A student that was shipped, as one who has nothing but its folder uses it. Nothing in it is unpickled."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+from scipy.special import softmax
+
+from kd.errors import UserError
+from kd.export.pictures import read
+from kd.export.session import session_of
+from kd.io.files import read_json
+from kd.io.folders import sha256
+from kd.runtime.hardware import cpu_count
+
+BATCH = 64
+WORKERS = 4  # decoders of images release the interpreter's lock
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The network of a folder, what its images are (C, H, W), and what its classes are called."""
+
+    session: onnxruntime.InferenceSession
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """(B, classes) float64 of images (B, C, H, W) uint8."""
+        (logits,) = self.session.run(None, {"images": images})
+        return softmax(logits.astype(np.float64), axis=1)
+
+    def answers(self, files: list[str]) -> Iterator[tuple[str, np.ndarray | str]]:
+        """Of each file, in order, its probabilities (classes,), or a line that says why there are none."""
+        Image.init()  # all formats now: threads that load them at the same time can miss one
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for first in range(0, len(files), BATCH):
+                part = files[first : first + BATCH]
+                found = list(pool.map(self._read, part))
+                whole = [pixels for pixels in found if not isinstance(pixels, str)]
+                rows = iter(self.probabilities(np.stack(whole)) if whole else [])
+                for file, pixels in zip(part, found, strict=True):
+                    yield file, pixels if isinstance(pixels, str) else next(rows)
+
+    def _read(self, file: str) -> np.ndarray | str:
+        try:
+            return read(file, self.shape)
+        except UserError as error:
+            return str(error)
+
+
+def load_exported(folder: Path, file: str = "model.onnx") -> Exported:
+    """The network in `file` of a folder that `snakemake export` made.
+
+    Raises UserError naming what is missing, damaged, or not what the folder's config.json says.
+    """
+    if not (folder / "config.json").is_file() or not (folder / file).is_file():
+        lacks = file if (folder / "config.json").is_file() else "config.json"
+        raise UserError(
+            f"{folder}: holds no {lacks}; it has to be a folder that `snakemake export` made, such as"
+            " results/digits/export/resnet18/cnn/kd"
+        )
+    shape, classes, known = _config(folder / "config.json")
+    if known.get(file) != sha256(folder / file):
+        raise UserError(f"{folder / file}: is not the file that was exported (its SHA-256 differs)")
+    try:
+        session = session_of(folder / file, cpu_count())
+        (given,), (put_out,) = session.get_inputs(), session.get_outputs()
+    except Exception as error:  # of onnxruntime, which has many kinds
+        raise UserError(f"{folder / file}: cannot be run: {str(error).splitlines()[0][:200]}") from error
+    facts = given.name, given.type, tuple(given.shape[1:]), put_out.shape[-1]
+    if facts != ("images", "tensor(uint8)", shape, len(classes)):
+        raise UserError(f"{folder / file}: is another network than config.json says")
+    return Exported(session, shape, classes)
+
+
+def _config(path: Path) -> tuple[tuple[int, int, int], tuple[str, ...], dict[str, str]]:
+    """Shape of an image, names of the classes, and SHA-256 of the files."""
+    config = read_json(path)
+    try:
+        height, width = config["image_size"]
+        names = dict(config["id2label"])
+        classes = tuple(str(names[str(number)]) for number in range(len(names)))
+        shape, known = (config["num_channels"], height, width), dict(config["sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not that of an export ({type(error).__name__}: {error})") from error
+    if not classes:
+        raise UserError(f"{path}: not that of an export (it names no classes)")
+    if shape[0] not in (1, 3) or height != width:
+        raise UserError(f"{path}: images of {shape}, which picture files are not; see README.md beside it")
+    return shape, classes, known

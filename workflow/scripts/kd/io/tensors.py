@@ -1,0 +1,63 @@
+"""Safetensors files with facts about what they hold and a checksum over both.
+
+The format itself notices a file that was cut short, but not a bit that has changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from kd.io.files import whole
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Damaged(Exception):
+    """A file that is missing, cut short, changed since it was written, or was never sealed."""
+
+
+def write_sealed(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+    """Write arrays, and facts that JSON can hold, to `path`, which is whole or absent.
+
+    The same content gives the same bytes: there is one metadata key because safetensors shuffles several.
+    Raises NotWritten when it cannot be written.
+    """
+    # safetensors writes the memory of a strided array as it lies, without a word
+    plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    text = json.dumps(facts)  # in its own order, which a history's columns follow
+    seal = json.dumps({"facts": text, "sha256": _checksum(plain, text)}, sort_keys=True)
+    with whole(path) as temporary:
+        try:
+            save_file(plain, temporary, {"sealed": seal})
+        except SafetensorError as error:  # so it calls a full disk, among others
+            raise OSError(str(error)) from error
+
+
+def read_sealed(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
+    """The arrays in `path`, as torch tensors in host memory, and the facts; Damaged if they are not whole."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            seal = json.loads(file.metadata()["sealed"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        if seal["sha256"] != _checksum(arrays, seal["facts"]):
+            raise Damaged("its checksum is wrong")
+        return tensors, json.loads(seal["facts"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise Damaged(str(error) or type(error).__name__) from error
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], facts: str) -> str:
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array)
+    return digest.hexdigest()

@@ -1,0 +1,42 @@
+"""The stem that small images want: the first convolution keeps the resolution, and no pooling follows it."""
+
+import torch
+from torch import nn
+
+from kd.errors import UserError
+from kd.models.libraries.trace import HALVED, JUMP, Call, first_convolution, side_of
+
+
+def cifar_stem(title: str, network: nn.Module, root: Call) -> str:
+    """Make the first convolution one of 3x3 with stride 1, and take the pooling after it away.
+
+    He et al. 2015 (arXiv:1512.03385, section 4.2) begin so on CIFAR; it makes the maps of a usual stem, which
+    quarters the resolution, four times as large a side. `root`: what `trace` saw. Returns the name of the
+    convolution, whose weights are drawn anew. Raises UserError where the network does not begin with a
+    strided convolution, or cuts the image into patches.
+    """
+    first = first_convolution(root)
+    layer = first.module if first else None
+    if not layer or max(layer.stride) == 1 or layer.stride == layer.kernel_size:
+        found = "cuts the image into patches" if layer and max(layer.stride) > 1 else "keeps the resolution"
+        raise UserError(
+            f"{title}: stem: 'cifar' is for networks that begin with a strided convolution, and this one"
+            f" {found}; allowed: own"
+        )
+    if pool := _next_pooling(root, first):
+        parent, _, name = pool.name.rpartition(".")
+        setattr(network.get_submodule(parent), name, nn.Identity())
+    layer.kernel_size, layer.stride, layer.padding, layer.dilation = (3, 3), (1, 1), (1, 1), (1, 1)
+    shape = layer.out_channels, layer.in_channels // layer.groups, 3, 3
+    layer.weight = nn.Parameter(torch.empty(shape, device=layer.weight.device))
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    return first.name
+
+
+def _next_pooling(root: Call, first: Call) -> Call | None:
+    """What halves the resolution next after the first convolution, if that has no weights: a pooling."""
+    calls, side = list(root.leaves()), side_of(first.result)
+    for call in calls[calls.index(first) + 1 :]:
+        if HALVED < side / side_of(call.result) < JUMP:
+            return None if any(True for _ in call.module.parameters()) else call
+    return None

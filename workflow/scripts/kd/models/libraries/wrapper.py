@@ -1,0 +1,165 @@
+"""Classifiers of other libraries, with what a network of this project has: stages, and a file that says all.
+
+What they are is looked up in a run of shapes (calls.py), so that no network needs a line of its own here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kd.errors import UserError
+from kd.models.libraries.stems import cifar_stem
+from kd.models.libraries.trace import Call, channels_last, find_stages, first_convolution, last_layer, trace
+
+Stem = Literal["own", "cifar"]
+Weights = Mapping[str, Tensor]
+
+
+@contextmanager
+def buildable(title: str) -> Iterator[None]:
+    """Turn what a library raises where its parts do not fit each other into a UserError."""
+    try:
+        yield
+    except NotImplementedError:
+        raise  # what cannot be computed without numbers is no mistake; see check_memory
+    except (RuntimeError, ValueError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{title}: cannot be made with these options ({reason})") from error
+
+
+class Borrowed(nn.Module):
+    """`network`, which classifies images of `side` pixels a side, or of any size where that is None.
+
+    Images of another size are resized. `probe`: a size of images that it can take in any case. `fetch` gives
+    the weights that its library has for it, by their names in `network`; see `load_pretrained`.
+    Raises UserError where it is no classifier of `num_classes`, or the stem that is asked for is not for it.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        network: nn.Module,
+        in_channels: int,
+        num_classes: int,
+        *,
+        side: int | None,
+        probe: int,
+        stem: Stem,
+        fetch: Callable[[], Weights] | None = None,
+    ) -> None:
+        super().__init__()
+        self.title, self.network, self.resizes_to = title, network, side
+        self._probe, self._fetch = (in_channels, probe, probe), fetch
+        root = self._traced()
+        if root.result != (1, num_classes):
+            raise UserError(f"{title}: is no classifier of images: it puts out {root.result or 'no tensor'}")
+        self._last = last_layer(root).name
+        self._new = {self._last}  # layers that the library's weights are not for
+        if stem == "cifar":
+            self._new.add(cifar_stem(title, network, root))
+            root = self._traced()
+        self._listen(find_stages(root))
+
+    def _traced(self) -> Call:
+        with buildable(self.title):
+            return trace(self.network, self._probe)
+
+    def _listen(self, stages: list[Call]) -> None:
+        self._names = [call.name for call in stages]
+        self._heard: dict[int, Tensor] | None = None  # only while it runs, so that no map outlives its use
+        for number, call in enumerate(stages):
+            turned = channels_last(call.result)
+            call.module.register_forward_hook(partial(self._hear, number, turned))
+
+    def _hear(self, number: int, turned: bool, module: nn.Module, given: tuple, maps: Tensor) -> None:
+        if self._heard is not None:
+            self._heard[number] = maps.permute(0, 3, 1, 2) if turned else maps
+
+    @property
+    def stages(self) -> tuple[nn.Module, ...]:
+        """The modules that put the stages' maps out."""
+        return tuple(self.network.get_submodule(name) for name in self._names)
+
+    @property
+    def classifier(self) -> nn.Linear:
+        """The layer that makes the logits of the last maps' means.
+
+        Raises UserError where the logits are made otherwise, which a run on two random images tells.
+        """
+        layer = self.network.get_submodule(self._last)
+        if isinstance(layer, nn.Linear) and self._names:
+            was_training, device = self.training, layer.weight.device
+            images = torch.randn(2, *self._probe, generator=torch.Generator().manual_seed(0)).to(device)
+            with torch.no_grad():
+                stages, logits = self.eval().forward_stages(images)
+                means = stages[-1].mean(dim=(2, 3))
+                same = means.shape[1] == layer.in_features and torch.allclose(
+                    layer(means), logits, rtol=1e-3, atol=1e-3 * logits.abs().max().item()
+                )
+            self.train(was_training)
+            if same:
+                return layer
+        raise UserError(
+            f"{self.title}: its logits are not one linear layer on the means of its last maps, which is what"
+            " this method takes over from a teacher; use another teacher or method"
+        )
+
+    def load_pretrained(self) -> None:
+        """Take the library's weights over, where the options ask for them; what is new here stays as drawn.
+
+        Not done by building a network: a file with all its weights is read without the net.
+        Raises UserError where they cannot be had, or are not for this network.
+        """
+        if self._fetch is None:
+            return
+        given, own = self._fetch(), self.network.state_dict()
+        new = {name for name in own if name.rpartition(".")[0] in self._new}
+        for name in own.keys() - new:
+            if name not in given or given[name].shape != own[name].shape or not given[name].isfinite().all():
+                raise UserError(
+                    f"{self.title}: the pretrained weights do not fit, or are not finite, in {name!r}; leave"
+                    " input_size out or set pretrained: false"
+                )
+            own[name].copy_(given[name])
+
+    def _fitted(self, images: Tensor) -> Tensor:
+        size = (self.resizes_to, self.resizes_to)
+        if self.resizes_to is None or images.shape[2:] == size:
+            return images
+        return functional.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+
+    def forward_stages(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Every stage's maps, each (B, C_i, H_i, W_i) float, and the logits (B, num_classes) float.
+
+        images: (B, in_channels, H, W) float. The list is empty where the network has no maps, but tokens.
+        """
+        self._heard = {}
+        logits = self.network(self._fitted(images))
+        heard, self._heard = self._heard, None
+        return [heard[number] for number in range(len(self._names))], logits
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, num_classes) float of images (B, in_channels, H, W) float."""
+        return self.network(self._fitted(images))
+
+
+def take_channels(network: nn.Module, probe: int, channels: int) -> None:
+    """Let a network for colour images take images of `channels`: one that shows three in grey sees the same.
+
+    For one channel the weights of the first convolution are summed; for others they are repeated in turn, at
+    the same sum.
+    """
+    convolution = first_convolution(trace(network, (3, probe, probe))).module
+    convolution.in_channels = channels
+    convolution.weight = nn.Parameter(_for_channels(convolution.weight.detach(), channels))
+
+
+def _for_channels(weight: Tensor, channels: int) -> Tensor:
+    if channels == 1:
+        return weight.sum(1, keepdim=True)
+    return weight[:, [number % 3 for number in range(channels)]] * (3 / channels)

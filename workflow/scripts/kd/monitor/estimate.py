@@ -1,0 +1,65 @@
+"""How long a study will take, from what its jobs have taken so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kd.monitor.status import RunningJob, Study
+
+# Students are trained alone as long as by a teacher whose answers are stored.
+STUDENTS = ("train_student_alone", "distill_student", "distill_link", "try_values")
+NETWORKS = ("train_teacher", "cache_targets", *STUDENTS)  # rules whose jobs run networks
+GUESS = 30.0  # seconds, the most that a job of an unknown rule counts: those that come late are short
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`seconds` until all jobs are done, None while nothing is known; of `unknown` rules it is a guess."""
+
+    seconds: float | None
+    unknown: tuple[str, ...] = ()
+
+
+def estimate(study: Study, now: float) -> Estimate:
+    """What is left to do, divided by the jobs that run side by side; never less than the longest of these.
+
+    A job takes what those of its rule took on average in this run, or in the one before. A running one that
+    says how long it will take is believed. One of an unknown rule counts as the shortest of those that run
+    networks, but GUESS at most. What waits for what is not considered.
+    """
+    took = seconds_per_job(study, now)
+    waiting = study.waiting
+    lefts = [(job.rule, _left(job, took, now)) for job in study.running]
+    known = [left for _, left in lefts if left is not None]
+    silent = [rule for rule, left in lefts if left is None]
+    unknown = tuple(dict.fromkeys([*(name for name in waiting if name not in took), *silent]))
+    guess = min((GUESS, *(took[name] for name in NETWORKS if name in took)))
+    work = sum(known) + sum(count * took.get(name, guess) for name, count in waiting.items())
+    if not known and not took:
+        return Estimate(None if unknown else 0.0, unknown)
+    together = max(1, min(side_by_side(study, now), sum(waiting.values()) + len(study.running)))
+    return Estimate(max([work / together, *known]), unknown)
+
+
+def seconds_per_job(study: Study, now: float) -> Mapping[str, float]:
+    """Of each rule of which that can be said."""
+    took = {name: rule.seconds / rule.done for name, rule in study.rules.items() if rule.done}
+    for job in study.running:  # the first of its rule
+        if job.left is not None and job.rule not in took:
+            took[job.rule] = now - job.started + job.left
+    took = dict(study.before) | took
+    if like := next((took[name] for name in STUDENTS if name in took), None):
+        took = dict.fromkeys(STUDENTS, like) | took
+    return took
+
+
+def side_by_side(study: Study, now: float) -> float:
+    """How many jobs run at once: now, or on average where that is more, as between two jobs it is."""
+    busy = sum(rule.seconds for rule in study.rules.values())
+    busy += sum(now - job.started for job in study.running)
+    return max(1.0, len(study.running), busy / max(1.0, now - study.started))
+
+
+def _left(job: RunningJob, took: Mapping[str, float], now: float) -> float | None:
+    if job.left is not None:
+        return job.left
+    return max(0.0, took[job.rule] - (now - job.started)) if job.rule in took else None

@@ -1,0 +1,68 @@
+"""How far a running job is, in a small file for whoever looks on. No result depends on it."""
+
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kd.monitor.clock import Throttle
+
+
+def beside_log(folder: str, log: str) -> Path:
+    """Where the job with this log tells how far it is: below `folder` as the log is below logs/."""
+    root = Path(folder)
+    return root / Path(log).relative_to(root.parent / "logs").with_suffix(".json")
+
+
+def write_shown(path: Path, content: Any) -> None:
+    """Write `content` as JSON, whole or not at all; OSError if that cannot be.
+
+    Not by kd.io.files: that waits until the disk has it, a tenth of a second on a busy one, and after a power
+    cut nobody asks how far a job was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+    temporary.replace(path)
+
+
+class ProgressFile:
+    """Keeps `path` up to date while its block runs, and removes it at the end; does nothing if that is None.
+
+    A job that is killed leaves the file behind; `updated`, `host` and `pid` then say so. What cannot be
+    written (a full disk) is left out: the job goes on.
+    """
+
+    def __init__(self, path: Path | None, label: str) -> None:
+        self._path = path
+        self._facts: dict[str, Any] = {"label": label, "host": socket.gethostname(), "pid": os.getpid()}
+        self._throttle = Throttle()
+
+    def __enter__(self) -> Self:
+        self._facts["started"] = time.time()
+        self.tell()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._path:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    @property
+    def due(self) -> bool:
+        """Whether something told now would be written."""
+        return self._path is not None and not self._throttle.left
+
+    def tell(self, **facts: Any) -> None:
+        """Write these facts, beside those told before, unless it was done just now."""
+        self._facts |= facts
+        if not self.due:
+            return
+        with self._throttle.writing(), suppress(OSError, ValueError):
+            write_shown(self._path, self._facts | {"updated": time.time()})

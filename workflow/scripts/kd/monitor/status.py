@@ -1,0 +1,144 @@
+"""What the progress files of a study say together."""
+
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kd.errors import UserError
+from kd.io.files import read_json, runs_here
+from kd.monitor.clock import SILENT
+from kd.monitor.recorder import STUDY
+
+SKEW = 5.0  # seconds by which clocks of two machines may differ
+NUMBERED = ("trial", "rung", "seed", "epochs")  # wildcards whose values say nothing without their names
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How many jobs a rule has in this run, how many are done, and the seconds that those took in all."""
+
+    jobs: int
+    done: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunningJob:
+    """A job that Snakemake has started; what it says of itself is None where it says nothing (yet).
+
+    `label` is made of its wildcards, and so the same from its start to its end; the rule, where it has none.
+    """
+
+    rule: str
+    label: str
+    log: str | None
+    started: float
+    share: float | None = None  # of its work that is done
+    left: float | None = None  # seconds
+    epoch: int | None = None  # from 1
+    epochs: int | None = None
+    accuracy: float | None = None  # on the validation split, in percent
+    silent: float | None = None  # seconds since its last sign, where that is long ago
+
+
+@dataclass(frozen=True)
+class FailedJob:
+    """A job that failed, and was not started again."""
+
+    rule: str
+    label: str
+    log: str | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A run of Snakemake. `phase` is one of running, silent, killed, stopped, failed, done."""
+
+    name: str
+    phase: str
+    started: float
+    updated: float
+    ended: float | None
+    rules: Mapping[str, Rule]
+    running: tuple[RunningJob, ...]
+    failed: tuple[FailedJob, ...]
+    before: Mapping[str, float]  # seconds that a job of a rule took in an earlier run
+
+    @property
+    def jobs(self) -> int:
+        """All of this run."""
+        return sum(rule.jobs for rule in self.rules.values())
+
+    @property
+    def done(self) -> int:
+        """Those that have finished."""
+        return sum(rule.done for rule in self.rules.values())
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """By rule, how many jobs have not begun."""
+        begun = [job.rule for job in (*self.running, *self.failed)]
+        counts = {name: rule.jobs - rule.done - begun.count(name) for name, rule in self.rules.items()}
+        return {name: count for name, count in counts.items() if count > 0}
+
+
+def read_study(folder: Path, now: float | None = None) -> Study | None:
+    """The study in results/<study> as it is `now` (seconds since 1970).
+
+    None if no run of it has begun, or what is there was written by something else.
+    """
+    now = time.time() if now is None else now
+    try:
+        facts = read_json(folder / "progress" / STUDY)
+        rules = {name: Rule(**counts) for name, counts in facts["rules"].items()}
+        failed = tuple(FailedJob(job["rule"], _label(job), job["log"]) for job in facts["failed"])
+        running = tuple(_running(folder, job, now) for job in facts["running"] if job["rule"] in rules)
+        times = {name: facts[name] for name in ("started", "updated", "ended")}
+        complete = sum(rule.done for rule in rules.values()) == sum(rule.jobs for rule in rules.values())
+        phase = _phase(facts, bool(failed), complete, now)
+        return Study(
+            folder.name, phase, **times, rules=rules, running=running, failed=failed, before=facts["before"]
+        )
+    except (UserError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _phase(facts: Mapping[str, Any], failed: bool, complete: bool, now: float) -> str:
+    if facts["ended"] is not None:
+        return "failed" if failed else "done" if complete else "stopped"
+    if now - facts["updated"] < SILENT:
+        return "running"
+    return "killed" if facts["host"] == socket.gethostname() and not runs_here(facts["pid"]) else "silent"
+
+
+def _label(job: Mapping[str, Any]) -> str:
+    """ "big -> cnn, kd, seed 0", or the rule of a job that has no wildcards."""
+    values = dict(job["wildcards"])
+    pair = " -> ".join(values.pop(name) for name in ("teacher", "student") if name in values)
+    numbers = [f"{name} {values.pop(name)}" for name in NUMBERED if name in values]
+    return ", ".join([*([pair] if pair else []), *values.values(), *numbers]) or job["rule"]
+
+
+def _running(folder: Path, job: Mapping[str, Any], now: float) -> RunningJob:
+    known = {"rule": job["rule"], "label": _label(job), "log": job["log"], "started": job["started"]}
+    said = _said(folder, job["log"])
+    if not said or said["updated"] < job["started"] - SKEW:  # of an attempt before this one
+        return RunningJob(**known)
+    since = now - said["updated"]
+    return RunningJob(
+        accuracy=said.get("validation_accuracy"),
+        silent=since if since > SILENT else None,
+        **{name: said.get(name) for name in ("share", "left", "epoch", "epochs")},
+        **known,
+    )
+
+
+def _said(folder: Path, log: str | None) -> dict[str, Any] | None:
+    """What the job with this log, results/<study>/logs/..., says of itself."""
+    try:
+        return read_json(folder.joinpath("progress", *Path(log or "").parts[3:]).with_suffix(".json"))
+    except (UserError, ValueError):
+        return None

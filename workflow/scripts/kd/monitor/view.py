@@ -1,0 +1,170 @@
+"""A study on the terminal: done, running with epoch, accuracy and time left, waiting, failed."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from textwrap import wrap
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from kd.monitor.duration import duration
+from kd.monitor.estimate import Estimate, estimate
+from kd.monitor.status import FailedJob, RunningJob, Study
+
+NARROW = 64  # columns below which a job takes two lines
+FEWEST = 3  # jobs that are shown of those running and of those failed, however low the terminal
+OTHER_LINES = 13  # of the view, about
+BAR = 12  # columns of a job's bar, at most
+
+
+class View:
+    """Draws `study`, of `folder`, as it is `now` (seconds since 1970): in as many lines as the terminal has,
+    or `everything`.
+    """
+
+    def __init__(self, study: Study, folder: Path, now: float, everything: bool = False) -> None:
+        self._study, self._folder, self._now, self._everything = study, folder, now, everything
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        study, width = self._study, options.max_width
+        of_run = " of this run" if study.before else ""  # where others have done jobs before it
+        yield Text(f"{study.name}: {study.done} of {study.jobs} jobs{of_run} done", "bold")
+        yield Text(sentence(study, estimate(study, self._now), self._now), _STYLES.get(study.phase, ""))
+        bar = Table.grid(expand=True)  # which ends its line
+        bar.add_row(ProgressBar(total=max(1, study.jobs), completed=study.done))
+        yield bar
+        failed, running = self._fitting(options.size.height, width)
+        if running:
+            title = f"{_RUNNING.get(study.phase, 'cut off')} ({len(study.running)})"
+            yield from _section(title, self._jobs(study.running[:running], width))
+            yield from _more(len(study.running) - running)
+        if study.waiting:
+            yield from _section(
+                "waiting" if study.ended is None else "not begun", _counts(study.waiting, width)
+            )
+        if failed:
+            lines = [_indented(_told(job)) for job in study.failed[:failed]]
+            yield from _section(f"failed ({len(study.failed)})", Group(*lines), "bold red")
+            yield from _more(len(study.failed) - failed)
+        yield from _section("logs", _indented(str(self._folder / "logs")))
+        report = self._folder / "report.html"
+        if study.phase == "done" and report.is_file():
+            yield from _section("report", _indented(str(report)))
+
+    def _fitting(self, height: int, width: int) -> tuple[int, int]:
+        """How many failed and running jobs are shown; the failed ones, two lines each, on half of them."""
+        study = self._study
+        if self._everything:
+            return len(study.failed), len(study.running)
+        lines = height - OTHER_LINES - len({job.rule for job in study.running}) - (3 if study.failed else 0)
+        failed = min(len(study.failed), max(FEWEST, lines // 4))
+        left = (lines - 2 * failed) // (2 if width < NARROW else 1)
+        return failed, min(len(study.running), max(FEWEST, left))
+
+    def _jobs(self, jobs: Sequence[RunningJob], width: int) -> RenderableType:
+        """Under their rules; a job in two lines where the terminal is narrow."""
+        parts: list[RenderableType] = []
+        for rule, group in groupby(sorted(jobs, key=lambda job: job.rule), lambda job: job.rule):
+            of_rule = list(group)
+            if any(job.label != rule for job in of_rule):
+                parts.append(Text(f"  {rule}", "dim"))
+            if width < NARROW:
+                parts += [part for job in of_rule for part in (_indent(job), self._line([job], width))]
+            else:
+                parts.append(self._line(of_rule, width, labels=True))
+        return Group(*parts)
+
+    def _line(self, jobs: Sequence[RunningJob], width: int, labels: bool = False) -> Table:
+        table = Table.grid(padding=(0, 1), expand=labels)
+        if labels:
+            table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
+        else:
+            table.add_column(width=4)
+        table.add_column(justify="right", no_wrap=True, min_width=5)  # epoch
+        table.add_column(width=min(BAR, width // 5))
+        table.add_column(justify="right", no_wrap=True, min_width=7)  # accuracy
+        table.add_column(justify="right", no_wrap=True, min_width=9)  # time left
+        for job in jobs:
+            table.add_row(_indent(job) if labels else "", *self._cells(job))
+        return table
+
+    def _cells(self, job: RunningJob) -> tuple[RenderableType, ...]:
+        epoch = f"{job.epoch}/{job.epochs}" if job.epochs else ""
+        bar = ProgressBar(total=1.0, completed=job.share) if job.share is not None else ""
+        accuracy = f"{job.accuracy:.1f} %" if job.accuracy is not None else ""
+        return epoch, bar, accuracy, self._time(job)
+
+    def _time(self, job: RunningJob) -> RenderableType:
+        if self._study.phase != "running":  # it may have ended since
+            return ""
+        if job.silent is not None:
+            return Text(f"silent for {duration(job.silent)}", "yellow")
+        if job.left is not None:
+            return f"{duration(job.left)} left"
+        return f"for {duration(self._now - job.started)}"
+
+
+_HEARD = "were running when it was last heard of"
+_RUNNING = {"running": "running", "silent": _HEARD, "killed": _HEARD}
+_STYLES = {"failed": "red", "killed": "red", "stopped": "yellow", "silent": "yellow", "done": "green"}
+
+
+def sentence(study: Study, left: Estimate, now: float) -> str:
+    """How the study stands."""
+    took = duration((study.ended or now) - study.started)
+    since = duration(now - study.updated)
+    if study.phase == "running":
+        return f"running for {took}, {_words(left)}"
+    failures = f"{len(study.failed)} job{'s' * (len(study.failed) != 1)} failed"
+    ended = "When these jobs have ended, " if study.running else ""
+    unlock = f"{ended}snakemake --unlock with the study's --configfile, then the same command."
+    return {
+        "done": f"done in {took}",
+        "failed": f"ended after {took}, {failures}",
+        "stopped": f"stopped after {took}; the same command goes on",
+        "killed": f"Snakemake was killed {since} ago. {unlock}",
+        "silent": f"nothing heard of Snakemake for {since}",
+    }[study.phase]
+
+
+def _words(left: Estimate) -> str:
+    if left.seconds is None:
+        return "time left: ?"
+    kinds = f"{len(left.unknown)} kind{'s' * (len(left.unknown) != 1)}"
+    unknown = f", with a guess of {kinds} of job" if left.unknown else ""
+    return f"about {duration(left.seconds)} left{unknown}"
+
+
+def _indent(job: RunningJob) -> RenderableType:
+    return _indented(job.label, 2 if job.label == job.rule else 4)
+
+
+def _told(job: FailedJob) -> str:
+    name = job.rule if job.label == job.rule else f"{job.rule}: {job.label}"
+    return f"{name}\n{job.log or 'no log'}"
+
+
+def _section(title: str, content: RenderableType, style: str = "bold") -> RenderResult:
+    yield Text()
+    yield Text(title, style)
+    yield content
+
+
+def _more(number: int) -> RenderResult:
+    if number > 0:
+        yield Text(f"  and {number} more")
+
+
+def _counts(counts: Mapping[str, int], width: int) -> RenderableType:
+    """Such as "3 train_teacher, 5 distill_student", broken between them only."""
+    text = ", ".join(f"{count}\N{NO-BREAK SPACE}{name}" for name, count in counts.items())
+    lines = wrap(text, max(1, width - 2), break_long_words=False, break_on_hyphens=False)
+    return Group(*(_indented(line.replace("\N{NO-BREAK SPACE}", " ")) for line in lines))
+
+
+def _indented(text: str, columns: int = 2) -> RenderableType:
+    return Padding(Text(text, overflow="fold"), (0, 0, 0, columns), expand=False)

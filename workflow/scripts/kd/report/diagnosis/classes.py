@@ -1,0 +1,91 @@
+"""The list of classes in a diagnosis: how well each is told, and what teaching brought it."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kd.report.diagnosis.drawings import bar, gain_bar
+from kd.results.format import DASH, number, verdict
+from kd.results.intervals import t_half_width
+
+MOST = 40  # classes that are listed; of more, the ends of the list
+
+
+def class_list(diagnosis: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Its rows, of means over the seeds, which are called `names`, and how many classes are left out."""
+    rows = [_row(diagnosis, place) for place in range(len(diagnosis["classes"]))]
+    images = sorted({row["images"] for row in rows})
+    gained = any(row["gain"] is not None for row in rows)
+    left = max(0, len(rows) - MOST)
+    if left:
+        rows = _ends(rows, "gain" if gained else "accuracy")
+    most = max((abs(row["gain"]) for row in rows if row["gain"] is not None), default=0)
+    seeds = list(names) if gained and len(names) > 1 else []
+    return {
+        "gained": gained,
+        "seeds": seeds,
+        "left": left,
+        "images": _counted(images),
+        "uneven": len(images) > 1,
+        "rows": [_drawn(row, most, bool(seeds)) for row in rows],
+    }
+
+
+def _counted(images: Sequence[int]) -> str:
+    """How many of a class there are, of all the counts that classes have."""
+    if len(images) > 1:
+        return f"{images[0]:,} to {images[-1]:,} test images"
+    return f"{images[0]:,} test image" + "s" * (images[0] != 1)
+
+
+def _row(diagnosis: Mapping[str, Any], place: int) -> dict[str, Any]:
+    runs = diagnosis["runs"]
+    gains = [run["class_gain"][place] if run["class_gain"] else None for run in runs]
+    known = [gain for gain in gains if gain is not None]
+    return {
+        "name": diagnosis["classes"][place],
+        "images": diagnosis["class_images"][place],
+        "accuracy": _mean([run["class_accuracy"][place] for run in runs]),
+        "gain": _mean(gains),
+        "half": t_half_width(pd.Series(known, dtype=float)),
+        "gains": gains,
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def _ends(rows: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """The lowest and the highest by `key`; classes without test images stand nowhere."""
+    ordered = sorted((row for row in rows if row[key] is not None), key=lambda row: row[key])
+    half = MOST // 2
+    return ordered[:half] + ordered[max(half, len(ordered) - half) :]
+
+
+def _drawn(row: Mapping[str, Any], most: float, several: bool) -> dict[str, Any]:
+    """As the template shows it: in colour is a gain of which the seeds tell that it is none by chance."""
+    accuracy, gain = row["accuracy"], row["gain"]
+    mark = "" if gain is None else verdict(gain, row["half"])
+    kind = {"▲": "better", "▼": "worse", "": ""}[mark]
+    spread = "" if pd.isna(row["half"]) else f" ± {row['half']:.1f}"
+    return {
+        "name": row["name"],
+        "images": f"{row['images']:,}",
+        "accuracy": number(accuracy, 1),
+        "bar": "" if accuracy is None else bar(accuracy),
+        "gain": f"{mark} {_signed(gain)}{spread}".strip(),
+        "kind": kind,
+        "gain_bar": "" if gain is None else gain_bar(gain, most, kind),
+        "gains": [_signed(each) for each in row["gains"]] if several else [],
+    }
+
+
+def _signed(value: float | None) -> str:
+    """`+1.4`, `−0.3`, and `0.0` without a sign."""
+    if value is None:
+        return DASH
+    return f"{value:+.1f}".replace("-", "\N{MINUS SIGN}") if abs(value) >= 0.05 else "0.0"

@@ -1,0 +1,181 @@
+"""The diagnosis of a cell as one self-contained page."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from kd.report.diagnosis import drawings as drawing
+from kd.report.diagnosis.classes import class_list
+from kd.report.diagnosis.legend import legend
+from kd.report.diagnosis.links import links
+from kd.report.diagnosis.pictures import confusion_picture
+from kd.report.style import STYLE
+from kd.results.format import number, quantity
+from kd.roles import UNTAUGHT
+
+HERE = Path(__file__).parent
+WHOLE = 20  # classes of which the confusion matrix is a table, and not a picture
+LONGEST = 30  # letters in the name of a class
+BARS = 12  # classes in a chart of probabilities; of more those that are believed in most
+Run = Mapping[str, Any]
+
+
+def to_page(
+    diagnosis: Run, metrics: Mapping[str, Any], pictures: Mapping[int, str], page: Path, report: Path
+) -> str:
+    """The whole page as HTML: escaped, styled within, and asking nothing of the network.
+
+    `diagnosis` is what diagnosis.json holds, `metrics` are those of one of its runs, `pictures` addresses of
+    the test images that it names; `page` and `report` say where it and the report of the study will be.
+    """
+    diagnosis = diagnosis | {"classes": [_short(name) for name in diagnosis["classes"]]}
+    runs = diagnosis["runs"]
+    names = [_name(run) for run in runs]
+    pairs = [at for run in runs for each in run["soft_targets"] for at in each["temperatures"]]
+    classes = class_list(diagnosis, names)
+    said = {
+        "compared": any(run["fidelity"] for run in runs),
+        "taught": any(at["teacher"] for at in pairs),
+        "gained": classes["gained"],
+        "several": len(runs) > 1,
+        "cka": any(run["cka"] for run in runs),
+    }
+    options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, **options)
+    environment.filters["number"] = number
+    return environment.get_template("page.html.jinja").render(
+        title=_title(diagnosis),
+        about=_about(metrics),
+        links=links(diagnosis, page, report),
+        style=Markup(STYLE + (HERE / "page.css").read_text(encoding="utf-8")),
+        distilled=diagnosis["role"] == "distilled",
+        taught=said["taught"],
+        few=drawing.FEW,
+        numbers=_numbers(runs),
+        classes=classes,
+        long_names=max(map(len, diagnosis["classes"])) > 4,
+        runs=[_shown(run, diagnosis["classes"], pictures) for run in runs],
+        legend=legend(**said),
+    )
+
+
+def _title(diagnosis: Run) -> str:
+    if diagnosis["role"] == "teacher":
+        return f"Teacher {diagnosis['name']}"
+    if diagnosis["role"] == "alone":
+        return f"Student {diagnosis['name']}, trained alone"
+    by = "" if diagnosis["teacher"] == UNTAUGHT else f" by {diagnosis['teacher']}"
+    return f"Student {diagnosis['name']}, taught{by} with {diagnosis['method']}"
+
+
+def _short(name: str) -> str:
+    """The name of a class, so that a table of many stays readable; diagnosis.json has it whole."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _about(metrics: Mapping[str, Any]) -> str:
+    size = f"{quantity(metrics['parameters'], 4)} parameters, " if metrics["parameters"] else ""
+    return f"{metrics['architecture']}, {size}loss: {metrics['loss_function']}"
+
+
+def _name(run: Run) -> str:
+    return "as given" if run["seed"] is None else f"seed {run['seed']}"
+
+
+def _numbers(runs: Sequence[Run]) -> dict[str, Any]:
+    """The table of numbers: its headings, and its rows by name, of means over the seeds and of each seed."""
+    columns = {
+        "test accuracy, %": ([100 * run["correct"] / (run["correct"] + run["wrong"]) for run in runs], 2),
+        "NLL": ([run["nll"] for run in runs], 3),
+        "loss, right": ([run["loss_correct"] for run in runs], 3),
+        "loss, wrong": ([run["loss_wrong"] for run in runs], 3),
+        "ECE, %": ([run["ece"] for run in runs], 2),
+        "Brier": ([run["brier"] for run in runs], 4),
+    }
+    for part in ("test", "train") if any(run["fidelity"] for run in runs) else ():
+        beside = [run["fidelity"][part] or {"agreement": None, "kl": None} for run in runs]
+        columns[f"agreement, {part}, %"] = [each["agreement"] for each in beside], 2
+        columns[f"KL, {part}"] = [each["kl"] for each in beside], 3
+    rows = {}
+    if len(runs) > 1:
+        rows["mean"] = [_mean(*column) for column in columns.values()]
+    for at, run in enumerate(runs):
+        rows[_name(run)] = [number(values[at], digits) for values, digits in columns.values()]
+    return {"headings": list(columns), "rows": rows}
+
+
+def _mean(values: Sequence[float | None], digits: int) -> str:
+    """With the standard deviation, where two seeds at least have the number."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return number(known[0] if known else None, digits)
+    return f"{statistics.fmean(known):.{digits}f} ± {statistics.stdev(known):.{digits}f}"
+
+
+def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str]) -> dict[str, Any]:
+    """What the template shows of one run."""
+    confusion, few = run["confusion"], len(classes) <= WHOLE
+    return {
+        "name": _name(run).capitalize(),
+        "right": f"{run['correct']:,} of {run['correct'] + run['wrong']:,} test images right",
+        "ece": run["ece"],
+        "reliability": drawing.reliability(run["reliability"], run["ece"]),
+        "faded": any(0 < each["count"] < drawing.FEW for each in run["reliability"]),
+        "confusion": _confusion(confusion, classes) if confusion and few else None,
+        "confusion_picture": confusion_picture(confusion) if confusion and not few else None,
+        "confused": [(classes[true], classes[taken], count) for true, taken, count in run["confused"]],
+        "worst": [_worst(each, classes, pictures) for each in run["worst"]],
+        "soft_targets": [_soft(each, classes, pictures) for each in run["soft_targets"]],
+        "cka": run["cka"],
+    }
+
+
+def _confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> list[tuple[str, list[Any]]]:
+    """Rows of a table: a class, and for each predicted one the count, its shade, and whether it is right."""
+    rows = []
+    for place, row in enumerate(confusion):
+        # By the root, so that rare mistakes are seen; never so dark that the number is not.
+        shades = [f"{0.5 * (count / max(1, sum(row))) ** 0.5:.3f}" for count in row]
+        right = [column == place for column in range(len(row))]
+        rows.append((classes[place], list(zip(row, shades, right, strict=True))))
+    return rows
+
+
+def _worst(each: Mapping[str, Any], classes: Sequence[str], pictures: Mapping[int, str]) -> dict[str, Any]:
+    predicted = None if each["predicted"] == each["true"] else classes[each["predicted"]]
+    names = {"label": classes[each["true"]], "predicted": predicted, "picture": pictures[each["index"]]}
+    return {key: each[key] for key in ("index", "loss", "confidence")} | names
+
+
+def _soft(each: Mapping[str, Any], classes: Sequence[str], pictures: Mapping[int, str]) -> dict[str, Any]:
+    """An image with a chart for each temperature."""
+    shown = _believed(each, len(classes))
+    names = [classes[place] for place in shown] + ["others"] * (len(shown) < len(classes))
+    charts = []
+    for at in each["temperatures"]:
+        teacher, own = (_picked(at[who], shown) for who in ("teacher", "student"))
+        chart = drawing.probabilities(names, teacher, own, shown.index(each["true"]))
+        charts.append((f"{at['temperature']:g}", chart))
+    about = {"label": classes[each["true"]], "picture": pictures[each["index"]], "charts": charts}
+    return about | {key: each[key] for key in ("index", "why")}
+
+
+def _believed(each: Mapping[str, Any], classes: int) -> list[int]:
+    """The classes of a chart, in order: all, or of many the true one and those most likely to either."""
+    if classes <= BARS:
+        return list(range(classes))
+    sides = [side for side in (each["temperatures"][0][who] for who in ("teacher", "student")) if side]
+    likely = sorted(range(classes), key=lambda place: -max(side[place] for side in sides))
+    return sorted({each["true"], *likely[: BARS - 2]})
+
+
+def _picked(probabilities: Sequence[float] | None, shown: Sequence[int]) -> list[float] | None:
+    """Those of the classes that are shown, and the sum of the others, where there are some."""
+    if probabilities is None:
+        return None
+    picked = [probabilities[place] for place in shown]
+    return picked + [max(0.0, 1 - sum(picked))] * (len(shown) < len(probabilities))

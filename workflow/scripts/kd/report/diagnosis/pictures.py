@@ -1,0 +1,50 @@
+"""The pictures of a diagnosis, in a form that a page can hold."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from kd.report.data_uri import as_address
+
+LARGEST = 128  # pixels a side; larger images are made smaller
+PALE, RIGHT, WRONG = (255, 255, 255), (20, 70, 150), (170, 40, 30)  # of a confusion matrix
+
+
+def pictures(diagnosis: Mapping[str, Any], images: Any) -> dict[int, str]:
+    """An address that holds the picture, for every test image that a diagnosis names, by its number.
+
+    images: (N, H, W, C) uint8, a tensor or Shards, of which nothing else is read.
+    """
+    runs = diagnosis["runs"]
+    wanted = {each["index"] for run in runs for kind in ("worst", "soft_targets") for each in run[kind]}
+    numbers = np.array(sorted(wanted), dtype=np.int64)
+    if not len(numbers):
+        return {}
+    found = np.asarray(images[numbers])
+    return {number: picture(image) for number, image in zip(numbers.tolist(), found, strict=True)}
+
+
+def picture(image: np.ndarray) -> str:
+    """(H, W, C) uint8 as it is, but not too large; without three colours in grey, by its first channel."""
+    drawn = Image.fromarray(image if image.shape[2] == 3 else image[..., 0])
+    drawn.thumbnail((LARGEST, LARGEST))
+    return _address(drawn)
+
+
+def confusion_picture(confusion: Sequence[Sequence[int]]) -> str:
+    """The matrix with a pixel for each pair, the darker the more of its row; what is right is blue."""
+    counts = np.array(confusion, dtype=float)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    ink = np.where(np.eye(len(counts), dtype=bool)[..., None], RIGHT, WRONG)
+    # By the root, so that rare mistakes are seen.
+    pixels = PALE + np.sqrt(shares)[..., None] * (ink - np.array(PALE))
+    return _address(Image.fromarray(pixels.round().astype(np.uint8)))
+
+
+def _address(drawn: Image.Image) -> str:
+    buffer = io.BytesIO()
+    drawn.save(buffer, "PNG", optimize=True)
+    return as_address(buffer.getvalue())

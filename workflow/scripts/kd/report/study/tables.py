@@ -1,0 +1,180 @@
+"""The tables of the report: every number with the file that it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kd.report.links import Links
+from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, signed, verdict
+from kd.results.latency import milliseconds
+from kd.results.runs import Cell
+from kd.results.table import seed_table
+from kd.results.text import HEADINGS, measures, names
+from kd.roles import TEACHER
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as it is shown, where it came from, and, in a table to be sorted, what it is sorted by."""
+
+    text: str
+    href: str = ""
+    value: float | None = None
+
+    @property
+    def mark(self) -> str:
+        """How it is to look."""
+        return {"▲": "better", "▼": "worse", DASH: "quiet"}.get(self.text[:1], "")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the numbers of a study came from."""
+
+    links: Links
+    table: str
+    latency: str
+    measured: Mapping[str, Any]  # what a latency.json holds
+    by_key: Mapping[Key, Cell]
+
+    def of(self, key: Key) -> str:
+        """The metrics.json of a row that is one run; the table of a row that is a mean over several."""
+        cell = self.by_key.get(key)
+        if cell is None or len(cell.runs) > 1:
+            return self.table
+        return self.links.to(cell.runs[0].folder / "metrics.json")
+
+    def time(self, key: Key) -> Number:
+        """The latency of the network of a row in milliseconds."""
+        role, name, teacher, method = key
+        value = milliseconds(self.measured, role, name, teacher, method)
+        return _number(number(value, 3), self.latency, value)
+
+    def anchor(self, key: Key) -> str:
+        """The id of the section of a row's runs, empty for a mean over pairs."""
+        cell = self.by_key.get(key)
+        return self.links.anchor(cell.folder) if cell else ""
+
+
+# Columns of the ranked table: what they are called, and whether they hold words.
+RANKED = {"student": True, "teacher": True, "method": True, "gain": False, "95 % interval": False}
+RANKED |= {"test accuracy": False, "agreement": False, "calibration error": False, "parameters": False}
+RANKED |= {"MACs": False, "latency": False, "seconds": False}
+
+
+def ranked_rows(pairs: pd.DataFrame, sources: Sources) -> list[tuple[str, list[Number]]]:
+    """Distilled students in the order of kd.results.ranking: of each row the id of its runs, and its cells.
+
+    The cells are in the order of RANKED.
+    """
+    return [(sources.anchor(key_of(row)), _ranked(row, sources)) for row in pairs.itertuples()]
+
+
+def _ranked(row: Any, sources: Sources) -> list[Number]:
+    mean = sources.of(key_of(row))
+    low, high = (signed(row.gain + sign * row.gain_ci95) for sign in (-1, 1))
+    interval = DASH if pd.isna(row.gain_ci95) else f"{low} to {high}"
+    gain = f"{verdict(row.gain, row.gain_ci95)} {signed(row.gain)}".strip()
+    return [
+        *(Number(text) for text in (row.name, row.teacher, row.method)),
+        _number(gain, sources.table, row.gain),
+        _number(interval, sources.table, row.gain - row.gain_ci95),
+        _number(plus_minus(row.test_accuracy, row.test_accuracy_std), mean, row.test_accuracy),
+        _number(number(row.agreement), mean, row.agreement),
+        _number(number(row.ece), mean, row.ece),
+        _number(quantity(row.parameters, 4), mean, row.parameters),
+        _number(quantity(row.macs, 3), mean, row.macs),
+        sources.time(key_of(row)),
+        _number(duration(row.seconds), mean, row.seconds),
+    ]
+
+
+def _number(text: str, href: str, value: float | None) -> Number:
+    """A dash came from nowhere, and has no place in an order."""
+    return Number(text) if text == DASH else Number(text, href, float(value))
+
+
+def teacher_rows(table: pd.DataFrame, sources: Sources) -> tuple[dict[str, str], dict[str, list[Number]]]:
+    """The seed's table: the teachers with the ids of their runs, and each line with a number per teacher."""
+    classic = seed_table(table)
+    keys = {name: (TEACHER, name, "", "") for name in classic.columns}
+    lines = {
+        line: [Number(text, sources.of(keys[name])) for name, text in cells.items()]
+        for line, cells in classic.iterrows()
+    }
+    return {name: sources.anchor(key) for name, key in keys.items()}, lines
+
+
+def all_rows(
+    table: pd.DataFrame, sources: Sources
+) -> list[tuple[str, list[tuple[str, str, str, list[Number]]]]]:
+    """Everything measured, by role; of each row its network, its origin, the id of its runs, its cells."""
+    return [
+        (HEADINGS[role], [_full(row, sources) for row in rows.itertuples()])
+        for role, rows in table.groupby("role", sort=False)
+    ]
+
+
+def _full(row: Any, sources: Sources) -> tuple[str, str, str, list[Number]]:
+    named, href = names(row), sources.of(key_of(row))
+    parts = [part for part in (named["method"], named["teacher"]) if part != DASH]
+    cells = [Number(text, "" if text == DASH else href) for text in measures(row).values()]
+    return named["network"], " from ".join(parts), sources.anchor(key_of(row)), cells
+
+
+def key_of(row: Any) -> Key:
+    """What names a row of the table."""
+    return (row.role, row.name, row.teacher, row.method)
+
+
+# What is the same number by another name.
+_SAID_BY = {"negative log-likelihood": "test loss", "agreement": "agreement, test images"}
+
+
+def run_numbers(cell: Cell, run: Any, baseline: Any, sources: Sources) -> dict[str, list[Number]]:
+    """The numbers of one run by what they are; a gain stands with the two accuracies that it comes from."""
+    found, links = run.metrics, sources.links
+    mine = links.to(run.folder / "metrics.json")
+    last, selected = percent(found["test_accuracy"]), percent(found["selected_test_accuracy"])
+    numbers = {"test accuracy, last epoch": [Number(last, mine)]}
+    if baseline:
+        before = percent(baseline.metrics["test_accuracy"])
+        gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
+        numbers["gain"] = [Number(f"{signed(gain)} points, from", mine)]
+        numbers["gain"].append(Number(before, links.to(baseline.folder / "metrics.json")))
+    numbers |= {
+        f"test accuracy, epoch {found['selected_epoch']} (selected)": [Number(selected, mine)],
+        "validation accuracy": [Number(percent(found["validation_accuracy"]), mine)],
+        "train accuracy": [Number(percent(found["train_accuracy"]), mine)],
+        "test loss": [Number(number(found["test_loss"], 3), mine)],
+        "train loss": [Number(number(found["train_loss"], 3), mine)],
+        "agreement": [Number(percent(found["agreement"]), mine)],
+        "calibration error (ECE)": [Number(percent(found["ece"]), mine)],
+        "parameters": [Number(quantity(found["parameters"], 4), mine)],
+        "MACs": [Number(quantity(found["macs"], 3), mine)],
+        "epochs": [Number(number(found["epochs"], 0), mine)],
+        "time": [Number(duration(found["seconds"]), mine)],
+    }
+    if run.diagnosis:
+        numbers |= _diagnosed(run.diagnosis, links.to(cell.folder / "diagnosis.json"))
+    known = {what: some for what, some in numbers.items() if some[0].text != DASH}
+    return {what: some for what, some in known.items() if _SAID_BY.get(what) not in known}
+
+
+def _diagnosed(found: Mapping[str, Any], href: str) -> dict[str, list[Number]]:
+    """What the diagnosis of a run adds."""
+    shown = {
+        "negative log-likelihood": number(found["nll"], 3),
+        "Brier score": number(found["brier"], 4),
+        f"mean loss where right ({found['correct']:,})": number(found["loss_correct"], 3),
+        f"mean loss where wrong ({found['wrong']:,})": number(found["loss_wrong"], 3),
+    }
+    for split, near in (found["fidelity"] or {}).items():
+        if near:
+            shown[f"agreement, {split} images"] = percent(near["agreement"])
+            shown[f"KL from the teacher, {split} images"] = f"{number(near['kl'], 4)} nats"
+    return {what: [Number(text, href)] for what, text in shown.items()}

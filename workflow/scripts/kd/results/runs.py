@@ -1,0 +1,57 @@
+"""What a study left of its runs, and the files that it is in."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kd.io.files import read_json
+from kd.io.history import read_history
+from kd.roles import ROLES, TEACHER
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its folder, and what is in it."""
+
+    folder: Path
+    metrics: Mapping[str, Any]
+    history: pd.DataFrame | None = None  # a teacher that was not trained has none
+    diagnosis: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs that differ in nothing but the seed."""
+
+    folder: Path
+    runs: Sequence[Run]
+    classes: Sequence[str] = ()  # known where there is a diagnosis
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What names its row of the table: role, name, teacher and method."""
+        metrics = self.runs[0].metrics
+        return (ROLES[metrics["role"]], metrics["name"], metrics["teacher"] or "", metrics["method"] or "")
+
+
+def read_cells(
+    metrics: Iterable[Path], histories: Iterable[Path] = (), diagnoses: Iterable[Path] = ()
+) -> list[Cell]:
+    """The cells of a study in the order of their first runs.
+
+    A history.csv belongs to the metrics.json beside it, a diagnosis.json to all runs in its folder or below.
+    Raises UserError, which names the file, for one that is not whole.
+    """
+    by_run = {path.parent: read_history(path) for path in histories}
+    by_cell = {path.parent: read_json(path) for path in diagnoses}
+    runs: dict[Path, list[Run]] = {}
+    for path in metrics:
+        run, folder = read_json(path), path.parent
+        cell = folder if run["role"] == TEACHER else folder.parent
+        mine = [part for part in by_cell.get(cell, {"runs": []})["runs"] if part["seed"] == run["seed"]]
+        whole = Run(folder, run, by_run.get(folder), mine[0] if mine else None)
+        runs.setdefault(cell, []).append(whole)
+    return [Cell(folder, found, by_cell.get(folder, {}).get("classes", ())) for folder, found in runs.items()]

@@ -1,0 +1,41 @@
+"""`diagnostics:` of a config: what the pages about single networks show."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from kd.settings.types import Natural, Positives
+
+PICTURES, CHARTS = 200, 6  # at most; a page of more could not be read
+
+
+def _few_pictures(count: int) -> int:
+    if count > PICTURES:
+        raise ValueError(f"should be less than or equal to {PICTURES}")
+    return count
+
+
+def _few_charts(temperatures: tuple[float, ...]) -> tuple[float, ...]:
+    if len(temperatures) > CHARTS:
+        raise ValueError(f"should have at most {CHARTS} entries")
+    return temperatures
+
+
+class Diagnostics(BaseModel):
+    """What is looked at beside the numbers that are always there; a change trains nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperatures: Annotated[Positives, AfterValidator(_few_charts)] = Field(
+        (1, 4, 16),
+        description="at which the probabilities of teacher and student are drawn",
+        json_schema_extra={"maxItems": CHARTS},
+    )
+    worst: Annotated[Natural, AfterValidator(_few_pictures)] = Field(
+        16,
+        description="how many of the test images with the largest loss are shown",
+        json_schema_extra={"maximum": PICTURES},
+    )
+    cka: bool = Field(
+        False, description="compare the stages of teacher and student, which then run on test images"
+    )

@@ -1,0 +1,55 @@
+"""How one network is trained: the optimiser and its schedule."""
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kd.settings.types import BatchSize, Count, Momentum, NonNegative, Positive
+
+
+class Recipe(BaseModel):
+    """SGD with momentum; the defaults are pytorch-cifar's, which the six architectures were tuned with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: Count = Field(200, description="passes over the training images")
+    batch_size: BatchSize = Field(128, description="images per step (batch norm needs two)")
+    lr: Positive = Field(0.1, description="learning rate of the first epoch")
+    momentum: Momentum = Field(0.9, description="of SGD")
+    weight_decay: NonNegative = Field(5e-4, description="L2 penalty, on every parameter")
+    nesterov: bool = Field(False, description="Nesterov's form of momentum")
+    schedule: Literal["cosine", "multi_step", "constant"] = Field(
+        "cosine", description="how the learning rate falls, epoch by epoch"
+    )
+    milestones: tuple[Count, ...] = Field(
+        (), description="multi_step only: after how many epochs the learning rate falls"
+    )
+    gamma: Positive = Field(0.1, description="multi_step only: factor at each milestone")
+
+    @model_validator(mode="after")
+    def _check_milestones(self) -> "Recipe":
+        if self.schedule != "multi_step" and self.milestones:
+            raise ValueError(f"milestones go with schedule: multi_step, not with {self.schedule}")
+        if self.schedule != "multi_step" and self.gamma != 0.1:
+            raise ValueError(f"gamma goes with schedule: multi_step, not with {self.schedule}")
+        if self.schedule == "multi_step":
+            rising = list(self.milestones) == sorted(set(self.milestones))
+            if not self.milestones or not rising or self.milestones[-1] >= self.epochs:
+                raise ValueError(
+                    f"schedule multi_step needs milestones that rise and stay below epochs ({self.epochs}),"
+                    f" not {list(self.milestones)}"
+                )
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+    def lr_at(self, epoch: int) -> float:
+        """Learning rate of `epoch` (0-based): a pure function, so that a resumed run cannot lose its place.
+
+        Cosine is Loshchilov & Hutter 2017 (arXiv:1608.03983), equation 5, without restarts, down to 0.
+        """
+        if self.schedule == "cosine":
+            return self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
+        passed = sum(epoch >= milestone for milestone in self.milestones)
+        return self.lr * self.gamma**passed

@@ -1,0 +1,82 @@
+"""Logits of the user's own, in place of a teacher: put in the order of the samples, and checked."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from kd.data.sampler import count_views
+from kd.errors import UserError
+
+PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
+
+
+def read_stored(path: Path, sha256: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; UserError naming it if it is not what its digest says, or not whole."""
+    try:
+        with open(path, "rb") as content:
+            found = hashlib.file_digest(content, "sha256").hexdigest()
+        if found != sha256:
+            raise UserError(f"{path}: has changed since the study was read; run again")
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a whole file of arrays ({error})") from error
+
+
+def training_logits(
+    arrays: dict[str, np.ndarray], path: Path, samples: int, classes: int, pad: int, flip: bool
+) -> np.ndarray:
+    """Logits (views, samples, classes) float32 of every view of the training images, in their order.
+
+    `train_ids` (N,) are the rows of the prepared training images that `train_logits` are of: (N, classes) of
+    images as they are, where the study shows them in no other way, or (views, N, classes), with NaN where a
+    view is never seen. Raises UserError naming the file and the array.
+    """
+    views, logits = count_views(pad, flip), arrays["train_logits"]
+    if logits.ndim == 2 and views > 1:
+        raise UserError(
+            f"{path}: train_logits are of images as they are, and this study shows {views} views of each;"
+            f" {PLAIN}"
+        )
+    logits = logits[None] if logits.ndim == 2 else logits
+    _check_shape(path, "train_logits", logits, (views, len(arrays["train_ids"]), classes))
+    order = _order(path, "train_ids", arrays["train_ids"], samples)
+    if np.isinf(logits).any() or (views == 1 and np.isnan(logits).any()):
+        raise UserError(f"{path}: train_logits are not all finite")
+    return logits[:, order].astype(np.float32)
+
+
+def test_logits(arrays: dict[str, np.ndarray], path: Path, samples: int, classes: int) -> np.ndarray | None:
+    """Logits (samples, classes) float32 of the test images in their order, or None where there are none.
+
+    Raises UserError naming the file and the array.
+    """
+    if "test_logits" not in arrays:
+        return None
+    logits = arrays["test_logits"]
+    _check_shape(path, "test_logits", logits, (len(arrays["test_ids"]), classes))
+    if not np.isfinite(logits).all():
+        raise UserError(f"{path}: test_logits are not all finite")
+    return logits[_order(path, "test_ids", arrays["test_ids"], samples)].astype(np.float32)
+
+
+def _check_shape(path: Path, name: str, logits: np.ndarray, shape: tuple[int, ...]) -> None:
+    if logits.shape != shape or not np.issubdtype(logits.dtype, np.floating):
+        raise UserError(f"{path}: {name} are {logits.shape} {logits.dtype}, not {shape} of a floating type")
+
+
+def _order(path: Path, name: str, ids: np.ndarray, samples: int) -> np.ndarray:
+    """Where each sample's row is, (samples,) int64; UserError unless each has exactly one."""
+    if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+        raise UserError(f"{path}: {name} are {ids.shape} {ids.dtype}, not one whole number for each sample")
+    if len(strange := ids[(ids < 0) | (ids >= samples)]):
+        raise UserError(f"{path}: {name} hold {strange[0]}, and samples are numbered 0 to {samples - 1}")
+    counts = np.bincount(ids, minlength=samples)
+    for wrong, what in ((counts == 0, "lack"), (counts > 1, "repeat")):
+        if wrong.any():
+            raise UserError(
+                f"{path}: {name} {what} {wrong.sum()} of {samples} samples, the first is {wrong.argmax()}"
+            )
+    return np.argsort(ids, kind="stable")

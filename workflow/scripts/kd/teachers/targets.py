@@ -1,0 +1,137 @@
+"""The table of a teacher's stored logits: (views, samples, classes) float16, NaN where none was computed.
+
+One table serves every student of a teacher. It is filled in place, seed by seed, as runs come to need it,
+so that a seed that is added later costs what it adds, and touches no file that finished students were made
+from: each run's targets are declared by a small note that says which table holds them.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from kd.data.sampler import views_seen
+from kd.errors import UserError
+from kd.io.files import NotWritten, whole, write_json
+
+logger = logging.getLogger("kd")
+AGAIN = "delete it to have it made again"
+INSTEAD = "free some space, or set targets: live"
+
+
+def needed_views(seed: int, epochs: int, samples: int, views: int) -> np.ndarray:
+    """Which (view, sample) a run of this seed and length sees: (views, samples) bool."""
+    needed = np.zeros((views, samples), dtype=bool)
+    for epoch in range(epochs):
+        needed[views_seen(seed, epoch, samples, views), np.arange(samples)] = True
+    return needed
+
+
+@contextmanager
+def open_for_filling(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
+    """The table `key` in `folder`, new if it is not there, for this process alone while the block lasts.
+
+    Tables of other keys belong to a teacher that is no more, and are removed. The kernel frees the lock
+    of a process that dies; what it had written so far stays and is not computed again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{key}.npy"
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("waits for another job that fills %s", folder)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for old in set(folder.glob("*.npy")) - {path}:
+            _remove(old)
+        if not path.exists():
+            _write_empty(path, shape)
+        table = _open(path, "r+")
+        if table.shape != shape:
+            raise UserError(f"{path}: holds a table {table.shape}, not {shape}; {AGAIN}")
+        yield table
+        table.flush()
+
+
+def _remove(table: Path) -> None:
+    """Remove a table, and first the notes that point to it: they would outlive what they declare."""
+    for note in table.parent.parent.glob("*/*.json"):
+        if table.name in note.read_text(encoding="utf-8"):
+            note.unlink()
+    table.unlink()
+
+
+def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
+    """A table of NaN, written rather than mapped: a full disk is then an error, and no SIGBUS later on."""
+    size, free = 2 * math.prod(shape), shutil.disk_usage(path.parent).free
+    if size > free:
+        raise UserError(
+            f"{path}: the table of targets needs {size / 1e6:.1f} MB, and the disk has {free / 1e6:.1f} MB;"
+            f" {INSTEAD}"
+        )
+    logger.info("a new table of %.1f MB in %s", size / 1e6, path)
+    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    row = np.full(shape[1:], np.nan, dtype="<f2").tobytes()
+    try:
+        with whole(path) as temporary, open(temporary, "wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for _ in range(shape[0]):
+                file.write(row)
+    except NotWritten as error:
+        raise UserError(f"the table of targets needs {size / 1e6:.1f} MB: {error}; {INSTEAD}") from error
+
+
+def write_note(path: Path, folder: Path, key: str, needed: np.ndarray) -> None:
+    """Declare that the table `key` in `folder` holds what the run of this note needs, and its checksum."""
+    table = folder / f"{key}.npy"
+    found = _checksum(_open(table, "r"), needed)
+    write_json(path, {"table": os.path.relpath(table, path.parent), "sha256": found})
+
+
+def open_noted(note: Path, needed: np.ndarray) -> np.ndarray:
+    """The table that a note points to, for reading: (views, samples, classes) float16.
+
+    `needed` (views, samples) bool is what will be read. Raises UserError naming the file that is missing,
+    cut short, of another data set, or changed since it was written.
+    """
+    try:
+        about = json.loads(note.read_text(encoding="utf-8"))
+        path, sha256 = Path(os.path.normpath(note.parent / about["table"])), about["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{note}: not a whole note of targets ({error}); {AGAIN}") from error
+    instead = f"delete {note.parent.parent} to have it made again"
+    if not path.exists():
+        raise UserError(f"{note}: its table is gone; {instead}")
+    # Copy-on-write, because torch wants writable memory; nothing is ever written.
+    table = _open(path, "c")
+    if table.shape[:2] != needed.shape:
+        raise UserError(f"{path}: holds {table.shape[:2]} (views, samples), not {needed.shape}; {instead}")
+    if _checksum(table, needed) != sha256:
+        raise UserError(
+            f"{path}: not the targets that {note} declares: they have changed since, or are another run's;"
+            f" {instead}"
+        )
+    return table
+
+
+def _checksum(table: np.ndarray, needed: np.ndarray) -> str:
+    """SHA-256 over what one run needs, view by view: the rest may still grow."""
+    digest = hashlib.sha256()
+    for view, samples in zip(table, needed, strict=True):
+        digest.update(np.ascontiguousarray(view[samples]))
+    return digest.hexdigest()
+
+
+def _open(path: Path, mode: str) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: not a whole table of targets ({error}); {AGAIN}") from error

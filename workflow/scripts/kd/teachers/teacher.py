@@ -1,0 +1,83 @@
+"""A teacher's answers during a student's training, stored or computed on the spot.
+
+Both kinds answer the same two calls: `start_epoch(views)` with the view (N,) of every sample, and
+`answer(images, indices)` for a batch of exactly these views.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kd.distillation.base import Answer
+from kd.errors import UserError
+from kd.networks.ensemble import Ensemble, mean_of
+
+
+class Teacher(Protocol):
+    """What the engine asks of a teacher."""
+
+    def start_epoch(self, views: np.ndarray) -> None:
+        """Announce the view of every sample: (N,) int64."""
+
+    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+        """Of the images (B, C, H, W), which are the samples `indices` (B,) int64."""
+
+
+class LiveTeacher:
+    """Runs the network beside the student, in eval mode and without gradients; `stages` if asked for."""
+
+    def __init__(self, network: nn.Module, *, stages: bool = False) -> None:
+        self._network = network.eval().requires_grad_(False)
+        self._stages = stages
+
+    def start_epoch(self, views: np.ndarray) -> None:
+        """Nothing to prepare: the images carry their views."""
+
+    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+        """The network's answer to the very images that the student sees."""
+        with torch.no_grad():
+            if isinstance(self._network, Ensemble):
+                members = [logits.float() for logits in self._network.forward_members(images)]
+                return Answer(mean_of(members, self._network.weights), members=tuple(members))
+            if not self._stages:
+                return Answer(self._network(images).float())
+            stages, logits = self._network.forward_stages(images)
+            return Answer(logits.float(), tuple(stage.float() for stage in stages))
+
+
+class CachedTeacher:
+    """Reads a table (views, samples, classes) float16, NaN where nothing was computed.
+
+    Of an ensemble, a table for each network and its weight in the mean.
+    """
+
+    def __init__(
+        self, tables: Sequence[np.ndarray], device: torch.device, weights: Sequence[float] = (1.0,)
+    ) -> None:
+        self._tables, self._weights = [torch.from_numpy(table) for table in tables], weights
+        # These stay where they are: see step.py.
+        self._epoch = [torch.empty(table.shape[1:], device=device) for table in tables]
+
+    def start_epoch(self, views: np.ndarray) -> None:
+        """Gather the epoch's logits in one go; a sample whose view is missing raises UserError."""
+        for table, here in zip(self._tables, self._epoch, strict=True):
+            epoch = table[torch.from_numpy(views), torch.arange(len(views))].float()
+            missing = epoch.isnan().any(dim=1)
+            if missing.any():
+                sample = int(missing.nonzero()[0])
+                raise UserError(
+                    f"the teacher's table holds no targets for sample {sample} in view {int(views[sample])}"
+                    f" ({int(missing.sum())} of {len(views)} missing); delete the teacher's folder below"
+                    " targets/ to have it made again"
+                )
+            here.copy_(epoch)
+
+    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+        """The stored logits; the images are not looked at."""
+        members = tuple(epoch[indices] for epoch in self._epoch)
+        if len(members) == 1:
+            return Answer(members[0])
+        return Answer(mean_of(members, self._weights), members=members)

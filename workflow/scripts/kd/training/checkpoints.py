@@ -1,0 +1,82 @@
+"""The state of a training that is under way, kept so that it can go on where it was cut off, to the bit."""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from kd.io.files import NotWritten
+from kd.io.tensors import Damaged, read_sealed, write_sealed
+from kd.runtime.signals import Ending
+
+logger = logging.getLogger("kd")
+SHARE = 50  # at the end of an epoch the state is kept again after this many times what keeping it took
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the rest of a training depends on."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]  # as JSON has them
+
+
+class Checkpoints:
+    """Keeps the latest state of one training in a folder of its own, which is gone when the work is done.
+
+    The folder must be named by all that the training is made from: a state is never read by another one.
+    `every`: seconds between two states; `stopping` says whether the process has been told to end.
+    """
+
+    def __init__(self, folder: Path, every: float, stopping: Ending) -> None:
+        self._path, self._every, self.stopping = folder / "checkpoint.safetensors", every, stopping
+        self._kept, self._cost = time.monotonic(), 0.0
+
+    def load(self) -> State | None:
+        """The last state, or None if there is none; one that is not whole is reported and not used."""
+        if not self._path.exists():
+            return None
+        try:
+            return State(*read_sealed(self._path))
+        except Damaged as error:
+            logger.warning("%s: not a whole checkpoint (%s); starts from the beginning", self._path, error)
+            return None
+
+    def due(self, *, epoch_ended: bool) -> bool:
+        """Whether it is time to keep the state.
+
+        It is after `every` seconds, when the process is to end, and at the end of an epoch, unless epochs
+        are so short that keeping would take more than a small share of the time.
+        """
+        since = time.monotonic() - self._kept
+        return self.stopping() or since >= self._every or (epoch_ended and since >= SHARE * self._cost)
+
+    def keep(self, state: State) -> None:
+        """Write the state in place of the last one, which stays until the new one is whole.
+
+        Where that cannot be done (a full disk) the training goes on, and it is tried again later.
+        """
+        started = time.monotonic()
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in state.tensors.items()}
+        try:
+            write_sealed(self._path, arrays, state.facts)
+        except NotWritten as error:
+            logger.warning("the state could not be kept: %s", error)
+        self._kept = time.monotonic()
+        self._cost = self._kept - started
+
+
+@contextmanager
+def kept_until_done(folder: Path | None, every: float, stopping: Ending) -> Iterator[Checkpoints | None]:
+    """Checkpoints in `folder`, which is gone when the block has ended without an error; None without one."""
+    if folder is None:
+        yield None
+        return
+    yield Checkpoints(folder, every, stopping)
+    shutil.rmtree(folder, ignore_errors=True)

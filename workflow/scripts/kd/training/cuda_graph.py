@@ -1,0 +1,64 @@
+"""A training step as a CUDA graph: the host launches one graph instead of its kernels."""
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kd.training.step import Step
+
+logger = logging.getLogger("kd")
+WARM_UP = 3  # steps that a CUDA graph wants to have been run before: they choose kernels and make buffers
+
+
+class GraphedStep:
+    """A step that is recorded once and then replayed.
+
+    The first steps run as they are, and so do batches of another size. A step that cannot be recorded, such
+    as that of a method which reads a number back, goes on as it is and says so.
+    """
+
+    def __init__(self, step: Step, batch_size: int, device: torch.device) -> None:
+        self._step, self._run_before = step, 0
+        self._indices = torch.zeros(batch_size, dtype=torch.int64, device=device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._possible = True
+
+    def __getattr__(self, name: str) -> Any:
+        """All but the running of it is the step's own."""
+        return getattr(self._step, name)
+
+    def __call__(self, indices: Tensor) -> None:
+        """As Step does."""
+        if len(indices) != len(self._indices) or not self._possible:
+            return self._step(indices)
+        if self._run_before < WARM_UP:
+            self._run_before += 1
+            return self._on_another_stream(indices)
+        self._indices.copy_(indices)
+        if self._graph is None and not self._record():
+            return self._step(indices)
+        return self._graph.replay()
+
+    def _on_another_stream(self, indices: Tensor) -> None:
+        """Autograd remembers the stream of a step, and a graph cannot be recorded on the default one."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            self._step(indices)
+        torch.cuda.current_stream().wait_stream(stream)
+
+    def _record(self) -> bool:
+        """Recording runs nothing: the batch at hand is computed by the first replay."""
+        graph = torch.cuda.CUDAGraph()
+        self._step.optimizer.zero_grad()  # so that the gradients are made anew, in the memory of the graph
+        try:
+            with torch.cuda.graph(graph):
+                self._step(self._indices)
+        except RuntimeError as error:
+            self._possible = False
+            logger.warning("goes on without a CUDA graph: %s", str(error).splitlines()[0])
+        else:
+            self._graph = graph
+        return self._possible

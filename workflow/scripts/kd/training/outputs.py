@@ -1,0 +1,136 @@
+"""What a finished training says of itself: which run it was, its history, and how well the network does."""
+
+import csv
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kd.data.views import Labelled
+from kd.evaluation.metrics import (
+    Score,
+    agreement,
+    count_macs,
+    count_parameters,
+    evaluate,
+    expected_calibration_error,
+)
+from kd.io.arrays import read_logits
+from kd.io.files import whole, write_array, write_json
+from kd.jobs.training import TrainJob
+from kd.networks.checkpoint import save_network
+from kd.roles import TRIAL
+from kd.sweep.values import named
+from kd.training.engine import Diverged, Training
+from kd.training.setup import Cast
+
+logger = logging.getLogger("kd")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a training writes; a trial of a sweep its metrics and history alone."""
+
+    metrics: Path
+    history: Path
+    model: Path | None = None
+    test_logits: Path | None = None
+    board: Path | None = None
+
+
+def identity(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Which run this is; `chosen` are those of its values that a sweep chose."""
+    if chosen:
+        loss_function += f" (chosen on validation: {named(chosen)})"
+    return ({"chosen": dict(chosen)} if chosen else {}) | {
+        "role": job.role,
+        "name": job.name,
+        "architecture": job.architecture,
+        "teacher": job.teacher,
+        "method": job.method_name,
+        "seed": job.seed,
+        "epochs": job.recipe.epochs,
+        "loss_function": loss_function,
+    }
+
+
+def give_up(job: TrainJob, run: dict[str, Any], error: Diverged, outputs: Outputs) -> None:
+    """Write what is left of a trial whose loss is no number any more: it has had its chance, others go on."""
+    logger.warning("%s  cannot be chosen: %s", job.label, error)
+    write_history(outputs.history, [])
+    nothing = {"validation_loss": None, "validation_accuracy": None}
+    write_json(outputs.metrics, run | nothing | {"diverged": str(error)})
+
+
+def finished(
+    job: TrainJob,
+    cast: Cast,
+    training: Training,
+    splits: Mapping[str, Labelled],
+    teacher_logits: Path | None,
+    outputs: Outputs,
+) -> dict[str, Any]:
+    """Write the history and, but for a trial, the network and its test logits; what it has come to.
+
+    Leaves `cast.network` with the weights of the epoch that validation chose.
+    """
+    write_history(outputs.history, training.history)
+    last = training.history[-1]
+    found = {name: last[name] for name in ("validation_loss", "validation_accuracy")}
+    if job.role == TRIAL:
+        return found
+    network, test = cast.network, splits["test"]
+    scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
+    if training.last is None:  # of its epochs nothing was left to do when it went on
+        training.last = _evaluate(job, network, "validation", splits["validation"])
+    save_network(outputs.model, network.state_dict(), **cast.about, changes=cast.method.changes)
+    write_array(outputs.test_logits, scores["test"].logits.numpy())
+    image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
+    return (
+        found
+        | _scored(scores, test.labels.cpu(), teacher_logits)
+        | _selected(network, training, scores["test"], test)
+        | {"parameters": count_parameters(network), "macs": count_macs(network, image)}
+    )
+
+
+def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Labelled) -> Score:
+    logger.info("%s  evaluates on %d %s images", job.label, split.images.samples, part)
+    return evaluate(network, split.images, split.labels)
+
+
+def _scored(scores: dict[str, Score], labels: Tensor, teacher_logits: Path | None) -> dict[str, Any]:
+    """The last epoch's weights on these splits, and how the test answers compare with truth and teacher."""
+    answers = scores["test"].logits
+    taught = read_logits(teacher_logits, *answers.shape) if teacher_logits else None
+    found = {f"{part}_loss": score.loss for part, score in scores.items()}
+    found |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
+    found["ece"] = expected_calibration_error(answers, labels)
+    found["agreement"] = None if taught is None else agreement(answers, torch.tensor(taught))
+    return found
+
+
+def _selected(network: nn.Module, training: Training, last: Score, test: Labelled) -> dict[str, Any]:
+    """The epoch that validation chose, and its weights on the test set; loads them into `network`."""
+    score = last
+    if training.selected_epoch < len(training.history):
+        network.load_state_dict(training.selected_weights)
+        score = evaluate(network, test.images, test.labels)
+    return {
+        "selected_epoch": training.selected_epoch,
+        "selected_validation_accuracy": training.history[training.selected_epoch - 1]["validation_accuracy"],
+        "selected_test_accuracy": score.accuracy,
+    }
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """One line per epoch; the columns are the keys of the rows, some of which may be in a few rows only."""
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    with whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

@@ -1,0 +1,80 @@
+"""Who takes part in a training: the network that learns, its method, and its teacher."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kd.data.dataset import Dataset
+from kd.data.views import ViewedImages
+from kd.distillation.base import Distillation, Given
+from kd.distillation.combined import build_methods
+from kd.errors import UserError
+from kd.jobs.training import TrainJob
+from kd.networks.checkpoint import load_network
+from kd.networks.limits import check_image, check_memory
+from kd.registry import build_network
+from kd.teachers.targets import needed_views, open_noted
+from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
+
+
+@dataclass(frozen=True)
+class Cast:
+    """All of it on the device, and prepared for each other."""
+
+    network: nn.Module
+    about: dict[str, Any]  # what builds such a network again
+    method: Distillation
+    taught_by: nn.Module | None  # None where there is no teacher, or its logits are stored
+
+
+def cast_of(
+    job: TrainJob, data: Dataset[Tensor], device: torch.device, teacher_model: Path | None, stored: bool
+) -> Cast:
+    """The network with its first weights, the method, and the teacher unless its logits are `stored`.
+
+    Raises UserError for a network that the device cannot hold or the images do not fit, for a pair that the
+    method cannot be for, and naming the teacher's file if that is not whole.
+    """
+    image = (data.train_images.shape[3], *data.train_images.shape[1:3])
+    about = {"architecture": job.architecture, "options": job.options}
+    about |= {"in_channels": image[0], "num_classes": len(data.classes)}
+    network = _first_weights(job, partial(build_network, *about.values()), device)
+    check_image(network, job.architecture, image, device)
+    method = build_methods(job.methods)
+    if stored and method.preliminary:
+        raise UserError("targets: none are stored for epochs that a method has before the recipe's; use live")
+    taught_by = load_network(teacher_model, device) if teacher_model and not stored else None
+    known = image, len(data.classes), data.train_labels.to(device), job.recipe.epochs
+    method.prepare(Given(network, taught_by, *known, members=len(job.weights)))
+    method.to(device)
+    network.to(device=device, memory_format=torch.channels_last)  # and what the method may have given it
+    return Cast(network, about, method, taught_by)
+
+
+def _first_weights(job: TrainJob, build: partial, device: torch.device) -> nn.Module:
+    check_memory(build, device)
+    # Before the network: its first weights are drawn here. Seeds are below 2**31, so no two draws are alike.
+    torch.manual_seed(job.seed + 2**31 * job.draw)
+    network = build()
+    if hasattr(network, "load_pretrained"):  # of a library; what is read from a file later has weights
+        network.load_pretrained()
+    return network.to(device=device, memory_format=torch.channels_last)
+
+
+def teacher_of(job: TrainJob, cast: Cast, targets: Sequence[Path], images: ViewedImages) -> Teacher | None:
+    """Who answers for the teacher while `images` are trained on: its network, or stored logits.
+
+    `targets`: the notes that say where these are, one for each network of the teacher. Raises UserError
+    naming a table that does not hold what the run will see.
+    """
+    if targets:
+        needed = needed_views(job.seed, job.recipe.epochs, images.samples, images.count)
+        return CachedTeacher([open_noted(note, needed) for note in targets], images.device, job.weights)
+    if cast.taught_by is None:
+        return None
+    return LiveTeacher(cast.taught_by, stages="stages" in cast.method.NEEDS)

@@ -1,0 +1,70 @@
+"""What a training has come to: its history, the weights that validation chose, and where it is."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kd.evaluation.metrics import Score
+from kd.training.checkpoints import State
+from kd.training.cuda_graph import GraphedStep
+from kd.training.step import Step, parts
+
+
+@dataclass
+class Training:
+    """One row per finished epoch, the epoch (from 1) that validation chose, and how far the next one is.
+
+    Of `preliminary` epochs, the first ones, none is chosen: the network is not yet trained for its task.
+    """
+
+    preliminary: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    selected_epoch: int = 0
+    selected_weights: dict[str, Tensor] = field(default_factory=dict)
+    done: int = 0  # images of the epoch under way
+    seconds: float = 0.0  # spent on them
+    earlier: float = 0.0  # seconds of training in processes before this one
+    last: Score | None = None  # on validation, after an epoch that this process ended
+
+    def add(self, row: dict[str, float], model: nn.Module) -> None:
+        """Close an epoch. The highest validation accuracy wins; then the lowest loss; then the first."""
+        self.history.append(row)
+        self.done, self.seconds = 0, 0.0
+        if len(self.history) <= self.preliminary:
+            return
+        if self.selected_epoch == 0 or _rank(row) > _rank(self.history[self.selected_epoch - 1]):
+            self.selected_epoch = len(self.history)
+            self.selected_weights = {
+                name: tensor.detach().clone() for name, tensor in model.state_dict().items()
+            }
+
+    def state(self, step: Step | GraphedStep) -> State:
+        """All that the rest of the training depends on."""
+        selected = {f"selected.{name}": tensor for name, tensor in self.selected_weights.items()}
+        random = {"random.cpu": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            random["random.cuda"] = torch.cuda.get_rng_state()
+        facts: dict[str, Any] = {
+            name: getattr(self, name) for name in ("history", "selected_epoch", "done", "seconds")
+        }
+        return State(step.state() | selected | random, facts)
+
+    @classmethod
+    def resumed(
+        cls, state: State, preliminary: int, step: Step | GraphedStep, device: torch.device
+    ) -> "Training":
+        """The training as it was, and its step with it."""
+        step.restore(state.tensors)
+        torch.set_rng_state(state.tensors["random.cpu"])
+        if device.type == "cuda" and "random.cuda" in state.tensors:
+            torch.cuda.set_rng_state(state.tensors["random.cuda"])
+        weights = {name: tensor.to(device) for name, tensor in parts(state.tensors, "selected.").items()}
+        training = cls(preliminary, selected_weights=weights, **state.facts)
+        training.earlier = training.seconds + sum(row["seconds"] for row in training.history)
+        return training
+
+
+def _rank(row: dict[str, float]) -> tuple[float, float]:
+    return row["validation_accuracy"], -row["validation_loss"]

@@ -1,0 +1,163 @@
+"""One training step. Knows nothing of any method."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kd.data.views import Labelled
+from kd.distillation.base import Answer, Batch, Distillation
+from kd.runtime.speed import Speed
+from kd.settings.recipe import Recipe
+from kd.teachers.teacher import Teacher
+
+
+class Step:
+    """Updates `model` from a batch of samples and adds what it saw to `totals`.
+
+    Everything that it reads lies in tensors that stay where they are, so that a CUDA graph can read there
+    again; and nothing is read back to the host, which would make it wait for the device in every step.
+    `preliminary`: whether it is a step of the epochs that go before the recipe's.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        method: Distillation,
+        train: Labelled,
+        recipe: Recipe,
+        teacher: Teacher | None,
+        speed: Speed,
+        preliminary: bool = False,
+    ) -> None:
+        self._model, self._method, self._teacher = model, method, teacher
+        self._train, self._device = train, train.labels.device
+        self._batch_size, self._speed = recipe.batch_size, speed
+        self._preliminary = preliminary
+        self._student = _WithStages(model) if {"stages", "own_stages"} & set(method.NEEDS) else _Plain(model)
+        self._compiled = speed.compiled(self._student)
+        # On CUDA the learning rate is a tensor as well: as a number it would be frozen into a graph.
+        lr = torch.tensor(recipe.lr, device=self._device) if self._device.type == "cuda" else recipe.lr
+        self.optimizer = torch.optim.SGD(
+            [parameter for _, parameter in self._learning()],
+            lr=lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+            fused=True,
+        )
+        self._views = torch.zeros_like(train.labels)
+        self._epoch = torch.zeros((), device=self._device)
+        self._sound = torch.ones((), dtype=torch.bool, device=self._device)
+        self.totals: dict[str, Tensor] = {}
+
+    def _learning(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The student's parameters and the method's own, by name."""
+        for owner, module in (("model", self._model), ("method", self._method)):
+            for name, parameter in module.named_parameters():
+                if parameter.requires_grad:
+                    yield f"{owner}.{name}", parameter
+
+    def start_epoch(self, epoch: int, views: np.ndarray, lr: float) -> None:
+        """Announce the epoch (from 0), the view of every sample, (N,) int64, and the learning rate."""
+        self._epoch.fill_(epoch)
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
+        if self._teacher:
+            self._teacher.start_epoch(views)
+        self._views.copy_(torch.from_numpy(views))
+
+    def clear(self) -> None:
+        """The totals begin at 0."""
+        self._sound.fill_(True)
+        for total in self.totals.values():
+            total.zero_()
+
+    @property
+    def sound(self) -> bool:
+        """Whether the loss was finite in all steps since; reading it waits for the device."""
+        return bool(self._sound)
+
+    def __call__(self, indices: Tensor) -> None:
+        """One update by the samples `indices` (B,) int64.
+
+        Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct answers, and
+        counts in "sound" the steps before the first one whose loss is not finite.
+        """
+        images, labels = self._train.images.take(indices, self._views[indices]), self._train.labels[indices]
+        asked = self._ask_student, self._teacher and self._ask_teacher
+        batch = Batch(images, labels, indices, self._epoch, self._preliminary, *asked)
+        terms = self._method.losses(batch)
+        loss = torch.stack(list(terms.values())).sum()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
+        sums = {name: term.detach() * len(labels) for name, term in named.items()}
+        answered = "student" in vars(batch)
+        sums["correct"] = (batch.student.logits.argmax(1) == labels).sum() if answered else labels.sum() * 0
+        sums["sound"] = self._sound.logical_and_(loss.detach().isfinite()).long()
+        for name, value in sums.items():
+            if name not in self.totals:
+                self.totals[name] = torch.zeros_like(value)
+            self.totals[name] += value
+
+    def _ask_student(self, images: Tensor) -> Answer:
+        # Another size than usual, the last of an epoch, is not worth being compiled for.
+        network = self._compiled if len(images) == self._batch_size else self._student
+        with self._speed.autocast(self._device):
+            logits, stages = network(images)
+        return Answer(logits.float(), tuple(stage.float() for stage in stages))
+
+    def _ask_teacher(self, images: Tensor, indices: Tensor) -> Answer:
+        with self._speed.autocast(self._device):
+            return self._teacher.answer(images, indices)
+
+    def state(self) -> dict[str, Tensor]:
+        """What the steps to come depend on, and the totals, as tensors by name."""
+        momenta = {
+            f"momentum.{name}": self.optimizer.state[parameter]["momentum_buffer"]
+            for name, parameter in self._learning()
+            if self.optimizer.state[parameter].get("momentum_buffer") is not None
+        }
+        weights = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
+        weights |= {f"method.{name}": tensor for name, tensor in self._method.state_dict().items()}
+        return weights | momenta | {f"total.{name}": total for name, total in self.totals.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to `state`, after `start_epoch`."""
+        self._model.load_state_dict(parts(state, "model."))
+        self._method.load_state_dict(parts(state, "method."))
+        for name, parameter in self._learning():
+            if (kept := state.get(f"momentum.{name}")) is not None:
+                # In the memory order of the weights, which the fused update goes through as it lies.
+                self.optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(kept)
+        self.totals = {name: total.to(self._device) for name, total in parts(state, "total.").items()}
+
+
+class _Plain(nn.Module):
+    """A network's logits, and no stages."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return self.network(images), ()
+
+
+class _WithStages(_Plain):
+    """A network's logits, and the maps of its stages."""
+
+    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        stages, logits = self.network.forward_stages(images)
+        return logits, tuple(stages)
+
+
+def parts(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
