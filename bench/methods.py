@@ -6,7 +6,7 @@ from typing import Any
 from bench.interleave import interleave
 from bench.spec import Setting, Spec, command, network
 from bench.statistics import column, ratios, stat
-from kd import registry as catalog
+from kd import registry
 
 TEACHER, STUDENT, BATCH = "resnet18", "resnet8x4", 64
 PLAIN = "cross_entropy"
@@ -23,7 +23,7 @@ def measure(setting: Setting) -> Iterator[dict[str, Any]]:
     images = setting.images or (GPU_IMAGES if setting.device == "cuda" else CPU_IMAGES)
     shared = {"loop": "method", "setting": setting, "network": network(STUDENT), "teacher": network(TEACHER)}
     shared |= {"images": images, "batch": BATCH, "repetitions": setting.repeats + 1}
-    names = [name for name in catalog.methods() if name != PLAIN]
+    names = [name for name in registry.methods() if name != PLAIN]
     for group in (names[first : first + AT_ONCE] for first in range(0, len(names), AT_ONCE)):
         commands = {name: command(Spec(method=name, **shared)) for name in (PLAIN, *group)}
         rows = interleave(f"methods {', '.join(group)}", commands, setting.repeats)
@@ -36,5 +36,5 @@ def measure(setting: Setting) -> Iterator[dict[str, Any]]:
 
 def what_it_has(method: str) -> str:
     """Of a teacher: "none", "stored" or "live"."""
-    needs = set(catalog.methods()[method].constants["NEEDS"]) - {"own_stages"}
+    needs = set(registry.methods()[method].constants["NEEDS"]) - {"own_stages"}
     return "none" if not needs else "stored" if needs <= {"logits", "members"} else "live"

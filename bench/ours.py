@@ -12,7 +12,7 @@ from torch import nn
 import cache_targets
 from bench.images import Pictures
 from bench.spec import Network
-from kd import registry as catalog
+from kd import registry
 from kd.data.sampler import views_seen
 from kd.data.views import Labelled, ViewedImages
 from kd.distillation.base import Distillation, Given
@@ -103,7 +103,7 @@ def prepared_method(
     folder: Path,
 ) -> tuple[Distillation, Teacher | None]:
     """A method as a job prepares it, and the teacher that it needs: two networks where it wants several."""
-    options = catalog.methods()[name].options.model_fields
+    options = registry.methods()[name].options.model_fields
     method = build_method(name, {"init_epochs": 1} if "init_epochs" in options else {})
     needs, taught_by, members = set(method.NEEDS) - {"own_stages"}, None, 1 + ("members" in method.NEEDS)
     teacher: Teacher | None = None

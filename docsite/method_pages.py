@@ -9,7 +9,7 @@ from typing import Any
 from docsite.markdown import options
 from docsite.reference import parsed
 from docsite.taken import ROOT
-from kd import registry as catalog
+from kd import registry
 from kd.registry import Entry
 
 MEASURED = ROOT / "bench" / "results" / "amd-epyc-2-cores.json"
@@ -31,7 +31,7 @@ NEEDS = {
 def pages() -> dict[str, str]:
     """Every method's page by its name, as Markdown with the links of a file in docs/methods/."""
     costs = _costs()
-    return {name: _page(entry, costs.get(name)) for name, entry in catalog.methods().items()}
+    return {name: _page(entry, costs.get(name)) for name, entry in registry.methods().items()}
 
 
 def _page(entry: Entry, cost: Mapping[str, Any] | None) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from docsite.markdown import options
-from kd import registry as catalog
+from kd import registry
 from kd.config.schema import StudyFile
 from kd.registry import Entry
 
@@ -48,12 +48,12 @@ def _sections(schema: Mapping[str, Any]) -> Iterator[str]:
 
 def _plugins() -> Iterator[str]:
     yield "## Options of data sets\n\nBeside the keys of [`dataset:`](#datasetentry).\n"
-    yield from map(_plugin, catalog.datasets().values())
+    yield from map(_plugin, registry.datasets().values())
     yield "## Options of methods\n\nBeside the keys of [`methods:`](#methodentry).\n"
-    for entry in catalog.methods().values():
+    for entry in registry.methods().values():
         yield f"### [`{entry.name}`](methods/{entry.name}.md)\n\n{_options(entry)}\n"
     yield "## Options of architectures\n\nBeside the keys of [`teachers:`](#teacherentry).\n"
-    yield from map(_plugin, [*catalog.libraries().values(), *catalog.architectures().values()])
+    yield from map(_plugin, [*registry.libraries().values(), *registry.architectures().values()])
 
 
 def _plugin(entry: Entry) -> str:
@@ -91,7 +91,7 @@ def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 @cache
 def _tree(module: str) -> ast.Module:
-    file = catalog.HERE.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    file = registry.HERE.joinpath(*module.split(".")[1:]).with_suffix(".py")
     return ast.parse(file.read_text(encoding="utf-8"))
 
 

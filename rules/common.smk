@@ -15,7 +15,7 @@ if not isinstance(workflow.current_basedir, os.PathLike):
     )
 sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
 
-from kd import registry as catalog
+from kd import registry
 from kd.plan import training as jobs
 from kd.plan.console import aloud
 from kd.errors import UserError
@@ -128,13 +128,13 @@ def stored_targets_job(wildcards):
 def external_code(wildcards):
     """Fingerprint of what takes weights of one architecture over."""
     job = external_jobs[wildcards.external]
-    return fingerprint("take_teacher.py", (catalog.find_architecture(job.architecture).module,))
+    return fingerprint("take_teacher.py", (registry.find_architecture(job.architecture).module,))
 
 
 def training_code(job):
     """Fingerprint of what a training runs: its own architecture and methods, no other."""
-    methods = [catalog.methods()[method].module for method, _ in job.methods]
-    return fingerprint("train.py", (catalog.find_architecture(job.architecture).module, *methods))
+    methods = [registry.methods()[method].module for method, _ in job.methods]
+    return fingerprint("train.py", (registry.find_architecture(job.architecture).module, *methods))
 
 
 def ensemble_job(wildcards):

@@ -38,7 +38,7 @@ if GATHERS:
             CONDA
         params:
             cfg=GATHERS.to_json(),
-            code=fingerprint("gather_data.py", (catalog.datasets()[study.dataset.name].module,)),
+            code=fingerprint("gather_data.py", (registry.datasets()[study.dataset.name].module,)),
         script:
             "../workflow/scripts/gather_data.py"
 
@@ -60,7 +60,7 @@ rule prepare_data:
         CONDA
     params:
         cfg=data_job.to_json(),
-        code=fingerprint("prepare_data.py", (catalog.datasets()[study.dataset.name].module,)),
+        code=fingerprint("prepare_data.py", (registry.datasets()[study.dataset.name].module,)),
         downloads=GATHERED if GATHERS else DOWNLOADED,
     script:
         "../workflow/scripts/prepare_data.py"

@@ -23,7 +23,7 @@ from bench.record import Record
 from bench.spec import Network, Setting, Spec, command, network
 from bench.statistics import ratios, stat
 
-from kd import registry as catalog
+from kd import registry
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
 from kd.evaluation.metrics import count_macs
@@ -239,7 +239,7 @@ def test_files_are_named_by_the_machine(name, device, slug):
     assert machine.slug({"device": name, "cores": 2}, device) == slug
 
 
-@pytest.mark.parametrize("name", catalog.methods())
+@pytest.mark.parametrize("name", registry.methods())
 def test_every_method_can_be_timed(tmp_path, name):
     """Two epochs are asked for, and a third where the method has one before them."""
     pictures, rows = bright_or_dark(), []
@@ -261,6 +261,6 @@ def test_the_rows_of_methods_are_paired_with_plain_training_of_the_same_turn(mon
 
     monkeypatch.setattr(methods, "interleave", interleave)
     rows = list(methods.measure(Setting(device="cpu", threads=1, repeats=3, images=8)))
-    assert {row["method"] for row in rows} == set(catalog.methods()) - {"cross_entropy"}
+    assert {row["method"] for row in rows} == set(registry.methods()) - {"cross_entropy"}
     assert all(row["ratio"]["median"] == 2.0 for row in rows)
     assert {row["method"]: row["teacher"] for row in rows}["kd"] == "stored"

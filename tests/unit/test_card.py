@@ -9,11 +9,11 @@ from archives import MADE, idx
 from PIL import Image
 
 import prepare_data
-from kd import registry as catalog
+from kd import registry
 from kd.data.card import compare, origin
 from kd.plots.samples import GAP, draw_samples, write_samples
 
-MNIST = catalog.datasets()["mnist"].constants
+MNIST = registry.datasets()["mnist"].constants
 
 
 def like_mnist(samples=50):
@@ -49,7 +49,7 @@ def test_other_images_are_noticed(caplog, wrong):
 
 def test_colours_in_another_order_are_noticed(caplog):
     """Of SVHN the blue channel is the brightest; of CIFAR-10, the red."""
-    published = catalog.datasets()["cifar10"].constants["PUBLISHED"]
+    published = registry.datasets()["cifar10"].constants["PUBLISHED"]
     random = np.random.RandomState(0).normal(size=(50, 32, 32, 3))
     images = (random * published["std"] + published["mean"]) * 255
     swapped = images.clip(0, 255).round().astype(np.uint8)[..., ::-1]
@@ -59,7 +59,7 @@ def test_colours_in_another_order_are_noticed(caplog):
 
 
 def test_images_of_another_size_are_not_compared(caplog):
-    published = catalog.datasets()["stl10"].constants["PUBLISHED"]
+    published = registry.datasets()["stl10"].constants["PUBLISHED"]
     assert compare(published, np.zeros((5, 48, 48, 3), dtype=np.uint8)) is None
     assert compare(None, np.zeros((5, 48, 48, 3), dtype=np.uint8)) is None
     assert not caplog.messages
@@ -70,8 +70,8 @@ def test_origin():
     assert found["source"] == "https://ossci-datasets.s3.amazonaws.com/mnist"
     assert found["files"] == MNIST["FILES"]
     assert found["paper"].startswith("LeCun, Bottou, Bengio & Haffner 1998")
-    assert origin(catalog.datasets()["digits"].constants, {}, None)["source"] == "comes with scikit-learn"
-    folder = origin(catalog.datasets()["image_folder"].constants, {}, "ab12")
+    assert origin(registry.datasets()["digits"].constants, {}, None)["source"] == "comes with scikit-learn"
+    folder = origin(registry.datasets()["image_folder"].constants, {}, "ab12")
     assert folder["source"] == "a folder of images; SHA-256 over names and contents: ab12"
     assert origin({}, {}, None) == {
         "source": "not stated",

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from kd import registry as catalog
+from kd import registry
 from kd.errors import UserError
 
 
 def test_what_is_there():
     assert {"resnet18", "preact_resnet18", "googlenet", "densenet", "vgg16", "mobilenet", "cnn"} <= set(
-        catalog.architectures()
+        registry.architectures()
     )
-    assert {"kd", "cross_entropy"} <= set(catalog.methods())
-    assert {"digits", "cifar10", "tiny_imagenet", "mini_open_images"} <= set(catalog.datasets())
+    assert {"kd", "cross_entropy"} <= set(registry.methods())
+    assert {"digits", "cifar10", "tiny_imagenet", "mini_open_images"} <= set(registry.datasets())
 
 
 @pytest.mark.parametrize("kind", ["architectures", "libraries", "methods", "datasets"])
@@ -24,7 +24,7 @@ def test_what_the_source_says_is_what_python_sees(kind):
     """The options read from the source are the keyword-only arguments of the imported thing."""
     import inspect
 
-    for entry in getattr(catalog, kind)().values():
+    for entry in getattr(registry, kind)().values():
         if kind == "libraries" and find_spec(entry.name) is None:
             continue  # not installed
         functions = [entry.load()]
@@ -43,11 +43,11 @@ def test_what_the_source_says_is_what_python_sees(kind):
 
 
 def test_constants_are_read_without_importing():
-    data = catalog.datasets()["cifar10"].constants
+    data = registry.datasets()["cifar10"].constants
     assert (data["PAD"], data["FLIP"]) == (4, True)
     assert set(data["FILES"]) == {"cifar-10-binary.tar.gz"}
-    assert catalog.methods()["kd"].constants["NEEDS"] == ("logits",)
-    for entry in catalog.methods().values():  # a name that is no option would be a KeyError in config.py
+    assert registry.methods()["kd"].constants["NEEDS"] == ("logits",)
+    for entry in registry.methods().values():  # a name that is no option would be a KeyError in config.py
         assert set(entry.constants.get("ONE_ABOVE_ZERO", ())) <= set(entry.options.model_fields)
 
 
@@ -56,8 +56,8 @@ def other_code(tmp_path, monkeypatch):
     """An empty zoo."""
     for folder in ("models", "methods", "datasets"):
         (tmp_path / folder).mkdir()
-    monkeypatch.setattr(catalog, "HERE", tmp_path)
-    finders = (catalog.architectures, catalog.libraries, catalog.methods, catalog.datasets)
+    monkeypatch.setattr(registry, "HERE", tmp_path)
+    finders = (registry.architectures, registry.libraries, registry.methods, registry.datasets)
     for finder in finders:
         finder.cache_clear()
     yield tmp_path
@@ -70,7 +70,7 @@ def test_an_architecture_is_one_function_in_one_file(other_code):
         "def _helper(): ...\n"
         "def my_net(in_channels: int, num_classes: int, *, depth: Count, width: Width = 0.5): raise SystemExit\n"
     )
-    found = catalog.architectures()
+    found = registry.architectures()
     assert list(found) == ["my_net"]
     assert found["my_net"].module == "kd.models.mine"
     assert found["my_net"].options.model_validate({"depth": 3}).model_dump() == {"depth": 3, "width": 0.5}
@@ -79,7 +79,7 @@ def test_an_architecture_is_one_function_in_one_file(other_code):
 
 def test_a_name_that_left_the_code_is_an_error_that_says_so(other_code):
     with pytest.raises(UserError, match="architecture 'resnet18' is not defined in"):
-        catalog.build_network("resnet18", {}, 3, 10)
+        registry.build_network("resnet18", {}, 3, 10)
 
 
 def test_annotations_reach_nothing_but_the_option_types(other_code):
@@ -87,15 +87,15 @@ def test_annotations_reach_nothing_but_the_option_types(other_code):
     with pytest.raises(
         UserError, match=r"net: its option x is declared as __import__\('os'\), which must be"
     ):
-        catalog.architectures()
+        registry.architectures()
 
 
 def test_the_page_of_data_sets_names_each():
     """With what it knows: how far crops reach, whether it is mirrored, and its statistics."""
     page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
     rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
-    assert rows.keys() == catalog.datasets().keys()
-    for name, entry in catalog.datasets().items():
+    assert rows.keys() == registry.datasets().keys()
+    for name, entry in registry.datasets().items():
         known = entry.constants
         assert f"| {known['PAD']}, {'yes' if known['FLIP'] else 'no'} |" in rows[name]
         if published := known.get("PUBLISHED"):
@@ -105,4 +105,4 @@ def test_the_page_of_data_sets_names_each():
 
 def test_the_page_of_methods_names_each():
     page = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
-    assert [name for name in catalog.methods() if f"`{name}`" not in page] == []
+    assert [name for name in registry.methods() if f"`{name}`" not in page] == []

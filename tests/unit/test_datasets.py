@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from archives import MADE, idx, jpeg, records
 
-from kd import registry as catalog
+from kd import registry
 from kd.datasets import digits
 from kd.errors import UserError
 from kd.io.download import download
@@ -82,7 +82,7 @@ def test_what_a_server_sends_is_what_is_read(name, tmp_path):
     made = MADE[name]()
     files = made.files()
     write(tmp_path / "served", files)
-    assert files.keys() == catalog.datasets()[name].constants["FILES"].keys()
+    assert files.keys() == registry.datasets()[name].constants["FILES"].keys()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path / "served")) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         for file, content in files.items():
@@ -100,7 +100,7 @@ def test_the_order_inside_an_archive_does_not_matter(name, tmp_path):
 
 def test_what_each_data_set_knows(name):
     """Addresses and checksums that are whole, an augmentation, statistics for each channel, its origin."""
-    known = catalog.datasets()[name].constants
+    known = registry.datasets()[name].constants
     assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in known["FILES"].values())
     assert re.fullmatch(r"https?://[a-z0-9.-]+(/[^/]+)*", known["MIRROR"])
     assert known["FLIP"] is (name not in ("mnist", "svhn"))  # numerals are not mirrored
@@ -114,7 +114,7 @@ def test_what_each_data_set_knows(name):
 
 def test_an_edit_of_what_several_share_counts(monkeypatch, tmp_path):
     """The shared modules are no data sets themselves."""
-    assert not [name for name in catalog.datasets() if name.startswith("_")]
+    assert not [name for name in registry.datasets() if name.startswith("_")]
     before = {name: fingerprint("prepare_data.py", (f"kd.datasets.{name}",)) for name in MADE}
     assert len(set(before.values())) == len(before)
     from kd.plan import fingerprint as module

@@ -9,7 +9,7 @@ import pytest
 from archives import MADE
 from torchvision import datasets
 
-from kd import registry as catalog
+from kd import registry
 
 
 def read(name, folder, monkeypatch, parts):
@@ -82,5 +82,5 @@ def test_the_names_of_fashion():
     ],
 )
 def test_the_same_addresses(ours, addresses):
-    known = catalog.datasets()[ours].constants
+    known = registry.datasets()[ours].constants
     assert {f"{known['MIRROR']}/{file}" for file in known["FILES"]} == set(addresses)

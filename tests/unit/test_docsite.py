@@ -12,7 +12,7 @@ from docsite import reference, results, taken
 from docsite.formulas import to_mathml
 from docsite.markdown import allowed, table
 
-from kd import registry as catalog
+from kd import registry
 
 
 @pytest.mark.parametrize(
@@ -63,10 +63,10 @@ def test_equations_of_one_formula_stand_below_each_other():
 
 
 def test_options_are_described_by_what_their_functions_say():
-    digits = catalog.datasets()["digits"]
+    digits = registry.datasets()["digits"]
     found = {"test_fraction": "share of the images of every digit that is kept for the test"}
     assert reference.meanings(digits) == found
-    folder = reference.meanings(catalog.datasets()["image_folder"])
+    folder = reference.meanings(registry.datasets()["image_folder"])
     assert folder["path"] == "the folder that holds train/ and test/, or val/"
     assert folder["class_names"].endswith(
         "its names, of which the first is taken"
@@ -74,9 +74,9 @@ def test_options_are_described_by_what_their_functions_say():
 
 
 def test_a_data_set_is_described_by_its_file_and_an_architecture_by_its_function():
-    assert reference.about(catalog.datasets()["digits"]).startswith("Handwritten digits, 8x8, grey")
-    assert "train/&lt;class&gt;" in reference.about(catalog.datasets()["image_folder"]).replace(">", "&gt;")
-    vgg = catalog.architectures()["vgg16"]
+    assert reference.about(registry.datasets()["digits"]).startswith("Handwritten digits, 8x8, grey")
+    assert "train/&lt;class&gt;" in reference.about(registry.datasets()["image_folder"]).replace(">", "&gt;")
+    vgg = registry.architectures()["vgg16"]
     assert vgg.load().__doc__.startswith(reference.about(vgg)[:40])
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import prepare_data
-from kd import registry as catalog
+from kd import registry
 from kd.config.load import load_study
 from kd.data.dataset import read_dataset
 from kd.datasets import image_folder
@@ -52,7 +52,7 @@ def load(folder, size=6):
 
 
 def test_image_folder_is_watched():
-    entry = catalog.datasets()["image_folder"]
+    entry = registry.datasets()["image_folder"]
     assert entry.constants["WATCHES"] in entry.options.model_fields
     assert set(entry.constants["LISTED_WITH"]) <= set(entry.options.model_fields)
 

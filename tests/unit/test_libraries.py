@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision import models
 
-from kd import registry as catalog
+from kd import registry
 from kd.config.load import load_study
 from kd.data.views import ViewedImages
 from kd.distillation.base import Given
@@ -70,7 +70,7 @@ def test_a_classifier_of_a_library_in_a_config():
     network = study.students["small"]
     assert (network.architecture, network.recipe.lr) == ("torchvision/resnet18", 0.01)
     assert network.options == {"pretrained": False, "input_size": None, "stem": "cifar"}
-    assert catalog.find_architecture("torchvision/resnet18").module == "kd.models.torchvision"
+    assert registry.find_architecture("torchvision/resnet18").module == "kd.models.torchvision"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_mistake_in_a_name_or_option(name, options, line):
 
 
 def test_a_library_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr(catalog, "find_spec", lambda name: None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
     line = "timm/resnet18: timm is not installed; pip install -r envs/requirements-timm.txt"
     assert complaints(**student("timm/resnet18")) == [f"students.small.architecture: {line}"]
     with pytest.raises(UserError, match="timm is not installed"):  # in a job's own environment
@@ -125,14 +125,14 @@ def test_another_library_is_one_more_file(tmp_path, monkeypatch):
         'NAMES = {"mime/*.py": (r"(?m)^class (MIME\\w+)",)}\nINSTALL = "x"\n'
         "def library(name, in_channels, num_classes, *, depth: Count = 3): raise SystemExit\n"
     )
-    monkeypatch.setattr(catalog, "HERE", tmp_path)
-    finders = catalog.architectures, catalog.libraries, names
+    monkeypatch.setattr(registry, "HERE", tmp_path)
+    finders = registry.architectures, registry.libraries, names
     for finder in finders:
         finder.cache_clear()
     try:
-        assert catalog.architectures() == {}
+        assert registry.architectures() == {}
         assert "MIMEText" in names("email")
-        found = catalog.find_architecture("email/MIMEText")
+        found = registry.find_architecture("email/MIMEText")
         assert (found.module, found.inside) == ("kd.models.email", ("MIMEText",))
         assert found.options().depth == 3
     finally:

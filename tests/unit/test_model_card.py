@@ -17,7 +17,7 @@ from shipped import ACCURACIES, CARD, job, normalised
 
 import export_student
 import predict
-from kd import registry as catalog
+from kd import registry
 from kd.config.load import load_study
 from kd.export.card.card import card_of
 from kd.export.card.facts import Story, choose
@@ -107,7 +107,7 @@ def test_own_data_are_called_as_their_folder_is(shipped):
 
 
 def test_identifiers_of_the_hub_have_an_owner_and_a_name():
-    found = {name: entry.constants.get("HUB") for name, entry in catalog.datasets().items()}
+    found = {name: entry.constants.get("HUB") for name, entry in registry.datasets().items()}
     assert found["digits"] is None
     assert found["image_folder"] is None
     known = [identifier for identifier in found.values() if identifier]

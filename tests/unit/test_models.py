@@ -1,4 +1,4 @@
-"""Every architecture that the catalog finds: images of any size, gradients, width, weights, stages, cost."""
+"""Every architecture that the registry finds: images of any size, gradients, width, weights, stages, cost."""
 
 import inspect
 import re

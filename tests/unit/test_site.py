@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from html_page import Page
 
-from kd import registry as catalog
+from kd import registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,7 +118,7 @@ def test_every_key_of_the_schema_is_on_its_page(site):
 
 def test_every_option_of_every_plugin_is_on_its_page(site):
     sections = _sections((site / "reference.html").read_text(encoding="utf-8"))
-    plugins = [catalog.datasets(), catalog.methods(), catalog.libraries(), catalog.architectures()]
+    plugins = [registry.datasets(), registry.methods(), registry.libraries(), registry.architectures()]
     for name, entry in (item for found in plugins for item in found.items()):
         options = set(entry.options.model_fields)
         # A method may have an architecture's name, and the second heading then has a number.
@@ -129,7 +129,7 @@ def test_every_option_of_every_data_set_has_a_meaning(site):
     """The last cell of its row; and no data set's page speaks to developers."""
     text = (site / "reference.html").read_text(encoding="utf-8")
     sections, seen = _sections(text), 0
-    for name, entry in catalog.datasets().items():
+    for name, entry in registry.datasets().items():
         rows = _rows(sections[name])
         for option in entry.options.model_fields:
             cells = re.findall(r"<td>(.*?)</td>", rows[option], re.DOTALL)
@@ -152,7 +152,7 @@ def test_numbers_are_said_in_words(site):
     assert 'name: <a href="#teacherentry">keys</a>' in _rows(sections["the-file"])["teachers"]
 
 
-@pytest.mark.parametrize("name", catalog.methods())
+@pytest.mark.parametrize("name", registry.methods())
 def test_every_method_has_a_page_with_its_formula_and_its_paper(site, name):
     file = site / "methods" / f"{name}.html"
     text = file.read_text(encoding="utf-8")
@@ -163,7 +163,7 @@ def test_every_method_has_a_page_with_its_formula_and_its_paper(site, name):
     assert re.search(r"\b(19|20)\d\d\b", paper), "no year"
     assert re.search(r"arxiv\.org/abs/\d{4}\.\d{4,5}|openreview\.net|CVPR|KDD|Springer", paper), paper
     assert f'methods/{name}.html"' in (site / "index.html").read_text(encoding="utf-8")
-    for option in catalog.methods()[name].options.model_fields:
+    for option in registry.methods()[name].options.model_fields:
         assert f"<td><code>{option}</code></td>" in text
 
 

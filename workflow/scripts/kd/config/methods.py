@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kd import registry as catalog
+from kd import registry
 from kd.config.plugins import items, options_of, resolve
 from kd.config.problems import Problems
 from kd.config.schema import MethodEntry, PartEntry
@@ -39,14 +39,14 @@ def methods_of(problems: Problems, config: Mapping[str, Any]) -> dict[str, Metho
 def _is_a_sum(options: Mapping[str, Any]) -> bool:
     """Whether an entry of methods holds methods with their options, which add up, instead of options."""
     inside = [own is None or isinstance(own, Mapping) for own in options.values()]
-    return bool(options) and all(inside) and any(name in catalog.methods() for name in options)
+    return bool(options) and all(inside) and any(name in registry.methods() for name in options)
 
 
 def _part(
     problems: Problems, name: str, options: Mapping[str, Any], path: tuple
-) -> tuple[catalog.Entry, dict[str, Any]] | None:
+) -> tuple[registry.Entry, dict[str, Any]] | None:
     """One method of the code with all its options; None after a mistake."""
-    entry, checked = resolve(problems, catalog.methods(), PartEntry, options, path, "method")
+    entry, checked = resolve(problems, registry.methods(), PartEntry, options, path, "method")
     if not checked:
         return None
     options = options_of(entry, checked)
@@ -55,7 +55,7 @@ def _part(
 
 
 def check_one_above_zero(
-    problems: Problems, entry: catalog.Entry, options: Mapping[str, Any], path: tuple
+    problems: Problems, entry: registry.Entry, options: Mapping[str, Any], path: tuple
 ) -> None:
     """Report a method whose every term has the weight 0."""
     weights = entry.constants.get("ONE_ABOVE_ZERO", ())
@@ -65,7 +65,7 @@ def check_one_above_zero(
         problems.add(path, f"{they}, so nothing would be learnt; one of them must be above 0")
 
 
-def _check_sum(problems: Problems, parts: list[tuple[catalog.Entry, dict[str, Any]]], path: tuple) -> None:
+def _check_sum(problems: Problems, parts: list[tuple[registry.Entry, dict[str, Any]]], path: tuple) -> None:
     """What one method may be and several at once may not."""
     names = [entry.name for entry, _ in parts]
     if repeated := {name for name in names if names.count(name) > 1}:

@@ -1,11 +1,11 @@
-"""Sections of a config that name a plug-in of the catalog and hold its options."""
+"""Sections of a config that name a plug-in of the registry and hold its options."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from kd import registry as catalog
+from kd import registry
 from kd.config.problems import Problems
 from kd.errors import near
 
@@ -26,7 +26,7 @@ def with_options(base: type[BaseModel], options: type[BaseModel]) -> type[BaseMo
     return create_model(base.__name__, __config__=config, **keys, **extra)
 
 
-def find(problems: Problems, entries: Mapping[str, catalog.Entry], name: Any, path: tuple, what: str) -> Any:
+def find(problems: Problems, entries: Mapping[str, registry.Entry], name: Any, path: tuple, what: str) -> Any:
     """The plug-in `name`, or None after saying that there is none."""
     if isinstance(name, str) and name in entries:
         return entries[name]
@@ -38,12 +38,12 @@ def find(problems: Problems, entries: Mapping[str, catalog.Entry], name: Any, pa
 
 def resolve(
     problems: Problems,
-    entries: Mapping[str, catalog.Entry],
+    entries: Mapping[str, registry.Entry],
     base: type[BaseModel],
     section: Mapping[str, Any],
     path: tuple,
     what: str,
-) -> tuple[catalog.Entry | None, Any]:
+) -> tuple[registry.Entry | None, Any]:
     """The plug-in that a named section is about, by the key `what` or its own name; the section, checked."""
     given = section.get(what)
     named = given is not None
@@ -51,6 +51,6 @@ def resolve(
     return entry, entry and problems.check(with_options(base, entry.options), section, path)
 
 
-def options_of(entry: catalog.Entry, checked: BaseModel) -> dict[str, Any]:
+def options_of(entry: registry.Entry, checked: BaseModel) -> dict[str, Any]:
     """The plug-in's own options in `checked`, as JSON values, defaults included."""
     return checked.model_dump(mode="json", include=set(entry.options.model_fields))

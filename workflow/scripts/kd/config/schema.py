@@ -1,4 +1,4 @@
-"""The shape of a config file: what each key is, before names are looked up in the catalog."""
+"""The shape of a config file: what each key is, before names are looked up in the registry."""
 
 import json
 from typing import Annotated, Any, Literal

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kd import registry as catalog
+from kd import registry
 from kd.config.plugins import find, items, options_of, resolve, with_options
 from kd.config.problems import Problems
 from kd.config.schema import (
@@ -29,7 +29,7 @@ def dataset_of(problems: Problems, section: Any) -> Dataset | None:
     if not isinstance(section, Mapping) or "name" not in section:
         return None
     path = ("dataset",)
-    entry = find(problems, catalog.datasets(), section["name"], (*path, "name"), "data set")
+    entry = find(problems, registry.datasets(), section["name"], (*path, "name"), "data set")
     checked = entry and problems.check(with_options(DatasetEntry, entry.options), section, path)
     if not checked:
         return None
@@ -77,14 +77,14 @@ def networks_of(
     return found
 
 
-def _architectures(problems: Problems, named: Any, path: tuple) -> Mapping[str, catalog.Entry]:
+def _architectures(problems: Problems, named: Any, path: tuple) -> Mapping[str, registry.Entry]:
     """Those that can be named, with that of a library if one is; what is wrong with it is reported."""
     if isinstance(named, str) and "/" in named:
         try:
             return {named: find_classifier(named)}
         except UserError as error:
             problems.add((*path, "architecture"), str(error))
-    return catalog.architectures()
+    return registry.architectures()
 
 
 def is_trained(entry: Mapping[str, Any]) -> bool:

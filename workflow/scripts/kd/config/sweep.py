@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kd import registry as catalog
+from kd import registry
 from kd.config.methods import check_one_above_zero
 from kd.config.plugins import items, options_of, resolve
 from kd.config.problems import Problems
@@ -26,7 +26,7 @@ def sweeps_of(
         path = ("sweep", name)
         if name in dict(items(config.get("methods"))):
             problems.add(path, "this name is in methods already; choose another, and say `method:` below it")
-        entry, checked = resolve(problems, catalog.methods(), SweepEntry, section, path, "method")
+        entry, checked = resolve(problems, registry.methods(), SweepEntry, section, path, "method")
         if not checked:
             continue
         _check_keys(problems, checked, section, path)
@@ -56,7 +56,7 @@ def _check_keys(problems: Problems, checked: SweepEntry, section: Mapping[str, A
         problems.add((*path, "seeds"), "each may be there once")
 
 
-def _enumerate(problems: Problems, entry: catalog.Entry, checked: SweepEntry, path: tuple) -> list[Values]:
+def _enumerate(problems: Problems, entry: registry.Entry, checked: SweepEntry, path: tuple) -> list[Values]:
     """The trials as they are asked for; none after a mistake, which is reported."""
     before = len(problems.lines)
     axes = [_axis(entry, key, given) for key, given in checked.over.items()]
@@ -78,7 +78,7 @@ def _enumerate(problems: Problems, entry: catalog.Entry, checked: SweepEntry, pa
     return list(grid(axes))
 
 
-def _axis(entry: catalog.Entry, key: str, given: Any) -> Axis:
+def _axis(entry: registry.Entry, key: str, given: Any) -> Axis:
     if not isinstance(given, Range):
         return Axis(key, listed=tuple(given))
     model = Recipe if key.startswith(RECIPE) else entry.options
@@ -89,7 +89,7 @@ def _axis(entry: catalog.Entry, key: str, given: Any) -> Axis:
 
 def _check(
     problems: Problems,
-    entry: catalog.Entry,
+    entry: registry.Entry,
     fixed: Mapping[str, Any],
     values: Values,
     students: Mapping[str, Network],

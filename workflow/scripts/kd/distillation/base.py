@@ -97,7 +97,7 @@ class Distillation(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # What `prepare` did to the student's layers: by the method's name in the catalog, the facts, as JSON
+        # What `prepare` did to the student's layers: by the method's name in the registry, the facts, as JSON
         # has them, from which `change` does it again. They stand in the student's file.
         self.changes: dict[str, dict[str, Any]] = {}
 

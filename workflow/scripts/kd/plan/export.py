@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kd import registry as catalog
+from kd import registry
 from kd.config.study import External, Method, Network, Study
 from kd.jobs.export import ExportJob
 from kd.plan import training as jobs
@@ -49,7 +49,7 @@ def _changed(study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _changes_student(method: str) -> bool:
-    return bool(catalog.methods()[method].constants.get("CHANGES_STUDENT"))
+    return bool(registry.methods()[method].constants.get("CHANGES_STUDENT"))
 
 
 def _swept(study: Study, method: Method) -> bool:
@@ -62,8 +62,8 @@ def modules(networks: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     taught_by = [by for about in networks.values() for by in about.get("by", ()) if by]
     names = {about["architecture"] for about in (*networks.values(), *taught_by)}
     methods = {name for about in networks.values() for name, _ in about.get("methods") or ()}
-    found = {catalog.find_architecture(name).module for name in names}
-    return tuple(sorted(found | {catalog.methods()[name].module for name in methods}))
+    found = {registry.find_architecture(name).module for name in names}
+    return tuple(sorted(found | {registry.methods()[name].module for name in methods}))
 
 
 def export_job(study: Study, teacher: str, student: str, method: str) -> ExportJob:
@@ -81,10 +81,10 @@ def _data_name(study: Study) -> str:
 
 
 def _constants(study: Study) -> dict[str, Any]:
-    return catalog.datasets()[study.dataset.name].constants
+    return registry.datasets()[study.dataset.name].constants
 
 
 def export_modules(job: ExportJob) -> tuple[str, ...]:
     """Where the network of an export is defined, and the methods that may have given it layers."""
-    methods = (catalog.methods()[name].module for name, _ in job.run.methods)
-    return (catalog.find_architecture(job.run.architecture).module, *methods)
+    methods = (registry.methods()[name].module for name, _ in job.run.methods)
+    return (registry.find_architecture(job.run.architecture).module, *methods)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kd import registry as catalog
+from kd import registry
 from kd.config.study import NO_TEACHER, External, Network, Study
 from kd.errors import UserError
 from kd.io.digests import content
@@ -20,19 +20,19 @@ PLAIN = "cross_entropy"  # the method of every network that learns from labels a
 
 def places(study: Study) -> dict[str, str]:
     """The options of the data set that say where its images are."""
-    watched = catalog.datasets()[study.dataset.name].constants.get("WATCHES")
+    watched = registry.datasets()[study.dataset.name].constants.get("WATCHES")
     return {watched: study.dataset.options[watched]} if watched else {}
 
 
 def manner(study: Study) -> dict[str, Any]:
     """The options of the data set that say how its images are gathered, and not which."""
-    names = catalog.datasets()[study.dataset.name].constants.get("MANNER", ())
+    names = registry.datasets()[study.dataset.name].constants.get("MANNER", ())
     return {name: study.dataset.options[name] for name in names}
 
 
 def gather_job(study: Study) -> GatherJob | None:
     """What decides which images are gathered; None for a data set that gathers none."""
-    data, entry = study.dataset, catalog.datasets()[study.dataset.name]
+    data, entry = study.dataset, registry.datasets()[study.dataset.name]
     names = [name for name in entry.gathers if name not in manner(study)]
     return GatherJob(name=data.name, options={name: data.options[name] for name in names}) if names else None
 
@@ -47,7 +47,7 @@ def data_job(study: Study) -> DataJob:
     """Which data set, and how it is split. Of a folder it is what counts that it holds, not where it is."""
     data = study.dataset
     where = places(study)
-    elsewhere = {*where, *catalog.datasets()[data.name].gathers}
+    elsewhere = {*where, *registry.datasets()[data.name].gathers}
     return DataJob(
         name=data.name,
         options={name: value for name, value in data.options.items() if name not in elsewhere},
@@ -65,7 +65,7 @@ def data_job(study: Study) -> DataJob:
 
 def _listed_with(study: Study) -> dict[str, Any]:
     """The options of the data set that say what of a folder counts."""
-    names = catalog.datasets()[study.dataset.name].constants.get("LISTED_WITH", ())
+    names = registry.datasets()[study.dataset.name].constants.get("LISTED_WITH", ())
     return {name: study.dataset.options[name] for name in names}
 
 

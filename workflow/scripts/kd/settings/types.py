@@ -1,7 +1,7 @@
 """Types of the values in a config, shared by its models and by what plug-ins declare.
 
-Architectures, methods and data sets name these types in their signatures; the catalog reads them
-there without importing the file (see catalog.py), so no torch here.
+Architectures, methods and data sets name these types in their signatures; the registry reads them
+there without importing the file (see registry.py), so no torch here.
 """
 
 import re
