@@ -9,8 +9,8 @@ from bench.images import CHANNELS, CLASSES, SIDE
 from bench.interleave import interleave
 from bench.spec import Setting, Spec, command, network
 from bench.statistics import column, ratios, stat
-from kd.evaluation.metrics import count_macs
-from kd.registry import build_network
+from kd.networks.factory import build_network
+from kd.networks.size import count_macs
 
 PAIRS = (("resnet18", "resnet8x4"), ("googlenet", "resnet8x4"), ("densenet", "shufflenetv2"))
 STUDENTS = 6  # of one teacher

@@ -11,8 +11,8 @@ from torch.nn import functional
 from bench.images import CHANNELS, CLASSES, SIDE
 from bench.interleave import interleave
 from bench.spec import Network, Setting, Spec, command
-from kd.evaluation.metrics import count_macs
-from kd.registry import build_network
+from kd.networks.factory import build_network
+from kd.networks.size import count_macs
 
 MATRIX_SIDES = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384)}
 CHANNEL_COUNTS = (128, 256, 512)  # of 3x3 convolutions of 64 maps of 16x16

@@ -16,8 +16,9 @@ from kd import registry
 from kd.data.sampler import views_seen
 from kd.data.views import Labelled, ViewedImages
 from kd.distillation.base import Distillation, Given
+from kd.distillation.combined import build_method
 from kd.monitor.progress import ProgressFile
-from kd.registry import build_method, build_network
+from kd.networks.factory import build_network
 from kd.runtime import device as kd_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute

@@ -10,8 +10,9 @@ from bench import ours, reference
 from bench.images import Pictures
 from kd.data.prepare import prepare
 from kd.datasets import digits
+from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
-from kd.registry import build_method, build_network
+from kd.networks.factory import build_network
 from kd.settings.recipe import Recipe
 from kd.training.engine import fit
 

@@ -38,7 +38,7 @@ def _reference(spec: Spec, turns: Turns) -> None:
     import torch
 
     from bench import reference
-    from kd.registry import build_network
+    from kd.networks.factory import build_network
 
     torch.set_num_threads(spec.setting.threads)
     torch.manual_seed(0)

@@ -17,12 +17,12 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scr
 
 from kd import registry
 from kd.plan import training as jobs
-from kd.plan.console import aloud
+from kd.plan.user_files import aloud
 from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
 from kd.plan.fingerprint import fingerprint
 from kd.runtime.hardware import cpu_count, has_gpu
-from kd.jobs.training import StoredTargetsJob, TargetsJob
+from kd.jobs.teachers import StoredTargetsJob, TargetsJob
 from kd.config.study import NO_TEACHER, chain_name, chain_of
 from kd.config.load import load_study
 from kd.config.duplicates import refuse_repeated_keys

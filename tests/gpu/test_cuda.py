@@ -9,8 +9,9 @@ import torch
 from kd.data.streaming import StreamedImages
 from kd.data.views import Labelled, ViewedImages
 from kd.distillation.base import Distillation
+from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
-from kd.registry import build_method, build_network
+from kd.networks.factory import build_network
 from kd.runtime.device import set_up
 from kd.runtime.signals import Ending, Stopped
 from kd.runtime.speed import Speed

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from kd.evaluation.metrics import count_parameters
-from kd.registry import build_network
+from kd.networks.factory import build_network
+from kd.networks.size import count_parameters
 
 
 def on_meta(name, classes=10, ins=3, **options):

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from kd.distillation.base import Answer, Batch, Given
-from kd.registry import build_method, build_network
+from kd.distillation.combined import build_method
+from kd.networks.factory import build_network
 
 LABELS = torch.tensor([0, 2, 1, 1])
 SMALL = [(3, 8, 8), (4, 4, 4), (5, 2, 2)], [(6, 8, 8), (4, 4, 4), (8, 2, 2)]  # a student's, a teacher's

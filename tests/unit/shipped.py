@@ -16,7 +16,7 @@ from kd.data.dataset import Dataset, write_dataset
 from kd.jobs.export import ExportJob
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import save_network
-from kd.registry import build_network
+from kd.networks.factory import build_network
 from kd.settings.export import Export
 
 CLASSES = (*"012345678", "<b>9</b>|`*nine*`")

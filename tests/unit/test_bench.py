@@ -26,9 +26,9 @@ from bench.statistics import ratios, stat
 from kd import registry
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
-from kd.evaluation.metrics import count_macs
 from kd.methods.kd import Method
-from kd.registry import build_network
+from kd.networks.factory import build_network
+from kd.networks.size import count_macs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

@@ -9,6 +9,7 @@ import pytest
 
 from kd import registry
 from kd.errors import UserError
+from kd.networks import factory
 
 
 def test_what_is_there():
@@ -79,7 +80,7 @@ def test_an_architecture_is_one_function_in_one_file(other_code):
 
 def test_a_name_that_left_the_code_is_an_error_that_says_so(other_code):
     with pytest.raises(UserError, match="architecture 'resnet18' is not defined in"):
-        registry.build_network("resnet18", {}, 3, 10)
+        factory.build_network("resnet18", {}, 3, 10)
 
 
 def test_annotations_reach_nothing_but_the_option_types(other_code):

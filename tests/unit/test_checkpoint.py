@@ -5,7 +5,7 @@ import torch
 
 from kd.errors import UserError
 from kd.networks.checkpoint import load_network, save_network
-from kd.registry import build_network
+from kd.networks.factory import build_network
 
 CPU = torch.device("cpu")
 

@@ -9,9 +9,9 @@ from by_hand import LABELS, STUDENT, TEACHER
 from torch import nn
 
 from kd.distillation.base import Answer, Distillation, Given
-from kd.distillation.combined import Combined, build_methods
+from kd.distillation.combined import Combined, build_method, build_methods
 from kd.methods.kd import Method as Hinton
-from kd.registry import build_method, build_network
+from kd.networks.factory import build_network
 
 GIVEN = Given(None, None, (1, 8, 8), 7, None, 1)
 

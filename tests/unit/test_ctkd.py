@@ -8,8 +8,9 @@ from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER, kl, mean, softened
 
 from kd.data.views import Labelled, ViewedImages
+from kd.distillation.combined import build_method
 from kd.methods.ctkd import reversed_gradient, strength_at
-from kd.registry import build_method, build_network
+from kd.networks.factory import build_network
 from kd.runtime.signals import Ending
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import LiveTeacher

@@ -16,10 +16,10 @@ import take_training_logits
 from kd.data.dataset import Dataset, write_dataset
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
-from kd.io.digests import content
 from kd.jobs.diagnosis import ComparisonJob, DiagnosisJob
 from kd.networks.checkpoint import save_ensemble, save_network
-from kd.registry import build_network
+from kd.networks.factory import build_network
+from kd.plan.user_files import content
 from kd.settings.compute import Compute
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -8,9 +8,9 @@ import torch
 from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER, kl, mean, softened
 
+from kd.distillation.combined import build_method
 from kd.methods.dist import inter_loss, intra_loss
 from kd.methods.mlkd import batch_loss, class_loss, instance_loss
-from kd.registry import build_method
 
 temperatures = pytest.mark.parametrize("temperature", [1.0, 4.0])
 

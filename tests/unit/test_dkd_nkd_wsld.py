@@ -19,11 +19,11 @@ from by_hand import (
     without,
 )
 
+from kd.distillation.combined import build_method
 from kd.methods.dkd import nckd_loss, tckd_loss
 from kd.methods.kd import kd_loss
 from kd.methods.nkd import nontarget_loss, target_loss
 from kd.methods.wsld import sample_weights, wsl_loss
-from kd.registry import build_method
 
 ROWS = list(zip(STUDENT, TEACHER, LABELS, strict=True))
 temperatures = pytest.mark.parametrize("temperature", [1.0, 4.0])

@@ -11,8 +11,9 @@ from torch.nn import functional
 from kd.data.sampler import order_seen, views_seen
 from kd.data.views import Labelled, ViewedImages
 from kd.distillation.base import Distillation
+from kd.distillation.combined import build_method
 from kd.errors import UserError
-from kd.registry import build_method, build_network
+from kd.networks.factory import build_network
 from kd.runtime.signals import Ending, Stopped
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import CachedTeacher, LiveTeacher

@@ -11,11 +11,11 @@ import combine_teachers
 from kd.config.load import load_study
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
-from kd.jobs.training import EnsembleJob
+from kd.jobs.teachers import EnsembleJob
 from kd.networks.checkpoint import load_network, save_ensemble, save_network
 from kd.networks.ensemble import Ensemble, mean_of
+from kd.networks.factory import build_network
 from kd.plan.training import distill_job
-from kd.registry import build_network
 from kd.settings.compute import Compute
 from kd.teachers.teacher import CachedTeacher, LiveTeacher
 

@@ -20,8 +20,7 @@ import export_student
 from kd.errors import UserError
 from kd.export import formats
 from kd.export.program import Shipped, program_of
-from kd.io.files import NotWritten
-from kd.io.folders import whole_folder
+from kd.io.files import NotWritten, whole_folder
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("one_thread")

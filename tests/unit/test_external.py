@@ -13,12 +13,12 @@ import take_teacher
 from kd.config.load import load_study
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
-from kd.io.digests import content
-from kd.jobs.training import ExternalJob
+from kd.jobs.teachers import ExternalJob
 from kd.networks.checkpoint import load_network, save_ensemble, save_network
+from kd.networks.factory import build_network
 from kd.networks.weights import load_weights, read_weights
 from kd.plan.training import ensemble_job, given_jobs
-from kd.registry import build_network
+from kd.plan.user_files import content
 from kd.settings.compute import Compute
 
 CPU = torch.device("cpu")

@@ -10,6 +10,7 @@ from batches import batch_of
 from torch.nn import functional
 
 from kd.distillation.base import Given
+from kd.distillation.combined import build_method
 from kd.distillation.features import unit
 from kd.errors import UserError
 from kd.methods.at import at_loss, attention
@@ -22,7 +23,7 @@ from kd.methods.pkt import neighbours, pkt_loss
 from kd.methods.rkd import angles, distances, rkd_angle_loss, rkd_distance_loss
 from kd.methods.sp import sp_loss
 from kd.methods.vid import vid_loss
-from kd.registry import build_method, methods
+from kd.registry import methods
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RANDOM = np.random.default_rng(0)

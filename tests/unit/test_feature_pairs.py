@@ -9,7 +9,8 @@ import torch
 
 from kd.data.views import Labelled, ViewedImages
 from kd.distillation.base import Answer, Batch, Given
-from kd.registry import build_method, build_network
+from kd.distillation.combined import build_method
+from kd.networks.factory import build_network
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import LiveTeacher
 from kd.training.engine import fit

@@ -5,8 +5,8 @@ import pytest
 import torch
 from batches import batch_of
 
+from kd.distillation.combined import build_method
 from kd.methods.kd import Method, kd_loss
-from kd.registry import build_method
 
 RANDOM = np.random.default_rng(0)
 STUDENT, TEACHER = RANDOM.normal(size=(2, 5, 7)) * 3

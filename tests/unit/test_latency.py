@@ -13,11 +13,11 @@ import torch
 import measure_latency
 from kd.config.load import load_study
 from kd.errors import UserError
-from kd.evaluation.metrics import count_parameters
 from kd.export import latency, onnx_file
 from kd.export.fresh import fresh_network
+from kd.networks.factory import build_network
+from kd.networks.size import count_parameters
 from kd.plan import export as plan
-from kd.registry import build_network
 from kd.results.latency import milliseconds
 
 pytestmark = pytest.mark.usefixtures("one_thread")

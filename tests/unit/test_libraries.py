@@ -18,12 +18,13 @@ from kd import registry
 from kd.config.load import load_study
 from kd.data.views import ViewedImages
 from kd.distillation.base import Given
+from kd.distillation.combined import build_method
 from kd.errors import UserError
 from kd.evaluation.inference import largest_batch
 from kd.models.libraries.names import find_classifier, names
 from kd.networks.checkpoint import load_network, save_network
+from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
-from kd.registry import build_method, build_network
 
 CPU = torch.device("cpu")
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"

@@ -6,7 +6,8 @@ from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from kd.registry import build_method, methods
+from kd.distillation.combined import build_method
+from kd.registry import methods
 
 STANDARDIZING = ["kd", "dkd", "mlkd", "ctkd", "nkd", "wsld"]
 TAUGHT = [*STANDARDIZING, "dist"]

@@ -6,10 +6,10 @@ import torch
 from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER, kl, mean, softened, z_scores
 
+from kd.distillation.combined import build_method
 from kd.distillation.logits import described, of_label, of_others, standardized
 from kd.errors import UserError
 from kd.methods.wsld import sample_weights, wsl_loss
-from kd.registry import build_method
 
 # The terms that are distilled from standardised logits; all others are as they are without.
 DISTILLED = {

@@ -6,8 +6,8 @@ from batches import batch_of
 from parts import LABELS, Shaped, answers, prepared, real_batch, real_pair
 
 from kd.distillation.base import Given
+from kd.distillation.combined import build_method
 from kd.errors import UserError
-from kd.registry import build_method
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NETWORKS = (

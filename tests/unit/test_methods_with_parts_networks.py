@@ -10,12 +10,12 @@ from layers_by_hand import array, conv, conv_norm, cross_entropy, divergence, li
 from parts import LABELS, SMALL, Shaped, answers, prepared, real_batch, real_pair
 
 from kd.distillation.base import Given
+from kd.distillation.combined import build_method
 from kd.errors import UserError
 from kd.methods.byot import hint_loss
 from kd.methods.reviewkd import context_loss
 from kd.methods.simkd import feature_loss
 from kd.methods.srrl import srrl_losses
-from kd.registry import build_method
 
 
 def both(shapes=SMALL, **more):

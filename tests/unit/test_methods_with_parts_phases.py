@@ -11,9 +11,9 @@ from layers_by_hand import array, conv, conv_norm, cross_entropy, divergence, po
 from parts import LABELS, SMALL, answers, prepared, real_batch, real_pair
 
 from kd.distillation.base import Given
+from kd.distillation.combined import build_method
 from kd.methods.ab import boundary_loss
 from kd.methods.ft import factor_loss
-from kd.registry import build_method
 
 # A pair whose only common size is the first: the last stages are compared as well.
 UNEQUAL = [(3, 8, 8), (5, 2, 2)], [(6, 8, 8), (4, 4, 4)]

@@ -12,10 +12,9 @@ from test_engine import StopsAfter, network, split
 from test_train import dataset, job, run, teacher  # noqa: F401 (fixtures)
 
 from kd.distillation.base import Given
-from kd.distillation.combined import build_methods
+from kd.distillation.combined import build_method, build_methods
 from kd.errors import UserError
 from kd.networks.checkpoint import load_network, save_network
-from kd.registry import build_method
 from kd.runtime.signals import Ending, Stopped
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import LiveTeacher

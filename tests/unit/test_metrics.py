@@ -8,13 +8,8 @@ from torch import nn
 
 from kd.data.views import ViewedImages
 from kd.evaluation import inference
-from kd.evaluation.metrics import (
-    agreement,
-    count_macs,
-    count_parameters,
-    evaluate,
-    expected_calibration_error,
-)
+from kd.evaluation.metrics import agreement, evaluate, expected_calibration_error
+from kd.networks.size import count_macs, count_parameters
 
 
 class Scripted(nn.Module):

@@ -11,9 +11,10 @@ import torch
 from built import on_meta, ready, size
 from torch import Tensor, nn
 
-from kd.evaluation.metrics import count_macs, count_parameters
 from kd.models.layers.staged import StagedNet
-from kd.registry import architectures, build_network
+from kd.networks.factory import build_network
+from kd.networks.size import count_macs, count_parameters
+from kd.registry import architectures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

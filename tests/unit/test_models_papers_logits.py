@@ -8,7 +8,7 @@ from torch.nn import functional
 from torchvision.models import mobilenetv2, resnet, shufflenetv2, vgg
 from torchvision.ops.misc import Conv2dNormActivation
 
-from kd.registry import build_network
+from kd.networks.factory import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -5,7 +5,7 @@ import torch
 from built import on_meta
 
 from kd.distillation.pre_relu import closing_relu
-from kd.evaluation.metrics import count_macs
+from kd.networks.size import count_macs
 
 
 def _images(size):

@@ -11,7 +11,7 @@ from torchvision.models import resnet, shufflenetv2, vgg
 
 from kd.models.layers.staged import Scale, StagedNet
 from kd.models.preact_resnet import PreActBlock
-from kd.registry import build_network
+from kd.networks.factory import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,7 +9,7 @@ from torch import nn
 from torchvision.models import densenet, efficientnet, regnet, resnet
 
 from kd.models.efficientnet import _MBConv
-from kd.registry import build_network
+from kd.networks.factory import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -5,8 +5,8 @@ import torch
 from built import on_meta
 
 from kd.distillation.pre_relu import closing_relu
-from kd.evaluation.metrics import count_macs
-from kd.registry import build_network
+from kd.networks.factory import build_network
+from kd.networks.size import count_macs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 IMAGE = torch.empty(1, 3, 32, 32, device="meta")

@@ -6,7 +6,7 @@ from built import ready
 from torch import nn
 from torch.nn import functional
 
-from kd.registry import build_network
+from kd.networks.factory import build_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

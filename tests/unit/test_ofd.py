@@ -7,9 +7,11 @@ from parts import real_batch, real_pair
 from torch import nn
 
 from kd.distillation.base import Given
+from kd.distillation.combined import build_method
 from kd.distillation.pre_relu import BeforeReLU, closing_relu
 from kd.methods.ofd import Margin, partial_distance
-from kd.registry import architectures, build_method, build_network
+from kd.networks.factory import build_network
+from kd.registry import architectures
 from kd.training.step import _WithStages
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -12,7 +12,7 @@ from torchvision import models
 
 from kd.errors import UserError
 from kd.models.libraries import pretrained as hub
-from kd.registry import build_network
+from kd.networks.factory import build_network
 
 NAME = "torchvision/shufflenet_v2_x0_5"
 WEIGHTS = models.ShuffleNet_V2_X0_5_Weights.DEFAULT

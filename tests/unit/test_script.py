@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from kd.errors import UserError
-from kd.plan.console import aloud
+from kd.plan.user_files import aloud
 from kd.runtime.script import run
 
 

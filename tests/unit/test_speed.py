@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from kd.data.views import Labelled, ViewedImages
+from kd.distillation.combined import build_method
 from kd.errors import UserError
 from kd.evaluation import inference
-from kd.registry import build_method, build_network
+from kd.networks.factory import build_network
 from kd.runtime import hardware, speed
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute

@@ -12,9 +12,9 @@ from kd.config.load import load_study
 from kd.data.dataset import Dataset, write_dataset
 from kd.data.sampler import views_seen
 from kd.errors import UserError
-from kd.io.digests import content
-from kd.jobs.training import StoredJob, StoredTargetsJob
+from kd.jobs.teachers import StoredJob, StoredTargetsJob
 from kd.plan.training import given_jobs
+from kd.plan.user_files import content
 from kd.results.table import seed_table, summarise
 from kd.teachers.logits import read_stored, test_logits, training_logits
 from kd.teachers.targets import needed_views, open_noted

@@ -6,8 +6,9 @@ import torch
 
 from kd.data.streaming import AHEAD, StreamedImages
 from kd.data.views import Labelled, ViewedImages
+from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
-from kd.registry import build_method, build_network
+from kd.networks.factory import build_network
 from kd.settings.recipe import Recipe
 from kd.training.engine import fit
 

@@ -7,7 +7,7 @@ import pytest
 from fake_runs import fake_run, fake_study
 
 from kd.errors import UserError
-from kd.results.intervals import t_half_width
+from kd.results.significance import t_half_width
 from kd.results.table import seed_table, summarise
 
 T_2 = 4.302652729911275  # the 0.975 quantile of Student's t, 2 degrees of freedom

@@ -13,7 +13,8 @@ from kd.data.dataset import Dataset, write_dataset
 from kd.data.sampler import views_seen
 from kd.data.views import ViewedImages
 from kd.errors import UserError
-from kd.jobs.training import TargetsJob, TrainJob
+from kd.jobs.teachers import TargetsJob
+from kd.jobs.training import TrainJob
 from kd.monitor import log as runlog
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe

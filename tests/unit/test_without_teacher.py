@@ -7,9 +7,9 @@ import torch
 from batches import batch_of
 from by_hand import LABELS, STUDENT, cross, kl, mean, softened
 
+from kd.distillation.combined import build_method
 from kd.methods.label_smoothing import smoothed_loss
 from kd.methods.tfkd import tfkd_loss, virtual_teacher
-from kd.registry import build_method
 
 LABELLED = list(zip(STUDENT, LABELS, strict=True))
 

@@ -14,12 +14,12 @@ from kd.data.views import ViewedImages
 from kd.errors import UserError
 from kd.evaluation.inference import answers
 from kd.io.files import digest
-from kd.jobs.training import TargetsJob
-from kd.monitor.duration import duration
+from kd.jobs.teachers import TargetsJob
+from kd.monitor.clock import duration
 from kd.monitor.progress import ProgressFile, beside_log
 from kd.networks.checkpoint import load_network
-from kd.networks.limits import memory_explained
 from kd.runtime.device import device_name, set_up
+from kd.runtime.memory import memory_explained
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
 from kd.teachers.targets import needed_views, open_for_filling, write_note

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kd.data.dataset import read_dataset
-from kd.io.files import write_array, write_json
-from kd.jobs.training import EnsembleJob
+from kd.io.arrays import write_array
+from kd.io.files import write_json
+from kd.jobs.teachers import EnsembleJob
 from kd.networks.checkpoint import load_network, save_ensemble
 from kd.runtime.device import set_up
 from kd.settings.compute import Compute

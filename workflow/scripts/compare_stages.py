@@ -10,8 +10,8 @@ from kd.evaluation.cka import similarities, stage_grams
 from kd.io.files import write_json
 from kd.jobs.diagnosis import ComparisonJob
 from kd.networks.checkpoint import load_network
-from kd.networks.limits import memory_explained
 from kd.runtime.device import set_up
+from kd.runtime.memory import memory_explained
 from kd.settings.compute import Compute
 
 logger = logging.getLogger("kd")

@@ -15,12 +15,11 @@ from kd.export.pixels import calibration, image_shape
 from kd.export.program import Shipped
 from kd.export.verification import verify
 from kd.io.arrays import read_logits
-from kd.io.files import read_json, write_json
-from kd.io.folders import sha256, whole_folder
+from kd.io.files import read_json, sha256, whole_folder, write_json
 from kd.io.tensors import read_sealed
 from kd.jobs.export import ExportJob
 from kd.networks.checkpoint import load_network
-from kd.runtime.threads import one_thread
+from kd.runtime.timing import one_thread
 from kd.sweep.values import with_values
 
 logger = logging.getLogger("kd")

@@ -17,8 +17,8 @@ from kd.evaluation.logits import open_logits
 from kd.io.files import write_json
 from kd.jobs.diagnosis import ComparisonJob
 from kd.networks.checkpoint import load_network
-from kd.networks.limits import memory_explained
 from kd.runtime.device import set_up
+from kd.runtime.memory import memory_explained
 from kd.settings.compute import Compute
 
 logger = logging.getLogger("kd")

@@ -8,10 +8,10 @@ import torch
 from kd.data.dataset import read_dataset
 from kd.data.loader import labelled
 from kd.evaluation.inference import answers
-from kd.io.rows import write_rows
+from kd.io.arrays import write_rows
 from kd.networks.checkpoint import load_network
-from kd.networks.limits import memory_explained
 from kd.runtime.device import set_up
+from kd.runtime.memory import memory_explained
 from kd.settings.compute import Compute
 
 logger = logging.getLogger("kd")

@@ -12,8 +12,9 @@ from torch.nn import functional
 from kd.data.dataset import PARTS, read_dataset
 from kd.data.sampler import plain_view
 from kd.evaluation.metrics import expected_calibration_error
-from kd.io.files import write_array, write_json
-from kd.jobs.training import StoredJob
+from kd.io.arrays import write_array
+from kd.io.files import write_json
+from kd.jobs.teachers import StoredJob
 from kd.roles import TEACHER
 from kd.runtime.device import device_name
 from kd.runtime.provenance import commit, versions

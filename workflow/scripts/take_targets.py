@@ -8,7 +8,7 @@ import numpy as np
 from kd.data.dataset import read_dataset
 from kd.errors import UserError
 from kd.io.files import digest
-from kd.jobs.training import StoredTargetsJob
+from kd.jobs.teachers import StoredTargetsJob
 from kd.teachers.logits import read_stored, training_logits
 from kd.teachers.targets import needed_views, open_for_filling, write_note
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import torch
 
 from kd.data.dataset import read_dataset
-from kd.io.files import write_array, write_json
-from kd.jobs.training import ExternalJob
+from kd.io.arrays import write_array
+from kd.io.files import write_json
+from kd.jobs.teachers import ExternalJob
 from kd.networks.checkpoint import load_network, save_network
+from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.weights import load_weights, read_weights
-from kd.registry import build_network
 from kd.runtime.device import set_up
 from kd.runtime.provenance import versions
 from kd.settings.compute import Compute

@@ -7,7 +7,7 @@ import numpy as np
 
 from kd.data.dataset import read_dataset
 from kd.data.sampler import plain_view
-from kd.io.rows import write_rows
+from kd.io.arrays import write_rows
 from kd.teachers.logits import read_stored, training_logits
 
 logger = logging.getLogger("kd")

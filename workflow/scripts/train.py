@@ -12,9 +12,9 @@ from kd.jobs.training import TrainJob
 from kd.monitor.log import RunLog
 from kd.monitor.progress import ProgressFile, beside_log
 from kd.monitor.tensorboard import opened_board
-from kd.networks.limits import check_batch, memory_explained
 from kd.roles import TRIAL
 from kd.runtime.device import device_name, set_up
+from kd.runtime.memory import memory_explained
 from kd.runtime.provenance import commit, versions
 from kd.runtime.signals import Ending
 from kd.runtime.speed import choose_speed
@@ -23,7 +23,7 @@ from kd.sweep.values import read_values, with_values
 from kd.training.checkpoints import kept_until_done
 from kd.training.engine import Diverged, fit
 from kd.training.outputs import Outputs, finished, give_up, identity
-from kd.training.setup import cast_of, teacher_of
+from kd.training.setup import cast_of, check_batch, teacher_of
 
 logger = logging.getLogger("kd")
 

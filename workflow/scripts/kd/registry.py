@@ -158,32 +158,3 @@ def datasets() -> dict[str, Entry]:
                 tuple(argument.arg for argument in gather.args.kwonlyargs) if gather else (),
             )
     return found
-
-
-def build_network(architecture: str, settings: dict[str, Any], in_channels: int, num_classes: int) -> Any:
-    """A freshly initialised network; `settings` are its options as in the config.
-
-    Raises UserError when this version of the code has no such architecture.
-    """
-    entry = find_architecture(architecture)
-    checked = entry.options.model_validate(settings)
-    return entry.load()(in_channels, num_classes, **dict(checked))
-
-
-def change_network(network: Any, changes: dict[str, dict[str, Any]]) -> None:
-    """Do again what methods did to a network's layers before it was trained; see kd.distillation.base.Distillation.
-
-    Raises UserError when this version of the code has no such method.
-    """
-    for name, facts in changes.items():
-        if name not in methods():
-            raise UserError(
-                f"method {name!r}, which made a part of the network, is not defined in {HERE / 'methods'}"
-            )
-        methods()[name].load().change(network, facts)
-
-
-def build_method(name: str, settings: dict[str, Any]) -> Any:
-    """A method, ready to be called by the engine; `settings` are its options as in the config."""
-    entry = methods()[name]
-    return entry.load()(**dict(entry.options.model_validate(settings)))

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from kd.distillation.base import Batch, Distillation, Given
-from kd.registry import build_method
+from kd.registry import methods
 
 
 class Combined(Distillation):
@@ -47,3 +47,9 @@ def build_methods(parts: list[tuple[str, dict[str, Any]]]) -> Distillation:
     """One method, or the sum of several, from the names and options of a config."""
     built = {name: build_method(name, options) for name, options in parts}
     return next(iter(built.values())) if len(built) == 1 else Combined(built)
+
+
+def build_method(name: str, settings: dict[str, Any]) -> Any:
+    """A method, ready to be called by the engine; `settings` are its options as in the config."""
+    entry = methods()[name]
+    return entry.load()(**dict(entry.options.model_validate(settings)))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from kd.data.views import ViewedImages
 from kd.evaluation.inference import answers
@@ -58,18 +57,3 @@ def agreement(student: Tensor, teacher: Tensor) -> float:
     student, teacher: (N, C) logits of the same samples in the same order.
     """
     return 100 * (student.argmax(1) == teacher.argmax(1)).double().mean().item()
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Numbers that a network's answer is made of, running statistics apart; frozen ones are some of them."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def count_macs(model: nn.Module, image: Tensor) -> int:
-    """Multiply-accumulates of convolutions and matrix products for one image (1, C, H, W)."""
-    was_training = model.training
-    model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(image)
-    model.train(was_training)
-    return counter.get_total_flops() // 2  # it counts a multiplication and an addition as two

@@ -13,8 +13,7 @@ from scipy.special import softmax
 from kd.errors import UserError
 from kd.export.pictures import read
 from kd.export.session import session_of
-from kd.io.files import read_json
-from kd.io.folders import sha256
+from kd.io.files import read_json, sha256
 from kd.runtime.hardware import cpu_count
 
 BATCH = 64

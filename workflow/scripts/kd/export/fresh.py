@@ -10,8 +10,8 @@ from torch import nn
 from kd.distillation.base import Given
 from kd.distillation.combined import build_methods
 from kd.errors import UserError
+from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
-from kd.registry import build_network
 
 CPU = torch.device("cpu")
 

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from kd.errors import UserError
-from kd.evaluation.metrics import count_parameters
 from kd.export.fresh import fresh_network
 from kd.export.onnx_file import traced, translated
 from kd.export.session import session_of
-from kd.runtime.threads import one_thread
-from kd.runtime.timing import milliseconds
+from kd.networks.size import count_parameters
+from kd.runtime.timing import milliseconds, one_thread
 
 logger = logging.getLogger("kd")
 TOGETHER = 2**28  # parameters of networks that are in memory at a time, each of them twice

@@ -3,11 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from kd.errors import UserError
 from kd.io.files import write_text
 
 CACHE = Path(".snakemake/kd-listings")
@@ -42,25 +40,3 @@ class Digests:
         if self._now != self._before:
             with suppress(OSError):
                 write_text(self._path, json.dumps(self._now))
-
-
-def content(path: str, key: str, cache: Path = CACHE) -> str:
-    """SHA-256 of the user's file `path`, as hexadecimal; a leading ~ is the home folder.
-
-    It stays when the file is moved or touched. Raises UserError naming `key` if it cannot be read.
-    """
-    with reading(path, key):
-        known = Digests(path, cache)
-        found = known.find(Path(path).expanduser())
-    known.save()
-    return found
-
-
-@contextmanager
-def reading(path: str, key: str) -> Iterator[None]:
-    """Turn what the system says of a file into a UserError that names the config's key."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{key}: {path[:60]!r} cannot be read: {reason}") from error

@@ -1,19 +1,16 @@
-"""Files that are either whole or absent."""
+"""Files and folders that are either whole or absent."""
 
 import glob
 import hashlib
-import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kd.errors import UserError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _UMASK = os.umask(0)  # it can only be read by setting it
 os.umask(_UMASK)
@@ -115,11 +112,30 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
 
 
-def write_array(path: Path, array: "np.ndarray") -> None:
-    """Write `array` as .npy."""
-    import numpy as np  # here, for the Snakefile reads this module
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside `path`, which takes its place when the block ends without an error.
 
-    buffer = io.BytesIO()  # NumPy itself does not say why it could not write
-    np.save(buffer, array, allow_pickle=False)
-    with whole(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    What was at `path` is gone in any case. Raises NotWritten, which names `path`, for any OSError.
+    """
+    temporary = path.with_name(f".{path.name}.making")  # one job at a time makes it
+    try:
+        for old in (temporary, path):
+            shutil.rmtree(old, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        for file in sorted(temporary.iterdir()):
+            with open(file, "rb") as written:
+                os.fsync(written.fileno())
+        temporary.rename(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise NotWritten(f"{path}: cannot be written: {reason}; mend that and run again") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """Of what a file holds, as hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,10 +1,12 @@
 """The epochs of a run, as its history.csv has them."""
 
+import csv
 from pathlib import Path
 
 import pandas as pd
 
 from kd.errors import UserError
+from kd.io.files import whole
 
 
 def read_history(path: Path) -> pd.DataFrame:
@@ -13,3 +15,12 @@ def read_history(path: Path) -> pd.DataFrame:
         return pd.read_csv(path)[["epoch", "validation_accuracy"]]
     except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
         raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """One line per epoch; the columns are the keys of the rows, some of which may be in a few rows only."""
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    with whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

@@ -1,6 +1,6 @@
 """What the jobs that look at networks are told: at which, over which seeds, and what is wanted."""
 
-from kd.jobs.training import Job
+from kd.jobs.base import Job
 
 
 class ComparisonJob(Job):

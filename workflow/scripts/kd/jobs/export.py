@@ -1,6 +1,7 @@
 """What the job that ships a student is told."""
 
-from kd.jobs.training import Job, TrainJob
+from kd.jobs.base import Job
+from kd.jobs.training import TrainJob
 from kd.roles import UNTAUGHT
 from kd.settings.export import Export
 

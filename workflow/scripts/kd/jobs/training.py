@@ -1,45 +1,10 @@
 """What the jobs are told: each carries exactly its own configuration, as one JSON text."""
 
-import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from kd.jobs.base import Job
 from kd.roles import DISTILLED, TRIAL
 from kd.settings.recipe import Recipe
-
-
-class Job(BaseModel):
-    """A job's whole configuration."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def to_json(self) -> str:
-        """One text with sorted keys, so that any change of a value, and nothing else, changes it."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
-
-
-class DataJob(Job):
-    """Turn raw images into the splits of a study."""
-
-    name: str
-    options: dict[str, Any]
-    validation: float
-    split_seed: int
-    pad: int
-    flip: bool
-    area: tuple[float, float] | None = None  # of crops that are resized
-    files: dict[str, str]  # name -> SHA-256 of what was downloaded
-    shards: str = "auto"
-    listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
-    gathered: str | None = None  # digest of a GatherJob, instead of its options
-
-
-class GatherJob(Job):
-    """Choose images, fetch them and pack them."""
-
-    name: str
-    options: dict[str, Any]
 
 
 class TrainJob(Job):
@@ -70,43 +35,3 @@ class TrainJob(Job):
     def epochs(self) -> int:
         """All that it trains for: what methods call init_epochs goes before the recipe's."""
         return self.recipe.epochs + max(options.get("init_epochs", 0) for _, options in self.methods)
-
-
-class EnsembleJob(Job):
-    """Several teachers as one."""
-
-    name: str
-    members: list[str]
-    weights: list[float]
-
-
-class ExternalJob(Job):
-    """Take weights of the user's for a teacher; what counts is what their file holds, not where it is."""
-
-    name: str
-    architecture: str
-    options: dict[str, Any]
-    sha256: str
-
-
-class StoredJob(Job):
-    """Take logits of the user's for a teacher; what counts is what their file holds, not where it is."""
-
-    name: str
-    sha256: str
-    test: bool  # whether those of the test images are among them
-
-
-class StoredTargetsJob(Job):
-    """Take of such logits all that runs of this seed and length will see."""
-
-    sha256: str
-    seed: int
-    epochs: int
-
-
-class TargetsJob(Job):
-    """Store a teacher's logits for all that runs of this seed and length will see."""
-
-    seed: int
-    epochs: int

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from kd.monitor.duration import duration
+from kd.monitor.clock import duration
 from kd.monitor.progress import ProgressFile
 from kd.monitor.tensorboard import Board
 from kd.training.callback import Watcher

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kd.monitor.duration import duration
+from kd.monitor.clock import duration
 from kd.monitor.estimate import Estimate, estimate
 from kd.monitor.status import FailedJob, RunningJob, Study
 

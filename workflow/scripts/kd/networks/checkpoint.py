@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kd.errors import UserError
 from kd.io.tensors import Damaged, read_sealed, write_sealed
 from kd.networks.ensemble import Ensemble
-from kd.registry import build_network, change_network
+from kd.networks.factory import build_network, change_network
 
 
 def save_network(

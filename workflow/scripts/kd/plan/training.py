@@ -5,12 +5,12 @@ from typing import Any
 from kd import registry
 from kd.config.study import NO_TEACHER, External, Network, Study
 from kd.errors import UserError
-from kd.io.digests import content
 from kd.io.files import digest
+from kd.jobs.data import DataJob, GatherJob
 from kd.jobs.diagnosis import ComparisonJob, DiagnosisJob
-from kd.jobs.training import DataJob, EnsembleJob, ExternalJob, GatherJob, StoredJob, TrainJob
-from kd.plan.logits_file import names_in
-from kd.plan.user_files import listing
+from kd.jobs.teachers import EnsembleJob, ExternalJob, StoredJob
+from kd.jobs.training import TrainJob
+from kd.plan.user_files import content, listing, names_in
 from kd.roles import ALONE, DISTILLED, TEACHER, TRIAL, UNTAUGHT
 from kd.sweep.trials import rungs, trial_name
 from kd.sweep.values import LENGTH, with_values

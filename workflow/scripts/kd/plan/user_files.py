@@ -1,16 +1,24 @@
-"""The digest of a folder of images. Standard library only: the Snakefile asks each time it is read."""
+"""What is in the user's own files (images, weights, logits). Standard library only: the Snakefile asks it."""
 
 import hashlib
 import logging
 import os
+import sys
 import time
+import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
-from kd.datasets.readers.folder import find_images, names_of, reading
+from kd.datasets.readers.folder import find_images, names_of, reading_images
+from kd.errors import UserError
 from kd.io.digests import CACHE, Digests
 
 QUIET = 2.0  # seconds without a line while images are looked at; a small folder says nothing
+
+# The arrays in a file of the user's logits.
+NEEDED, MAY_BE = ("train_ids", "train_logits"), ("test_ids", "test_logits")
 
 log = logging.getLogger("kd")
 
@@ -36,7 +44,7 @@ def listing(
     known = Digests(path, cache)
     together = hashlib.sha256()
     spoken = time.monotonic()
-    with reading(), ThreadPoolExecutor(8) as pool:
+    with reading_images(), ThreadPoolExecutor(8) as pool:
         digests = pool.map(known.find, files.values())
         for number, (name, digest) in enumerate(zip(files, digests, strict=True), 1):
             together.update(os.fsencode(f"{name}\0{digest}\n"))
@@ -47,3 +55,59 @@ def listing(
     if class_names:
         together.update("\n".join(names_of(path, class_names, list(found["train"]))).encode())
     return together.hexdigest()
+
+
+def content(path: str, key: str, cache: Path = CACHE) -> str:
+    """SHA-256 of the user's file `path`, as hexadecimal; a leading ~ is the home folder.
+
+    It stays when the file is moved or touched. Raises UserError naming `key` if it cannot be read.
+    """
+    with reading(path, key):
+        known = Digests(path, cache)
+        found = known.find(Path(path).expanduser())
+    known.save()
+    return found
+
+
+@contextmanager
+def reading(path: str, key: str) -> Iterator[None]:
+    """Turn what the system says of a file into a UserError that names the config's key."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{key}: {path[:60]!r} cannot be read: {reason}") from error
+
+
+@contextmanager
+def aloud() -> Iterator[None]:
+    """While the block runs, what the logger "kd" says goes to stderr: stdout is for --dag and --summary."""
+    logger, handler = logging.getLogger("kd"), logging.StreamHandler(sys.stderr)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+
+
+def names_in(path: str, key: str) -> set[str]:
+    """The names of the arrays in an .npz file, which are NEEDED, and both of MAY_BE or none.
+
+    Raises UserError naming `key`, the config's, if it cannot be read, or holds others.
+    """
+    try:
+        with reading(path, key), zipfile.ZipFile(Path(path).expanduser()) as file:
+            found = {Path(name).stem for name in file.namelist()}
+    except zipfile.BadZipFile as error:
+        raise UserError(f"{key}: {path[-60:]!r} is no .npz file ({error})") from error
+    lacking = [name for name in NEEDED if name not in found]
+    lacking += [name for name in MAY_BE if name not in found] if found & set(MAY_BE) else []
+    besides = sorted(found - {*NEEDED, *MAY_BE})
+    if lacking or besides:
+        wrong = f"lacks {', '.join(lacking)}" if lacking else f"holds {', '.join(besides)[:60]}"
+        should = f"{', '.join(NEEDED)}, and {' and '.join(MAY_BE)} or neither"
+        raise UserError(f"{key}: {path[-60:]!r} {wrong}; it should hold {should}")
+    return found

@@ -59,3 +59,8 @@ def duration(seconds: float) -> str:
     if round(seconds) < 3600:
         return "{} min {:02d} s".format(*divmod(round(seconds), 60))
     return "{} h {:02d} min".format(*divmod(round(seconds / 60), 60))
+
+
+def size(count: int) -> str:
+    """`7.3 kB`, `11.2 MB`: bytes as people read them."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

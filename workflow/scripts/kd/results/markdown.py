@@ -1,7 +1,7 @@
 """Text and lists that Markdown shows as they stand."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def plain(text: object) -> str:
@@ -12,3 +12,9 @@ def plain(text: object) -> str:
 def bullets(lines: Iterable[object]) -> str:
     """A list with an item for each line."""
     return "\n".join(f"- {plain(line)}" for line in lines)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, its first column to the left and the others to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

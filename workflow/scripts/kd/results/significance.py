@@ -1,10 +1,10 @@
 """Which of several lie behind the best of them: paired, and corrected for their number."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from scipy import stats
-
-from kd.results.intervals import t_half_width
 
 LEVEL = 0.05  # of the family of comparisons
 
@@ -50,3 +50,11 @@ def holm(p_values: list[float]) -> np.ndarray:
     adjusted = np.empty_like(p)
     adjusted[order] = np.maximum.accumulate(np.minimum(1, p[order] * np.arange(len(p), 0, -1)))
     return adjusted
+
+
+def t_half_width(values: pd.Series) -> float:
+    """Half-width of the 95 % Student-t interval of the mean: t_{0.975, n-1} · s / √n; NaN for one value."""
+    n = len(values)
+    if n < 2:
+        return math.nan
+    return float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1, skipna=False) / math.sqrt(n))

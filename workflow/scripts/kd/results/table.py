@@ -11,7 +11,7 @@ import pandas as pd
 
 from kd.errors import UserError
 from kd.results.format import duration, number, percent
-from kd.results.intervals import t_half_width
+from kd.results.significance import t_half_width
 from kd.roles import MEAN, ROLES
 
 _ROW = ["role", "name", "teacher", "method"]  # names a row of the table; with the seed, one run

@@ -1,9 +1,12 @@
 """Timing calls beside each other, so that what disturbs the machine for a while disturbs them alike."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from statistics import median, quantiles
 from typing import Any
+
+import torch
 
 REPETITIONS = 15
 BURST = 0.01  # seconds of calls that are timed together: single ones are shorter than a clock is good for
@@ -42,3 +45,14 @@ def _seconds(call: Callable[[], object], count: int) -> float:
     for _ in range(count):
         call()
     return time.perf_counter() - started
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one core, and on as many as before when the block ends."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

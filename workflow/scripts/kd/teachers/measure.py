@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from kd.data.dataset import PARTS, Dataset
 from kd.data.loader import labelled
-from kd.evaluation.metrics import count_macs, count_parameters, evaluate, expected_calibration_error
-from kd.networks.limits import memory_explained
+from kd.evaluation.metrics import evaluate, expected_calibration_error
+from kd.networks.size import count_macs, count_parameters
 from kd.roles import TEACHER
 from kd.runtime.device import device_name
+from kd.runtime.memory import memory_explained
 from kd.runtime.provenance import commit, versions
 
 NONE = ("teacher", "method", "seed", "epochs", "selected_epoch", "agreement")  # what such a teacher has not

@@ -1,6 +1,5 @@
 """What a finished training says of itself: which run it was, its history, and how well the network does."""
 
-import csv
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,18 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from kd.data.views import Labelled
-from kd.evaluation.metrics import (
-    Score,
-    agreement,
-    count_macs,
-    count_parameters,
-    evaluate,
-    expected_calibration_error,
-)
-from kd.io.arrays import read_logits
-from kd.io.files import whole, write_array, write_json
+from kd.evaluation.metrics import Score, agreement, evaluate, expected_calibration_error
+from kd.io.arrays import read_logits, write_array
+from kd.io.files import write_json
+from kd.io.history import write_history
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import save_network
+from kd.networks.size import count_macs, count_parameters
 from kd.roles import TRIAL
 from kd.sweep.values import named
 from kd.training.engine import Diverged, Training
@@ -125,12 +119,3 @@ def _selected(network: nn.Module, training: Training, last: Score, test: Labelle
         "selected_validation_accuracy": training.history[training.selected_epoch - 1]["validation_accuracy"],
         "selected_test_accuracy": score.accuracy,
     }
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """One line per epoch; the columns are the keys of the rows, some of which may be in a few rows only."""
-    columns = list(dict.fromkeys(key for row in history for key in row))
-    with whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)

@@ -16,8 +16,8 @@ from kd.distillation.combined import build_methods
 from kd.errors import UserError
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import load_network
+from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
-from kd.registry import build_network
 from kd.teachers.targets import needed_views, open_noted
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
 
@@ -78,3 +78,12 @@ def teacher_of(job: TrainJob, cast: Cast, targets: Sequence[Path], images: Viewe
     if cast.taught_by is None:
         return None
     return LiveTeacher(cast.taught_by, stages="stages" in cast.method.NEEDS)
+
+
+def check_batch(batch_size: int, samples: int) -> None:
+    """UserError if a batch would be larger than the training split."""
+    if batch_size > samples:
+        raise UserError(
+            f"batch_size: {batch_size} is more than the {samples} training images; at most {samples} is"
+            " allowed (in recipe, or for this network alone)"
+        )

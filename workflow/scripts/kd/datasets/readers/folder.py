@@ -67,7 +67,7 @@ def find_images(path: str, test_folder: str | None = None) -> Images:
     """
     root = root_of(path)
     folders = [root / "train", root / (test_folder or _held_out(root))]
-    with reading():
+    with reading_images():
         train, test = (_classes(folder) for folder in folders)
     for folder, other, here, there in ((*folders, train, test), (*folders[::-1], test, train)):
         if len(here) < 2:
@@ -116,7 +116,7 @@ def names_of(path: str, class_names: str, classes: Sequence[str]) -> tuple[str, 
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading_images() -> Iterator[None]:
     """Turn what the system says of a file or folder into a UserError."""
     try:
         yield

@@ -12,7 +12,7 @@ from kd.export.card.snippets import blocks
 from kd.results.data_card import data_lines
 from kd.results.format import DASH, percent, quantity
 from kd.results.markdown import bullets, plain
-from kd.settings.licences import OTHER, UNKNOWN
+from kd.settings.export import OTHER, UNKNOWN
 
 _SIXTEEN = (
     " These lines cut what is above 255 off in files of 16 bits; for such there is kd-workflow's predict.py."

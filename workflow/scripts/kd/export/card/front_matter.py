@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from kd.jobs.export import ExportJob
-from kd.settings.licences import OTHER
+from kd.settings.export import OTHER
 
 
 def front_matter(job: ExportJob, run: Mapping[str, Any]) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 
 from kd.export.card.facts import Story
-from kd.export.card.papers import size, table
 from kd.export.verification import USEFUL
-from kd.results.format import DASH, number, percent, plus_minus, quantity
-from kd.results.intervals import t_half_width
-from kd.results.markdown import plain
+from kd.results.format import DASH, number, percent, plus_minus, quantity, size
+from kd.results.markdown import plain, table
+from kd.results.significance import t_half_width
 from kd.results.table import summarise
 from kd.roles import DISTILLED_STUDENT
 

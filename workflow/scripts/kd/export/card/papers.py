@@ -2,16 +2,9 @@
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kd.registry import methods
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table, its first column to the left and the others to the right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def about_method(name: str) -> str:
@@ -30,8 +23,3 @@ def paper_of(name: str) -> str:
 def _docstring(name: str) -> str:
     path = Path(__file__).parents[2].joinpath(*methods()[name].module.split(".")[1:]).with_suffix(".py")
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-
-
-def size(count: int) -> str:
-    """`7.3 kB`, `11.2 MB`: bytes as people read them."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kd.report.diagnosis.drawings import bar, gain_bar
 from kd.results.format import DASH, number, verdict
-from kd.results.intervals import t_half_width
+from kd.results.significance import t_half_width
 
 MOST = 40  # classes that are listed; of more, the ends of the list
 

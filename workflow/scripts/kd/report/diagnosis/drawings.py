@@ -5,6 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from kd.report.svg import tag
+
 LEFT, TOP, SIDE = 40, 8, 232  # of the reliability diagram: margins, and the square
 FEW = 10  # images in a bin, below which it is pale: what share of them is right is mostly chance
 BELOW = TOP + SIDE + 50  # where the bars of the counts stand
@@ -114,11 +116,3 @@ def _drawing(parts: Sequence[Markup], width: float, height: float, kind: str, sa
 
 def _text(text: str, x: float, y: float, kind: str) -> Markup:
     return tag("text", text, x=x, y=y, class_=kind)
-
-
-def tag(name: str, *inside: str, **attributes: str | float) -> Markup:
-    """An element, with text and values escaped; `class_` is written class, `aria_label` aria-label."""
-    pairs = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
-    numbers = ((key, f"{value:.6g}" if isinstance(value, float) else value) for key, value in pairs)
-    said = Markup("").join(Markup(' {}="{}"').format(key, value) for key, value in numbers)
-    return Markup("<{0}{1}>{2}</{0}>").format(name, said, Markup("").join(inside))

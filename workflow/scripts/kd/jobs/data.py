@@ -1,0 +1,28 @@
+"""What the jobs that prepare a data set are told."""
+
+from typing import Any
+
+from kd.jobs.base import Job
+
+
+class DataJob(Job):
+    """Turn raw images into the splits of a study."""
+
+    name: str
+    options: dict[str, Any]
+    validation: float
+    split_seed: int
+    pad: int
+    flip: bool
+    area: tuple[float, float] | None = None  # of crops that are resized
+    files: dict[str, str]  # name -> SHA-256 of what was downloaded
+    shards: str = "auto"
+    listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
+    gathered: str | None = None  # digest of a GatherJob, instead of its options
+
+
+class GatherJob(Job):
+    """Choose images, fetch them and pack them."""
+
+    name: str
+    options: dict[str, Any]
