@@ -11,7 +11,7 @@ from bench import ours
 from bench.images import Pictures
 from bench.small_task import BATCH
 from kd.data.sampler import count_views
-from kd.distillation.base import Answer
+from kd.distillation.base import Output
 from kd.teachers.teacher import LiveTeacher, Teacher
 
 EVERY_VIEW = 500  # epochs that see each of 18 views of 1,000 images, but for a chance of 10⁻⁸
@@ -38,7 +38,7 @@ class Compared:
         self._live.start_epoch(views)
         self._stored.start_epoch((views + self._shift) % self._views)
 
-    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+    def answer(self, images: Tensor, indices: Tensor) -> Output:
         """The stored logits."""
         stored, live = (teacher.answer(images, indices) for teacher in (self._stored, self._live))
         found = excess(stored.logits, live.logits, MARGIN.get(images.device.type, OTHER_MARGIN))

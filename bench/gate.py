@@ -40,7 +40,7 @@ def run_gate(seeds: int = 5, device: str = "auto") -> dict[str, Any]:
     "numbers"; "seconds". `seeds`: trainings of each loop, two at least.
     """
     started = time.monotonic()
-    where, task = ours.set_up(device, threads=1), small_task.load()
+    where, task = ours.set_up_device(device, threads=1), small_task.load()
     checks = [
         _run("same accuracy", partial(_check_accuracy, task, seeds, where)),
         _run("stored = live", lambda: judge_stored(_errors(task, where, shift=0))),

@@ -14,8 +14,8 @@ from bench.images import Pictures
 from bench.spec import Network
 from kd import registry
 from kd.data.sampler import views_seen
-from kd.data.views import Labelled, ViewedImages
-from kd.distillation.base import Distillation, Given
+from kd.data.views import Split, ViewedImages
+from kd.distillation.base import Context, Distillation
 from kd.distillation.combined import build_method
 from kd.monitor.progress import ProgressFile
 from kd.networks.factory import build_network
@@ -23,9 +23,9 @@ from kd.runtime import device as kd_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
-from kd.teachers.targets import needed_views, open_for_filling, open_noted, write_note
+from kd.teachers.targets import needed_views, open_table, open_targets, write_note
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
-from kd.training.callback import Watcher
+from kd.training.callback import Callback
 from kd.training.engine import fit
 
 SEED = 0
@@ -36,9 +36,9 @@ EPOCHS, IMAGES, VIEWS = 200, 50_000, 162  # of the training whose length decides
 Report = Callable[[dict[str, float]], None]
 
 
-def set_up(device: str, threads: int) -> torch.device:
+def set_up_device(device: str, threads: int) -> torch.device:
     """Set this process up as the workflow's jobs are, allocator and all."""
-    return kd_device.set_up(Compute(device=device, threads=threads, slots_per_device=SLOTS))
+    return kd_device.set_up_device(Compute(device=device, threads=threads, slots_per_device=SLOTS))
 
 
 def usual_speed(device: torch.device, batch: int, compile: str = "auto") -> Speed:
@@ -75,8 +75,8 @@ def train(
     """Train for `epochs`; after each, `report` gets "seconds", "step_seconds", "loss" and "accuracy"."""
     steps = -(-len(pictures.labels) // batch)
 
-    class Reporting(Watcher):
-        def report(self, row: dict[str, float]) -> None:
+    class Reporting(Callback):
+        def on_epoch(self, row: dict[str, float]) -> None:
             # `seconds` is the training part of the epoch alone, without the validation after it.
             values = {name: row[name] for name in ("seconds", "loss", "images_per_second")}
             report(values | {"step_seconds": row["seconds"] / steps, "accuracy": row["train_accuracy"]})
@@ -84,13 +84,13 @@ def train(
     fit(
         model,
         method or build_method("kd" if teacher else "cross_entropy", {}),
-        labelled(pictures, device),
-        labelled(pictures, device, VALIDATION),
+        load_split(pictures, device),
+        load_split(pictures, device, VALIDATION),
         Recipe(epochs=epochs, batch_size=batch, schedule="constant"),
         seed=SEED,
         teacher=teacher,
         speed=speed,
-        watcher=Reporting(),
+        callback=Reporting(),
     )
 
 
@@ -116,8 +116,8 @@ def prepared_method(
         taught_by = build(network, pictures, device)
         teacher = LiveTeacher(taught_by, stages="stages" in needs)
     image = (pictures.images.shape[-1], *pictures.images.shape[1:3])
-    labels = labelled(pictures, device).labels
-    method.prepare(Given(student, taught_by, image, pictures.classes, labels, epochs, members))
+    labels = load_split(pictures, device).labels
+    method.prepare(Context(student, taught_by, image, pictures.classes, labels, epochs, members))
     student.to(device=device, memory_format=torch.channels_last)
     return method.to(device), teacher
 
@@ -138,12 +138,12 @@ def stored_table(
     model: nn.Module, pictures: Pictures, device: torch.device, epochs: int, folder: Path
 ) -> np.ndarray:
     """Those answers, stored below `folder` and opened again: (views, samples, classes) float16."""
-    images = labelled(pictures, device).images
+    images = load_split(pictures, device).images
     needed = needed_views(SEED, epochs, images.samples, images.count)
     _fill(folder / "table", needed, model.eval(), images, pictures.classes, device)
     note = folder / "student" / "targets.json"
     write_note(note, folder / "table", KEY, needed)
-    return open_noted(note, needed)
+    return open_targets(note, needed)
 
 
 def time_targets(
@@ -156,7 +156,7 @@ def time_targets(
     speed: Speed = Speed(),
 ) -> None:
     """Compute what each of `epochs` epochs sees, one view of every image; `report` gets its "seconds"."""
-    images = labelled(pictures, device).images
+    images = load_split(pictures, device).images
     model.eval()
     for epoch in range(epochs):
         seen = views_seen(SEED, epoch, images.samples, images.count)
@@ -167,11 +167,11 @@ def time_targets(
         report({"seconds": time.perf_counter() - started})
 
 
-def labelled(pictures: Pictures, device: torch.device, count: int | None = None) -> Labelled:
+def load_split(pictures: Pictures, device: torch.device, count: int | None = None) -> Split:
     """Pictures as our engine takes them: the first `count`, or all."""
     images, labels = torch.from_numpy(pictures.images[:count]), torch.from_numpy(pictures.labels[:count])
     viewed = ViewedImages(images.to(device), pictures.pad, pictures.flip, pictures.mean, pictures.std)
-    return Labelled(viewed, labels.to(device))
+    return Split(viewed, labels.to(device))
 
 
 def _fill(
@@ -184,6 +184,6 @@ def _fill(
     speed: Speed = Speed(),
 ) -> None:
     """Store the answers to the (view, sample) pairs `needed`, also where there are some already."""
-    with open_for_filling(folder, KEY, (images.count, images.samples, classes)) as table:
+    with open_table(folder, KEY, (images.count, images.samples, classes)) as table:
         shown = ProgressFile(None, "[targets]")  # to nobody
         cache_targets.fill(table, needed, model, images, device, speed, "[targets]", shown)

@@ -11,7 +11,7 @@ from typing import Any
 from bench import cells
 from bench.cells import NONE, markdown
 from bench.chart import draw
-from kd.io.files import whole
+from kd.io.files import atomic
 from kd.plots.style import save
 
 Results = Mapping[str, Any]
@@ -24,7 +24,7 @@ def write(results: Results, folder: Path, name: str | None = None) -> None:
     """
     stem = folder / (name or results["name"])
     # with_suffix() would cut a name that has a dot in it.
-    with whole(stem.with_name(f"{stem.name}.json")) as temporary:
+    with atomic(stem.with_name(f"{stem.name}.json")) as temporary:
         text = json.dumps(results, indent=1, allow_nan=False, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     if figure := draw(results):

@@ -52,7 +52,7 @@ def network(task: Task, seed: int) -> nn.Module:
 def train_ours(task: Task, seed: int, device: torch.device, epochs: int = EPOCHS) -> nn.Module:
     """A network trained by our engine, as the workflow's training jobs do it."""
     model = network(task, seed).to(device=device, memory_format=torch.channels_last)
-    parts = [ours.labelled(part, device) for part in (task.train, task.validation)]
+    parts = [ours.load_split(part, device) for part in (task.train, task.validation)]
     recipe = Recipe(epochs=epochs, batch_size=BATCH, lr=LR)
     speed = ours.usual_speed(device, BATCH)  # that which is measured
     fit(model, build_method("cross_entropy", {}), *parts, recipe, seed=seed, speed=speed)
@@ -61,7 +61,7 @@ def train_ours(task: Task, seed: int, device: torch.device, epochs: int = EPOCHS
 
 def accuracy_of_ours(task: Task, seed: int, device: torch.device) -> float:
     """Test accuracy in percent after our training, by our evaluation."""
-    test = ours.labelled(task.test, device)
+    test = ours.load_split(task.test, device)
     return evaluate(train_ours(task, seed, device), test.images, test.labels).accuracy
 
 

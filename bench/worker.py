@@ -71,7 +71,7 @@ def _ours(spec: Spec, turns: Turns) -> None:
     """Our engine, which is stopped between two epochs by a report that does not return."""
     from bench import ours
 
-    device = ours.set_up(spec.setting.device, spec.setting.threads)
+    device = ours.set_up_device(spec.setting.device, spec.setting.threads)
     pictures = load(spec.images, spec.setting.dataset)
     model, teacher = ours.build(spec.network, pictures, device), None
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def _method(spec: Spec, turns: Turns) -> None:
     """Our engine with one method and what that has of a teacher."""
     from bench import ours
 
-    device = ours.set_up(spec.setting.device, spec.setting.threads)
+    device = ours.set_up_device(spec.setting.device, spec.setting.threads)
     pictures = load(spec.images, spec.setting.dataset)
     model = ours.build(spec.network, pictures, device)
     with tempfile.TemporaryDirectory() as folder:
@@ -108,7 +108,7 @@ def _targets(spec: Spec, turns: Turns) -> None:
     """A teacher's answers to one view of every image."""
     from bench import ours
 
-    device = ours.set_up(spec.setting.device, spec.setting.threads)
+    device = ours.set_up_device(spec.setting.device, spec.setting.threads)
     pictures = load(spec.images, spec.setting.dataset)
     model = ours.build(spec.network, pictures, device)
     speed = ours.usual_targets_speed(device, spec.setting.compile)

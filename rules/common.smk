@@ -22,7 +22,7 @@ from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
 from kd.plan.fingerprint import fingerprint
 from kd.runtime.hardware import cpu_count, has_gpu
-from kd.jobs.teachers import StoredTargetsJob, TargetsJob
+from kd.jobs.teachers import LogitsTargetsJob, TargetsJob
 from kd.config.study import NO_TEACHER, chain_name, chain_of
 from kd.config.load import load_study
 from kd.config.duplicates import refuse_repeated_keys
@@ -44,7 +44,7 @@ try:
     refuse_repeated_keys(workflow.configfiles)
     with aloud():
         data_job = jobs.data_job(study)  # looks at every image of a folder, which takes long the first time
-        external_jobs, stored_jobs = jobs.given_jobs(study)
+        external_jobs, stored_jobs = jobs.user_teachers(study)
 except UserError as error:
     raise WorkflowError(f"The config is not valid.\n{error}")
 
@@ -56,7 +56,7 @@ config["dataset"] |= {
     "places": jobs.places(study),
     "manner": jobs.manner(study),
 }
-config["given"] = study.stored | {name: given.file for name, given in study.externals.items()}
+config["user_files"] = study.logits_teachers | {name: given.file for name, given in study.externals.items()}
 
 DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
 RESULTS = f"results/{study.name}"
@@ -72,7 +72,7 @@ wildcard_constraints:
     teacher="|".join([*study.teachers, *study.untrained, NO_TEACHER]),
     ensemble="|".join(study.ensembles) or NO_TEACHER,
     external="|".join(study.externals) or NO_TEACHER,
-    stored="|".join(study.stored) or NO_TEACHER,
+    stored="|".join(study.logits_teachers) or NO_TEACHER,
     student="|".join(study.students),
     method="|".join(study.methods),
     seed="[0-9]+",
@@ -92,7 +92,7 @@ THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1)
 
 
 if workflow.is_main_process:
-    for sentence in study.left_out():
+    for sentence in study.unsupported():
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 
 
@@ -122,7 +122,7 @@ def without_history(folder):
 
 def stored_targets_job(wildcards):
     sha256 = stored_jobs[wildcards.stored].sha256
-    return StoredTargetsJob(sha256=sha256, seed=wildcards.seed, epochs=wildcards.epochs)
+    return LogitsTargetsJob(sha256=sha256, seed=wildcards.seed, epochs=wildcards.epochs)
 
 
 def external_code(wildcards):
@@ -186,7 +186,7 @@ def taught_by(wildcards, chain, epochs):
         return {**files, "teacher_model": f"{link}/model.safetensors"}
     if not stored:
         files["teacher_model"] = f"{teacher}/model.safetensors"
-    if study.caches(wildcards.method):
+    if study.uses_targets(wildcards.method):
         files["targets"] = [
             f"{RESULTS}/targets/{network}/{wildcards.seed}/{epochs}.json"
             for network in study.networks_of(wildcards.teacher)
@@ -202,7 +202,7 @@ def all_runs():
         *(
             f"{RESULTS}/distilled/{teacher}/{student}/{method}/{seed}"
             for method in study.methods
-            for teacher, student in study.couples(method)
+            for teacher, student in study.pairs_of(method)
             for seed in study.seeds
         ),
     ]

@@ -14,7 +14,7 @@ def all_cells():
         *(
             f"{RESULTS}/distilled/{teacher}/{student}/{method}"
             for method in study.methods
-            for teacher, student in study.couples(method)
+            for teacher, student in study.pairs_of(method)
         ),
     ]
     first = study.seeds[0]

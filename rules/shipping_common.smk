@@ -44,6 +44,6 @@ def all_exports():
     return [
         f"{RESULTS}/export/{teacher}/{student}/{method}/{file}"
         for method in study.methods
-        for teacher, student in study.couples(method)
+        for teacher, student in study.pairs_of(method)
         for file in EXPORT_FILES.values()
     ]

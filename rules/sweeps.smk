@@ -68,7 +68,7 @@ rule draw_sweep:
     input:
         trials=lambda wildcards: [
             f"{RESULTS}/sweeps/{teacher}/{student}/{wildcards.method}/trials.csv"
-            for teacher, student in study.couples(wildcards.method)
+            for teacher, student in study.pairs_of(wildcards.method)
         ],
     output:
         png=f"{RESULTS}/plots/sweeps/{{method}}.png",

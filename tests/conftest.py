@@ -1,14 +1,11 @@
-"""What every test has: the scripts on the path, one thread, and a tier by folder."""
+"""What every test has: one thread, and a tier by folder."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
-sys.path.insert(0, str(Path(__file__).parent / "unit"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from kd.data.streaming import StreamedImages
-from kd.data.views import Labelled, ViewedImages
+from kd.data.views import Split, ViewedImages
 from kd.distillation.base import Distillation
 from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
 from kd.networks.factory import build_network
-from kd.runtime.device import set_up
-from kd.runtime.signals import Ending, Stopped
+from kd.runtime.device import set_up_device
+from kd.runtime.signals import Stopped, StopSignal
 from kd.runtime.speed import Speed
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import CachedTeacher, LiveTeacher
-from kd.training.callback import Watcher
+from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
 from kd.training.engine import fit
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 
 @pytest.fixture(autouse=True)
 def cuda():
-    yield set_up(Compute())
+    yield set_up_device(Compute())
     torch.use_deterministic_algorithms(False)
 
 
@@ -35,7 +35,7 @@ def split(device, samples, seed=0):
     random = np.random.default_rng(seed)
     pixels = torch.from_numpy(random.integers(0, 256, (samples, 32, 32, 3), dtype=np.uint8)).to(device)
     labels = torch.from_numpy(random.integers(0, 10, samples)).to(device)
-    return Labelled(ViewedImages(pixels, 4, True, (0.5,) * 3, (0.25,) * 3), labels)
+    return Split(ViewedImages(pixels, 4, True, (0.5,) * 3, (0.25,) * 3), labels)
 
 
 def network(device, architecture="cnn", seed=0):
@@ -86,7 +86,7 @@ def test_no_step_waits_for_the_device(cuda):
 def streamed(device, samples):
     """`split`, with the images in host memory."""
     pixels = split(torch.device("cpu"), samples).images._images
-    return Labelled(
+    return Split(
         StreamedImages(pixels, device, 4, True, (0.5,) * 3, (0.25,) * 3), split(device, samples).labels
     )
 
@@ -155,18 +155,18 @@ def test_a_replayed_run_is_the_same_run(cuda, caplog, samples, taught):
 
 @pytest.mark.parametrize("graph", [False, True])
 def test_stopped_and_started_again_it_is_the_same_run(cuda, tmp_path, graph):
-    class StopsInTheSecondEpoch(Watcher):
-        def tick(self, epoch, done):
+    class StopsInTheSecondEpoch(Callback):
+        def on_step(self, epoch, done):
             if epoch == 2 and done >= 256:
                 ending.name = "SIGTERM"
 
-    ending, speed = Ending(), Speed(bf16=True, graph=graph)
+    ending, speed = StopSignal(), Speed(bf16=True, graph=graph)
     plain, stopped, resumed = (network(cuda, seed=seed) for seed in (0, 0, 1))
     train(cuda, plain, 512, 3, speed=speed)
     kept = Checkpoints(tmp_path, 1000, ending)
     with pytest.raises(Stopped):
-        train(cuda, stopped, 512, 3, speed=speed, watcher=StopsInTheSecondEpoch(), checkpoints=kept)
-    train(cuda, resumed, 512, 3, speed=speed, checkpoints=Checkpoints(tmp_path, 1000, Ending()))
+        train(cuda, stopped, 512, 3, speed=speed, callback=StopsInTheSecondEpoch(), checkpoints=kept)
+    train(cuda, resumed, 512, 3, speed=speed, checkpoints=Checkpoints(tmp_path, 1000, StopSignal()))
     for name, tensor in plain.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 

@@ -1,4 +1,4 @@
-"""The commands of the documents that need Snakemake's plugin for SLURM; tests/commands.py says how each is run."""
+"""The commands of the documents that need Snakemake's plugin for SLURM; tests/support/commands.py says how each is run."""
 
 import importlib.util
 import os
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from checkout import copy_code
 from commands import commands, documents, to_run
 

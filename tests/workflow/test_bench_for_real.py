@@ -1,10 +1,6 @@
 """Parts of `python -m bench` that take longer than a unit test may."""
 
 import json
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bench import gate
 from bench.overhead import measure

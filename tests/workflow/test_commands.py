@@ -1,4 +1,4 @@
-"""Every command in the documents is run, in a copy of the repository; tests/commands.py says how."""
+"""Every command in the documents is run, in a copy of the repository; tests/support/commands.py says how."""
 
 import os
 import re
@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from PIL import Image
-
 from checkout import ROOT
 from commands import RULES, commands, documents, rule_of, to_run
+from PIL import Image
 
 STUDY = {
     "study": "digits",

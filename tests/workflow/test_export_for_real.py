@@ -15,7 +15,7 @@ from PIL import Image
 from kd.data.dataset import read_dataset
 from kd.export.formats import write_formats
 from kd.export.pixels import calibration
-from kd.export.program import Shipped
+from kd.export.program import WithNormalisation
 from kd.networks.checkpoint import load_network
 from kd.settings.export import Export
 
@@ -65,7 +65,7 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     again = tmp_path / "again"
     again.mkdir()
     network = load_network(folder / "model.safetensors", torch.device("cpu"))
-    shipped = Shipped(network, data.mean, data.std).eval()
+    shipped = WithNormalisation(network, data.mean, data.std).eval()
     write_formats(again, shipped, (1, 8, 8), calibration(data, Export()))
     for name in ("model.onnx", "model.pt2", "model_int8.onnx"):
         assert (again / name).read_bytes() == (folder / name).read_bytes(), name

@@ -2,16 +2,10 @@
 
 import re
 import shutil
-import sys
 
 import pytest
-from PIL import Image
-
-from checkout import ROOT
-
-sys.path.insert(0, str(ROOT))
-
 from docsite import pictures
+from PIL import Image
 
 
 @pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz is not installed")

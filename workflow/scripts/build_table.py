@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from kd.io.files import read_json, whole, write_text
+from kd.io.files import atomic, read_json, write_text
 from kd.results.table import summarise
 from kd.results.text import to_markdown
 
@@ -12,7 +12,7 @@ def main(metrics: list[Path], data: Path, csv: Path, markdown: Path, study: str)
     """Read one metrics.json per run and the data set's card; write the table's two forms."""
     runs, card = [read_json(path) for path in metrics], read_json(data)
     table = summarise(runs)
-    with whole(csv) as temporary:
+    with atomic(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
     write_text(markdown, to_markdown(table, study, runs, card))
 

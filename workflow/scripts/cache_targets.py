@@ -9,20 +9,20 @@ import torch
 from torch import Tensor
 
 from kd.data.dataset import read_dataset
-from kd.data.loader import labelled
+from kd.data.loader import load_split
 from kd.data.views import ViewedImages
 from kd.errors import UserError
-from kd.evaluation.inference import answers
+from kd.evaluation.inference import logits_of
 from kd.io.files import digest
 from kd.jobs.teachers import TargetsJob
 from kd.monitor.clock import duration
 from kd.monitor.progress import ProgressFile, beside_log
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import device_name, set_up
+from kd.runtime.device import device_name, set_up_device
 from kd.runtime.memory import memory_explained
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
-from kd.teachers.targets import needed_views, open_for_filling, write_note
+from kd.teachers.targets import needed_views, open_table, write_note
 
 logger = logging.getLogger("kd")
 EVERY = 5.0  # seconds between two progress lines
@@ -45,15 +45,15 @@ def main(
     `code` is the fingerprint of the code that fills it: a table made by other code is not added to.
     Raises UserError if the teacher's logits are not finite in float16.
     """
-    where = set_up(compute)
+    where = set_up_device(compute)
     data = read_dataset(dataset)
-    images = labelled(data, "train", where, compute.stream).images
+    images = load_split(data, "train", where, compute.stream).images
     needed = needed_views(job.seed, job.epochs, images.samples, images.count)
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
     key = digest(code, dataset, teacher_model)  # the one table that this code makes from these files
     shape = (images.count, images.samples, len(data.classes))
-    with open_for_filling(table_folder, key, shape) as table:
+    with open_table(table_folder, key, shape) as table:
         missing = lacking(table, needed)
         told = (label, needed.sum(), missing.sum(), device_name(where))
         logger.info("%s  %d views needed, %d to be computed on %s", *told)
@@ -97,7 +97,7 @@ def fill(
     done = 0
     with speed.autocast(device):
         # Whole batches: a table must not depend on which seed's job came first.
-        for logits in answers(speed.compiled(network), images, *on_device, whole=True):
+        for logits in logits_of(speed.compiled(network), images, *on_device, whole=True):
             now, done = time.monotonic(), done + len(logits)
             here = slice(done - len(logits), done)
             table[views[here], samples[here]] = _as_stored(logits, label)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kd.io.files import read_json, whole, write_json
+from kd.io.files import atomic, read_json, write_json
 from kd.sweep.selection import best, rows_of
 from kd.sweep.values import named
 
@@ -43,7 +43,7 @@ def main(
     rows = [row | {"chosen": int(row["place"] == first)} for row in rows]
     rows = [row | {"chosen": 0} for earlier in rungs for row in earlier["rows"]] + rows
     columns = list(rows[-1])  # in order; a rung's JSON has sorted keys
-    with whole(trials) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with atomic(trials) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -10,7 +10,7 @@ from kd.io.arrays import write_array
 from kd.io.files import write_json
 from kd.jobs.teachers import EnsembleJob
 from kd.networks.checkpoint import load_network, save_ensemble
-from kd.runtime.device import set_up
+from kd.runtime.device import set_up_device
 from kd.settings.compute import Compute
 from kd.teachers.measure import measure
 
@@ -32,7 +32,7 @@ def main(
     Raises UserError naming the network that is not whole.
     """
     started = time.perf_counter()
-    where = set_up(compute)
+    where = set_up_device(compute)
     data = read_dataset(dataset)
     save_ensemble(model, members, job.weights)
     results, logits = measure(load_network(model, where), data, where, compute.stream, started)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kd.data.dataset import read_dataset
-from kd.data.loader import labelled
+from kd.data.loader import load_split
 from kd.evaluation.cka import similarities, stage_grams
 from kd.io.files import write_json
 from kd.jobs.diagnosis import ComparisonJob
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import set_up
+from kd.runtime.device import set_up_device
 from kd.runtime.memory import memory_explained
 from kd.settings.compute import Compute
 
@@ -30,10 +30,10 @@ def main(
 
     `models` are of each seed of the job. Raises UserError naming the file that is not whole.
     """
-    where = set_up(compute)
+    where = set_up_device(compute)
     data = read_dataset(dataset)
     with memory_explained(where):
-        images = labelled(data, "test", where, compute.stream).images
+        images = load_split(data, "test", where, compute.stream).images
         taught = stage_grams(load_network(teacher_model, where), images)
         found = [similarities(taught, stage_grams(load_network(model, where), images)) for model in models]
     runs = [{"seed": seed, "cka": each} for seed, each in zip(job.seeds, found, strict=True)]

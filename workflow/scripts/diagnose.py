@@ -9,7 +9,7 @@ from kd.data.dataset import read_dataset
 from kd.evaluation.diagnosis import Cell
 from kd.io.files import read_json, write_json
 from kd.jobs.diagnosis import DiagnosisJob
-from kd.runtime.device import set_up
+from kd.runtime.device import set_up_device
 from kd.settings.compute import Compute
 
 logger = logging.getLogger("kd")
@@ -33,7 +33,7 @@ def main(
     `teacher_test` are those of the teacher; `fidelity` and `cka` are what measure_fidelity and compare_stages
     wrote. Raises UserError naming the file that is not whole.
     """
-    set_up(compute.model_copy(update={"device": "cpu"}))
+    set_up_device(compute.model_copy(update={"device": "cpu"}))
     data = read_dataset(dataset)
     cell = Cell(
         job=job,

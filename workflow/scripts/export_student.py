@@ -8,15 +8,15 @@ import torch
 
 from kd.data.dataset import read_dataset
 from kd.export.card.card import card_of
-from kd.export.card.facts import Story, choose
+from kd.export.card.facts import CardFacts, choose
 from kd.export.formats import FILES, times, write_formats
 from kd.export.hub_config import config_of, preprocessor_of
 from kd.export.pixels import calibration, image_shape
-from kd.export.program import Shipped
+from kd.export.program import WithNormalisation
 from kd.export.verification import verify
 from kd.io.arrays import read_logits
-from kd.io.files import read_json, sha256, whole_folder, write_json
-from kd.io.tensors import read_sealed
+from kd.io.files import atomic_folder, read_json, sha256, write_json
+from kd.io.tensors import read_tensors
 from kd.jobs.export import ExportJob
 from kd.networks.checkpoint import load_network
 from kd.runtime.timing import one_thread
@@ -47,21 +47,21 @@ def main(
     best = choose(runs)
     network, images = load_network(models[best], torch.device("cpu")), read_dataset(dataset)
     recorded = read_logits(test_logits[best], len(images.test_labels), len(images.classes))
-    shipped = Shipped(network, images.mean, images.std).eval()
-    with whole_folder(folder) as new:
+    shipped = WithNormalisation(network, images.mean, images.std).eval()
+    with atomic_folder(folder) as new:
         shutil.copyfile(models[best], new / FILES["pytorch"])
         made = write_formats(new, shipped, image_shape(images), calibration(images, job.settings))
         found = verify(made, FILES, images, recorded, job.settings.images)
         found |= {"seed": runs[best]["seed"], "bytes": {name: _size(new, name) for name in made}}
         found["milliseconds"] = times(made, images, job.settings.batch)
         write_json(new / "verification.json", found)
-        changes = read_sealed(models[best])[1].get("changes", {})
+        changes = read_tensors(models[best])[1].get("changes", {})
         sums = {FILES[name]: sha256(new / FILES[name]) for name in made}
         write_json(new / "config.json", config_of(job, images, runs[best]["seed"], changes, sums))
         write_json(new / "preprocessor_config.json", preprocessor_of(images))
         told = job.model_copy(update={"run": with_values(job.run, runs[best].get("chosen", {}))})
         about = read_json(data) | {"dataset": job.data_name}
-        story = Story(told, runs, best, [read_json(path) for path in alone], found, about)
+        story = CardFacts(told, runs, best, [read_json(path) for path in alone], found, about)
         card = card_of(story, read_json(teacher) if teacher else None)
         (new / "README.md").write_text(card, encoding="utf-8")
     _tell(job, found, len(runs))

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from kd.data.dataset import read_dataset
-from kd.data.loader import labelled
+from kd.data.loader import load_split
 from kd.data.views import ViewedImages
 from kd.evaluation.fidelity import Tally
-from kd.evaluation.inference import answers
+from kd.evaluation.inference import logits_of
 from kd.evaluation.logits import open_logits
 from kd.io.files import write_json
 from kd.jobs.diagnosis import ComparisonJob
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import set_up
+from kd.runtime.device import set_up_device
 from kd.runtime.memory import memory_explained
 from kd.settings.compute import Compute
 
@@ -42,9 +42,9 @@ def main(
     taught = open_logits(teacher_train, len(data.train_labels), len(data.classes))
     found = [None for _ in models]
     if taught is not None:
-        where = set_up(compute)
+        where = set_up_device(compute)
         with memory_explained(where):
-            images = labelled(data, "train", where, compute.stream).images
+            images = load_split(data, "train", where, compute.stream).images
             found = [fidelity_on(load_network(model, where), images, taught) for model in models]
     runs = [{"seed": seed, "train": each} for seed, each in zip(job.seeds, found, strict=True)]
     write_json(fidelity, {"runs": runs})
@@ -55,7 +55,7 @@ def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -
     """Of a student that runs over un-augmented images, and its teacher's logits (N, classes) of them."""
     tally, first = Tally(), 0
     everything = torch.arange(images.samples, device=images.device)
-    for logits in answers(network, images, everything, images.plain):
+    for logits in logits_of(network, images, everything, images.plain):
         taught = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
         tally.add(logits.float().cpu(), torch.from_numpy(taught))
         first += len(logits)

@@ -18,7 +18,7 @@ from PIL import Image
 from kd.errors import UserError
 from kd.export.exported import Exported, load_exported
 from kd.export.pictures import find, shown
-from kd.io.files import whole
+from kd.io.files import atomic
 
 QUIET = 2.0  # seconds between two lines that say how far it is
 STDOUT = Path("-")
@@ -93,7 +93,7 @@ def _opened(path: Path) -> Iterator[TextIO]:
         yield sys.stdout
         return
     form = {"encoding": "utf-8", "errors": "replace", "newline": ""}
-    with whole(path) as temporary, open(temporary, "w", **form) as file:
+    with atomic(path) as temporary, open(temporary, "w", **form) as file:
         yield file
 
 

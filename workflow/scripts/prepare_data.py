@@ -34,7 +34,7 @@ def main(
 ) -> None:
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
-    Writes `dataset` (see kd.data.dataset.write_dataset), `summary` (JSON) and `samples` (PNG). `cfg` also has the
+    Writes `dataset` (see kd.data.dataset.write_dataset), `summary` (JSON) and `samples` (PNG). `cfg` has the
     data set's own `options`, its `files` (name: SHA-256), the `listing` of a folder, `validation` (a
     fraction), `split_seed`, `pad`, `flip`, `area` and `shards`. `places` are options that say where images
     are, which is no part of what they are.

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from kd.data.dataset import read_dataset
-from kd.data.loader import labelled
-from kd.evaluation.inference import answers
+from kd.data.loader import load_split
+from kd.evaluation.inference import logits_of
 from kd.io.arrays import write_rows
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import set_up
+from kd.runtime.device import set_up_device
 from kd.runtime.memory import memory_explained
 from kd.settings.compute import Compute
 
@@ -22,12 +22,12 @@ def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = C
 
     Raises UserError naming the file that is not whole.
     """
-    where = set_up(compute)
+    where = set_up_device(compute)
     data = read_dataset(dataset)
     with memory_explained(where):
-        images = labelled(data, "train", where, compute.stream).images
+        images = load_split(data, "train", where, compute.stream).images
         everything = torch.arange(images.samples, device=where)
-        found = answers(load_network(model, where), images, everything, images.plain)
+        found = logits_of(load_network(model, where), images, everything, images.plain)
         pieces = (logits.float().cpu().numpy() for logits in found)
         write_rows(train_logits, (images.samples, len(data.classes)), pieces)
     logger.info("[logits of %s]  %d training images", model.parent.name, images.samples)

@@ -14,7 +14,7 @@ from kd.data.sampler import plain_view
 from kd.evaluation.metrics import expected_calibration_error
 from kd.io.arrays import write_array
 from kd.io.files import write_json
-from kd.jobs.teachers import StoredJob
+from kd.jobs.teachers import LogitsTeacherJob
 from kd.roles import TEACHER
 from kd.runtime.device import device_name
 from kd.runtime.provenance import commit, versions
@@ -28,7 +28,7 @@ NONE = (  # what logits have not, or not always
 )
 
 
-def main(job: StoredJob, dataset: Path, logits: Path, metrics: Path, test_logits_file: Path) -> None:
+def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test_logits_file: Path) -> None:
     """Write the logits of the test images, none where `logits` (.npz) has none, and metrics as of a training.
 
     Losses and accuracies are those of the images as they are; null for a part of which there are no logits.
@@ -65,13 +65,13 @@ def _scored(part: str, logits: np.ndarray, labels: Tensor) -> dict[str, float | 
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    job = StoredJob.model_validate_json(snakemake.params.cfg)
+    job = LogitsTeacherJob.model_validate_json(snakemake.params.cfg)
     run(
         snakemake.log[0],
         main,
         job=job,
         dataset=Path(snakemake.input.dataset),
-        logits=Path(snakemake.config["given"][job.name]).expanduser(),
+        logits=Path(snakemake.config["user_files"][job.name]).expanduser(),
         metrics=Path(snakemake.output.metrics),
         test_logits_file=Path(snakemake.output.test_logits),
     )

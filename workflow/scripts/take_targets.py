@@ -8,15 +8,15 @@ import numpy as np
 from kd.data.dataset import read_dataset
 from kd.errors import UserError
 from kd.io.files import digest
-from kd.jobs.teachers import StoredTargetsJob
+from kd.jobs.teachers import LogitsTargetsJob
 from kd.teachers.logits import read_stored, training_logits
-from kd.teachers.targets import needed_views, open_for_filling, write_note
+from kd.teachers.targets import needed_views, open_table, write_note
 
 logger = logging.getLogger("kd")
 
 
 def main(
-    job: StoredTargetsJob, code: str, dataset: Path, logits: Path, table_folder: Path, note: Path
+    job: LogitsTargetsJob, code: str, dataset: Path, logits: Path, table_folder: Path, note: Path
 ) -> None:
     """Write all that `logits` (.npz) holds into the table in `table_folder`, and `note` for this run.
 
@@ -39,7 +39,7 @@ def main(
     if np.isinf(stored).any():
         raise UserError(f"{logits}: some train_logits are not finite in float16; they must be below 65,504")
     key = digest(f"{code}\0{job.sha256}", dataset)
-    with open_for_filling(table_folder, key, given.shape) as table:
+    with open_table(table_folder, key, given.shape) as table:
         table[:] = stored
     write_note(note, table_folder, key, needed)
     logger.info("%s: %d views of %d samples", logits, len(given), samples)
@@ -51,10 +51,10 @@ if __name__ == "__main__":
     run(
         snakemake.log[0],
         main,
-        job=StoredTargetsJob.model_validate_json(snakemake.params.cfg),
+        job=LogitsTargetsJob.model_validate_json(snakemake.params.cfg),
         code=snakemake.params.code,
         dataset=Path(snakemake.input.dataset),
-        logits=Path(snakemake.config["given"][snakemake.wildcards.stored]).expanduser(),
+        logits=Path(snakemake.config["user_files"][snakemake.wildcards.stored]).expanduser(),
         table_folder=Path(snakemake.params.table_folder),
         note=Path(snakemake.output.note),
     )

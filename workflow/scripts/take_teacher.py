@@ -14,7 +14,7 @@ from kd.networks.checkpoint import load_network, save_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.weights import load_weights, read_weights
-from kd.runtime.device import set_up
+from kd.runtime.device import set_up_device
 from kd.runtime.provenance import versions
 from kd.settings.compute import Compute
 from kd.teachers.measure import measure
@@ -38,7 +38,7 @@ def main(
     holds what is no number.
     """
     started = time.perf_counter()
-    where = set_up(compute)
+    where = set_up_device(compute)
     data = read_dataset(dataset)
     about = {"architecture": job.architecture, "options": job.options}
     shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}
@@ -67,7 +67,7 @@ if __name__ == "__main__":
         main,
         job=job,
         dataset=Path(snakemake.input.dataset),
-        weights=Path(snakemake.config["given"][job.name]).expanduser(),
+        weights=Path(snakemake.config["user_files"][job.name]).expanduser(),
         **{name: Path(path) for name, path in snakemake.output.items()},
         compute=Compute(**snakemake.config["compute"]),
     )

@@ -39,6 +39,6 @@ if __name__ == "__main__":
         main,
         sha256=json.loads(snakemake.params.cfg)["sha256"],
         dataset=Path(snakemake.input.dataset),
-        logits=Path(snakemake.config["given"][snakemake.wildcards.stored]).expanduser(),
+        logits=Path(snakemake.config["user_files"][snakemake.wildcards.stored]).expanduser(),
         train_logits=Path(snakemake.output.train_logits),
     )

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kd.data.dataset import PARTS, read_dataset
-from kd.data.loader import labelled
+from kd.data.loader import load_split
 from kd.io.files import digest, write_json
 from kd.jobs.training import TrainJob
-from kd.monitor.log import RunLog
+from kd.monitor.log import TrainingLog
 from kd.monitor.progress import ProgressFile, beside_log
 from kd.monitor.tensorboard import opened_board
 from kd.roles import TRIAL
-from kd.runtime.device import device_name, set_up
+from kd.runtime.device import device_name, set_up_device
 from kd.runtime.memory import memory_explained
 from kd.runtime.provenance import commit, versions
-from kd.runtime.signals import Ending
+from kd.runtime.signals import StopSignal
 from kd.runtime.speed import choose_speed
 from kd.settings.compute import Compute
 from kd.sweep.values import read_values, with_values
 from kd.training.checkpoints import kept_until_done
 from kd.training.engine import Diverged, fit
-from kd.training.outputs import Outputs, finished, give_up, identity
-from kd.training.setup import cast_of, check_batch, teacher_of
+from kd.training.outputs import Outputs, describe_run, save_diverged, save_outputs
+from kd.training.setup import check_batch, set_up, teacher_for
 
 logger = logging.getLogger("kd")
 
@@ -54,47 +54,47 @@ def main(
     files and `code`, the fingerprint of what it runs, are the same. The file `progress` says how far it is.
     """
     started = time.perf_counter()
-    where = set_up(compute)
+    where = set_up_device(compute)
     values = read_values(chosen) if chosen else {}
     job = with_values(job, values)
     data = read_dataset(dataset)
     parts = [part for part in PARTS if part != "test" or job.role != TRIAL]
-    splits = {part: labelled(data, part, where, compute.stream) for part in parts}
+    splits = {part: load_split(data, part, where, compute.stream) for part in parts}
     images = splits["train"].images
     check_batch(job.recipe.batch_size, images.samples)
-    cast = cast_of(job, data, where, teacher_model, stored=bool(targets))
-    epochs = cast.method.preliminary + job.recipe.epochs
+    setup = set_up(job, data, where, teacher_model, stored=bool(targets))
+    epochs = setup.method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
-    results = identity(job, cast.method.describe(), values)
-    logger.info("%s  starts on %s: %s", job.label, device_name(where), cast.method.describe())
+    results = describe_run(job, setup.method.describe(), values)
+    logger.info("%s  starts on %s: %s", job.label, device_name(where), setup.method.describe())
     logger.info("%s  %s", job.label, speed.reason)
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.
     inputs = [path for path in (dataset, teacher_model, *targets) if path]
     state = work / digest(f"{job.to_json()}\0{code}", *inputs) if work else None
-    ending = Ending()
+    ending = StopSignal()
     with kept_until_done(state, compute.checkpoint_seconds, ending) as checkpoints:
         with ProgressFile(progress, job.label) as shown, opened_board(outputs.board, job, images) as events:
             try:
                 with ending.noticed(), memory_explained(where):
                     training = fit(
-                        cast.network,
-                        cast.method,
+                        setup.network,
+                        setup.method,
                         splits["train"],
                         splits["validation"],
                         job.recipe,
                         seed=job.seed,
-                        teacher=teacher_of(job, cast, targets, images),
+                        teacher=teacher_for(job, setup, targets, images),
                         speed=speed,
-                        watcher=RunLog(job.label, epochs, images.samples, events, shown),
+                        callback=TrainingLog(job.label, epochs, images.samples, events, shown),
                         checkpoints=checkpoints,
                     )
             except Diverged as error:
                 if job.role != TRIAL:
                     raise
-                give_up(job, results, error, outputs)
+                save_diverged(job, results, error, outputs)
                 return
-            results |= finished(job, cast, training, splits, teacher_logits, outputs)
+            results |= save_outputs(job, setup, training, splits, teacher_logits, outputs)
             if events:
                 events.end(results, splits["validation"], training.last.logits, data.classes, epochs)
         seconds = training.earlier + time.perf_counter() - started

@@ -10,7 +10,7 @@ from kd.config.plugins import items
 from kd.config.problems import Problems
 from kd.config.schema import NetworkEntry, StudyFile, TeacherEntry
 from kd.config.sections import dataset_of, ensembles_of, externals_of, networks_of, stored_of
-from kd.config.study import STORED, Dataset, Method, Study
+from kd.config.study import STORABLE, Dataset, Method, Study
 from kd.config.sweep import sweeps_of
 from kd.errors import UserError, near
 from kd.settings.recipe import Recipe
@@ -48,7 +48,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
         teachers=teachers,
         ensembles=ensembles,
         externals=externals,
-        stored=stored,
+        logits_teachers=stored,
         students=students,
         pairs=pairs,
         methods=methods,
@@ -102,7 +102,7 @@ def _check_cacheable(problems: Problems, methods: dict[str, Method], dataset: Da
         text = "'cached' would store endless views, as dataset.crop_area makes them; allowed: auto, live"
         problems.add(("targets",), text)
     for method in methods.values():
-        if not method.of_teacher <= STORED:
+        if not method.of_teacher <= STORABLE:
             problems.add(
                 ("targets",),
                 f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live",
@@ -118,9 +118,9 @@ def _check_cacheable(problems: Problems, methods: dict[str, Method], dataset: Da
 def _check_taught(problems: Problems, study: Study) -> None:
     """A method that no pair can run would leave the table without a word."""
     for name, method in study.methods.items():
-        if not study.couples(name):
+        if not study.pairs_of(name):
             several = "members" in method.needs
             what = "an ensemble among the teachers" if several else "a teacher that is one network"
-            both = several and not method.of_teacher <= STORED
+            both = several and not method.of_teacher <= STORABLE
             what = "stages and an ensemble, which has none, at once" if both else what
             problems.add(("methods", name), f"needs {what}, and no pair has that")

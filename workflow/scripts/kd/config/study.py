@@ -9,7 +9,7 @@ from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
 from kd.settings.recipe import Recipe
 
-STORED = {"logits", "members"}  # what can be stored of a teacher
+STORABLE = {"logits", "members"}  # what can be stored of a teacher
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never begins so
 
 
@@ -124,16 +124,16 @@ class Study:
     compute: Compute
     sweeps: dict[str, Sweep] = field(default_factory=dict)  # each has a method of its name
     externals: dict[str, External] = field(default_factory=dict)
-    stored: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
+    logits_teachers: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     export: Export = field(default_factory=Export)
 
     @property
     def untrained(self) -> tuple[str, ...]:
         """The teachers that are there without a training of this study."""
-        return (*self.ensembles, *self.externals, *self.stored)
+        return (*self.ensembles, *self.externals, *self.logits_teachers)
 
-    def couples(self, method: str) -> tuple[tuple[str, str], ...]:
+    def pairs_of(self, method: str) -> tuple[tuple[str, str], ...]:
         """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""
         needed = self.methods[method].of_teacher
         if not needed:
@@ -141,11 +141,11 @@ class Study:
         return tuple(pair for pair in self.pairs if self._can_teach(pair[0], needed))
 
     def _can_teach(self, teacher: str, needed: set[str]) -> bool:
-        if teacher in self.stored:
+        if teacher in self.logits_teachers:
             return needed <= {"logits"}
-        return needed <= STORED if teacher in self.ensembles else "members" not in needed
+        return needed <= STORABLE if teacher in self.ensembles else "members" not in needed
 
-    def left_out(self) -> list[str]:
+    def unsupported(self) -> list[str]:
         """Which teachers some methods do without, and why: a sentence for each such teacher."""
         found = []
         for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs):
@@ -159,7 +159,7 @@ class Study:
         return found
 
     def _kind(self, teacher: str) -> str:
-        if teacher in self.stored:
+        if teacher in self.logits_teachers:
             return "which is stored logits alone"
         return "an ensemble, which has logits alone" if teacher in self.ensembles else "no ensemble"
 
@@ -175,8 +175,8 @@ class Study:
         """The networks that a teacher is: itself, or those of an ensemble."""
         return self.ensembles[teacher].members if teacher in self.ensembles else (teacher,)
 
-    def caches(self, method: str) -> bool:
+    def uses_targets(self, method: str) -> bool:
         """Whether students of this method read stored logits instead of running the teacher."""
         needed = self.methods[method].of_teacher
         stored = self.targets != "live" and not self.dataset.endless
-        return stored and bool(needed) and needed <= STORED
+        return stored and bool(needed) and needed <= STORABLE

@@ -11,7 +11,7 @@ import numpy as np
 
 from kd.data.shards import Packed, Shards
 from kd.errors import UserError
-from kd.io.tensors import Damaged, read_sealed, write_sealed
+from kd.io.tensors import Corrupt, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,7 @@ def write_dataset(path: Path, dataset: Dataset[np.ndarray]) -> None:
     shards = {name: arrays.pop(name).packed for name in list(arrays) if isinstance(arrays[name], Shards)}
     arrays |= {f"{name}_checksums": packed.checksums for name, packed in shards.items()}
     facts["shards"] = {name: (packed.files, packed.images, packed.shape) for name, packed in shards.items()}
-    write_sealed(path, arrays, facts)
+    write_tensors(path, arrays, facts)
 
 
 def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
@@ -95,7 +95,7 @@ def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
     something else than write_dataset wrote, and naming the shard that is not whole.
     """
     try:
-        tensors, facts = read_sealed(path)
+        tensors, facts = read_tensors(path)
         for name in ("classes", "mean", "std"):
             facts[name] = tuple(facts[name])
         facts["area"] = tuple(facts["area"]) if facts["area"] else None
@@ -104,5 +104,5 @@ def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
             packed = Packed(tuple(files), images, tuple(shape), checksums)
             tensors[name] = Shards(path.parent / SHARDS, packed)
         return Dataset(**tensors, **facts)
-    except (Damaged, KeyError, TypeError) as error:
+    except (Corrupt, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a whole data set ({error}); delete it and run again") from error

@@ -6,12 +6,12 @@ from torch import Tensor
 from kd.data.dataset import PARTS, Dataset
 from kd.data.shards import Shards
 from kd.data.streaming import StreamedImages
-from kd.data.views import Labelled, ViewedImages
+from kd.data.views import Split, ViewedImages
 
 SHARE = 0.5  # of a GPU's free memory that images may fill
 
 
-def labelled(data: Dataset[Tensor], part: str, device: torch.device, stream: str = "never") -> Labelled:
+def load_split(data: Dataset[Tensor], part: str, device: torch.device, stream: str = "never") -> Split:
     """The part "train", "validation" or "test" of a data set on `device`.
 
     `stream`, as compute.stream, says whether its images stay where they are and come in batches: "auto" does
@@ -21,10 +21,10 @@ def labelled(data: Dataset[Tensor], part: str, device: torch.device, stream: str
     images, labels = tensors[f"{part}_images"], tensors[f"{part}_labels"].to(device)
     how = data.pad, data.flip, data.mean, data.std, data.area
     if stream == "always" or (stream == "auto" and _fill(tensors, device)):
-        return Labelled(StreamedImages(images, device, *how), labels)
+        return Split(StreamedImages(images, device, *how), labels)
     if isinstance(images, Shards):
         images = torch.from_numpy(images[:])
-    return Labelled(ViewedImages(images.to(device), *how), labels)
+    return Split(ViewedImages(images.to(device), *how), labels)
 
 
 def _fill(tensors: dict[str, Tensor], device: torch.device) -> bool:

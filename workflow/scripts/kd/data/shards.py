@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from kd.errors import UserError
-from kd.io.files import whole
+from kd.io.files import atomic
 
 BYTES = 2**28  # of a shard, at most; so much is in memory when it is written
 
@@ -52,7 +52,7 @@ def write_shards(
 
 
 def _write(path: Path, images: np.ndarray) -> str:
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         np.ascontiguousarray(images).tofile(temporary)
     return path.name
 

@@ -54,7 +54,7 @@ class ViewedImages:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Split:
     """One split on a device: images and labels (N,) int64."""
 
     images: ViewedImages

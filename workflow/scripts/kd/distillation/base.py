@@ -19,7 +19,7 @@ Shape = tuple[int, int, int]  # channels, height, width of a stage's maps
 
 
 @dataclass(frozen=True)
-class Answer:
+class Output:
     """What a network says of a batch of B images."""
 
     logits: Tensor  # (B, classes) float32
@@ -37,8 +37,8 @@ class Batch:
         indices: Tensor,
         epoch: Tensor,
         preliminary: bool,
-        ask_student: Callable[[Tensor], Answer],
-        ask_teacher: Callable[[Tensor, Tensor], Answer] | None = None,
+        ask_student: Callable[[Tensor], Output],
+        ask_teacher: Callable[[Tensor, Tensor], Output] | None = None,
     ) -> None:
         self.images = images  # (B, C, H, W) float32, normalised: the very views that both networks see
         self.labels = labels  # (B,) int64
@@ -48,12 +48,12 @@ class Batch:
         self._ask_student, self._ask_teacher = ask_student, ask_teacher
 
     @cached_property
-    def student(self) -> Answer:
+    def student(self) -> Output:
         """The answer of the network that learns, in train mode and with gradients."""
         return self._ask_student(self.images)
 
     @cached_property
-    def teacher(self) -> Answer:
+    def teacher(self) -> Output:
         """The teacher's, stored or computed on the spot, without gradients."""
         if self._ask_teacher is None:
             raise TypeError("this method asks for a teacher that its NEEDS do not name")
@@ -61,7 +61,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Given:
+class Context:
     """What is known before the first step. The networks are those of the run: `student` may be changed."""
 
     student: nn.Module
@@ -105,13 +105,13 @@ class Distillation(nn.Module):
         """The loss as the table names it."""
         raise NotImplementedError
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be.
 
         Unless a method has its own: makes sure that both networks have the stages that are asked for.
         """
         if "stages" in self.NEEDS:
-            _ = given.teacher_stages, given.student_stages
+            _ = context.teacher_stages, context.student_stages
 
     @staticmethod
     def change(student: nn.Module, facts: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.registry import methods
 
 
@@ -23,10 +23,10 @@ class Combined(Distillation):
         said = [method.describe() for method in self._methods.values()]
         return "; ".join(said) + (" (CE once, the first)" if sum("CE" in each for each in said) > 1 else "")
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Prepare each, those first that change the student: the others see it as it then is."""
         for method in sorted(self._methods.values(), key=lambda method: not method.CHANGES_STUDENT):
-            method.prepare(replace(given))  # a fresh one, that remembers no shapes from before
+            method.prepare(replace(context))  # a fresh one, that remembers no shapes from before
             self.changes |= method.changes
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

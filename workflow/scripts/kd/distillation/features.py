@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Given, Shape
+from kd.distillation.base import Context, Shape
 from kd.errors import UserError
 
 
@@ -24,13 +24,13 @@ def match_stages(student: Sequence[Shape], teacher: Sequence[Shape]) -> list[tup
     return pairs
 
 
-def match_chain(given: Given) -> list[tuple[int, int]]:
+def match_chain(context: Context) -> list[tuple[int, int]]:
     """The pairs of `match_stages`, for methods that relate each to the next; UserError for less than two."""
-    pairs = match_stages(given.student_stages, given.teacher_stages)
+    pairs = match_stages(context.student_stages, context.teacher_stages)
     if len(pairs) < 2:
         sizes = [
             ", ".join(f"{height}x{width}" for _, height, width in shapes)
-            for shapes in (given.student_stages, given.teacher_stages)
+            for shapes in (context.student_stages, context.teacher_stages)
         ]
         raise UserError(
             "this method relates a stage to the next, so both networks need two stages or more of the same"

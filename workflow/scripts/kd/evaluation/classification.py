@@ -64,7 +64,7 @@ def figures(judged: Judged) -> dict[str, Any]:
         "loss_wrong": _mean(judged.losses[~right]),
         "nll": float(judged.losses.mean()),
         "brier": judged.brier,
-        # Guo et al. 2017 (arXiv:1706.04599), equation 3: what kd.evaluation.metrics has, of the bins that are drawn.
+        # Guo et al. 2017 (arXiv:1706.04599), equation 3, of the bins that are drawn.
         "ece": 100 * sum(gaps) / len(right),
         "reliability": bins,
         "confusion": _confusion(judged),

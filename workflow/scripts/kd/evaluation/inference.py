@@ -23,7 +23,7 @@ def largest_batch(network: nn.Module, images: ViewedImages, device: torch.device
     return max(1, min(count, pixels // max(images.height * images.width, *(side**2 for side in sides))))
 
 
-def answers(
+def logits_of(
     network: nn.Module, images: ViewedImages, samples: Tensor, views: Tensor | int, *, whole: bool = False
 ) -> Iterator[Tensor]:
     """The logits (B, classes) of the samples (N,) int64 in these views (N,) int64, one batch after the other.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.data.views import ViewedImages
-from kd.evaluation.inference import answers
+from kd.evaluation.inference import logits_of
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 
@@ -30,7 +30,7 @@ def evaluate(model: nn.Module, images: ViewedImages, labels: Tensor) -> Score:
     model.eval()
     everything = torch.arange(images.samples, device=labels.device)
     with torch.inference_mode():
-        logits = torch.cat(list(answers(model, images, everything, images.plain))).float()
+        logits = torch.cat(list(logits_of(model, images, everything, images.plain))).float()
         loss = functional.cross_entropy(logits, labels).item()
         correct = (logits.argmax(1) == labels).sum().item()
     model.train(was_training)

@@ -14,7 +14,7 @@ from kd.errors import UserError
 from kd.export.int8 import write_int8
 from kd.export.onnx_file import write_program
 from kd.export.pixels import pixels
-from kd.export.program import Shipped, program_of, read_pt2, write_pt2
+from kd.export.program import WithNormalisation, program_of, read_pt2, write_pt2
 from kd.export.session import session_of
 from kd.export.verification import Run
 from kd.runtime.timing import milliseconds
@@ -28,7 +28,7 @@ FILES = {
 
 
 def write_formats(
-    folder: Path, shipped: Shipped, image: tuple[int, int, int], calibration: np.ndarray | None
+    folder: Path, shipped: WithNormalisation, image: tuple[int, int, int], calibration: np.ndarray | None
 ) -> dict[str, Run]:
     """Write the program and the ONNX files; what runs each, as it was read back, by the names of FILES.
 

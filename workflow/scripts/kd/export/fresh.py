@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kd.distillation.base import Given
+from kd.distillation.base import Context
 from kd.distillation.combined import build_methods
 from kd.errors import UserError
 from kd.networks.factory import build_network
@@ -54,5 +54,5 @@ def _changed(
 ) -> nn.Module:
     """The student with the layers that its training would give it."""
     labels = torch.arange(classes)  # an image of each: how many there are changes no layer of a student
-    build_methods(methods).prepare(Given(student, teacher, image, classes, labels, epochs=1))
+    build_methods(methods).prepare(Context(student, teacher, image, classes, labels, epochs=1))
     return student.eval()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 
-class Shipped(nn.Module):
+class WithNormalisation(nn.Module):
     """A network with what its training did to the pixels first, which nobody can then forget or do twice.
 
     mean, std: per channel, in units of [0, 1].
@@ -26,7 +26,7 @@ class Shipped(nn.Module):
         return self.network((images.float() - self.mean) * self.scale)
 
 
-def program_of(shipped: Shipped, image: tuple[int, int, int]) -> ExportedProgram:
+def program_of(shipped: WithNormalisation, image: tuple[int, int, int]) -> ExportedProgram:
     """The network as a graph of operators that takes batches of any size of images (C, H, W).
 
     It says nothing of the machine it was made on. Raises what torch.export raises for a network that it

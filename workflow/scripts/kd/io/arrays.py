@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kd.errors import UserError
-from kd.io.files import whole
+from kd.io.files import atomic
 
 
 def read_logits(path: Path, samples: int, classes: int, *, may_be_empty: bool = False) -> np.ndarray:
@@ -35,7 +35,7 @@ def write_array(path: Path, array: "np.ndarray") -> None:
 
     buffer = io.BytesIO()  # NumPy itself does not say why it could not write
     np.save(buffer, array, allow_pickle=False)
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
 
@@ -46,7 +46,7 @@ def write_rows(path: Path, shape: tuple[int, int], pieces: Iterable[np.ndarray])
         "fortran_order": False,
         "shape": shape,
     }
-    with whole(path) as temporary, open(temporary, "wb") as file:
+    with atomic(path) as temporary, open(temporary, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for piece in _checked(pieces, shape):
             file.write(np.ascontiguousarray(piece, dtype=np.float32))

@@ -11,7 +11,7 @@ import urllib3
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from kd.errors import UserError
-from kd.io.files import whole
+from kd.io.files import atomic
 from kd.io.progress import Progress
 
 TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
@@ -80,7 +80,7 @@ def _fetch(url: str, path: Path, sha256: str | None) -> None:
             raise _Failed(f"{progress.done} of {progress.total} bytes came")
     checked = _check_sum(part, sha256) if sha256 else _check_md5(part, response)
     version.unlink(missing_ok=True)
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         part.replace(temporary)
     log.info("%s: %.1f MB, %s", path.name, progress.done / 1e6, checked)
 

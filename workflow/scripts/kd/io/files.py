@@ -21,7 +21,7 @@ class NotWritten(UserError, OSError):
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without an error.
 
     A reader therefore never sees half a file, and a failed writer leaves nothing behind.
@@ -94,7 +94,7 @@ def digest(text: str, *files: Path) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8."""
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -113,7 +113,7 @@ def read_json(path: Path) -> Any:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path`, which takes its place when the block ends without an error.
 
     What was at `path` is gone in any case. Raises NotWritten, which names `path`, for any OSError.

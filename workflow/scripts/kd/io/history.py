@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from kd.errors import UserError
-from kd.io.files import whole
+from kd.io.files import atomic
 
 
 def read_history(path: Path) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def read_history(path: Path) -> pd.DataFrame:
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
     """One line per epoch; the columns are the keys of the rows, some of which may be in a few rows only."""
     columns = list(dict.fromkeys(key for row in history for key in row))
-    with whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)

@@ -13,17 +13,17 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from kd.io.files import whole
+from kd.io.files import atomic
 
 if TYPE_CHECKING:
     import torch
 
 
-class Damaged(Exception):
+class Corrupt(Exception):
     """A file that is missing, cut short, changed since it was written, or was never sealed."""
 
 
-def write_sealed(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
     """Write arrays, and facts that JSON can hold, to `path`, which is whole or absent.
 
     The same content gives the same bytes: there is one metadata key because safetensors shuffles several.
@@ -33,14 +33,14 @@ def write_sealed(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[st
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     text = json.dumps(facts)  # in its own order, which a history's columns follow
     seal = json.dumps({"facts": text, "sha256": _checksum(plain, text)}, sort_keys=True)
-    with whole(path) as temporary:
+    with atomic(path) as temporary:
         try:
             save_file(plain, temporary, {"sealed": seal})
         except SafetensorError as error:  # so it calls a full disk, among others
             raise OSError(str(error)) from error
 
 
-def read_sealed(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
+def read_tensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
     """The arrays in `path`, as torch tensors in host memory, and the facts; Damaged if they are not whole."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -48,10 +48,10 @@ def read_sealed(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         if seal["sha256"] != _checksum(arrays, seal["facts"]):
-            raise Damaged("its checksum is wrong")
+            raise Corrupt("its checksum is wrong")
         return tensors, json.loads(seal["facts"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise Damaged(str(error) or type(error).__name__) from error
+        raise Corrupt(str(error) or type(error).__name__) from error
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], facts: str) -> str:

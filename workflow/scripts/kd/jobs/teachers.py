@@ -22,7 +22,7 @@ class ExternalJob(Job):
     sha256: str
 
 
-class StoredJob(Job):
+class LogitsTeacherJob(Job):
     """Take logits of the user's for a teacher; what counts is what their file holds, not where it is."""
 
     name: str
@@ -30,7 +30,7 @@ class StoredJob(Job):
     test: bool  # whether those of the test images are among them
 
 
-class StoredTargetsJob(Job):
+class LogitsTargetsJob(Job):
     """Take of such logits all that runs of this seed and length will see."""
 
     sha256: str

@@ -13,7 +13,7 @@ With e = +1 where the teacher's neuron responds and −1 where not, connectors r
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, match_stages, resized
 from kd.methods.kd import kd_loss
 from kd.settings.types import Count, NonNegative, Positive
@@ -64,9 +64,9 @@ class Method(Distillation):
         later = f"{self.ce_weight:g}·CE + {self.kd_weight:g}·T²·KL, T={self.temperature:g}"
         return f"AB ({self.preliminary} epochs), then {later}"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """A connector (1x1 convolution and norm) from each of the student's stages to its partner."""
-        student, teacher = given.student_stages, given.teacher_stages
+        student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         self.connectors = nn.ModuleList(Regressor(student[one], teacher[other]) for one, other in self.pairs)
 

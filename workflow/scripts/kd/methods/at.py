@@ -15,7 +15,7 @@ import math
 from torch import Tensor
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import match_stages, same_size, unit
 from kd.errors import UserError
 from kd.settings.types import NonNegative
@@ -59,9 +59,9 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"CE + {self.weight:g}·AT"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Choose the stages. Attention over one position is always 1, and would teach nothing."""
-        student, teacher = given.student_stages, given.teacher_stages
+        student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         positions = [math.prod(map(min, student[s][1:], teacher[t][1:])) for s, t in self.pairs]
         if max(positions) == 1:

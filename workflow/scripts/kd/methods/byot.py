@@ -16,7 +16,7 @@ With the student's own q and f, those of its heads i, and w = `feature_weight`.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given, Shape
+from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import pooled
 from kd.errors import UserError
 from kd.methods.kd import kd_loss
@@ -75,12 +75,12 @@ class Method(Distillation):
         parts = f"{1 - self.alpha:g}·CE + {self.alpha:g}·T²·KL + {self.feature_weight:g}·L2"
         return f"CE + Σ heads ({parts}), T={self.temperature:g}"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """A head for each stage but the last."""
-        *earlier, last = given.student_stages
+        *earlier, last = context.student_stages
         if not earlier:
             raise UserError("byot needs a student of two stages or more, and this one has one")
-        self.heads = nn.ModuleList(Head(stage, last, given.classes) for stage in earlier)
+        self.heads = nn.ModuleList(Head(stage, last, context.classes) for stage in earlier)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the last classifier; of the heads the three parts, each summed."""

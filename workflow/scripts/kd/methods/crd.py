@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import pooled
 from kd.errors import UserError
 from kd.settings.types import Count, Momentum, NonNegative, Positive
@@ -78,11 +78,11 @@ class Method(Distillation):
         kept = "" if self.memory == "bank" else ", queue"
         return f"CE + {self.weight:g}·CRD, τ={self.temperature:g}, {self.negatives} negatives{kept}"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Embeddings from the pooled last stages, and the memories."""
-        widths = given.student_stages[-1][0], given.teacher_stages[-1][0]
+        widths = context.student_stages[-1][0], context.teacher_stages[-1][0]
         self.embed = nn.ModuleList(nn.Linear(width, self.dimensions) for width in widths)
-        samples, per_class = len(given.labels), given.labels.bincount(minlength=given.classes)
+        samples, per_class = len(context.labels), context.labels.bincount(minlength=context.classes)
         others = int(samples - per_class.max())
         if not others:
             raise UserError(f"crd compares classes, and all {samples} training images are of one")
@@ -97,7 +97,7 @@ class Method(Distillation):
             self.register_buffer("place", torch.zeros((), dtype=torch.int64))
             return
         # By class, so that the negatives of one are all places but a stretch. Known anew in every process.
-        self.register_buffer("by_class", given.labels.argsort(stable=True), persistent=False)
+        self.register_buffer("by_class", context.labels.argsort(stable=True), persistent=False)
         self.register_buffer("class_sizes", per_class, persistent=False)
         self.register_buffer("class_starts", per_class.cumsum(0) - per_class, persistent=False)
 

@@ -14,7 +14,7 @@ from copy import deepcopy
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative
 
@@ -53,9 +53,9 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"CE + {self.weight:g}·KL, mutually with an untrained peer"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Make the peer."""
-        self.peer = _as_new(given.teacher)
+        self.peer = _as_new(context.teacher)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """What the student minimises ("ce", "mutual"), and what the peer does."""

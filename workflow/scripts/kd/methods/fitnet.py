@@ -13,7 +13,7 @@ With the regressor r, the guided stage Aˢ and the hint Aᵗ; L₁ in the first 
 from torch import Tensor
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, match_stages, same_size
 from kd.methods.kd import kd_loss
 from kd.settings.types import Natural, NonNegative, Positive
@@ -65,9 +65,9 @@ class Method(Distillation):
             rest += f" + {self.kd_weight:g}·T²·KL, T={self.temperature:g}"
         return f"{self.preliminary} epochs of {hint}, then {rest}" if self.preliminary else f"{hint} + {rest}"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Choose the stages, the middle pair of those of one resolution, and make the regressor."""
-        student, teacher = given.student_stages, given.teacher_stages
+        student, teacher = context.student_stages, context.teacher_stages
         pairs = match_stages(student, teacher)
         self.guided, self.hint = pairs[len(pairs) // 2]
         self.regressor = Regressor(student[self.guided], teacher[self.hint])

@@ -15,7 +15,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import fit_channels, match_chain, same_size
 from kd.settings.types import Natural, NonNegative
 
@@ -62,10 +62,10 @@ class Method(Distillation):
         fsp = f"{self.weight:g}·FSP"
         return f"{self.preliminary} epochs of {fsp}, then CE" if self.preliminary else f"CE + {fsp}"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Choose the stages, and make regressors where they are needed."""
-        student, teacher = given.student_stages, given.teacher_stages
-        self.pairs = match_chain(given)
+        student, teacher = context.student_stages, context.teacher_stages
+        self.pairs = match_chain(context)
         self.fits = nn.ModuleList(fit_channels(student[s], teacher[t]) for s, t in self.pairs)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

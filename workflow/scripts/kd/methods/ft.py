@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import same_size
 from kd.settings.types import Count, Fraction, NonNegative
 
@@ -58,9 +58,9 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"paraphraser ({self.preliminary} epochs), then CE + {self.weight:g}·FT"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Paraphraser and translator, of three layers each way; `rate` of the channels remain."""
-        source, target = given.student_stages[-1][0], given.teacher_stages[-1][0]
+        source, target = context.student_stages[-1][0], context.teacher_stages[-1][0]
         factors = max(1, round(self.rate * target))
         self.encoder = _chain(nn.Conv2d, target, target, factors, factors)
         self.decoder = _chain(nn.ConvTranspose2d, factors, factors, target, target)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import fit_channels, match_chain, unit
 from kd.settings.types import NonNegative
 
@@ -108,10 +108,10 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"CE + {self.weight:g}·KDSVD"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Choose the stages, and make regressors where they are needed."""
-        student, teacher = given.student_stages, given.teacher_stages
-        self.pairs = match_chain(given)
+        student, teacher = context.student_stages, context.teacher_stages
+        self.pairs = match_chain(context)
         self.fits = nn.ModuleList(fit_channels(student[s], teacher[t]) for s, t in self.pairs)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

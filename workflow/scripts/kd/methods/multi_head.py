@@ -17,7 +17,7 @@ With p of the mean of the M teachers' logits, p_m of each of them, and q_m of it
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import pooled
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
@@ -49,10 +49,10 @@ class Method(Distillation):
         terms = f"{self.kd_weight:g}·T²·KL + {self.head_weight:g}·T²·KL of heads"
         return f"{self.ce_weight:g}·CE + {terms}, T={self.temperature:g}"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """A linear head for each of the teacher's networks."""
-        features = given.student_stages[-1][0]
-        self.heads = nn.ModuleList(nn.Linear(features, given.classes) for _ in range(given.members))
+        features = context.student_stages[-1][0]
+        self.heads = nn.ModuleList(nn.Linear(features, context.classes) for _ in range(context.members))
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and divergence from the mean and from each teacher."""

@@ -16,7 +16,7 @@ Over the pairs l of stages, with the channels' maps x (C, student) and y (D, tea
 from torch import Tensor
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import match_stages, same_size, unit
 from kd.settings.types import NonNegative
 
@@ -63,9 +63,9 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"CE + {self.weight:g}·NST"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Choose the stages."""
-        self.pairs = match_stages(given.student_stages, given.teacher_stages)
+        self.pairs = match_stages(context.student_stages, context.teacher_stages)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and discrepancy of the patterns."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, match_stages, resized
 from kd.distillation.pre_relu import BeforeReLU
 from kd.settings.types import NonNegative
@@ -73,13 +73,13 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"CE + {self.weight:g}·OFD"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """A connector from each of the student's stages to its partner, and the margins of that."""
-        student, teacher = given.student_stages, given.teacher_stages
+        student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         self.connectors = nn.ModuleList(Regressor(student[one], teacher[other]) for one, other in self.pairs)
         self.margins = nn.ModuleList(Margin(teacher[other][0]) for _, other in self.pairs)
-        self.of_student, self.of_teacher = BeforeReLU(given.student), BeforeReLU(given.teacher)
+        self.of_student, self.of_teacher = BeforeReLU(context.student), BeforeReLU(context.teacher)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and the distances."""

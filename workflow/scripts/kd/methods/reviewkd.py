@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given, Shape
+from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import match_stages, resized
 from kd.settings.types import NonNegative, Positive
 
@@ -88,9 +88,9 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"CE + {self.weight:g}·ReviewKD, warm-up {self.warm_up:g} epochs"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """One fusion per pair of stages and one for the pooled last ones, the deepest first."""
-        student, teacher = given.student_stages, given.teacher_stages
+        student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)[::-1]
         shapes = [(student[-1][0], (teacher[-1][0], 1, 1))]
         shapes += [(student[one][0], teacher[other]) for one, other in self.pairs]

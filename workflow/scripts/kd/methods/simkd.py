@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given, Shape
+from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import resized
 from kd.errors import UserError
 from kd.settings.types import Count, NonNegative
@@ -79,13 +79,13 @@ class Method(Distillation):
         classes = student.classifier.out_features
         student.classifier = nn.Linear(target[0], classes).requires_grad_(False)
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Give the student its projector and the teacher's classifier, which stays as it is."""
-        source, target = given.student_stages[-1], given.teacher_stages[-1]
+        source, target = context.student_stages[-1], context.teacher_stages[-1]
         facts = {"source": source, "target": target, "middle": max(1, target[0] // self.factor)}
         self.changes = {"simkd": facts}
-        self.change(given.student, facts)
-        given.student.classifier.load_state_dict(given.teacher.classifier.state_dict())
+        self.change(context.student, facts)
+        context.student.classifier.load_state_dict(context.teacher.classifier.state_dict())
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The distance of the maps that the one classifier sees."""

@@ -18,7 +18,7 @@ from copy import deepcopy
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, pooled
 from kd.settings.types import NonNegative
 
@@ -46,11 +46,11 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"CE + {self.feature_weight:g}·FM + {self.regression_weight:g}·SR"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """The connector (1x1 convolution, norm, ReLU), and a copy of the teacher's classifier that stays."""
-        source, target = given.student_stages[-1], given.teacher_stages[-1]
+        source, target = context.student_stages[-1], context.teacher_stages[-1]
         self.connector = nn.Sequential(Regressor(source, target), nn.ReLU())
-        self.classifier = deepcopy(given.teacher.classifier).requires_grad_(False)
+        self.classifier = deepcopy(context.teacher.classifier).requires_grad_(False)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, distance of the features, and of what they are classified as."""

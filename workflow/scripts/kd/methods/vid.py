@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation, Given, Shape
+from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import match_stages, same_size
 from kd.settings.types import NonNegative
 
@@ -71,9 +71,9 @@ class Method(Distillation):
         """The loss as the table names it."""
         return f"CE + {self.weight:g}·VID"
 
-    def prepare(self, given: Given) -> None:
+    def prepare(self, context: Context) -> None:
         """Choose the stages, and make a guess for each pair."""
-        student, teacher = given.student_stages, given.teacher_stages
+        student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         self.guesses = nn.ModuleList(Guess(student[s], teacher[t]) for s, t in self.pairs)
 

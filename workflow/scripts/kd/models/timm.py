@@ -7,7 +7,7 @@ import timm
 
 from kd.errors import UserError
 from kd.models.libraries.pretrained import fetch_checked
-from kd.models.libraries.wrapper import Borrowed, Weights, buildable
+from kd.models.libraries.wrapper import LibraryNetwork, Weights, buildable
 from kd.settings.types import ImageSize
 
 # Where the package's own files name them, and their weights: a config is checked without importing it.
@@ -28,7 +28,7 @@ def library(
     pretrained: bool = False,
     input_size: ImageSize | None = None,
     stem: Literal["own", "cifar"] = "own",
-) -> Borrowed:
+) -> LibraryNetwork:
     """The classifier `name` for images of any number of channels; see Borrowed for what can go wrong.
 
     `pretrained`: it begins with timm's weights (those of the tag, or the default), but for the classifier.
@@ -44,7 +44,7 @@ def library(
         settings["img_size"] = side
     with buildable(f"timm/{name}"):
         network = timm.create_model(name, **settings)
-    return Borrowed(
+    return LibraryNetwork(
         f"timm/{name}",
         network,
         in_channels,

@@ -9,7 +9,7 @@ from torchvision import models
 
 from kd.errors import UserError
 from kd.models.libraries.pretrained import fetch_checked
-from kd.models.libraries.wrapper import Borrowed, Weights, buildable, take_channels
+from kd.models.libraries.wrapper import LibraryNetwork, Weights, buildable, take_channels
 from kd.settings.types import ImageSize
 
 # Where the package's own files name them, so that a config is checked without importing it.
@@ -25,7 +25,7 @@ def library(
     pretrained: bool = False,
     input_size: ImageSize | None = None,
     stem: Literal["own", "cifar"] = "own",
-) -> Borrowed:
+) -> LibraryNetwork:
     """The classifier `name` for images of any number of channels; see Borrowed for what can go wrong.
 
     `pretrained`: it begins with the weights that torchvision calls the best, but for the classifier.
@@ -43,7 +43,7 @@ def library(
     probe = side if fixed else own
     if in_channels != 3:
         take_channels(network, probe, in_channels)
-    return Borrowed(
+    return LibraryNetwork(
         f"torchvision/{name}",
         network,
         in_channels,

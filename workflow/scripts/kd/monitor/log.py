@@ -6,13 +6,13 @@ import time
 from kd.monitor.clock import duration
 from kd.monitor.progress import ProgressFile
 from kd.monitor.tensorboard import Board
-from kd.training.callback import Watcher
+from kd.training.callback import Callback
 
 logger = logging.getLogger("kd")
 EVERY = 20.0  # seconds after which a long epoch says how far it is
 
 
-class RunLog(Watcher):
+class TrainingLog(Callback):
     """Reports the epochs of one run to its log, and to a board and a progress file where there are."""
 
     def __init__(
@@ -37,7 +37,7 @@ class RunLog(Watcher):
         self._told = time.monotonic()
         return duration(self._left(epochs_done))
 
-    def resume(self, history: list[dict[str, float]], done: float) -> None:
+    def on_resume(self, history: list[dict[str, float]], done: float) -> None:
         """Say so, and write the events of the earlier epochs again."""
         self._before = done
         logger.info("%s  goes on from a checkpoint, %.1f of %d epochs done", self._label, done, self._epochs)
@@ -46,7 +46,7 @@ class RunLog(Watcher):
         if history:
             self._progress.tell(validation_accuracy=history[-1]["validation_accuracy"])
 
-    def tick(self, epoch: int, done: int) -> None:
+    def on_step(self, epoch: int, done: int) -> None:
         """Say how far an epoch is, if nothing has been said for a while."""
         epochs_done = epoch - 1 + done / self._samples
         if self._progress.due:
@@ -58,7 +58,7 @@ class RunLog(Watcher):
             counts = (epoch, self._epochs, done, self._samples)
             logger.info("%s  epoch %d/%d  %d of %d images  left %s", self._label, *counts, left)
 
-    def report(self, row: dict[str, float]) -> None:
+    def on_epoch(self, row: dict[str, float]) -> None:
         """Report one epoch: losses as means over samples, accuracies in percent."""
         terms = [f"{name[5:]} {value:.4f}" for name, value in row.items() if name.startswith("loss_")]
         logger.info(

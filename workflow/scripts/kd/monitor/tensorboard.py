@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from kd.data.views import Labelled, ViewedImages
+from kd.data.views import Split, ViewedImages
 from kd.jobs.training import TrainJob
 from kd.monitor.hparams import hparams_of
 from kd.monitor.images import first_views, hardest
@@ -43,7 +43,7 @@ class Board:
             self._writer.add_scalar(name, row[name], row["epoch"])
 
     def end(
-        self, results: Mapping[str, Any], split: Labelled, logits: Tensor, classes: Sequence[str], epochs: int
+        self, results: Mapping[str, Any], split: Split, logits: Tensor, classes: Sequence[str], epochs: int
     ) -> None:
         """What the finished network has come to, and the images of a split that it does worst on.
 
@@ -56,7 +56,7 @@ class Board:
         _, _, end = hparams({}, {})
         self._writer.file_writer.add_summary(end)
 
-    def _mistakes(self, split: Labelled, logits: Tensor, classes: Sequence[str], epochs: int) -> None:
+    def _mistakes(self, split: Split, logits: Tensor, classes: Sequence[str], epochs: int) -> None:
         labels = split.labels.cpu()
         losses = functional.cross_entropy(logits, labels, reduction="none")
         picture, worst = hardest(split.images, losses)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.errors import UserError
-from kd.io.tensors import Damaged, read_sealed, write_sealed
+from kd.io.tensors import Corrupt, read_tensors, write_tensors
 from kd.networks.ensemble import Ensemble
 from kd.networks.factory import build_network, change_network
 
@@ -38,7 +38,7 @@ def save_network(
         network["changes"] = dict(changes)
     # numpy() of channels-last weights is strided; what is written is in row-major order.
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
-    write_sealed(path, arrays, network)
+    write_tensors(path, arrays, network)
 
 
 def save_ensemble(path: Path, members: Sequence[Path], weights: Sequence[float]) -> None:
@@ -49,10 +49,10 @@ def save_ensemble(path: Path, members: Sequence[Path], weights: Sequence[float])
     arrays, networks = {}, []
     for number, member in enumerate(members):
         with _whole(member):
-            tensors, facts = read_sealed(member)
+            tensors, facts = read_tensors(member)
         networks.append(facts)
         arrays |= {f"networks.{number}.{name}": tensor.numpy() for name, tensor in tensors.items()}
-    write_sealed(path, arrays, {"networks": networks, "weights": list(weights)})
+    write_tensors(path, arrays, {"networks": networks, "weights": list(weights)})
 
 
 def load_network(path: Path, device: torch.device) -> nn.Module:
@@ -62,7 +62,7 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
     architecture.
     """
     with _whole(path):
-        tensors, facts = read_sealed(path)
+        tensors, facts = read_tensors(path)
         if "networks" in facts:
             model = Ensemble([_build(network) for network in facts["networks"]], facts["weights"])
         else:
@@ -84,7 +84,7 @@ def _whole(path: Path) -> Iterator[None]:
     """Turn what is wrong with the file into a UserError that names it."""
     try:
         yield
-    except (Damaged, RuntimeError, KeyError, TypeError) as error:
+    except (Corrupt, RuntimeError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: not a whole network file ({error}); delete it to have it made again"
         ) from error

@@ -17,7 +17,7 @@ def build_network(architecture: str, settings: dict[str, Any], in_channels: int,
 
 
 def change_network(network: Any, changes: dict[str, dict[str, Any]]) -> None:
-    """Do again what methods did to a network's layers before it was trained; see kd.distillation.base.Distillation.
+    """Do again what methods did to a network's layers before it was trained; see kd.distillation.base.
 
     Raises UserError when this version of the code has no such method.
     """

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kd.errors import UserError
-from kd.io.tensors import Damaged, read_sealed
+from kd.io.tensors import Corrupt, read_tensors
 
 SHOWN = 3  # names of a kind in a message; the rest is counted
 
@@ -30,8 +30,8 @@ def read_weights(path: Path, sha256: str, about: Mapping[str, Any]) -> dict[str,
         with safe_open(path, framework="pt") as file:
             if "sealed" not in (file.metadata() or {}):
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        tensors, facts = read_sealed(path)
-    except (SafetensorError, OSError, Damaged) as error:
+        tensors, facts = read_tensors(path)
+    except (SafetensorError, OSError, Corrupt) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error})") from error
     _check_facts(path, facts, about)
     return tensors

@@ -39,7 +39,7 @@ def _changed(study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
         if not (parts := [part for part in method.parts if _changes_student(part[0])]):
             continue
         known = None if _swept(study, method) else [list(part) for part in parts]
-        for teacher, student in study.couples(name):
+        for teacher, student in study.pairs_of(name):
             between = [_about(study.network(each)) for each in method.chain(student)]
             taught_by = (study.teachers | study.externals).get(teacher)
             by = [_about(taught_by) if taught_by else None, *between]

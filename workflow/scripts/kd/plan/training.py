@@ -8,7 +8,7 @@ from kd.errors import UserError
 from kd.io.files import digest
 from kd.jobs.data import DataJob, GatherJob
 from kd.jobs.diagnosis import ComparisonJob, DiagnosisJob
-from kd.jobs.teachers import EnsembleJob, ExternalJob, StoredJob
+from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob
 from kd.jobs.training import TrainJob
 from kd.plan.user_files import content, listing, names_in
 from kd.roles import ALONE, DISTILLED, TEACHER, TRIAL, UNTAUGHT
@@ -81,18 +81,18 @@ def ensemble_job(study: Study, teacher: str) -> EnsembleJob:
     return EnsembleJob(name=teacher, members=list(ensemble.members), weights=list(ensemble.weights))
 
 
-def given_jobs(study: Study) -> tuple[dict[str, ExternalJob], dict[str, StoredJob]]:
+def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, LogitsTeacherJob]]:
     """The teachers whose weights are the user's, and those of which the user has logits.
 
     Raises UserError with a line for each file that cannot be read.
     """
     externals, stored, wrong = {}, {}, []
-    for name in (*study.externals, *study.stored):
+    for name in (*study.externals, *study.logits_teachers):
         try:
             if name in study.externals:
                 externals[name] = _external_job(study.externals[name])
             else:
-                stored[name] = _stored_job(name, study.stored[name])
+                stored[name] = _stored_job(name, study.logits_teachers[name])
         except UserError as error:
             wrong.append(str(error))
     if wrong:
@@ -106,10 +106,10 @@ def _external_job(external: External) -> ExternalJob:
     return ExternalJob(name=external.name, sha256=sha256, **about)
 
 
-def _stored_job(name: str, file: str) -> StoredJob:
+def _stored_job(name: str, file: str) -> LogitsTeacherJob:
     key = f"teachers.{name}.logits"
     arrays = names_in(file, key)
-    return StoredJob(name=name, sha256=content(file, key), test="test_logits" in arrays)
+    return LogitsTeacherJob(name=name, sha256=content(file, key), test="test_logits" in arrays)
 
 
 def alone_job(study: Study, student: str, seed: int) -> TrainJob:
@@ -153,7 +153,7 @@ def rung_job(study: Study, sweep: str, student: str, rung: int) -> dict[str, Any
 def sweep_plot_job(study: Study, sweep: str) -> dict[str, Any]:
     """What a plot of a sweep shows."""
     found = study.sweeps[sweep]
-    pairs = [(_taught_by(teacher), student) for teacher, student in study.couples(sweep)]
+    pairs = [(_taught_by(teacher), student) for teacher, student in study.pairs_of(sweep)]
     titles = [f"{teacher} \N{RIGHTWARDS ARROW} {student}" for teacher, student in pairs]
     return {"titles": titles, "keys": list(found.over), "logarithmic": list(found.log)}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from kd.io.files import whole
+from kd.io.files import atomic
 from kd.plots.style import WIDTH, short, styled
 
 ROWS, COLUMNS = 10, 8
@@ -19,7 +19,7 @@ PAPER = 255
 def write_samples(path: Path, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
     """Write the contact sheet of (N, H, W, C) uint8 images as PNG, whole or not at all."""
     figure = draw_samples(images, labels, classes)
-    with whole(path) as temporary, warnings.catch_warnings():
+    with atomic(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a sign that the font lacks is shown as a box
         figure.savefig(temporary, dpi=150, bbox_inches="tight", pad_inches=0.05)  # however long names are
 

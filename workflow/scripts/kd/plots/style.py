@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 
-from kd.io.files import whole
+from kd.io.files import atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ def save(figure: Figure, stem: Path) -> None:
     """Write `<stem>.svg` and `<stem>.png`, whole or not at all, and equal byte for byte every time."""
     for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
         # with_suffix() would cut a name that has a dot in it.
-        with whole(stem.with_name(stem.name + suffix)) as temporary:
+        with atomic(stem.with_name(stem.name + suffix)) as temporary:
             figure.savefig(temporary, dpi=150, metadata=metadata)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from kd.results.significance import behind_first
+from kd.results.significance import compare_with_best
 from kd.results.table import with_gains
 from kd.roles import DISTILLED_STUDENT, MEAN, UNTAUGHT
 
@@ -17,8 +17,8 @@ def rank(table: pd.DataFrame, runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame
     """The methods of a study by their mean gain over the pairs that each was run with, the highest first.
 
     Columns: method, gain, gain_ci95, gain_n as in the table; `pairs`, how many those are; and `behind`,
-    `behind_ci95` and `apart` of kd.results.significance, beside the first. Its clusters are students and seeds, in each
-    of which a gain is the mean over the teachers, as it is in the table.
+    `behind_ci95` and `apart` of kd.results.significance, beside the first. Its clusters are students and
+    seeds, in each of which a gain is the mean over the teachers, as it is in the table.
     """
     means = table[table["role"] == MEAN].sort_values("gain", ascending=False, kind="stable")
     ranked = means[["method", "gain", "gain_ci95", "gain_n"]].reset_index(drop=True)
@@ -47,13 +47,13 @@ def _distilled(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _beside_first(ranked: pd.DataFrame, gains: pd.DataFrame, order: list[Any]) -> pd.DataFrame:
-    """`ranked`, whose rows are the columns `order` of `gains`, with what kd.results.significance says of them.
+    """`ranked`, whose rows are the columns `order` of `gains`, with what kd.results.significance says.
 
     What has no interval, as it is from a single seed, is told apart from nothing.
     """
     if ranked.empty:
         return ranked.assign(behind=0.0, behind_ci95=0.0, apart=False)
-    ranked = ranked.join(behind_first(gains[order]).reset_index(drop=True))
+    ranked = ranked.join(compare_with_best(gains[order]).reset_index(drop=True))
     unknown = ranked["gain_ci95"].isna() | pd.isna(ranked["gain_ci95"].iloc[0])
     return ranked.assign(apart=ranked["apart"] & ~unknown, behind_ci95=ranked["behind_ci95"].mask(unknown))
 

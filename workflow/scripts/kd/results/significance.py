@@ -9,7 +9,7 @@ from scipy import stats
 LEVEL = 0.05  # of the family of comparisons
 
 
-def behind_first(gains: pd.DataFrame) -> pd.DataFrame:
+def compare_with_best(gains: pd.DataFrame) -> pd.DataFrame:
     """How far each column of `gains` lies behind its first one, and whether the two are told apart.
 
     `gains` is (clusters, candidates) in percentage points, NaN where a candidate was not run. Candidates are

@@ -13,7 +13,7 @@ from kd.runtime.hardware import cpu_count
 from kd.settings.compute import Compute
 
 
-def set_up(compute: Compute) -> torch.device:
+def set_up_device(compute: Compute) -> torch.device:
     """The device to compute on, with this process set up to do so reproducibly and in its share of the cores.
 
     Raises UserError if the wanted device is not there.

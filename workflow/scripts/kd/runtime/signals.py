@@ -14,7 +14,7 @@ class Stopped(Exception):
     """The process was told to end, and has kept what it had."""
 
 
-class Ending:
+class StopSignal:
     """Whether this process has been told to end, by SIGTERM (a cluster, `kill`) or SIGINT (Ctrl-C)."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Ending:
         self.name = signal.Signals(number).name
 
     @contextmanager
-    def noticed(self) -> Iterator["Ending"]:
+    def noticed(self) -> Iterator["StopSignal"]:
         """While the block runs, a signal is noted and ends nothing by itself.
 
         After one the process is ending: another, such as a cluster sends, must not cut that short.

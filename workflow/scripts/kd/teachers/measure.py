@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.data.dataset import PARTS, Dataset
-from kd.data.loader import labelled
+from kd.data.loader import load_split
 from kd.evaluation.metrics import evaluate, expected_calibration_error
 from kd.networks.size import count_macs, count_parameters
 from kd.roles import TEACHER
@@ -26,7 +26,7 @@ def measure(
 
     Also its logits on the test part, (N, classes) float32.
     """
-    splits = {part: labelled(data, part, where, stream) for part in PARTS}
+    splits = {part: load_split(data, part, where, stream) for part in PARTS}
     with memory_explained(where):
         scores = {part: evaluate(network, each.images, each.labels) for part, each in splits.items()}
     results = dict.fromkeys(NONE) | {"role": TEACHER}

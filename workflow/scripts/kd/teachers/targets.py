@@ -20,7 +20,7 @@ import numpy as np
 
 from kd.data.sampler import views_seen
 from kd.errors import UserError
-from kd.io.files import NotWritten, whole, write_json
+from kd.io.files import NotWritten, atomic, write_json
 
 logger = logging.getLogger("kd")
 AGAIN = "delete it to have it made again"
@@ -36,7 +36,7 @@ def needed_views(seed: int, epochs: int, samples: int, views: int) -> np.ndarray
 
 
 @contextmanager
-def open_for_filling(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
+def open_table(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
     """The table `key` in `folder`, new if it is not there, for this process alone while the block lasts.
 
     Tables of other keys belong to a teacher that is no more, and are removed. The kernel frees the lock
@@ -81,7 +81,7 @@ def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
     header = {"descr": "<f2", "fortran_order": False, "shape": shape}
     row = np.full(shape[1:], np.nan, dtype="<f2").tobytes()
     try:
-        with whole(path) as temporary, open(temporary, "wb") as file:
+        with atomic(path) as temporary, open(temporary, "wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             for _ in range(shape[0]):
                 file.write(row)
@@ -96,7 +96,7 @@ def write_note(path: Path, folder: Path, key: str, needed: np.ndarray) -> None:
     write_json(path, {"table": os.path.relpath(table, path.parent), "sha256": found})
 
 
-def open_noted(note: Path, needed: np.ndarray) -> np.ndarray:
+def open_targets(note: Path, needed: np.ndarray) -> np.ndarray:
     """The table that a note points to, for reading: (views, samples, classes) float16.
 
     `needed` (views, samples) bool is what will be read. Raises UserError naming the file that is missing,

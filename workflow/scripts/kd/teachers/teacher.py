@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Answer
+from kd.distillation.base import Output
 from kd.errors import UserError
 from kd.networks.ensemble import Ensemble, mean_of
 
@@ -22,7 +22,7 @@ class Teacher(Protocol):
     def start_epoch(self, views: np.ndarray) -> None:
         """Announce the view of every sample: (N,) int64."""
 
-    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+    def answer(self, images: Tensor, indices: Tensor) -> Output:
         """Of the images (B, C, H, W), which are the samples `indices` (B,) int64."""
 
 
@@ -36,16 +36,16 @@ class LiveTeacher:
     def start_epoch(self, views: np.ndarray) -> None:
         """Nothing to prepare: the images carry their views."""
 
-    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+    def answer(self, images: Tensor, indices: Tensor) -> Output:
         """The network's answer to the very images that the student sees."""
         with torch.no_grad():
             if isinstance(self._network, Ensemble):
                 members = [logits.float() for logits in self._network.forward_members(images)]
-                return Answer(mean_of(members, self._network.weights), members=tuple(members))
+                return Output(mean_of(members, self._network.weights), members=tuple(members))
             if not self._stages:
-                return Answer(self._network(images).float())
+                return Output(self._network(images).float())
             stages, logits = self._network.forward_stages(images)
-            return Answer(logits.float(), tuple(stage.float() for stage in stages))
+            return Output(logits.float(), tuple(stage.float() for stage in stages))
 
 
 class CachedTeacher:
@@ -75,9 +75,9 @@ class CachedTeacher:
                 )
             here.copy_(epoch)
 
-    def answer(self, images: Tensor, indices: Tensor) -> Answer:
+    def answer(self, images: Tensor, indices: Tensor) -> Output:
         """The stored logits; the images are not looked at."""
         members = tuple(epoch[indices] for epoch in self._epoch)
         if len(members) == 1:
-            return Answer(members[0])
-        return Answer(mean_of(members, self._weights), members=members)
+            return Output(members[0])
+        return Output(mean_of(members, self._weights), members=members)

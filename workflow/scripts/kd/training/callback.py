@@ -1,14 +1,14 @@
 """What a training tells while it runs, and to whom: the engine knows neither logs nor boards."""
 
 
-class Watcher:
+class Callback:
     """What a caller may want to be told of. Does nothing by itself."""
 
-    def resume(self, history: list[dict[str, float]], done: float) -> None:
+    def on_resume(self, history: list[dict[str, float]], done: float) -> None:
         """These epochs were run before; `done` counts them, with a part for the one that is under way."""
 
-    def tick(self, epoch: int, done: int) -> None:
+    def on_step(self, epoch: int, done: int) -> None:
         """A step begins: its epoch (from 1), and how many of the epoch's images went before."""
 
-    def report(self, row: dict[str, float]) -> None:
+    def on_epoch(self, row: dict[str, float]) -> None:
         """An epoch has ended."""

@@ -12,8 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from kd.io.files import NotWritten
-from kd.io.tensors import Damaged, read_sealed, write_sealed
-from kd.runtime.signals import Ending
+from kd.io.tensors import Corrupt, read_tensors, write_tensors
+from kd.runtime.signals import StopSignal
 
 logger = logging.getLogger("kd")
 SHARE = 50  # at the end of an epoch the state is kept again after this many times what keeping it took
@@ -34,7 +34,7 @@ class Checkpoints:
     `every`: seconds between two states; `stopping` says whether the process has been told to end.
     """
 
-    def __init__(self, folder: Path, every: float, stopping: Ending) -> None:
+    def __init__(self, folder: Path, every: float, stopping: StopSignal) -> None:
         self._path, self._every, self.stopping = folder / "checkpoint.safetensors", every, stopping
         self._kept, self._cost = time.monotonic(), 0.0
 
@@ -43,8 +43,8 @@ class Checkpoints:
         if not self._path.exists():
             return None
         try:
-            return State(*read_sealed(self._path))
-        except Damaged as error:
+            return State(*read_tensors(self._path))
+        except Corrupt as error:
             logger.warning("%s: not a whole checkpoint (%s); starts from the beginning", self._path, error)
             return None
 
@@ -65,7 +65,7 @@ class Checkpoints:
         started = time.monotonic()
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in state.tensors.items()}
         try:
-            write_sealed(self._path, arrays, state.facts)
+            write_tensors(self._path, arrays, state.facts)
         except NotWritten as error:
             logger.warning("the state could not be kept: %s", error)
         self._kept = time.monotonic()
@@ -73,7 +73,7 @@ class Checkpoints:
 
 
 @contextmanager
-def kept_until_done(folder: Path | None, every: float, stopping: Ending) -> Iterator[Checkpoints | None]:
+def kept_until_done(folder: Path | None, every: float, stopping: StopSignal) -> Iterator[Checkpoints | None]:
     """Checkpoints in `folder`, which is gone when the block has ended without an error; None without one."""
     if folder is None:
         yield None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.data.sampler import order_seen, views_seen
-from kd.data.views import Labelled
+from kd.data.views import Split
 from kd.distillation.base import Distillation
 from kd.errors import UserError
 from kd.evaluation.metrics import evaluate
@@ -17,7 +17,7 @@ from kd.runtime.signals import Stopped
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import Teacher
-from kd.training.callback import Watcher
+from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
 from kd.training.cuda_graph import GraphedStep
 from kd.training.state import Training
@@ -27,14 +27,14 @@ from kd.training.step import Step
 def fit(
     model: nn.Module,
     method: Distillation,
-    train: Labelled,
-    validation: Labelled,
+    train: Split,
+    validation: Split,
     recipe: Recipe,
     *,
     seed: int,
     teacher: Teacher | None = None,
     speed: Speed = Speed(),
-    watcher: Watcher | None = None,
+    callback: Callback | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Training:
     """Train `model` in place by `recipe` and return its history.
@@ -45,19 +45,19 @@ def fit(
     Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is told
     to end.
     """
-    watcher, device = watcher or Watcher(), train.labels.device
+    callback, device = callback or Callback(), train.labels.device
     course = _Course(model, method, train, recipe, seed, teacher, speed)
     training, step = Training(method.preliminary), None
     if checkpoints and (state := checkpoints.load()):
         step = course.step(len(state.facts["history"]))
         training = Training.resumed(state, method.preliminary, step, device)
-        watcher.resume(training.history, len(training.history) + training.done / train.images.samples)
+        callback.on_resume(training.history, len(training.history) + training.done / train.images.samples)
     while (epoch := len(training.history)) < method.preliminary + recipe.epochs:
         if step is None or (epoch == method.preliminary and not training.done):
             step = course.step(epoch)
         model.train()
         method.train()
-        means, seconds = _train_epoch(course, step, training, watcher, checkpoints)
+        means, seconds = _train_epoch(course, step, training, callback, checkpoints)
         with speed.autocast(device):
             score = evaluate(model, validation.images, validation.labels)
         _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
@@ -66,7 +66,7 @@ def fit(
         row |= {"seconds": seconds, "images_per_second": train.images.samples / seconds}
         training.add(row, model)
         training.last = score
-        watcher.report(row)
+        callback.on_epoch(row)
         _keep_if_due(checkpoints, training, step, epoch_ended=True)
     return training
 
@@ -81,7 +81,7 @@ class _Course:
 
     model: nn.Module
     method: Distillation
-    train: Labelled
+    train: Split
     recipe: Recipe
     seed: int
     teacher: Teacher | None
@@ -119,7 +119,7 @@ def _train_epoch(
     course: _Course,
     step: Step | GraphedStep,
     training: Training,
-    watcher: Watcher,
+    callback: Callback,
     checkpoints: Checkpoints | None,
 ) -> tuple[dict[str, float], float]:
     """The rest of an epoch: means of the loss terms, and accuracy, as they were in passing; its seconds."""
@@ -130,7 +130,7 @@ def _train_epoch(
         step.clear()
     batches = _batches(order, course.recipe.batch_size)
     for first, indices in course.train.images.fed(batches, training.done):
-        watcher.tick(epoch + 1, first)
+        callback.on_step(epoch + 1, first)
         training.done, training.seconds = first, time.perf_counter() - started
         _keep_if_due(checkpoints, training, step)
         step(indices)

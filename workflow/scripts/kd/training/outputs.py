@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kd.data.views import Labelled
+from kd.data.views import Split
 from kd.evaluation.metrics import Score, agreement, evaluate, expected_calibration_error
 from kd.io.arrays import read_logits, write_array
 from kd.io.files import write_json
@@ -20,7 +20,7 @@ from kd.networks.size import count_macs, count_parameters
 from kd.roles import TRIAL
 from kd.sweep.values import named
 from kd.training.engine import Diverged, Training
-from kd.training.setup import Cast
+from kd.training.setup import Setup
 
 logger = logging.getLogger("kd")
 
@@ -36,7 +36,7 @@ class Outputs:
     board: Path | None = None
 
 
-def identity(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+def describe_run(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Which run this is; `chosen` are those of its values that a sweep chose."""
     if chosen:
         loss_function += f" (chosen on validation: {named(chosen)})"
@@ -52,7 +52,7 @@ def identity(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -> di
     }
 
 
-def give_up(job: TrainJob, run: dict[str, Any], error: Diverged, outputs: Outputs) -> None:
+def save_diverged(job: TrainJob, run: dict[str, Any], error: Diverged, outputs: Outputs) -> None:
     """Write what is left of a trial whose loss is no number any more: it has had its chance, others go on."""
     logger.warning("%s  cannot be chosen: %s", job.label, error)
     write_history(outputs.history, [])
@@ -60,28 +60,28 @@ def give_up(job: TrainJob, run: dict[str, Any], error: Diverged, outputs: Output
     write_json(outputs.metrics, run | nothing | {"diverged": str(error)})
 
 
-def finished(
+def save_outputs(
     job: TrainJob,
-    cast: Cast,
+    setup: Setup,
     training: Training,
-    splits: Mapping[str, Labelled],
+    splits: Mapping[str, Split],
     teacher_logits: Path | None,
     outputs: Outputs,
 ) -> dict[str, Any]:
     """Write the history and, but for a trial, the network and its test logits; what it has come to.
 
-    Leaves `cast.network` with the weights of the epoch that validation chose.
+    Leaves `setup.network` with the weights of the epoch that validation chose.
     """
     write_history(outputs.history, training.history)
     last = training.history[-1]
     found = {name: last[name] for name in ("validation_loss", "validation_accuracy")}
     if job.role == TRIAL:
         return found
-    network, test = cast.network, splits["test"]
+    network, test = setup.network, splits["test"]
     scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
     if training.last is None:  # of its epochs nothing was left to do when it went on
         training.last = _evaluate(job, network, "validation", splits["validation"])
-    save_network(outputs.model, network.state_dict(), **cast.about, changes=cast.method.changes)
+    save_network(outputs.model, network.state_dict(), **setup.about, changes=setup.method.changes)
     write_array(outputs.test_logits, scores["test"].logits.numpy())
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
     return (
@@ -92,7 +92,7 @@ def finished(
     )
 
 
-def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Labelled) -> Score:
+def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split) -> Score:
     logger.info("%s  evaluates on %d %s images", job.label, split.images.samples, part)
     return evaluate(network, split.images, split.labels)
 
@@ -108,7 +108,7 @@ def _scored(scores: dict[str, Score], labels: Tensor, teacher_logits: Path | Non
     return found
 
 
-def _selected(network: nn.Module, training: Training, last: Score, test: Labelled) -> dict[str, Any]:
+def _selected(network: nn.Module, training: Training, last: Score, test: Split) -> dict[str, Any]:
     """The epoch that validation chose, and its weights on the test set; loads them into `network`."""
     score = last
     if training.selected_epoch < len(training.history):

@@ -11,19 +11,19 @@ from torch import Tensor, nn
 
 from kd.data.dataset import Dataset
 from kd.data.views import ViewedImages
-from kd.distillation.base import Distillation, Given
+from kd.distillation.base import Context, Distillation
 from kd.distillation.combined import build_methods
 from kd.errors import UserError
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import load_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
-from kd.teachers.targets import needed_views, open_noted
+from kd.teachers.targets import needed_views, open_targets
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
 
 
 @dataclass(frozen=True)
-class Cast:
+class Setup:
     """All of it on the device, and prepared for each other."""
 
     network: nn.Module
@@ -32,9 +32,9 @@ class Cast:
     taught_by: nn.Module | None  # None where there is no teacher, or its logits are stored
 
 
-def cast_of(
+def set_up(
     job: TrainJob, data: Dataset[Tensor], device: torch.device, teacher_model: Path | None, stored: bool
-) -> Cast:
+) -> Setup:
     """The network with its first weights, the method, and the teacher unless its logits are `stored`.
 
     Raises UserError for a network that the device cannot hold or the images do not fit, for a pair that the
@@ -50,10 +50,10 @@ def cast_of(
         raise UserError("targets: none are stored for epochs that a method has before the recipe's; use live")
     taught_by = load_network(teacher_model, device) if teacher_model and not stored else None
     known = image, len(data.classes), data.train_labels.to(device), job.recipe.epochs
-    method.prepare(Given(network, taught_by, *known, members=len(job.weights)))
+    method.prepare(Context(network, taught_by, *known, members=len(job.weights)))
     method.to(device)
     network.to(device=device, memory_format=torch.channels_last)  # and what the method may have given it
-    return Cast(network, about, method, taught_by)
+    return Setup(network, about, method, taught_by)
 
 
 def _first_weights(job: TrainJob, build: partial, device: torch.device) -> nn.Module:
@@ -66,7 +66,7 @@ def _first_weights(job: TrainJob, build: partial, device: torch.device) -> nn.Mo
     return network.to(device=device, memory_format=torch.channels_last)
 
 
-def teacher_of(job: TrainJob, cast: Cast, targets: Sequence[Path], images: ViewedImages) -> Teacher | None:
+def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: ViewedImages) -> Teacher | None:
     """Who answers for the teacher while `images` are trained on: its network, or stored logits.
 
     `targets`: the notes that say where these are, one for each network of the teacher. Raises UserError
@@ -74,10 +74,10 @@ def teacher_of(job: TrainJob, cast: Cast, targets: Sequence[Path], images: Viewe
     """
     if targets:
         needed = needed_views(job.seed, job.recipe.epochs, images.samples, images.count)
-        return CachedTeacher([open_noted(note, needed) for note in targets], images.device, job.weights)
-    if cast.taught_by is None:
+        return CachedTeacher([open_targets(note, needed) for note in targets], images.device, job.weights)
+    if setup.taught_by is None:
         return None
-    return LiveTeacher(cast.taught_by, stages="stages" in cast.method.NEEDS)
+    return LiveTeacher(setup.taught_by, stages="stages" in setup.method.NEEDS)
 
 
 def check_batch(batch_size: int, samples: int) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kd.data.views import Labelled
-from kd.distillation.base import Answer, Batch, Distillation
+from kd.data.views import Split
+from kd.distillation.base import Batch, Distillation, Output
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import Teacher
@@ -25,7 +25,7 @@ class Step:
         self,
         model: nn.Module,
         method: Distillation,
-        train: Labelled,
+        train: Split,
         recipe: Recipe,
         teacher: Teacher | None,
         speed: Speed,
@@ -106,14 +106,14 @@ class Step:
                 self.totals[name] = torch.zeros_like(value)
             self.totals[name] += value
 
-    def _ask_student(self, images: Tensor) -> Answer:
+    def _ask_student(self, images: Tensor) -> Output:
         # Another size than usual, the last of an epoch, is not worth being compiled for.
         network = self._compiled if len(images) == self._batch_size else self._student
         with self._speed.autocast(self._device):
             logits, stages = network(images)
-        return Answer(logits.float(), tuple(stage.float() for stage in stages))
+        return Output(logits.float(), tuple(stage.float() for stage in stages))
 
-    def _ask_teacher(self, images: Tensor, indices: Tensor) -> Answer:
+    def _ask_teacher(self, images: Tensor, indices: Tensor) -> Output:
         with self._speed.autocast(self._device):
             return self._teacher.answer(images, indices)
 

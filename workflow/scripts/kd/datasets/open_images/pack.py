@@ -9,8 +9,8 @@ import numpy as np
 
 from kd.data.dataset import RawSplits
 from kd.errors import UserError
-from kd.io.files import whole
-from kd.io.tensors import Damaged, read_sealed, write_sealed
+from kd.io.files import atomic
+from kd.io.tensors import Corrupt, read_tensors, write_tensors
 
 SPLITS = ("train", "test")
 IMAGES, TABLE = "images.safetensors", "licences.csv"
@@ -27,24 +27,24 @@ def write_packed(
     for split in SPLITS:
         arrays[f"{split}_images"] = np.stack(images[split])
         arrays[f"{split}_labels"] = np.array(labels[split], dtype=np.int64)
-    write_sealed(folder / IMAGES, arrays, {"classes": classes})
+    write_tensors(folder / IMAGES, arrays, {"classes": classes})
 
 
 def read_packed(folder: Path) -> RawSplits:
     """What write_packed wrote into `folder`; UserError naming the file when it is not whole."""
     path = folder / IMAGES
     try:
-        tensors, facts = read_sealed(path)
+        tensors, facts = read_tensors(path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         return RawSplits(**arrays, classes=tuple(facts["classes"]))
-    except (Damaged, KeyError, TypeError, ValueError) as error:
+    except (Corrupt, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not whole ({error}); delete it and run again") from error
 
 
 def write_table(folder: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write the table of licences as CSV in UTF-8; a column that a row lacks is empty."""
     path = folder / TABLE
-    with whole(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

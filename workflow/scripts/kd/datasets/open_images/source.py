@@ -15,7 +15,7 @@ from kd.datasets.open_images.metadata import Info
 from kd.datasets.readers.images import read_image
 from kd.errors import UserError
 from kd.io.download import download
-from kd.io.files import whole
+from kd.io.files import atomic
 
 METADATA = "https://storage.googleapis.com/openimages"
 IMAGES = "https://open-images-dataset.s3.amazonaws.com"  # of the Common Visual Data Foundation
@@ -105,7 +105,7 @@ class Source:
             except UserError:
                 file.unlink()
         content = fetch(url)
-        with whole(file) as temporary:
+        with atomic(file) as temporary:
             temporary.write_bytes(content)
             try:
                 return read_image(str(temporary), size, made), hashlib.sha256(content).hexdigest()

@@ -102,7 +102,8 @@ def _held_out(root: Path) -> str:
 
 
 def names_of(path: str, class_names: str, classes: Sequence[str]) -> tuple[str, ...]:
-    """Readable names of the `classes` under `path`, from the file `class_names` there (see kd.datasets.readers.class_names).
+    """Readable names of the `classes` under `path`, from the file `class_names` there (see
+    kd.datasets.readers.class_names).
 
     Raises UserError naming `dataset.class_names` and the file when it cannot be read or lacks a class.
     """

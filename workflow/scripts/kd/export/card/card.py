@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from kd.export.card.facts import Story
+from kd.export.card.facts import CardFacts
 from kd.export.card.front_matter import front_matter
 from kd.export.card.measured import how_well, of_files
 from kd.export.card.papers import about_method, paper_of
@@ -19,7 +19,7 @@ _SIXTEEN = (
 )
 
 
-def card_of(story: Story, teacher: Mapping[str, Any] | None) -> str:
+def card_of(story: CardFacts, teacher: Mapping[str, Any] | None) -> str:
     """The whole card; `teacher` has the metrics of the teacher, where there is one."""
     job, run = story.job, story.run
     by = f", taught by **{plain(job.run.teacher)}**" if teacher else ""
@@ -45,7 +45,7 @@ def card_of(story: Story, teacher: Mapping[str, Any] | None) -> str:
     return f"{head}\n\n# {plain(job.title)}\n\n{intro}\n\n{body}\n"
 
 
-def _loading(story: Story) -> str:
+def _loading(story: CardFacts) -> str:
     height, width, channels = story.data["image_shape"]
     code = {name: f"```python\n{text}\n```" for name, text in blocks(channels, height, width).items()}
     return "\n\n".join(
@@ -66,7 +66,7 @@ def _loading(story: Story) -> str:
     )
 
 
-def _teacher(story: Story, teacher: Mapping[str, Any] | None) -> str:
+def _teacher(story: CardFacts, teacher: Mapping[str, Any] | None) -> str:
     if not teacher:
         return "None: this method needs no teacher."
     facts = {
@@ -81,7 +81,7 @@ def _teacher(story: Story, teacher: Mapping[str, Any] | None) -> str:
     return bullets([f"{name}: {value}" for name, value in facts.items()])
 
 
-def _method(story: Story) -> str:
+def _method(story: CardFacts) -> str:
     papers = [f"{name}: {about_method(name)}" for name, _ in story.job.run.methods]
     options = [
         f"{name}: {', '.join(f'{key} {value}' for key, value in options.items()) or 'no options'}"
@@ -90,7 +90,7 @@ def _method(story: Story) -> str:
     return bullets([f"loss: {story.run['loss_function']}", *papers, *options])
 
 
-def _recipe(story: Story) -> str:
+def _recipe(story: CardFacts) -> str:
     recipe = story.job.run.recipe.model_dump(mode="json")
     lines = [f"{key}: {value}" for key, value in recipe.items()]
     options = [f"{key}: {value}" for key, value in story.job.run.options.items()]
@@ -98,7 +98,7 @@ def _recipe(story: Story) -> str:
     return bullets([*lines, *(f"architecture's {option}" for option in options), made])
 
 
-def _limits(story: Story) -> list[str]:
+def _limits(story: CardFacts) -> list[str]:
     images = story.data["images"]
     height, width, channels = story.data["image_shape"]
     return [
@@ -119,7 +119,7 @@ def _of_seeds(count: int) -> str:
     return f"Being the best of {count} seeds by validation, it is on average a little better than the mean."
 
 
-def _licence(story: Story) -> str:
+def _licence(story: CardFacts) -> str:
     about = story.job.settings
     weights = {
         UNKNOWN: "not stated yet: whoever publishes them decides",
@@ -134,7 +134,7 @@ def _licence(story: Story) -> str:
     )
 
 
-def _citation(story: Story) -> str:
+def _citation(story: CardFacts) -> str:
     papers = [paper_of(name) for name, _ in story.job.run.methods]
     data = [story.data["paper"]] if story.data["paper"] else []
     return bullets(

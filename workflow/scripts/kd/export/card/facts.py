@@ -16,7 +16,7 @@ def choose(runs: Sequence[Mapping[str, Any]]) -> int:
 
 
 @dataclass(frozen=True)
-class Story:
+class CardFacts:
     """All that a card tells."""
 
     job: ExportJob

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from kd.export.card.facts import Story
+from kd.export.card.facts import CardFacts
 from kd.export.verification import USEFUL
 from kd.results.format import DASH, number, percent, plus_minus, quantity, size
 from kd.results.markdown import plain, table
@@ -14,7 +14,7 @@ from kd.results.table import summarise
 from kd.roles import DISTILLED_STUDENT
 
 
-def how_well(story: Story, teacher: Mapping[str, Any] | None) -> str:
+def how_well(story: CardFacts, teacher: Mapping[str, Any] | None) -> str:
     """The student's numbers beside those of its recipe, of itself alone and of its teacher."""
     run, row = story.run, _row(story)
     several, mean = len(story.runs) > 1, ", mean" * (len(story.runs) > 1)
@@ -36,7 +36,7 @@ def how_well(story: Story, teacher: Mapping[str, Any] | None) -> str:
     return f"{table(['', 'value'], rows)}\n\n{said}"
 
 
-def _of_seeds(story: Story) -> str:
+def _of_seeds(story: CardFacts) -> str:
     run = story.run
     if len(story.runs) == 1:
         return (
@@ -56,13 +56,13 @@ def _mean(runs: Sequence[Mapping[str, Any]]) -> str:
     return f"{plus_minus(accuracies.mean(), t_half_width(accuracies))} %"
 
 
-def _row(story: Story) -> pd.Series:
+def _row(story: CardFacts) -> pd.Series:
     """The row of this student in the table of its study."""
     found = summarise([*story.alone, *story.runs])
     return found[found["role"] == DISTILLED_STUDENT].iloc[0]
 
 
-def of_files(story: Story) -> str:
+def of_files(story: CardFacts) -> str:
     """What was measured of each file that is shipped."""
     found = story.found
     small, large = found["milliseconds"]

@@ -32,7 +32,7 @@ def buildable(title: str) -> Iterator[None]:
         raise UserError(f"{title}: cannot be made with these options ({reason})") from error
 
 
-class Borrowed(nn.Module):
+class LibraryNetwork(nn.Module):
     """`network`, which classifies images of `side` pixels a side, or of any size where that is None.
 
     Images of another size are resized. `probe`: a size of images that it can take in any case. `fetch` gives

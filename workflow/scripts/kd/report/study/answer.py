@@ -20,7 +20,7 @@ class Piece(NamedTuple):
 
 
 def answer(table: pd.DataFrame, ranked: pd.DataFrame) -> list[list[Piece]]:
-    """Two sentences on the table of kd.results.table, and its methods as kd.results.ranking ranks them, in pieces.
+    """Two sentences on the table of kd.results.table, and its methods as kd.results.ranking ranks them.
 
     The largest of many gains is a maximum over noisy estimates, and the first sentence says so, or that no
     gain is told from 0. The second is on the methods, each over all its pairs.

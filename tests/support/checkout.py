@@ -1,0 +1,102 @@
+"""A copy of the repository in which Snakemake really runs, on a study that takes seconds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
+TINY = {
+    "study": "tiny",
+    "dataset": {"name": "digits", "test_fraction": 0.8},
+    "recipe": {"epochs": 2, "batch_size": 64, "lr": 0.05, "momentum": 0.9},
+    "teachers": {"vgg16": {"width": 0.125}, "mobilenet": {"width": 0.125}},
+    "students": {"cnn": {"width": 0.125}},
+    "pairs": "all",
+    "methods": {"kd": {"temperature": 4}},
+    "seeds": [0, 1],
+    "compute": {"device": "cpu"},
+}
+
+
+@dataclass
+class Checkout:
+    """A copy of the repository with a study of its own."""
+
+    folder: Path
+
+    def configure(self, **changes: Any) -> None:
+        (self.folder / "study.yaml").write_text(yaml.safe_dump({**TINY, **changes}))
+
+    def command(self, *arguments: str, config: str | None = "study.yaml") -> list[str]:
+        # Any number of files may follow --configfile, so no target may.
+        named = ["--configfile", config] if config else []
+        return [sys.executable, "-m", "snakemake", *named, *self.options(arguments), *arguments]
+
+    def options(self, arguments: tuple[str, ...]) -> list[str]:
+        return [] if "--report" in arguments else ["--cores", "2"]  # a report is asked for without cores
+
+    def environment(self) -> dict[str, str]:
+        # What a caller's terminal may set must not reach the tests.
+        return {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE")}
+
+    def snakemake(self, *arguments: str, config: str | None = "study.yaml") -> subprocess.CompletedProcess:
+        command, environment = self.command(*arguments, config=config), self.environment()
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=environment)
+
+    def run(self, *arguments: str) -> str:
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-10000:]
+        return done.stdout + done.stderr
+
+    def pending(self, *arguments: str) -> dict[str, set[str]]:
+        """What the next run would do: rule -> the wildcards of its jobs, joined by spaces."""
+        text = self.run("--dry-run", *arguments)
+        jobs: dict[str, set[str]] = {}
+        for rule, body in re.findall(r"(?m)^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n)*)", text):
+            found = re.search(r"(?m)^    wildcards: (.*)$", body)
+            values = [item.split("=")[1] for item in found.group(1).split(", ")] if found else []
+            jobs.setdefault(rule, set()).add(" ".join(values))
+        jobs.pop("all", None)
+        nothing = "Nothing to be done" in text or re.search(r"(?m)^total +0$", text)
+        assert bool(jobs) != bool(nothing), text
+        return jobs
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new))
+
+
+def diagnosed(
+    teachers: str = "", alone: str = "", students: str = "", *, networks: bool = True
+) -> dict[str, set[str]]:
+    """The jobs that look at these, as `pending` has them: names, those of several cells with commas between.
+
+    `networks`: they run as well, as they do unless only what is shown of stored logits has changed.
+    """
+    cells = {"diagnose_teacher": teachers, "diagnose_alone": alone, "diagnose_distilled": students}
+    if networks:
+        taught = ", ".join(name for name in students.split(", ") if not name.startswith("_none "))
+        cells |= {"store_training_logits": teachers, "measure_fidelity": taught}
+    found = {rule: set(names.split(", ")) for rule, names in cells.items() if names}
+    return found | {"build_diagnoses": {""}}
+
+
+def copy_code(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / part, ignore=ignored, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, folder / part)

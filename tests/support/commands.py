@@ -1,0 +1,193 @@
+"""Every command in the documents, and what a test runs for it where it cannot run the command as it stands.
+
+A command is a line of a block marked sh, bash or console, or `code` in a sentence that begins with a program
+below. Each must be met by exactly one line of RULES, in whose `runs` "{}" stands for the command itself, so that
+its options and targets are those that a reader would type.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from checkout import ROOT
+
+PROGRAMS = "make|snakemake|python|pytest|pip|git|mkdocs|tensorboard|pre-commit"
+_BLOCK = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(rf"`((?:\w+=\S+ )?(?:{PROGRAMS}) [^`]+)`")
+_ONE = re.compile(  # a here-document to its end, or a line with those that a backslash adds
+    r"(?P<here>[^\n]*<<'(?P<end>\w+)'\n.*?^(?P=end)$)|(?P<line>(?:[^\n]*\\\n)*[^\n]+)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which commands it is for, what is run for each, why not the command alone, and the tier that runs it."""
+
+    command: str
+    runs: str
+    because: str
+    tier: str = "workflow"
+
+
+CORES = r"snakemake --cores \d --resources gpu=1 --configfile"
+DRY = "{} --dry-run"
+NO_GPU = "hours on a GPU: a dry run of the same command line, which reads the config and plans every job"
+RULES = (
+    # The documents' default study is one of half a minute in the copy of the repository that the test works in.
+    Rule(r"make run", "{}", "as it stands"),
+    Rule(
+        r"VENV=/some/venv make run",
+        'VENV="$VENV" make run',
+        "the path stands for an environment of the reader's",
+    ),
+    Rule(r"snakemake --cores \d( --resources gpu=\d)?", "{}", "as it stands"),
+    Rule(r"snakemake (--dry-run|-n|--unlock|--report report\.html)", "{}", "as it stands"),
+    Rule(
+        r"snakemake --cores 4( --resources gpu=1| --dry-run)? --configfile config/mine\.yaml( --dry-run --quiet rules)?",
+        "{}",
+        "as it stands",
+    ),
+    Rule(rf"{CORES} config/cifar10\.yaml --dry-run --quiet rules", "{}", "as it stands"),
+    Rule(rf"{CORES} config/cifar10\.yaml(?! --dry-run).*", DRY, NO_GPU),
+    Rule(
+        rf"{CORES} config/cifar10_folder\.yaml --config 'dataset={{path: data/mine}}'",
+        "{} 'seeds=[0]' 'recipe={epochs: 1, batch_size: 8, schedule: constant}' --until train_student_alone",
+        "hours on a GPU: a few images of the reader's, an epoch of the students alone",
+    ),
+    Rule(
+        rf"{CORES} config/zoo\.yaml",
+        "{} --until prepare_data && {} --dry-run --quiet rules",
+        "40 minutes: its data, and a plan of its jobs; test_zoo.py runs its methods",
+    ),
+    Rule(
+        r"snakemake … results/<study>/data/dataset\.safetensors",
+        "snakemake --cores 1 results/digits/data/dataset.safetensors",
+        "as it stands, with its places filled in",
+    ),
+    Rule(r"head -3 .*|sed -i\.bak .*|cd .*|cat > config/mine\.yaml .*", "{}", "as it stands"),
+    Rule(r'git clone "\$REPOSITORY" kd-workflow', "{} -q", "as it stands, from a repository on the disk"),
+    Rule(
+        r"source \.venv/bin/activate",
+        'source "$VENV/bin/activate"',
+        "`make run` had an environment given, rather than gigabytes installed once more",
+    ),
+    # What CI itself runs is not run by itself once more: .ci/run has these lines, as a test below compares.
+    Rule(r"make (test|test-slurm)", "{} --dry-run", "CI runs it; here make reads it"),
+    Rule(r"make unit", "{} --dry-run", "`make test` runs them all"),
+    Rule(
+        r"pytest tests/unit/models/test_models\.py",
+        "{} -q -k vgg11",
+        "one network; `make test` runs them all",
+    ),
+    Rule(r"pytest tests/gpu", "{} --collect-only -q", "`make test` runs them all"),
+    Rule(
+        r"\.venv/bin/pre-commit install", '"$VENV/bin/pre-commit" install', "the environment is the one given"
+    ),
+    Rule(r"make (schema|docs|lint)", "{}", "as it stands"),
+    Rule(
+        r"python -m http\.server -d site",
+        "timeout 5 {} 0 || test $? -eq 124",
+        "a server that stays: some seconds of it, at any port that is free",
+    ),
+    Rule(r"make results STUDY=(digits|bench)", "{}", "as it stands"),
+    Rule(
+        r"make results STUDY=zoo",
+        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
+        "40 minutes: as it stands, on results of the default study",
+    ),
+    Rule(
+        r"make pictures STUDY=digits",
+        "if command -v tred && command -v chromium; then {}; else {} --dry-run; fi",
+        "as it stands, where Graphviz and a browser are",
+    ),
+    Rule(
+        r"make bench( BENCH=\"--only training --networks cnn\")?",
+        'make bench BENCH="--only training --networks cnn --images 8 --repeats 1 --folder $SCRATCH"',
+        "25 minutes: one network, few images, once",
+    ),
+    Rule(r"make bench BENCH=.*(methods|grid).*", "{} --dry-run", "as above; test_bench.py has each section"),
+    Rule(
+        r"pip install -r envs/requirements-timm\.txt",
+        "python -m {} --dry-run --no-deps --no-index",
+        "installed already, at exactly these versions, or pip says what is missing; nothing is downloaded",
+    ),
+    # Where Snakemake's plugin for SLURM is: `make test-slurm` installs it.
+    Rule(
+        r"pip install -r envs/requirements-slurm\.txt",
+        "python -m {} --dry-run --no-deps --no-index",
+        "installed already, at exactly these versions, or pip says what is missing",
+        tier="slurm",
+    ),
+    Rule(r"snakemake --workflow-profile .* --dry-run --quiet rules", "{}", "as it stands", tier="slurm"),
+    Rule(
+        r"snakemake --workflow-profile profiles/slurm --configfile config/cifar10\.yaml",
+        DRY,
+        f"{NO_GPU}; test_slurm.py runs studies by this profile on a real SLURM",
+        tier="slurm",
+    ),
+    # The live view and the exports.
+    Rule(
+        r"make watch( STUDY=(digits|cifar10)| WAIT=--wait)?",
+        "timeout 60 {}",
+        "as it stands; without a terminal it ends",
+    ),
+    Rule(r"python workflow/scripts/watch\.py results/digits --once", "{}", "as it stands"),
+    Rule(
+        r"make board( STUDY=digits)?",
+        "timeout 20 {} || test $? -eq 124",
+        "a server that stays: a third of a minute of it, in which it must not end by itself",
+    ),
+    Rule(
+        r"make board STUDY=cifar10",
+        "mkdir -p results/cifar10 && cp -r results/digits/teachers results/cifar10"
+        " && { timeout 20 {} || test $? -eq 124; }",
+        "as above, on results of the default study",
+    ),
+    Rule(
+        r"snakemake (--configfile config/mine\.yaml )?--cores 4 (export|results/\S+/README\.md)",
+        "{}",
+        "as it stands",
+    ),
+    Rule(r"python workflow/scripts/predict\.py .*", "{}", "as it stands"),
+)
+
+
+def documents() -> list[Path]:
+    """All that are read: those of the root and of config/, and every page of docs/."""
+    named = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "config" / "README.md"]
+    return [*named, *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def commands(document: Path) -> Iterator[str]:
+    """The commands of a document, in their order, without their comments."""
+    text = document.read_text(encoding="utf-8")
+    end = 0
+    for block in _BLOCK.finditer(text):
+        yield from _inline(text[end : block.start()])
+        if block[2] in ("sh", "bash", "console"):
+            for found in _ONE.finditer(block[3]):
+                yield found["here"] or re.sub(r"\s+#.*$", "", found["line"], flags=re.MULTILINE).removeprefix(
+                    "$ "
+                )
+        end = block.end()
+    yield from _inline(text[end:])
+
+
+def _inline(text: str) -> Iterator[str]:
+    yield from (" ".join(found.split()) for found in _INLINE.findall(text))
+
+
+def rule_of(command: str) -> Rule:
+    """The one rule for a command; an error names a command that has none, or several."""
+    one_line = re.sub(r"\s+", " ", command.replace("\\\n", " "))
+    found = [rule for rule in RULES if re.fullmatch(rule.command, one_line)]
+    assert len(found) == 1, f"{len(found)} rules of tests/support/commands.py for {command!r}"
+    return found[0]
+
+
+def to_run(command: str, tier: str = "workflow") -> str:
+    """What a test of this tier runs for a command; nothing if it is another tier's."""
+    rule = rule_of(command)
+    return rule.runs.replace("{}", command) if rule.tier == tier else ""

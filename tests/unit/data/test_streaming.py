@@ -1,0 +1,110 @@
+"""Images that are brought to the device batch by batch: the same pixels, and the same training to the bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from kd.data.streaming import AHEAD, StreamedImages
+from kd.data.views import Split, ViewedImages
+from kd.distillation.combined import build_method
+from kd.evaluation.metrics import evaluate
+from kd.networks.factory import build_network
+from kd.settings.recipe import Recipe
+from kd.training.engine import fit
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+CPU = torch.device("cpu")
+PIXELS = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (37, 8, 8, 1), dtype=np.uint8))
+LABELS = torch.arange(37) % 3
+
+
+class Counting:
+    """Images that note what is read."""
+
+    def __init__(self, images):
+        self.shape, self.images, self.read = images.shape, images, []
+
+    def __getitem__(self, samples):
+        self.read.append(samples.tolist())
+        return self.images[samples]
+
+
+def images(kind, area=None):
+    how = (1, True, (0.5,), (0.3,), area)
+    return ViewedImages(PIXELS, *how) if kind == "resident" else StreamedImages(Counting(PIXELS), CPU, *how)
+
+
+def trained(kind, area=None, **more):
+    torch.manual_seed(0)
+    network = build_network("cnn", {"channels": [4, 8]}, 1, 3)
+    method = build_method("cross_entropy", {})
+    parts = (Split(images(kind, area), LABELS) for _ in range(2))
+    training = fit(network, method, *parts, Recipe(epochs=2, batch_size=12, lr=0.05), seed=3, **more)
+    return network, training
+
+
+@pytest.mark.parametrize("area", [None, (0.1, 1.0)])
+def test_a_training_is_the_same_to_the_bit(area):
+    (one, first), (other, second) = (trained(kind, area) for kind in ("resident", "streamed"))
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+    for mine, theirs in zip(first.history, second.history, strict=True):
+        for key in mine.keys() - {"seconds", "images_per_second"}:
+            assert mine[key] == theirs[key], key
+
+
+@pytest.mark.parametrize("area", [None, (0.1, 1.0)])
+def test_views_outside_a_training_are_the_same_too(area):
+    indices, views = torch.tensor([5, 0, 36, 5]), torch.tensor([1, 17, 4, 0])
+    one, other = images("resident", area), images("streamed", area)
+    assert torch.equal(one.take(indices, views), other.take(indices, views))
+    assert (one.samples, one.count, one.plain, one.height) == (other.samples, other.count, other.plain, 8)
+    network = build_network("cnn", {"channels": [4, 8]}, 1, 3)
+    assert torch.equal(evaluate(network, one, LABELS).logits, evaluate(network, other, LABELS).logits)
+
+
+def batches(size=5):
+    order = torch.randperm(37, generator=torch.Generator().manual_seed(1))
+    return [(first, order[first : first + size]) for first in range(0, 37, size)]
+
+
+def test_every_batch_is_read_once_and_before_it_is_wanted():
+    streamed = images("streamed")
+    source = streamed._source
+    for seen, (first, indices) in enumerate(streamed.fed(batches()), 1):
+        assert first == 5 * (seen - 1)
+        torch.testing.assert_close(streamed.take(indices, 4), images("resident").take(indices, 4))
+        assert len(source.read) <= seen + AHEAD + 1
+    assert sorted(source.read) == sorted(batch.tolist() for _, batch in batches())
+
+
+def test_what_is_done_is_not_read_again():
+    streamed = images("streamed")
+    assert [first for first, _ in streamed.fed(batches(), done=25)] == [25, 30, 35]
+    assert len(streamed._source.read) == 3
+    assert [first for first, _ in images("resident").fed(batches(), done=25)] == [25, 30, 35]
+
+
+def test_the_place_of_the_batches_stays_between_epochs():
+    """A CUDA graph reads where it read when it was recorded."""
+    streamed, places = images("streamed"), set()
+    for _ in range(2):
+        for _, indices in streamed.fed(batches(), done=30):
+            places.add(streamed._rows(indices).data_ptr())
+    assert len(places) == 1
+
+
+def test_samples_that_were_not_fed_are_noticed():
+    streamed = images("streamed")
+    for _, indices in streamed.fed(batches()):
+        with pytest.raises(RuntimeError, match="other samples"):
+            streamed.take(indices.flip(0), 4)
+        break
+
+
+def test_a_reader_that_fails_ends_the_training():
+    streamed = images("streamed")
+
+    streamed._source.images = None
+    with pytest.raises(TypeError, match="not subscriptable"):
+        list(streamed.fed(batches()))

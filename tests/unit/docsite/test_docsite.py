@@ -1,0 +1,147 @@
+"""What the site's pages are made with: links, formulas, and pages of results."""
+
+import json
+
+import pytest
+from docsite import reference, results, taken
+from docsite.formulas import to_mathml
+from docsite.markdown import allowed, table
+
+from kd import registry
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "there"),
+    [
+        ("index.md", "[a](docs/methods.md#x)", "[a](methods.md#x)"),
+        ("index.md", "![a](docs/images/table.png)", "![a](images/table.png)"),
+        ("configuration.md", "[a](../docs/methods.md)", "[a](methods.md)"),
+        ("configuration.md", "[a](zoo.yaml)", "[a](files/config/zoo.yaml)"),
+        (
+            "how-to/slurm.md",
+            "[a](../../CONTRIBUTING.md#add-a-method)",
+            "[a](../contributing.md#add-a-method)",
+        ),
+        ("how-to/slurm.md", "[a](gpu.md)", "[a](gpu.md)"),
+        ("methods/kd.md", "[a](../speed.md)", "[a](../speed.md)"),
+        ("index.md", "[a](https://pytorch.org)", "[a](https://pytorch.org)"),
+        ("index.md", "[a](#more)", "[a](#more)"),
+        ("index.md", "```\n[a](docs/methods.md)\n```", "```\n[a](docs/methods.md)\n```"),
+    ],
+)
+def test_links_lead_to_the_same_file_on_the_site(page, text, there):
+    assert taken.relinked(text, page) == there
+
+
+def test_files_that_pages_link_to_are_found():
+    text = "[a](config/zoo.yaml) [b](docs/methods.md) [c](not/there.txt) [d](https://x.org/y) [e](LICENSE)"
+    assert taken.linked(text, "README.md") == {"config/zoo.yaml", "LICENSE"}
+
+
+def test_formulas_become_mathml():
+    page = '<p><span class="arithmatex">\\(a &lt; b\\)</span></p><div class="arithmatex">\\[\nx^2\n\\]</div>'
+    shown = to_mathml(page)
+    assert "arithmatex" not in shown
+    assert "<msup><mi>x</mi><mn>2</mn></msup>" in shown
+    assert shown.count("<math") == 2
+    assert shown.count('display="block"') == 1
+    assert "&#x0003C;" in shown or "&lt;" in shown
+
+
+def test_equations_of_one_formula_stand_below_each_other():
+    page = r'<div class="arithmatex">\[ L = w D, \quad D = a \qquad E = \begin{split} x &= b \\ y &= c \end{split} \]</div>'
+    shown = to_mathml(page)
+    assert shown.count('display="block"') == 3
+    assert shown.count("<mtr>") == 2
+    assert "<mo>&#x0002C;</mo>" not in shown
+    assert "&amp;" not in shown
+
+
+def test_options_are_described_by_what_their_functions_say():
+    digits = registry.datasets()["digits"]
+    found = {"test_fraction": "share of the images of every digit that is kept for the test"}
+    assert reference.meanings(digits) == found
+    folder = reference.meanings(registry.datasets()["image_folder"])
+    assert folder["path"] == "the folder that holds train/ and test/, or val/"
+    assert folder["class_names"].endswith(
+        "its names, of which the first is taken"
+    )  # the end of its second line
+
+
+def test_a_data_set_is_described_by_its_file_and_an_architecture_by_its_function():
+    assert reference.about(registry.datasets()["digits"]).startswith("Handwritten digits, 8x8, grey")
+    assert "train/&lt;class&gt;" in reference.about(registry.datasets()["image_folder"]).replace(">", "&gt;")
+    vgg = registry.architectures()["vgg16"]
+    assert vgg.load().__doc__.startswith(reference.about(vgg)[:40])
+
+
+def test_cells_cannot_break_a_table():
+    lines = table(["a", "b"], [["x|y", "one\ntwo"]]).splitlines()
+    assert lines == ["| a | b |", "| --- | --- |", "| x\\|y | one two |"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "integer", "minimum": 0, "maximum": 32}, "whole number from 0 to 32"),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000}, "number above 0"),
+        ({"enum": ["grid", "random"], "type": "string"}, "`grid`, `random`"),
+        ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "`true`, `false`"),
+        ({"const": "all", "type": "string"}, "`all`"),
+        ({"type": "array", "prefixItems": [{"type": "string"}, {"type": "string"}]}, "[text, text]"),
+        ({"type": "object", "additionalProperties": {"$ref": "#/$defs/Range"}}, "name: [keys](#range)"),
+        ({}, "any value"),
+    ],
+)
+def test_what_is_allowed_is_said_in_words(schema, words):
+    assert allowed(schema, {}) == words
+
+
+TABLE = """\
+# Knowledge distillation: zoo
+
+| role | gain |
+| ---- | ---: |
+| mean | 1.25 |
+
+## Data
+
+![images of each class](data/samples.png)
+
+## Provenance
+
+- commits: 0123456789ab
+"""
+
+
+def test_the_page_of_a_study_holds_its_table_and_its_provenance(tmp_path):
+    study = tmp_path / "zoo"
+    (study / "plots").mkdir(parents=True)
+    (study / "table.md").write_text(TABLE)
+    (study / "plots" / "accuracy_parameters.png").write_bytes(b"a picture")
+    results.main(study, tmp_path / "docs")
+    page = (tmp_path / "docs" / "zoo.md").read_text()
+    assert page.startswith("# Results: zoo\n")
+    assert "| mean | 1.25 |" in page
+    assert "- commits: 0123456789ab" in page
+    assert "--configfile config/zoo.yaml`" in page
+    assert "samples.png" not in page
+    assert "No result of a GPU" in page
+    assert (tmp_path / "docs" / "zoo_accuracy_parameters.png").read_bytes() == b"a picture"
+
+
+def test_a_study_that_has_not_run_has_no_page(tmp_path):
+    with pytest.raises(SystemExit, match=r"has no table\.md; run the study first"):
+        results.main(tmp_path / "nothing", tmp_path / "docs")
+    assert not (tmp_path / "docs" / "nothing.md").exists()
+
+
+def test_the_page_of_the_bench_is_that_of_its_files(tmp_path):
+    results.main(tmp_path / "bench", tmp_path / "docs")
+    page = (tmp_path / "docs" / "bench.md").read_text()
+    assert page == (results.ROOT / "docs" / "results" / "bench.md").read_text()
+    row = json.loads((results.ROOT / "bench" / "results" / "amd-epyc-2-cores.json").read_text())["training"][
+        0
+    ]
+    assert row["network"] == "resnet18"
+    assert f"{row['ratio']['median']:.2f}× ({row['ratio']['low']:.2f}" in page

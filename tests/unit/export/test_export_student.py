@@ -1,0 +1,240 @@
+"""The folder in which a student is shipped: what its files answer, what its card says, what makes it fail."""
+
+import hashlib
+import json
+import re
+import sys
+import zipfile
+from pathlib import Path
+from tempfile import gettempdir
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from shipped import MEAN, STD, job, normalised
+from torch import nn
+
+import export_student
+from kd.errors import UserError
+from kd.export import formats
+from kd.export.program import WithNormalisation, program_of
+from kd.io.files import NotWritten, atomic_folder
+
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.usefixtures("one_thread")
+MODELS = ["model.onnx", "model.pt2", "model.safetensors", "model_int8.onnx"]
+
+
+def logits_of(shipped):
+    with torch.no_grad():
+        return shipped.network(normalised(shipped.images)).numpy()
+
+
+def test_the_folder_is_complete_and_its_weights_are_those_of_the_best_seed(shipped):
+    others = ["README.md", "config.json", "preprocessor_config.json", "verification.json"]
+    assert sorted(path.name for path in shipped.folder.iterdir()) == sorted(MODELS + others)
+    assert not list(shipped.folder.parent.glob(".export*"))
+    weights = (shipped.folder / "model.safetensors").read_bytes()
+    assert weights == shipped.inputs["models"][1].read_bytes()
+    config = json.loads((shipped.folder / "config.json").read_text())
+    assert config["id2label"]["3"] == "3"
+    assert config["label2id"]["8"] == 8
+    assert (config["image_size"], config["num_channels"], config["seed"]) == ([8, 8], 1, 1)
+    for name in MODELS:
+        assert config["sha256"][name] == hashlib.sha256((shipped.folder / name).read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 150])
+def test_pixels_go_in_and_the_networks_logits_come_out(shipped, count):
+    expected, pixels = logits_of(shipped)[:count], shipped.images[:count, None]
+    session = onnxruntime.InferenceSession(shipped.folder / "model.onnx")
+    np.testing.assert_allclose(session.run(None, {"images": pixels})[0], expected, atol=1e-4)
+    program = torch.export.load(shipped.folder / "model.pt2").module()
+    np.testing.assert_allclose(program(torch.from_numpy(pixels)).detach(), expected, atol=1e-4)
+
+
+def test_the_verification_says_what_is_found_again(shipped):
+    found = json.loads((shipped.folder / "verification.json").read_text())
+    chosen = np.rint(np.linspace(0, 149, 100)).astype(int)
+    pixels, labels = shipped.images[chosen, None], shipped.labels[chosen]
+    expected = logits_of(shipped)[chosen]
+    assert (found["images"], found["test_images"], found["seed"]) == (100, 150, 1)
+    assert found["largest_logit"] == pytest.approx(np.abs(expected).max(), rel=1e-5)
+    right = (expected.argmax(1) == labels).mean()
+    assert right > 0.6
+    for name in ("pytorch", "program", "onnx"):
+        scores = found["formats"][name]
+        assert scores["accuracy"] == pytest.approx(100 * right)
+        assert scores["same_predictions"] == 100
+        assert scores["largest_difference"] < 1e-4
+    session = onnxruntime.InferenceSession(shipped.folder / "model_int8.onnx")
+    rounded = session.run(None, {"images": pixels})[0]
+    scores = found["formats"]["int8"]
+    assert scores["accuracy"] == pytest.approx(100 * (rounded.argmax(1) == labels).mean(), abs=1.01)
+    assert scores["same_predictions"] > 90
+    assert 0.001 < scores["largest_difference"] < np.abs(expected).max()
+    for name, file in found["files"].items():
+        assert found["bytes"][name] == (shipped.folder / file).stat().st_size
+        assert all(0 < found["milliseconds"][batch][name]["median"] < 1000 for batch in ("1", "32"))
+
+
+def contents(path):
+    """What a file holds, that of an archive unpacked."""
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return b"".join(archive.read(name) for name in archive.namelist())
+
+
+def test_no_file_says_on_whose_machine_it_was_made(shipped):
+    private = {str(ROOT), sys.prefix, str(Path(torch.__file__).parents[1]), str(Path.home()), gettempdir()}
+    private |= {str(shipped.folder.parent), "stack_trace", "forward(", 'File "'}
+    for path in shipped.folder.iterdir():
+        assert [text for text in private if text.encode() in contents(path)] == [], path.name
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model_int8.onnx"])
+def test_the_onnx_files_hold_no_notes_and_call_their_batch_so(shipped, name):
+    model = onnx.load(shipped.folder / name)
+    assert not re.search("metadata_props|doc_string", str(model))
+    for value in (model.graph.input[0], model.graph.output[0]):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_the_weights_of_int8_have_seven_bits(shipped):
+    """Of eight, the sums of two products overflow sixteen bits on x86 CPUs without VNNI."""
+    arrays = map(onnx.numpy_helper.to_array, onnx.load(shipped.folder / "model_int8.onnx").graph.initializer)
+    weights = [array for array in arrays if array.dtype == np.int8 and array.ndim > 1]
+    assert len(weights) == 3  # two convolutions and the classifier
+    assert max(abs(array.astype(int)).max() for array in weights) == 64
+    assert 2 * 255 * 64 < 2**15
+
+
+def test_as_many_threads_as_before_are_used_after_an_export(shipped, tmp_path):
+    torch.set_num_threads(2)
+    with pytest.raises(UserError):
+        export_student.main(
+            job(), **shipped.inputs | {"models": [tmp_path / "none"] * 2}, folder=tmp_path / "export"
+        )
+    assert torch.get_num_threads() == 2
+
+
+def test_damaged_logits_are_one_line_and_no_folder(shipped, tmp_path):
+    path = tmp_path / "test_logits.npy"
+    path.write_bytes(shipped.inputs["test_logits"][1].read_bytes()[:-1])
+    other = shipped.inputs | {"test_logits": [path, path]}
+    with pytest.raises(UserError, match=r"test_logits\.npy: not whole"):
+        export_student.main(job(int8=False), **other, folder=tmp_path / "export")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_int_8_there_is_no_such_file_and_an_old_one_goes(shipped, tmp_path):
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "model_int8.onnx").write_text("old")
+    export_student.main(job(int8=False), **shipped.inputs, folder=folder)
+    assert not (folder / "model_int8.onnx").exists()
+    assert "model_int8" not in (folder / "README.md").read_text()
+
+
+def test_weights_that_do_not_give_what_was_recorded_are_not_shipped(shipped, tmp_path):
+    other = shipped.inputs | {"test_logits": shipped.inputs["test_logits"][::-1]}
+    with pytest.raises(
+        UserError, match=r"model\.safetensors: its logits differ by up to .* nothing is exported"
+    ):
+        export_student.main(job(int8=False), **other, folder=tmp_path / "export")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_answers_otherwise_is_not_shipped(shipped, tmp_path, monkeypatch):
+    real = formats.program_of
+
+    def shifted(network, image):
+        network.mean += 25.5  # a tenth of the range
+        try:
+            return real(network, image)
+        finally:
+            network.mean -= 25.5
+
+    monkeypatch.setattr(formats, "program_of", shifted)
+    with pytest.raises(UserError, match=r"model\.pt2: its logits differ by up to"):
+        export_student.main(job(int8=False), **shipped.inputs, folder=tmp_path / "export")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Largest(nn.Module):
+    """A network whose maps end in their maxima, which onnxruntime's symbolic shapes do not know."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.classifier = nn.Conv2d(1, 3, 3), nn.Linear(3, 2)
+
+    def forward(self, images):
+        return self.classifier(self.convolution(images).amax((2, 3), keepdim=True).mean((2, 3)))
+
+
+def test_maxima_over_maps_are_quantised_too(tmp_path):
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8).numpy()
+    network = WithNormalisation(Largest(), MEAN, STD).eval()
+    answered = formats.write_formats(tmp_path, network, (1, 8, 8), images)
+    logits, rounded = (answered[name](images) for name in ("pytorch", "int8"))
+    np.testing.assert_allclose(rounded, logits, atol=0.03 * np.abs(logits).max())
+
+
+class Counts(nn.Module):
+    """A network that asks a batch for its length, which the first way of exporting takes for fixed."""
+
+    def __init__(self):
+        super().__init__()
+        self.classifier = nn.Linear(64, 2)
+
+    def forward(self, images):
+        return self.classifier(images.flatten(1)) * images.new_ones(len(images), 1)
+
+
+def test_a_network_that_asks_for_the_length_of_a_batch_takes_any():
+    network = WithNormalisation(Counts(), MEAN, STD).eval()
+    exported = program_of(network, (1, 8, 8))
+    assert {name for node in exported.graph.nodes for name in node.meta} == {"val"}  # of this way, too
+    program = exported.module()
+    images = torch.randint(0, 256, (5, 1, 8, 8), dtype=torch.uint8)
+    torch.testing.assert_close(program(images), network(images))
+
+
+def test_what_cannot_be_made_is_one_line(shipped, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise TypeError("no such shape\nand more")
+
+    monkeypatch.setattr(formats, "write_int8", fail)
+    says = r"model_int8\.onnx: cannot be made of this network \(no such shape\); leave it out with export: \{int8"
+    with pytest.raises(UserError, match=says):
+        export_student.main(job(), **shipped.inputs, folder=tmp_path / "export")
+    assert list(tmp_path.iterdir()) == []
+
+
+def fill(folder, breaks):
+    with atomic_folder(folder) as new:
+        (new / "one").write_text("1")
+        assert not folder.exists()
+        if breaks:
+            raise ValueError("half")
+
+
+def test_a_folder_is_whole_or_absent(tmp_path):
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    (folder / "stale").write_text("x")
+    with pytest.raises(ValueError, match="half"):
+        fill(folder, breaks=True)
+    assert list((tmp_path / "a").iterdir()) == []
+    fill(folder, breaks=False)
+    assert [path.name for path in folder.iterdir()] == ["one"]
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(NotWritten, match=r"file/c: cannot be written"),
+        atomic_folder(tmp_path / "file" / "c"),
+    ):
+        pass

@@ -1,0 +1,156 @@
+"""What every method with modules of its own must do: any two architectures, small batches, dead maps, defaults."""
+
+import pytest
+import torch
+from batches import batch_of
+from parts import LABELS, Shaped, answers, prepared, real_batch, real_pair
+
+from kd.distillation.base import Context
+from kd.distillation.combined import build_method
+from kd.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+NETWORKS = (
+    "cnn",
+    "resnet18",
+    "vgg16",
+    "mobilenet",
+    "shufflenetv2",
+    "densenet",
+    "googlenet",
+    "preact_resnet18",
+    "resnet8x4",
+)
+PHASES = {  # what learns in which phase, of the methods that have two
+    ("ab", True): {"connectors"},
+    ("ab", False): set(),
+    ("ft", True): {"encoder", "decoder"},
+    ("ft", False): {"translator"},
+}
+DESCRIBED = {
+    "crd": "CE + 0.8·CRD, τ=0.07, 16384 negatives",
+    "reviewkd": "CE + 1·ReviewKD, warm-up 20 epochs",
+    "srrl": "CE + 1·FM + 1·SR",
+    "simkd": "1·MSE of features, with the teacher's classifier",
+    "ab": "AB (30 epochs), then 0.1·CE + 0.9·T²·KL, T=4",
+    "ft": "paraphraser (30 epochs), then CE + 500·FT",
+    "dml": "CE + 1·KL, mutually with an untrained peer",
+    "byot": "CE + Σ heads (0.7·CE + 0.3·T²·KL + 0.03·L2), T=3",
+}
+DEFAULTS = {
+    "crd": {"weight": 0.8, "temperature": 0.07, "dimensions": 128, "negatives": 16384, "momentum": 0.5},
+    "reviewkd": {"weight": 1.0, "warm_up": 20.0},
+    "srrl": {"feature_weight": 1.0, "regression_weight": 1.0},
+    "simkd": {"weight": 1.0, "factor": 2},
+    "ab": {"preliminary": 30, "margin": 1.0, "temperature": 4.0, "ce_weight": 0.1, "kd_weight": 0.9},
+    "ft": {"weight": 500.0, "rate": 0.5, "preliminary": 30},
+    "dml": {"weight": 1.0, "preliminary": 0},
+    "byot": {"alpha": 0.3, "feature_weight": 0.03, "temperature": 3.0},
+}
+EVERY = pytest.mark.parametrize("name", DESCRIBED)
+
+
+@EVERY
+def test_defaults_are_those_published(name):
+    method = build_method(name, {})
+    assert {option: getattr(method, option) for option in DEFAULTS[name]} == DEFAULTS[name]
+    assert method.describe() == DESCRIBED[name]
+
+
+def test_the_memory_is_named_where_it_is_not_the_papers():
+    assert build_method("crd", {"memory": "queue"}).describe().endswith("16384 negatives, queue")
+    with pytest.raises(ValueError, match="'bank' or 'queue'"):
+        build_method("crd", {"memory": "pile"})
+
+
+@EVERY
+@pytest.mark.parametrize("size", [8, 32])
+@pytest.mark.parametrize("number", range(len(NETWORKS)))
+def test_any_two_architectures_fit(name, size, number):
+    """Each is a student once at 8 and once at 32 pixels, of another teacher; a batch of two."""
+    partner = NETWORKS[(number + 1 + size // 8) % len(NETWORKS)]
+    student, teacher = real_pair(NETWORKS[number], partner, size)
+    images, labels = torch.randn(2, 3, size, size), torch.arange(20) % 7
+    method = build_method(name, {})
+    method.prepare(Context(student, teacher, (3, size, size), 7, labels, 3))
+    trained = {key for key, parameter in method.named_parameters() if parameter.requires_grad}
+    for preliminary in [True, False][not method.preliminary :]:
+        for parameter in [*student.parameters(), *method.parameters()]:
+            parameter.grad = None
+        terms = method.losses(real_batch(student, teacher, images, labels[:2], preliminary=preliminary))
+        assert all(term.shape == () and term.isfinite() for term in terms.values())
+        sum(terms.values()).backward()
+        gradients = {key: p.grad for key, p in method.named_parameters() if p.grad is not None}
+        parts = PHASES.get((name, preliminary))
+        expected = trained if parts is None else {key for key in trained if key.split(".")[0] in parts}
+        assert gradients.keys() == expected
+        assert all(gradient.isfinite().all() for gradient in gradients.values())
+        taught = any(p.grad is not None and p.grad.any() for p in student.parameters())
+        assert taught == ((name, preliminary) != ("ft", True))
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+@EVERY
+def test_every_part_gets_a_gradient_that_is_not_zero(name):
+    student, teacher = real_pair("cnn", "resnet8x4", 8)
+    images, labels = torch.randn(8, 3, 8, 8), torch.arange(20) % 7
+    method = build_method(name, {})
+    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    for preliminary in [True, False][not method.preliminary :]:
+        batch = real_batch(student, teacher, images, labels[:8], preliminary=preliminary)
+        sum(method.losses(batch).values()).backward()
+    for key, parameter in method.named_parameters():
+        absorbed = name in ("byot", "dml") and key.endswith("0.bias")  # a norm takes it away again
+        if parameter.requires_grad and not absorbed:
+            assert parameter.grad.any(), key
+
+
+@pytest.mark.parametrize("name", [name for name in DESCRIBED if name not in ("simkd", "dml")])
+def test_maps_of_zeros_give_no_nan(name):
+    method = prepared(name)
+    student, teacher = answers()
+    for preliminary in [True, False][not method.preliminary :]:
+        dead = tuple(torch.zeros_like(stage).requires_grad_() for stage in student.stages)
+        none = tuple(torch.zeros_like(stage) for stage in teacher.stages)
+        batch = batch_of((student.logits, dead), (teacher.logits, none), LABELS, preliminary=preliminary)
+        loss = sum(method.losses(batch).values())
+        loss.backward()
+        assert loss.isfinite()
+        assert all(stage.grad is None or stage.grad.isfinite().all() for stage in dead)
+        assert all(p.grad is None or p.grad.isfinite().all() for p in method.parameters())
+
+
+@pytest.mark.parametrize("name", [name for name in DESCRIBED if name not in ("dml", "byot")])
+def test_a_teacher_without_stages_is_refused(name):
+    context = Context(Shaped([(3, 8, 8)]), torch.nn.Linear(1, 1), (1, 8, 8), 3, LABELS, 5)
+    with pytest.raises(UserError, match="compares stages, and the teacher has none that could be"):
+        build_method(name, {}).prepare(context)
+
+
+@EVERY
+def test_nothing_is_read_back(name, monkeypatch):
+    """A CUDA graph cannot be recorded of a step that looks at a number."""
+    student, teacher = real_pair("cnn", "resnet8x4", 8)
+    labels = torch.arange(20) % 7
+    method = build_method(name, {})
+    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    for reading in ("item", "tolist", "__bool__", "__int__", "__float__", "cpu", "numpy"):
+        monkeypatch.setattr(torch.Tensor, reading, _refused)
+    for preliminary in [True, False][not method.preliminary :]:
+        images = torch.randn(4, 3, 8, 8)
+        method.losses(real_batch(student, teacher, images, labels[:4], preliminary=preliminary))
+
+
+def _refused(*_):
+    raise AssertionError("a tensor was read back")
+
+
+@EVERY
+def test_buffers_stay_where_they_are(name):
+    student, teacher = real_pair("cnn", "resnet8x4", 8)
+    labels = torch.arange(20) % 7
+    method = build_method(name, {})
+    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    places = {key: buffer.data_ptr() for key, buffer in method.named_buffers()}
+    method.losses(real_batch(student, teacher, torch.randn(4, 3, 8, 8), labels[:4]))
+    assert {key: buffer.data_ptr() for key, buffer in method.named_buffers()} == places

@@ -1,0 +1,181 @@
+"""The overhaul of feature distillation, and the maps before the ReLUs that it looks at."""
+
+import numpy as np
+import pytest
+import torch
+from parts import real_batch, real_pair
+from torch import nn
+
+from kd.distillation.base import Context
+from kd.distillation.combined import build_method
+from kd.distillation.pre_relu import BeforeReLU, closing_relu
+from kd.methods.ofd import Margin, partial_distance
+from kd.networks.factory import build_network
+from kd.registry import architectures
+from kd.training.step import _WithStages
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+RANDOM = np.random.default_rng(0)
+STUDENT, TEACHER = RANDOM.normal(size=(2, 4, 3, 2, 2))
+MARGIN = np.array([-0.5, -0.1, -2.0])
+
+# Stages that end with a ReLU, where a network has fewer than two such or should have more.
+LEAST_CLOSED = {
+    "preact_resnet18": 0,
+    "densenet": 1,
+    "vgg16": 4,
+    "wrn_16_1": 1,
+    "wrn_16_2": 1,
+    "wrn_40_1": 1,
+    "wrn_40_2": 1,
+    "mobilenetv2": 1,
+    "mobilenetv2_half": 1,
+    "preact_resnet34": 0,
+    "preact_resnet50": 0,
+    "senet18": 0,
+    "efficientnet_b0": 0,
+    "densenet121": 1,
+    "densenet169": 1,
+    "densenet_cifar": 1,
+}
+
+
+def distance_by_hand(student, teacher, margin):
+    """Equations 1 and 2, a neuron at a time."""
+    total = 0.0
+    for place in np.ndindex(*student.shape):
+        target = max(teacher[place], margin[place[1]])
+        if not student[place] <= target <= 0:
+            total += (student[place] - target) ** 2
+    return total / len(student)
+
+
+def tensors(*arrays):
+    return [torch.tensor(array) for array in arrays]
+
+
+def test_the_partial_distance_is_the_papers():
+    value = partial_distance(*tensors(STUDENT, TEACHER, MARGIN)).item()
+    assert value == pytest.approx(distance_by_hand(STUDENT, TEACHER, MARGIN), rel=1e-12)
+    # Each known mistake gives another number: full L2, no margin, the margin of another channel, a mean.
+    target = np.maximum(TEACHER, MARGIN[:, None, None])
+    mistakes = [
+        ((STUDENT - target) ** 2).sum() / 4,
+        distance_by_hand(STUDENT, TEACHER, np.zeros(3)),
+        distance_by_hand(STUDENT, TEACHER, MARGIN[::-1]),
+        distance_by_hand(STUDENT, TEACHER, np.full(3, -np.inf)),
+        value / 12,
+    ]
+    assert all(abs(mistake - value) > 1e-2 for mistake in mistakes)
+
+
+def test_silent_neurons_below_their_target_are_left_alone():
+    student = torch.tensor([[[[-3.0]], [[0.5]], [[-3.0]]]], requires_grad=True)
+    teacher = torch.tensor([[[[-1.0]], [[-1.0]], [[2.0]]]])
+    partial_distance(student, teacher, torch.full((3,), -0.7)).backward()
+    assert student.grad.flatten().tolist() == pytest.approx([0, 2 * 1.2, 2 * -5.0])
+
+
+def test_the_margin_is_the_mean_of_all_negative_responses():
+    margin = Margin(3).double()
+    batches = RANDOM.normal(size=(5, 4, 3, 2, 2)) - 0.3
+    for batch in batches:
+        found = margin(torch.tensor(batch))
+    for channel in range(3):
+        seen = batches[:, :, channel]
+        assert found[channel].item() == pytest.approx(seen[seen < 0].mean(), rel=1e-12)
+    assert Margin(1)(torch.ones(2, 1, 2, 2)).item() == 0
+
+
+def test_deeper_stages_count_twice_as_much():
+    student, teacher = real_pair("cnn", "cnn", 8)
+    images, labels = torch.randn(4, 3, 8, 8), torch.arange(4)
+    method = build_method("ofd", {})
+    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    assert len(method.pairs) == 4
+    terms = method.losses(real_batch(student, teacher, images, labels))
+    before = [method.of_student([None] * 4), method.of_teacher([None] * 4)]
+    by_hand = 0.0
+    for place, (one, other) in enumerate(method.pairs):
+        fitted = method.connectors[place](before[0][one]).detach().numpy()
+        target = before[1][other].numpy()
+        mean = np.array([np.mean(t[t < 0]) if (t < 0).any() else 0 for t in target.swapaxes(0, 1)])
+        by_hand += distance_by_hand(fitted, target, mean) / 2 ** (3 - place)
+    assert terms["ofd"].item() == pytest.approx(0.001 * by_hand, rel=1e-4)
+    assert build_method("ofd", {}).describe() == "CE + 0.001·OFD"
+
+
+@pytest.mark.parametrize("name", sorted(architectures()))
+def test_what_is_heard_is_what_the_relu_was_given(name):
+    """Its positive part is the stage's output; where a stage has no last ReLU, it is that itself."""
+    torch.manual_seed(0)
+    network = build_network(name, {"width": 0.125}, 3, 7)
+    images = torch.randn(4, 3, 32, 32)
+    plain = [stage.clone() for stage in network.eval().forward_stages(images)[0]]
+    before = BeforeReLU(network)
+    stages, _ = network.forward_stages(images)
+    heard = before(stages)
+    closed = 0
+    for stage, maps, old, layer in zip(stages, heard, plain, network.stages, strict=True):
+        assert torch.equal(stage, old)
+        if closing_relu(layer):
+            closed += 1
+            assert torch.equal(maps.relu(), stage)
+            assert (maps < 0).any()
+        else:
+            assert torch.equal(maps, stage)
+    assert closed >= LEAST_CLOSED.get(name, 2)
+
+
+def test_only_the_student_and_the_connectors_learn():
+    student, teacher = real_pair("resnet8x4", "vgg16", 32)
+    labels = torch.arange(4)
+    method = build_method("ofd", {})
+    method.prepare(Context(student, teacher, (3, 32, 32), 7, labels, 3))
+    terms = method.losses(real_batch(student, teacher, torch.randn(4, 3, 32, 32), labels))
+    (terms["ofd"] * 1000).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in method.connectors.parameters())
+    assert any(parameter.grad.count_nonzero() for parameter in student.stages.parameters())
+    assert all(parameter.grad is None for parameter in [*teacher.parameters(), *method.margins.parameters()])
+    assert "margins.0.mean" in method.state_dict()  # so a resumed run goes on with them
+
+
+def test_the_order_of_a_batch_is_of_no_account():
+    order = [2, 0, 3, 1]
+    one, other = tensors(STUDENT, TEACHER)
+    margin = torch.tensor(MARGIN)
+    assert torch.isclose(
+        partial_distance(one, other, margin), partial_distance(one[order], other[order], margin), rtol=1e-12
+    )
+
+
+def test_a_block_that_uses_its_relu_twice_is_heard_the_last_time():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.relu = nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            return self.relu(self.relu(x) - 1)
+
+    network = nn.Module()
+    network.stages = nn.ModuleList([nn.Sequential(nn.Identity(), Twice())])
+    before = BeforeReLU(network)
+    network.stages[0](torch.tensor([0.25, 3.0]))
+    assert before([None])[0].tolist() == [-0.75, 2.0]
+
+
+def test_a_compiled_network_is_heard_too():
+    torch.manual_seed(0)
+    network = build_network("resnet8x4", {"width": 0.125}, 3, 7).eval()
+    before, images = BeforeReLU(network), torch.randn(2, 3, 8, 8)
+    plain = [maps.detach() for maps in before(network.forward_stages(images)[0])]
+    compiled = torch.compile(_WithStages(network), backend="eager", fullgraph=True)
+    for _ in range(2):
+        _, stages = compiled(images + 1)
+        assert not torch.allclose(before(stages)[0], plain[0])
+        compiled(images)
+        for one, other in zip(before(stages), plain, strict=True):
+            torch.testing.assert_close(one, other)
+    before(stages)[0].sum().backward()  # and its gradients reach the network
+    assert network.stages[0][0][0].weight.grad.count_nonzero() > 0

@@ -1,0 +1,425 @@
+"""Classifiers of torchvision and timm: found by name, with stages, a stem for small images, and any channels."""
+
+import subprocess
+import sys
+from copy import deepcopy
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from parts import real_batch
+from small_config import complaints, config
+from torch import nn
+from torch.nn import functional
+from torchvision import models
+
+from kd import registry
+from kd.config.load import load_study
+from kd.data.views import ViewedImages
+from kd.distillation.base import Context
+from kd.distillation.combined import build_method
+from kd.errors import UserError
+from kd.evaluation.inference import largest_batch
+from kd.models.libraries.names import find_classifier, names
+from kd.networks.checkpoint import load_network, save_network
+from kd.networks.factory import build_network
+from kd.networks.limits import check_image, check_memory
+
+CPU = torch.device("cpu")
+SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
+SMALL = "torchvision/shufflenet_v2_x0_5"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(one_thread):
+    pass
+
+
+def build(name, in_channels=3, classes=7, **options):
+    torch.manual_seed(0)
+    return build_network(name, options, in_channels, classes)
+
+
+def images(count=2, channels=3, size=32):
+    return torch.randn(count, channels, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def student(name, **options):
+    return {"students": {"small": {"architecture": name, **options}}}
+
+
+def ready(network, batch):
+    """With the running statistics of `batch`: else a deep network's logits hardly depend on its images."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network.train()(batch)
+    return network.eval()
+
+
+# --- Names.
+
+
+def test_the_names_are_those_of_the_library():
+    assert names("torchvision") == set(models.list_models(module=models))
+
+
+def test_a_classifier_of_a_library_in_a_config():
+    study = load_study(config(**student("torchvision/resnet18", stem="cifar", lr=0.01)))
+    network = study.students["small"]
+    assert (network.architecture, network.recipe.lr) == ("torchvision/resnet18", 0.01)
+    assert network.options == {"pretrained": False, "input_size": None, "stem": "cifar"}
+    assert registry.find_architecture("torchvision/resnet18").module == "kd.models.torchvision"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "line"),
+    [
+        (
+            "torchvision/resnt18",
+            {},
+            "architecture: torchvision has no classifier 'resnt18'; did you mean 'resnet18'?",
+        ),
+        (
+            "torchvison/resnet18",
+            {},
+            "architecture: there is no library 'torchvison'; did you mean 'torchvision'?; allowed: timm, torchvision",
+        ),
+        # Neither detectors nor what stands beside the classifiers in the same files.
+        ("torchvision/fcn_resnet50", {}, "architecture: torchvision has no classifier 'fcn_resnet50'"),
+        ("torchvision/BasicBlock", {}, "architecture: torchvision has no classifier 'BasicBlock'"),
+        ("torchvision/", {}, "architecture: a name holds letters, digits"),
+        ("torchvision/../x", {}, "architecture: a name holds letters, digits"),
+        ("torchvision/resnet18", {"width": 0.5}, "width: unknown key; allowed: architecture, "),
+        ("torchvision/resnet18", {"stem": "tiny"}, "stem: should be 'own' or 'cifar' (it is 'tiny')"),
+        ("torchvision/resnet18", {"input_size": 4}, "input_size: should be greater than or equal to 8"),
+        ("torchvision/resnet18", {"pretrained": "some"}, "pretrained: should be a valid boolean"),
+    ],
+)
+def test_a_mistake_in_a_name_or_option(name, options, line):
+    (found,) = complaints(**student(name, **options))
+    assert found.startswith(f"students.small.{line}")
+
+
+def test_a_library_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    line = "timm/resnet18: timm is not installed; pip install -r envs/requirements-timm.txt"
+    assert complaints(**student("timm/resnet18")) == [f"students.small.architecture: {line}"]
+    with pytest.raises(UserError, match="timm is not installed"):  # in a job's own environment
+        build("timm/resnet18")
+
+
+def test_a_name_is_checked_without_importing_the_library():
+    code = (
+        "import sys; from kd.models.libraries.names import find_classifier; find_classifier('torchvision/resnet18');"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'torchvision')))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, check=True)
+
+
+def test_another_library_is_one_more_file(tmp_path, monkeypatch):
+    """Its names, options and module are read from it, and from the package that it is called after."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "email.py").write_text(
+        'NAMES = {"mime/*.py": (r"(?m)^class (MIME\\w+)",)}\nINSTALL = "x"\n'
+        "def library(name, in_channels, num_classes, *, depth: Count = 3): raise SystemExit\n"
+    )
+    monkeypatch.setattr(registry, "HERE", tmp_path)
+    finders = registry.architectures, registry.libraries, names
+    for finder in finders:
+        finder.cache_clear()
+    try:
+        assert registry.architectures() == {}
+        assert "MIMEText" in names("email")
+        found = registry.find_architecture("email/MIMEText")
+        assert (found.module, found.inside) == ("kd.models.email", ("MIMEText",))
+        assert found.options().depth == 3
+    finally:
+        monkeypatch.undo()
+        for finder in finders:
+            finder.cache_clear()
+
+
+# --- Stages, by hand: channels of the papers' tables; (channels, side) for 64 pixels, or 32 with stem cifar.
+STAGES = {
+    ("resnet18", "own"): [(64, 32), (64, 16), (128, 8), (256, 4), (512, 2)],
+    ("resnet18", "cifar"): [(64, 32), (128, 16), (256, 8), (512, 4)],
+    ("densenet121", "cifar"): [(256, 32), (512, 16), (1024, 8), (1024, 4)],
+    ("shufflenet_v2_x0_5", "cifar"): [(24, 32), (48, 16), (96, 8), (1024, 4)],
+    ("mobilenet_v3_small", "cifar"): [(16, 32), (16, 16), (24, 8), (48, 4), (576, 2)],
+    ("vgg11", "own"): [(64, 64), (128, 32), (256, 16), (512, 8), (512, 4), (512, 2)],
+    ("squeezenet1_1", "own"): [(64, 31), (128, 15), (256, 7), (512, 3)],  # poolings cut borders off
+    ("swin_t", "own"): [(96, 16), (192, 8), (384, 4), (768, 2)],  # channels last inside
+}
+
+
+@pytest.mark.parametrize(("name", "stem"), STAGES)
+def test_stages(name, stem):
+    with torch.device("meta"):
+        network = build(f"torchvision/{name}", stem=stem).eval()
+        maps, logits = network.forward_stages(torch.zeros(2, 3, *[64 if stem == "own" else 32] * 2))
+    assert [(each.shape[1], each.shape[2]) for each in maps] == STAGES[name, stem]
+    assert all(each.shape[2] == each.shape[3] for each in maps)
+    assert logits.shape == (2, 7)
+    assert len(network.stages) == len(maps)
+
+
+def test_stages_lead_to_the_logits_and_stay_as_they_are():
+    network = ready(build(SMALL, stem="cifar"), images(8))
+    maps, logits = network.forward_stages(images())
+    assert torch.equal(logits, network(images()))
+    assert torch.equal(logits, network.classifier(maps[-1].mean(dim=(2, 3))))
+    for before, stage, after in zip(maps, network.stages[1:-1], maps[1:], strict=False):
+        assert torch.equal(stage(before), after)  # fails where a later layer overwrote a map
+    gradients = torch.autograd.grad(logits.sum(), maps)
+    assert all(each.count_nonzero() for each in gradients)
+
+
+def test_a_copy_hears_itself():
+    network = ready(build(SMALL, stem="cifar"), images(8))
+    before, _ = network.forward_stages(images())
+    copy = deepcopy(network)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    assert all(map(torch.equal, copy.forward_stages(images())[0], before))
+    assert not network.forward_stages(images())[0][-1].any()
+
+
+def test_no_map_outlives_its_use():
+    network = build(SMALL, stem="cifar")
+    network.forward_stages(images())
+    network(images())
+    held = [value for value in vars(network).values() if isinstance(value, dict | list)]
+    assert not any(isinstance(each, torch.Tensor) for value in held for each in value)
+    assert network._heard is None
+
+
+def test_compiled_it_gives_the_same():
+    network = build("torchvision/squeezenet1_1", input_size=40).eval()
+
+    class WithStages(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = network
+
+        def forward(self, x):
+            return self.network.forward_stages(x)
+
+    with torch.no_grad():
+        compiled = torch.compile(WithStages(), backend="aot_eager", fullgraph=True)
+        for _ in range(2):
+            maps, logits = compiled(images())
+            expected, same = network.forward_stages(images())
+            torch.testing.assert_close(logits, same)
+            for found, right in zip(maps, expected, strict=True):
+                torch.testing.assert_close(found, right)
+
+
+def test_tokens_are_no_stages():
+    with torch.device("meta"):  # 88 million weights, of which none matters
+        network = build("torchvision/vit_b_32", input_size=32, classes=3)
+        assert network.forward_stages(images().to("meta"))[0] == []
+    context = Context(build("cnn", classes=3), network, (3, 32, 32), 3, None, 1)
+    with pytest.raises(UserError, match="the teacher has none that could be: it cuts images into tokens"):
+        _ = context.teacher_stages
+    other = Context(network, build("cnn", classes=3), (3, 32, 32), 3, None, 1)
+    for name in ("sp", "at", "srrl"):
+        with pytest.raises(UserError, match="the student has none that could be"):
+            build_method(name, {}).prepare(other)
+
+
+# --- The stem, and the channels and size of images.
+
+
+def test_resnet18_with_the_small_stem_is_the_networks_own_cifar_form():
+    """The same weights, in order, in the network of models/resnet.py give the same logits."""
+    borrowed, ours = build("torchvision/resnet18", classes=10, stem="cifar"), build("resnet18", classes=10)
+    assert sum(each.numel() for each in borrowed.parameters()) == 11_173_962
+    ready(borrowed, images(8))
+    ours.load_state_dict(dict(zip(ours.state_dict(), borrowed.state_dict().values(), strict=True)))
+    torch.testing.assert_close(ours.eval()(images()), borrowed(images()))
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("vgg11", "keeps the resolution"),
+        ("vit_b_32", "cuts the image into patches"),
+        ("convnext_tiny", "cuts the image into patches"),
+    ],
+)
+def test_a_small_stem_where_it_means_nothing(name, found):
+    says = rf"^torchvision/{name}: stem: 'cifar' is for .* strided convolution, and this one {found}; allowed"
+    with torch.device("meta"), pytest.raises(UserError, match=says):
+        build(f"torchvision/{name}", stem="cifar")
+
+
+def test_a_size_that_a_network_cannot_have():
+    with (
+        torch.device("meta"),
+        pytest.raises(UserError, match=r"^torchvision/vit_b_32: cannot be made with"),
+    ):
+        build("torchvision/vit_b_32", input_size=33)
+
+
+def test_images_are_resized_to_the_input_size():
+    network = build(SMALL, input_size=40).eval()
+    expected = functional.interpolate(images(), (40, 40), mode="bilinear", antialias=True)
+    assert torch.equal(network(images()), network.network(expected))
+    exact = images(size=40)
+    assert torch.equal(network(exact), network.network(exact))
+    assert not torch.equal(network(images()), network.network(images()))
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [({}, None), ({"pretrained": True}, 224), ({"pretrained": True, "input_size": 64}, 64)],
+)
+def test_which_size_images_are_resized_to(options, size):
+    with torch.device("meta"):
+        assert build("torchvision/resnet18", **options).resizes_to == size
+
+
+def test_batches_are_as_large_as_resized_images_allow():
+    """2**18 pixels on a CPU: 256 images of 32x32, but of 224x224 five, 5.2 being too many."""
+    viewed = ViewedImages(torch.zeros(2, 32, 32, 3, dtype=torch.uint8), 0, False, (0, 0, 0), (1, 1, 1))
+    with torch.device("meta"):
+        assert largest_batch(build("torchvision/resnet18"), viewed, CPU) == 256
+        assert largest_batch(build("torchvision/resnet18", input_size=224), viewed, CPU) == 5
+
+
+def test_a_grey_image_gives_what_its_colour_copy_gives():
+    torch.manual_seed(0)
+    colour = models.shufflenet_v2_x0_5(num_classes=7)
+    grey = build(SMALL, in_channels=1)
+    grey.network.load_state_dict(
+        {
+            name: own.sum(1, keepdim=True) if name == "conv1.0.weight" else own
+            for name, own in colour.state_dict().items()
+        }
+    )
+    picture = images(channels=1)
+    found, expected = grey.eval()(picture), colour.eval()(picture.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(found, expected)
+    # And so it is drawn: the same seed gives the sum of what three channels would have had.
+    torch.manual_seed(0)
+    drawn = build_network(SMALL, {}, 3, 7).network.conv1[0].weight
+    torch.testing.assert_close(
+        build(SMALL, in_channels=1).network.conv1[0].weight, drawn.sum(1, keepdim=True)
+    )
+
+
+def test_four_channels_keep_the_sum_of_the_weights():
+    """Red, green, blue, red, each times 3/4."""
+    colour, four = (build(SMALL, in_channels=channels).network.conv1[0].weight for channels in (3, 4))
+    torch.testing.assert_close(four, colour[:, [0, 1, 2, 0]] * 0.75)
+
+
+def test_images_that_are_too_small():
+    name = "torchvision/squeezenet1_1"
+    network = build(name)
+    with pytest.raises(UserError, match=rf"^{name} cannot take images of 8x8 pixels \(.*input_size"):
+        check_image(network, name, (3, 8, 8), CPU)
+    assert network.training
+    check_image(build(name, input_size=32), name, (3, 8, 8), CPU)
+
+
+def test_a_network_that_needs_numbers_to_be_built_is_not_refused_for_its_size():
+    check_memory(lambda: build("torchvision/regnet_x_400mf"), CPU)
+
+
+# --- What methods ask of a network.
+
+
+@pytest.mark.parametrize("method", ["at", "ofd", "srrl", "reviewkd", "simkd"])
+def test_a_teacher_for_methods_that_look_into_it(method):
+    teacher = ready(build(SMALL, stem="cifar"), images(8)).requires_grad_(False)
+    network, batch, labels = build("cnn", width=0.125).train(), images(4), torch.tensor([0, 1, 2, 3])
+    made = build_method(method, {})
+    made.prepare(Context(network, teacher, (3, 32, 32), 7, labels, 1))
+    terms = made.train().losses(real_batch(network, teacher, batch, labels))
+    loss = sum(terms.values())
+    loss.backward()
+    assert loss.isfinite()
+    assert any(each.grad is not None and each.grad.any() for each in network.stages.parameters())
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small"])  # a convolution; two layers
+def test_a_teacher_whose_classifier_is_no_linear_layer_on_means(name):
+    teacher = build(f"torchvision/{name}", input_size=64).eval().requires_grad_(False)
+    for method in ("simkd", "srrl"):
+        context = Context(build("cnn", width=0.125), teacher, (3, 32, 32), 7, None, 1)
+        with pytest.raises(UserError, match="its logits are not one linear layer on the means of its last"):
+            build_method(method, {}).prepare(context)
+
+
+def test_simkd_has_no_place_for_its_projector_in_a_student_of_a_library():
+    pair = build(SMALL, stem="cifar"), build("cnn", width=0.125)
+    with pytest.raises(UserError, match="no place for it"):
+        build_method("simkd", {}).prepare(Context(*pair, (3, 32, 32), 7, None, 1))
+
+
+def test_a_file_says_all(tmp_path):
+    network = ready(build(SMALL, in_channels=1, stem="cifar", input_size=24), images(8, 1))
+    options = {"stem": "cifar", "input_size": 24, "pretrained": True}  # and nothing is fetched
+    about = {"architecture": SMALL, "options": options, "in_channels": 1, "num_classes": 7}
+    save_network(tmp_path / "model.safetensors", network.state_dict(), **about)
+    loaded = load_network(tmp_path / "model.safetensors", CPU)
+    torch.testing.assert_close(loaded(images(2, 1)), network(images(2, 1)))
+
+
+# --- timm, where it is installed.
+
+
+@pytest.fixture
+def timm():
+    return pytest.importorskip("timm", reason="timm is optional: envs/requirements-timm.txt")
+
+
+def test_the_names_of_timm(timm):
+    found = names("timm")
+    assert {name for name in found if "." not in name} == set(timm.list_models())
+    for name in timm.list_pretrained():
+        if name.partition("_vit_")[0] not in ("deepseek", "qwen3", "gemma4"):  # no classifiers
+            assert find_classifier(f"timm/{name}").inside == (name,)
+    with pytest.raises(UserError, match="Invalid pretrained tag"):
+        build("timm/resnet18.openai")
+    (line,) = complaints(**student("timm/resnet18.a1_in2k"))
+    assert "timm has no classifier 'resnet18.a1_in2k'; did you mean 'resnet18.a1_in1k'?" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "stages"),
+    [
+        ("resnet18", "cifar", [(64, 32), (128, 16), (256, 8), (512, 4)]),
+        ("mobilenetv3_small_050", "cifar", [(16, 32), (8, 16), (16, 8), (24, 4), (288, 2)]),
+        ("swin_tiny_patch4_window7_224", "own", [(96, 56), (192, 28), (384, 14), (768, 7)]),
+        ("vit_tiny_patch16_224", "own", []),
+    ],
+)
+def test_stages_of_timm(timm, name, stem, stages):
+    with torch.device("meta"):
+        network = build(f"timm/{name}", in_channels=1, stem=stem).eval()
+        maps, logits = network.forward_stages(torch.zeros(2, 1, 32, 32))
+    assert [(each.shape[1], each.shape[2]) for each in maps][: len(stages) - 1] == stages[:-1]
+    assert [each.shape[2] for each in maps] == [side for _, side in stages]
+    assert logits.shape == (2, 7)
+
+
+def test_a_vision_transformer_of_timm_is_made_for_the_size(timm):
+    network = build("timm/vit_tiny_patch16_224", input_size=32)
+    assert network.network.pos_embed.shape[1] == 1 + (32 // 16) ** 2
+    assert network(images(size=20)).shape == (2, 7)
+
+
+def test_what_is_in_timm_and_no_classifier(timm):
+    with torch.device("meta"), pytest.raises(UserError, match="is no classifier of images"):
+        build("timm/qwen3_vit_88m_enc")
+
+
+def test_sides_never_grow():
+    maps, _ = build(SMALL).eval().forward_stages(images(size=224))
+    assert all(before.shape[2] > after.shape[2] for before, after in pairwise(maps))

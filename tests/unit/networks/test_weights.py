@@ -1,0 +1,269 @@
+"""Teachers with weights of the user's own: what fits is taken as it is, and what does not is said in one line."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from small_config import complaints, config
+from torchvision import models
+
+import take_teacher
+from kd.config.load import load_study
+from kd.data.dataset import Dataset, write_dataset
+from kd.errors import UserError
+from kd.jobs.teachers import ExternalJob
+from kd.networks.checkpoint import load_network, save_ensemble, save_network
+from kd.networks.factory import build_network
+from kd.networks.weights import load_weights, read_weights
+from kd.plan.training import ensemble_job, user_teachers
+from kd.plan.user_files import content
+from kd.settings.compute import Compute
+
+CPU = torch.device("cpu")
+OPTIONS = {"channels": [4, 8], "width": 1.0}
+ABOUT = {"architecture": "cnn", "options": OPTIONS}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(one_thread):
+    pass
+
+
+def cnn(seed=0):
+    torch.manual_seed(seed)
+    return build_network("cnn", OPTIONS, 1, 3)
+
+
+def given(tmp_path, weights, name="mine.safetensors"):
+    """A plain file of the user's, and its digest."""
+    save_file({key: value.contiguous() for key, value in weights.items()}, tmp_path / name)
+    return tmp_path / name, content(str(tmp_path / name), "x", tmp_path / "cache")
+
+
+def loaded(tmp_path, weights):
+    path, sha256 = given(tmp_path, weights)
+    network = cnn(seed=9)
+    load_weights(network, read_weights(path, sha256, ABOUT), path)
+    return network
+
+
+# --- In a config.
+
+TEACHERS = {"resnet18": {"width": 0.25}, "mine": {"architecture": "cnn", "external": "a/b.safetensors"}}
+
+
+def test_in_a_config():
+    methods = {"kd": {}, "at": {}, "simkd": {}}
+    both = {"ensemble": ["resnet18", "mine"]}
+    study = load_study(config(teachers={**TEACHERS, "both": both}, methods=methods))
+    assert list(study.teachers) == ["resnet18"]
+    assert study.externals["mine"].file == "a/b.safetensors"
+    assert study.untrained == ("both", "mine")
+    assert study.pairs[1] == ("mine", "cnn")
+    assert [teacher for teacher, _ in study.pairs_of("at")] == ["resnet18", "mine"]
+    assert study.networks_of("both") == ("resnet18", "mine")
+    assert ensemble_job(study, "both").members == ["resnet18", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ({"lr": 0.1}, "lr: unknown key; allowed: architecture, channels, external, width"),
+        ({"seed": 3}, "seed: unknown key; allowed: "),
+        ({"widht": 1}, "widht: unknown key; did you mean 'width'?"),
+        (
+            {"external": "a.pth"},
+            "external: 'a.pth' is no .safetensors file; make one: safetensors.torch.save_file(",
+        ),
+        ({"external": "a.pt"}, "external: 'a.pt' is no .safetensors file"),
+        ({"external": ""}, "external: "),
+        ({"external": 3}, "external: should be a valid string (it is 3)"),
+        ({"architecture": "cn"}, "architecture: there is no architecture 'cn'"),
+    ],
+)
+def test_mistakes_in_a_config(entry, line):
+    teachers = {**TEACHERS, "mine": TEACHERS["mine"] | entry}
+    (found,) = complaints(teachers=teachers)
+    assert found.startswith(f"teachers.mine.{line}")
+
+
+def test_where_it_has_no_place():
+    (found,) = complaints(students={"cnn": {"external": "a.safetensors"}})
+    assert found.startswith("students.cnn.external: unknown key")
+    (found,) = complaints(teachers=TEACHERS, methods={"kd": {"via": ["mine"]}})
+    assert found.startswith("methods.kd.via: 'mine' is in neither students nor teachers")
+    both = {"ensemble": ["resnet18", "mine"], "external": "a.safetensors"}
+    (found,) = complaints(teachers={**TEACHERS, "both": both})
+    assert found.startswith("teachers.both.external: unknown key")
+
+
+def test_every_file_that_cannot_be_read_has_a_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.safetensors").mkdir()
+    teachers = {
+        name: {"architecture": "cnn", "external": f"{name}.safetensors"} for name in ("absent", "folder")
+    }
+    with pytest.raises(UserError) as caught:
+        user_teachers(load_study(config(teachers=teachers)))
+    assert str(caught.value).splitlines() == [
+        "teachers.absent.external: 'absent.safetensors' cannot be read: No such file or directory",
+        "teachers.folder.external: 'folder.safetensors' cannot be read: Is a directory",
+    ]
+
+
+def test_a_job_is_what_the_file_holds_and_not_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.safetensors").write_bytes(b"abc")
+
+    def job(file):
+        teachers = {"mine": {"architecture": "cnn", "external": file}}
+        return user_teachers(load_study(config(teachers=teachers)))[0]["mine"]
+
+    before = job("a.safetensors")
+    # The first vector of FIPS 180-2, appendix B.1.
+    assert before.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    (tmp_path / "a.safetensors").rename(tmp_path / "b.safetensors")
+    assert job("b.safetensors") == job(str(tmp_path / "b.safetensors")) == before
+    (tmp_path / "b.safetensors").write_bytes(b"abd")
+    assert job("b.safetensors") != before
+
+
+# --- The weights.
+
+
+def test_what_fits_is_taken_as_it_is(tmp_path):
+    for name, value in loaded(tmp_path, cnn().state_dict()).state_dict().items():
+        assert torch.equal(value, cnn().state_dict()[name]), name
+
+
+def test_half_precision_is_widened(tmp_path):
+    half = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in cnn().state_dict().items()
+    }
+    network = loaded(tmp_path, half)
+    assert network.classifier.weight.dtype == torch.float32
+    assert torch.equal(network.classifier.weight, half["classifier.weight"].float())
+
+
+WRONG = {
+    "lacks": (
+        "it lacks classifier.weight, classifier.bias$",
+        {"classifier.weight": None, "classifier.bias": None},
+    ),
+    "besides": (r"it has besides a, b, c and 1 more$", {name: torch.zeros(1) for name in "abcd"}),
+    "classes": (
+        r"it has of another shape classifier.weight \(10, 8\), not \(3, 8\), classifier.bias \(10,\), not \(3,\)$",
+        {"classifier.weight": torch.zeros(10, 8), "classifier.bias": torch.zeros(10)},
+    ),
+    "nan": (
+        "it has numbers that are not finite in classifier.bias$",
+        {"classifier.bias": torch.tensor([0, float("nan"), 0])},
+    ),
+    "several": (
+        "it lacks classifier.weight; has besides fc$",
+        {"classifier.weight": None, "fc": torch.zeros(3, 8)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("says", "changes"), WRONG.values(), ids=WRONG)
+def test_what_does_not_fit(tmp_path, says, changes):
+    weights = {key: value for key, value in (cnn().state_dict() | changes).items() if value is not None}
+    with pytest.raises(
+        UserError, match=rf"mine\.safetensors: does not fit this architecture and data set: {says}"
+    ):
+        loaded(tmp_path, weights)
+
+
+def test_a_file_that_is_none(tmp_path):
+    path, sha256 = given(tmp_path, cnn().state_dict())
+    whole = path.read_bytes()
+    for content_ in (whole[:-1], whole[:20], b"", b"\0" * 100):
+        path.write_bytes(content_)
+        found = content(str(path), "x", tmp_path / "cache")
+        with pytest.raises(UserError, match=r"mine\.safetensors: not a whole safetensors file"):
+            read_weights(path, found, ABOUT)
+        with pytest.raises(UserError, match="has changed since the study was read"):
+            read_weights(path, sha256, ABOUT)
+    torch.save(cnn().state_dict(), path)  # a pickle under another name
+    with pytest.raises(UserError, match="not a whole safetensors file"):
+        read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT)
+
+
+def ours(tmp_path, options=OPTIONS, name="ours.safetensors", **changes):
+    network = build_network("cnn", options, 1, 3)
+    path = tmp_path / name
+    about = {"architecture": "cnn", "options": options, "in_channels": 1, "num_classes": 3}
+    save_network(path, network.state_dict(), **about, **changes)
+    return path, content(str(path), "x", tmp_path / "cache")
+
+
+def test_a_file_of_this_workflow_says_what_it_holds(tmp_path):
+    path, sha256 = ours(tmp_path)
+    read_weights(path, sha256, ABOUT)
+    says = r"ours\.safetensors: holds cnn .*'channels': \[4, 8\].*, not cnn .*'channels': \[4, 9\]"
+    with pytest.raises(UserError, match=says):
+        read_weights(path, sha256, {"architecture": "cnn", "options": OPTIONS | {"channels": [4, 9]}})
+    with pytest.raises(UserError, match=r"holds cnn .*, not vgg16"):
+        read_weights(path, sha256, {"architecture": "vgg16", "options": {"width": 1.0}})
+    path, sha256 = ours(tmp_path, name="changed.safetensors", changes={"simkd": {}})
+    with pytest.raises(UserError, match="holds layers that a method added"):
+        read_weights(path, sha256, ABOUT)
+    save_ensemble(tmp_path / "both.safetensors", [ours(tmp_path)[0]] * 2, [1, 1])
+    sha256 = content(str(tmp_path / "both.safetensors"), "x", tmp_path / "cache")
+    with pytest.raises(UserError, match="holds several networks; name its members"):
+        read_weights(tmp_path / "both.safetensors", sha256, ABOUT)
+
+
+def test_a_changed_bit_in_a_file_of_this_workflow(tmp_path):
+    path, _ = ours(tmp_path)
+    damaged = bytearray(path.read_bytes())
+    damaged[-2] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(UserError, match="its checksum is wrong"):
+        read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT)
+
+
+def test_weights_under_the_names_of_their_library(tmp_path):
+    """As torchvision itself saves them, and as this workflow does."""
+    torch.manual_seed(1)
+    theirs = models.shufflenet_v2_x0_5(num_classes=3).state_dict()
+    network = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
+    path, sha256 = given(tmp_path, theirs)
+    load_weights(network, read_weights(path, sha256, ABOUT), path)
+    assert torch.equal(network.network.fc.weight, theirs["fc.weight"])
+    again = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
+    path, sha256 = given(tmp_path, network.state_dict())
+    load_weights(again, read_weights(path, sha256, ABOUT), path)
+    assert torch.equal(again.network.fc.weight, theirs["fc.weight"])
+
+
+# --- The script.
+
+PARTS = ("train", "validation", "test")
+
+
+def test_its_metrics_are_those_of_the_weights(tmp_path):
+    random = np.random.default_rng(0)
+    arrays = {f"{part}_images": random.integers(0, 256, (30, 8, 8, 1), dtype=np.uint8) for part in PARTS}
+    labels = np.arange(30) % 3
+    arrays |= {f"{part}_labels": labels for part in PARTS}
+    facts = {"classes": ("a", "b", "c"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    write_dataset(tmp_path / "data.safetensors", Dataset(**arrays, **facts))
+    path, sha256 = given(tmp_path, cnn().state_dict())
+    made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]
+    job = ExternalJob(name="mine", **ABOUT, sha256=sha256)
+    take_teacher.main(job, tmp_path / "data.safetensors", path, *made, compute=Compute(device="cpu"))
+    images = (torch.from_numpy(arrays["test_images"]).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
+    with torch.no_grad():
+        expected = cnn().eval()(images)
+    np.testing.assert_allclose(np.load(made[2]), expected.numpy(), rtol=1e-4, atol=1e-5)
+    metrics = json.loads(made[1].read_text())
+    assert metrics["test_accuracy"] == pytest.approx(100 * (expected.argmax(1).numpy() == labels).mean())
+    assert (metrics["name"], metrics["role"], metrics["architecture"]) == ("mine", "teacher", "cnn")
+    assert metrics["loss_function"] == f"weights given ({sha256[:8]})"
+    assert metrics["epochs"] is None
+    assert torch.equal(load_network(made[0], CPU).classifier.weight, cnn().classifier.weight)

@@ -1,0 +1,198 @@
+"""A job's fingerprint changes when its code does, and only then."""
+
+import ast
+
+import pytest
+
+from kd.plan import fingerprint as subject
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """train.py -> kd.training.engine -> kd.data.views; kd.monitor.tensorboard shows; kd.models.{a,b} are imported by name only."""
+    files = {
+        "train.py": (
+            "from kd.training.engine import fit\nfrom kd.monitor.tensorboard import show\nimport numpy\n\n"
+            'def main():\n    """Doc."""\n    show(fit())\n'
+        ),
+        "kd/__init__.py": "",
+        "kd/training/engine.py": "def fit():\n    from kd import views  # late\n    return views.take()\n",
+        "kd/data/views.py": "def take():\n    return 1\n",
+        "kd/monitor/__init__.py": "",
+        "kd/monitor/tensorboard.py": "from kd.looks import line\n\ndef show(what):\n    line(what, 'title')\n",
+        "kd/looks.py": "def line(what, title):\n    return what\n",
+        "kd/models/a.py": "from kd.models.shared import x\n",
+        "kd/models/b.py": "y = 1\n",
+        "kd/models/shared.py": "x = 1\n",
+        "plot.py": "z = 1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(subject, "SCRIPTS", tmp_path)
+    subject._read.cache_clear()
+    subject.fingerprint.cache_clear()
+    yield tmp_path
+    subject.fingerprint.cache_clear()
+
+
+def of_a(tree):
+    subject._read.cache_clear()
+    subject.fingerprint.cache_clear()
+    return subject.fingerprint("train.py", ("kd.models.a",))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("train.py", "show(fit())", "show(fit() or 0)"),
+        ("kd/training/engine.py", "views.take()", "views.take() + 1"),
+        ("kd/data/views.py", "return 1", "return 2"),
+        ("kd/models/a.py", "import x", "import x\nw = 1"),
+        ("kd/models/shared.py", "x = 1", "x = 2"),
+    ],
+)
+def test_an_edit_of_what_the_job_runs_counts(tree, file, old, new):
+    before = of_a(tree)
+    text = (tree / file).read_text()
+    assert old in text
+    (tree / file).write_text(text.replace(old, new))
+    assert of_a(tree) != before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("train.py", '"""Doc."""', '"""Another\n\n    text."""'),
+        ("kd/training/engine.py", "# late", "# a comment"),
+        ("kd/data/views.py", "    return 1", "\n\n    # why\n    return   1"),
+        ("kd/models/b.py", "y = 1", "y = 2"),
+        ("plot.py", "z = 1", "z = 2"),
+        ("kd/monitor/__init__.py", "", "w = 1"),
+        ("kd/monitor/tensorboard.py", "'title'", "'another title'"),
+        ("kd/looks.py", "return what", "return str(what)"),  # which only what shows imports
+    ],
+)
+def test_comments_docstrings_layout_what_shows_and_other_jobs_code_do_not(tree, file, old, new):
+    before = of_a(tree)
+    text = (tree / file).read_text()
+    assert old in text
+    (tree / file).write_text(text.replace(old, new))
+    assert of_a(tree) == before
+
+
+TRICKY = '''"""Module."""
+import os  # why
+
+
+class A:
+    "one" "two"
+
+    def f(self, x: int = 3) -> str:
+        r"""Doc
+        of two lines."""
+        y = (1,
+             2)  # a comment
+        return f"{x!r:>{y[0]}} {{#}} {f'{x}'}" + "# no comment"
+'''
+
+
+def test_every_version_of_python_gives_the_same_normal_form():
+    """Written down by hand: f-strings are one token, as before Python 3.12."""
+    assert subject._normal(TRICKY, ast.parse(TRICKY)).split(" ") == [
+        *("import", "os", "\n", "class", "A", ":", "\n", "{", "def", "f", "(", "self", ",", "x", ":", "int"),
+        *("=", "3", ")", "->", "str", ":", "\n", "{", "y", "=", "(", "1", ",", "2", ")", "\n", "return"),
+        *('f"{x!r:>{y[0]}}', "{{#}}", "{f'{x}'}\"", "+", '"#', "no", 'comment"', "\n", "}", "}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["from .shared import x\n", "from . import shared\n", "from ..models import shared\n"]
+)
+def test_relative_imports_are_followed(tree, line):
+    (tree / "kd" / "models" / "a.py").write_text(line)
+    before = of_a(tree)
+    (tree / "kd" / "models" / "shared.py").write_text("x = 2\n")
+    assert of_a(tree) != before
+
+
+def test_what_a_package_runs_when_it_is_imported_counts(tree):
+    before = of_a(tree)
+    (tree / "kd" / "__init__.py").write_text("import os\n")
+    assert of_a(tree) != before
+
+
+def test_another_architecture_is_another_fingerprint(tree):
+    assert of_a(tree) != subject.fingerprint("train.py", ("kd.models.b",))
+
+
+def test_of_a_text_every_character_counts(tree):
+    (tree / "page.css").write_text("a {}")
+    before = subject.fingerprint("plot.py", texts=("page.css",))
+    assert before != subject.fingerprint("plot.py")
+    (tree / "page.css").write_text("a { }")
+    subject.fingerprint.cache_clear()
+    assert subject.fingerprint("plot.py", texts=("page.css",)) != before
+
+
+def test_a_missing_script_is_an_error(tree):
+    with pytest.raises(FileNotFoundError):
+        subject.fingerprint("gone.py")
+
+
+def read_by(monkeypatch, *job):
+    """The names of the files that are in a job's fingerprint, on the real code."""
+    subject._read.cache_clear()
+    subject.fingerprint.cache_clear()
+    seen = []
+    original = subject._read
+    monkeypatch.setattr(
+        subject,
+        "_read",
+        lambda path: seen.append(path.relative_to(subject.SCRIPTS).as_posix()) or original(path),
+    )
+    subject.fingerprint(*job)
+    return set(seen)
+
+
+def test_storing_targets_does_not_read_the_engine(monkeypatch):
+    """An edit of the engine trains networks again, but computes no table of an unchanged teacher again."""
+    seen = read_by(monkeypatch, "cache_targets.py")
+    assert {"cache_targets.py", "kd/evaluation/inference.py", "kd/teachers/targets.py"} <= seen
+    assert (
+        not {
+            "kd/training/engine.py",
+            "kd/training/step.py",
+            "kd/training/state.py",
+            "kd/training/checkpoints.py",
+        }
+        & seen
+    )
+
+
+@pytest.mark.parametrize(
+    "job", [("train.py", ("kd.models.vgg", "kd.methods.cross_entropy")), ("cache_targets.py",)], ids=str
+)
+def test_a_job_does_not_read_how_it_is_looked_on_at(monkeypatch, job):
+    seen = read_by(monkeypatch, *job)
+    assert "kd/io/files.py" in seen
+    assert not [name for name in seen if "live" in name]
+
+
+def test_what_shapes_results_asks_nothing_of_what_shows_them():
+    """Only scripts may, for what they import of kd.live is left out of every fingerprint."""
+    for path in (subject.SCRIPTS / "kd").rglob("*.py"):
+        if path.parent.name != "monitor":
+            package = path.relative_to(subject.SCRIPTS).parent.parts
+            imported = subject._imports(ast.parse(path.read_text()), package)
+            assert not [name for name in imported if name.startswith("kd.monitor")], path
+
+
+def test_a_training_of_one_architecture_does_not_read_the_others(monkeypatch):
+    """Only its own model and method files are in a training's fingerprint."""
+    seen = read_by(monkeypatch, "train.py", ("kd.models.vgg", "kd.methods.cross_entropy"))
+    assert {"train.py", "kd/training/engine.py", "kd/models/vgg.py", "kd/models/layers/staged.py"} <= seen
+    assert "kd/methods/cross_entropy.py" in seen
+    assert (
+        not {"kd/models/resnet.py", "kd/methods/kd.py", "kd/config/study.py", "kd/datasets/digits.py"} & seen
+    )

@@ -1,0 +1,27 @@
+"""The profiles, as far as they can be checked without running them."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+PROFILES = ROOT / "profiles"
+
+
+def test_the_profile_for_clusters_repeats_the_default_one():
+    default, slurm = (
+        yaml.safe_load((PROFILES / name / "config.yaml").read_text()) for name in ("default", "slurm")
+    )
+    assert default.items() <= slurm.items()
+
+
+def test_every_rule_that_takes_a_gpu_asks_a_cluster_for_one():
+    rules = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+    taking = set()
+    for block in re.split(r"(?m)^(?=use rule |rule )", rules):
+        if "gpu=GPU" in block:
+            taking.add(re.match(r"(?:use rule \w+ as|rule) (\w+)", block)[1])
+    assert len(taking) >= 6
+    asked = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]
+    assert {name for name, wanted in asked.items() if wanted.get("gpu")} == taking

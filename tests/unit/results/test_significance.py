@@ -1,0 +1,57 @@
+"""What is told apart from the best: paired, and corrected for how many are compared."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from kd.results.significance import compare_with_best, holm, p_value
+
+T_2 = 4.302652729911275  # t_{0.975, 2}
+
+
+def test_holm_of_four_by_hand():
+    """Sorted 0.005·4, 0.01·3, 0.03·2, and 0.04·1, which may not be less than the one before it."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.6]) == pytest.approx([1, 1])
+    assert holm([]).shape == (0,)
+
+
+def test_noise_that_is_shared_is_no_part_of_a_difference():
+    """Gains that wander by 10 points from cluster to cluster, and together: 1, 1.1 and 0.9 apart."""
+    gains = pd.DataFrame({"a": [0.0, 10.0, 20.0], "b": [-1.0, 8.9, 19.1]})
+    found = compare_with_best(gains)
+    assert found["behind"].tolist() == pytest.approx([0, 1])
+    assert found["behind_ci95"].tolist() == pytest.approx([0, T_2 * 0.1 / math.sqrt(3)])
+    assert found["apart"].tolist() == [False, True]
+
+
+def test_the_same_p_as_scipy_has():
+    first, second = np.random.default_rng(0).normal(size=(2, 7)) * 2 + [[1], [0]]
+    assert p_value(pd.Series(first - second)) == pytest.approx(stats.ttest_rel(first, second).pvalue)
+
+
+def test_a_difference_that_is_told_alone_is_not_among_many():
+    """1 ± 0.3 over three clusters: t = 5.77, p = 0.029; of two such 0.058."""
+    first, lower = [5.0, 6.0, 7.0], [3.7, 5.0, 6.3]
+    assert compare_with_best(pd.DataFrame({"a": first, "b": lower}))["apart"].tolist() == [False, True]
+    among = pd.DataFrame({"a": first, "b": lower, "c": lower})
+    assert compare_with_best(among)["apart"].tolist() == [False, False, False]
+
+
+def test_only_clusters_that_both_have_are_compared():
+    gains = pd.DataFrame(
+        {"a": [5.0, 6.0, 7.0, math.nan], "b": [math.nan, 3.0, 4.0, 90.0], "c": [1.0] + [math.nan] * 3}
+    )
+    found = compare_with_best(gains)
+    assert found["behind"].tolist() == pytest.approx([0, 3, 4])
+    assert found["apart"].tolist() == [False, True, False]  # one cluster tells nothing
+    assert math.isnan(found["behind_ci95"].iloc[2])
+
+
+@pytest.mark.parametrize("second", [[1.0, 2.0], [math.nan, math.nan]])
+def test_equal_or_never_met_is_not_apart(second):
+    found = compare_with_best(pd.DataFrame({"a": [1.0, 2.0], "b": second}))
+    assert found["apart"].tolist() == [False, False]

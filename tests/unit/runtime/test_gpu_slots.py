@@ -1,0 +1,136 @@
+"""Jobs that run at once on one machine take different GPUs, and no GPU more jobs than it has slots."""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kd.runtime import gpu_slots as slots
+
+JOB = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from kd.runtime.gpu_slots import take_slot
+print(take_slot(int(sys.argv[2]), int(sys.argv[3])), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Starts jobs that keep their slot until they are ended; each starts when the one before has its own."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name in ("CUDA_VISIBLE_DEVICES", *slots.SCHEDULED):
+        monkeypatch.delenv(name, raising=False)
+    jobs = []
+
+    def start(devices, per_device, wait=True):
+        scripts = Path(slots.__file__).parents[2]
+        command = [sys.executable, "-c", JOB, scripts, str(devices), str(per_device)]
+        job = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        jobs.append(job)
+        return (job, int(job.stdout.readline())) if wait else (job, None)
+
+    yield start
+    for job in jobs:
+        job.kill()
+        job.communicate()
+
+
+def test_devices_are_filled_evenly(machine):
+    assert [machine(2, 2)[1] for _ in range(4)] == [0, 1, 0, 1]
+
+
+def test_a_job_waits_for_a_slot_and_takes_that_of_one_that_was_killed(machine):
+    first, device = machine(2, 1)
+    assert (device, machine(2, 1)[1]) == (0, 1)
+    waiting, _ = machine(2, 1, wait=False)
+    time.sleep(0.7)
+    first.kill()
+    assert int(waiting.stdout.readline()) == 0
+
+
+def test_devices_that_are_hidden_from_a_job_keep_their_own_names(machine, monkeypatch):
+    """Two workflows, each shown one GPU of two: both call it device 0, and neither waits for the other."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert machine(1, 1)[1] == 0
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5fd4, 1")
+    assert [machine(2, 1)[1] for _ in range(2)] == [0, 1]
+
+
+def test_jobs_of_a_scheduler_have_devices_of_their_own(machine, monkeypatch):
+    """In its own job each calls its device 0, and no two are the same."""
+    for number in "78":
+        monkeypatch.setenv("SLURM_JOB_ID", number)
+        assert machine(1, 1)[1] == 0
+
+
+def test_a_workflow_inside_a_scheduled_job_spreads_over_its_devices(machine, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    assert [machine(2, 1)[1] for _ in range(2)] == [0, 1]
+
+
+USE = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from kd.runtime.gpu_slots import take_slot
+device = take_slot(4, int(sys.argv[2]))
+print("takes", device, time.monotonic(), flush=True)
+time.sleep(float(sys.argv[3]))
+print("leaves", device, time.monotonic(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("per_device", [1, 2])
+def test_32_jobs_on_4_devices_some_killed_never_too_many_on_one_and_none_starved(
+    tmp_path, monkeypatch, per_device
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name in ("CUDA_VISIBLE_DEVICES", *slots.SCHEDULED):
+        monkeypatch.delenv(name, raising=False)
+    scripts = Path(slots.__file__).parents[2]
+
+    def use(number):
+        """Run one job and say which device it had, from when until when."""
+        doomed = number % 4 == 3  # holds its slot until it is killed
+        command = [sys.executable, "-S", "-c", USE, scripts, str(per_device), "60" if doomed else "0.15"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
+            _, device, first = job.stdout.readline().split()
+            if doomed:
+                time.sleep(0.1)
+                last = time.monotonic()
+                job.kill()
+            else:
+                last = job.stdout.readline().split()[2]
+        return int(device), float(first), float(last)
+
+    with ThreadPoolExecutor(32) as pool:
+        held = list(pool.map(use, range(32), timeout=60))  # a job that starved would never answer
+    assert len(held) == 32
+    assert {device for device, _, _ in held} == {0, 1, 2, 3}
+    for device, start, _ in held:
+        at_once = sum(other == device and first <= start < last for other, first, last in held)
+        assert at_once <= per_device
+
+
+def test_a_slot_is_taken_before_anything_is_started_on_a_gpu(machine, monkeypatch):
+    """On a pretended list of devices: asking what there is must not start CUDA on the first of them."""
+    import torch
+
+    from kd.runtime import device
+    from kd.settings.compute import Compute
+
+    events = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "init", lambda: events.append("CUDA starts"))
+    monkeypatch.setattr(torch.cuda, "set_device", lambda chosen: events.append(str(chosen)))
+    monkeypatch.setattr(device, "take_slot", lambda *asked: events.append(asked) or 2)
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *wanted, **more: None)
+    assert device.set_up_device(Compute(slots_per_device=3)) == torch.device("cuda", 2)
+    assert events == [(4, 3), "cuda:2"]
+    assert not torch.cuda.is_initialized()

@@ -1,0 +1,222 @@
+"""What a run may use to be fast: who decides, and that it changes nothing."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kd.data.views import Split, ViewedImages
+from kd.distillation.combined import build_method
+from kd.errors import UserError
+from kd.evaluation import inference
+from kd.networks.factory import build_network
+from kd.runtime import hardware, speed
+from kd.runtime.speed import Speed, choose_speed
+from kd.settings.compute import Compute
+from kd.settings.recipe import Recipe
+from kd.training.cuda_graph import GraphedStep
+from kd.training.engine import fit
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture
+def hopper(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+
+
+def split(samples, seed=0):
+    random = np.random.default_rng(seed)
+    pixels = torch.from_numpy(random.integers(0, 256, (samples, 8, 8, 1), dtype=np.uint8))
+    labels = torch.from_numpy(random.integers(0, 3, samples))
+    return Split(ViewedImages(pixels, 1, True, (0.5,), (0.3,)), labels)
+
+
+def train(how=Speed(), epochs=2):
+    torch.manual_seed(0)
+    model = build_network("cnn", {"width": 0.125}, 1, 3)
+    recipe = Recipe(epochs=epochs, batch_size=8, lr=0.05)
+    training = fit(
+        model, build_method("cross_entropy", {}), split(20), split(10, 1), recipe, seed=5, speed=how
+    )
+    return model.state_dict(), training.history
+
+
+@pytest.mark.parametrize("steps", [1, 10**6])
+def test_a_cpu_computes_float32_as_it_is_however_long_the_run(steps):
+    chosen = choose_speed(Compute(), CPU, steps)
+    assert (chosen.bf16, chosen.graph, chosen.compile) == (False, False, False)
+    assert chosen.reason == f"float32, step by step, not compiled ({steps} steps)"
+
+
+@pytest.mark.parametrize(("steps", "compiled"), [(19_999, False), (20_000, True)])
+def test_a_cpu_compiles_for_many_targets_and_for_no_training(steps, compiled):
+    assert choose_speed(Compute(), CPU, steps, training=False).compile is compiled
+    assert not choose_speed(Compute(compile="never"), CPU, steps, training=False).compile
+    assert not choose_speed(Compute(), CPU, steps).compile
+
+
+def test_the_length_of_a_run_decides_on_a_gpu(hopper):
+    def decided(steps, **compute):
+        chosen = choose_speed(Compute(**compute), CUDA, steps)
+        return chosen.bf16, chosen.graph, chosen.compile
+
+    assert decided(10) == (True, False, False)
+    assert decided(5000) == (True, True, False)
+    assert decided(100_000) == (True, True, True)
+    assert decided(10, compile="always", cuda_graphs="always", precision="fp32") == (False, True, True)
+    assert decided(100_000, compile="never", cuda_graphs="never") == (True, False, False)
+
+
+def test_an_older_gpu_computes_float32(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 0))
+    assert not choose_speed(Compute(), CUDA, 10).bf16
+
+
+def test_bf16_is_refused_where_it_would_be_emulated(monkeypatch):
+    monkeypatch.setattr(speed, "cpu_has_bf16", lambda: False)
+    with pytest.raises(UserError, match=r"compute\.precision: .* allowed: auto, fp32"):
+        choose_speed(Compute(precision="bf16"), CPU, 10)
+    monkeypatch.setattr(speed, "cpu_has_bf16", lambda: True)
+    assert choose_speed(Compute(precision="bf16"), CPU, 10).bf16
+
+
+@pytest.mark.parametrize(("flag", "there"), [("avx512_bf16", True), ("amx_bf16", True), ("avx2", False)])
+def test_the_processors_flags_say_whether_it_has_bf16(monkeypatch, flag, there):
+    monkeypatch.setattr(Path, "exists", lambda path: True)
+    monkeypatch.setattr(Path, "read_text", lambda path, encoding: f"flags\t: fpu sse {flag} xsave\n")
+    assert hardware.cpu_has_bf16() == there
+
+
+def test_bf16_trains_about_as_float32_does():
+    weights, history = train(Speed(bf16=True))
+    exact_weights, exact = train()
+    for name, tensor in weights.items():
+        assert tensor.dtype == exact_weights[name].dtype  # only the computing is in bf16, not what is kept
+    assert history[0]["loss"] == pytest.approx(exact[0]["loss"], rel=0.02)
+    assert history[0]["loss"] != exact[0]["loss"]
+
+
+def test_a_step_that_cannot_be_recorded_goes_on_as_it_is(monkeypatch, caplog):
+    """On a machine without CUDA none can, which is what a method that reads a number back looks like."""
+    monkeypatch.setattr(GraphedStep, "_on_another_stream", lambda self, indices: self._step(indices))
+
+    class Refused:
+        def __init__(self, *more):
+            pass
+
+        def __enter__(self):
+            raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Refused)
+    monkeypatch.setattr(torch.cuda, "graph", Refused)
+    graphed, plain = train(Speed(graph=True), epochs=4), train(epochs=4)
+    for name, tensor in graphed[0].items():
+        assert torch.equal(tensor, plain[0][name])
+    assert [row["loss"] for row in graphed[1]] == [row["loss"] for row in plain[1]]
+    told = [record.message for record in caplog.records if "CUDA graph" in record.message]
+    assert told == ["goes on without a CUDA graph: operation not permitted when stream is capturing"]
+
+
+def test_a_replay_computes_the_batch_at_hand(monkeypatch):
+    """A recording replaced by its own meaning: run the same step on what the buffers hold by then."""
+    monkeypatch.setattr(GraphedStep, "_on_another_stream", lambda self, indices: self._step(indices))
+
+    def record(self):
+        self._graph = type("Graph", (), {"replay": lambda graph: self._step(self._indices)})()
+        return True
+
+    monkeypatch.setattr(GraphedStep, "_record", record)
+    graphed, plain = train(Speed(graph=True), epochs=4), train(epochs=4)
+    for name, tensor in graphed[0].items():
+        assert torch.equal(tensor, plain[0][name])
+    assert [row["loss"] for row in graphed[1]] == [row["loss"] for row in plain[1]]
+
+
+def test_a_compiled_run_is_the_same_run(monkeypatch):
+    """With the compiler replaced by one that only counts: whole batches go through it, others do not."""
+    sizes = []
+
+    def compiler(network, dynamic):
+        assert dynamic is False
+        return lambda images: sizes.append(len(images)) or network(images)
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    monkeypatch.setattr(speed.os, "environ", {})
+    compiled, plain = train(Speed(compile=True)), train()
+    assert speed.os.environ == {"TORCHINDUCTOR_CACHE_DIR": str(Path.cwd() / ".snakemake/kd-compiled")}
+    for name, tensor in compiled[0].items():
+        assert torch.equal(tensor, plain[0][name])
+    assert sizes == [8, 8] * 2
+
+
+def test_batches_are_halved_until_they_fit(monkeypatch, caplog):
+    caplog.set_level("INFO", "kd")
+    monkeypatch.setattr(inference, "CPU_BATCH", (2**18, 16))
+    model, tried = build_network("cnn", {"width": 0.125}, 1, 3).eval(), []
+    data = split(20)
+
+    class Small(nn.Module):
+        def forward(self, images):
+            tried.append(len(images))
+            if len(images) > 5:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return model(images)
+
+    everything = torch.arange(20)
+    found = torch.cat(list(inference.answers(Small(), data.images, everything, data.images.plain)))
+    assert tried == [16, 8, 4, 4, 4, 4, 4]
+    with torch.inference_mode():
+        assert torch.allclose(found, model(data.images.take(everything, data.images.plain)), atol=1e-6)
+    assert [r.message.split("with ")[-1] for r in caplog.records] == ["8 images", "4 images"]
+
+
+def test_one_image_that_does_not_fit_is_an_error():
+    class Never(nn.Module):
+        def forward(self, images):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    data = split(3)
+    with pytest.raises(torch.OutOfMemoryError):
+        list(inference.answers(Never(), data.images, torch.arange(3), 0))
+
+
+STEPS = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+import torch
+from kd.runtime.allocator import keep_freed_memory
+if sys.argv[2] == "kept":
+    assert keep_freed_memory()
+torch.set_num_threads(1)
+tensor = torch.ones(2**24)  # 64 MB
+for _ in range(40):  # until small pieces have found places of their own
+    tensor * 2
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    tensor * 2
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be told to keep memory")
+def test_memory_that_a_step_frees_is_used_again_by_the_next():
+    def faults(how):
+        scripts = Path(speed.__file__).parents[2]
+        done = subprocess.run(
+            [sys.executable, "-c", STEPS, scripts, how], capture_output=True, text=True, check=True
+        )
+        return int(done.stdout)
+
+    pages = 20 * 2**26 // resource.getpagesize()
+    assert faults("returned") > pages / 10
+    assert faults("kept") < pages / 100

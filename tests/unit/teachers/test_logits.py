@@ -1,0 +1,268 @@
+"""Teachers of which there are only logits: each sample gets its own, and what does not fit is said in a line."""
+
+import json
+
+import numpy as np
+import pytest
+from small_config import complaints, config
+
+import take_logits
+import take_targets
+from kd.config.load import load_study
+from kd.data.dataset import Dataset, write_dataset
+from kd.data.sampler import views_seen
+from kd.errors import UserError
+from kd.jobs.teachers import LogitsTargetsJob, LogitsTeacherJob
+from kd.plan.training import user_teachers
+from kd.plan.user_files import content
+from kd.results.table import seed_table, summarise
+from kd.teachers.logits import read_stored, test_logits, training_logits
+from kd.teachers.targets import needed_views, open_targets
+
+CLASSES, SAMPLES = 3, 5
+test_logits.__test__ = False  # a function, and no test
+IDS = np.array([3, 0, 4, 1, 2])
+ROWS = np.arange(15, dtype=np.float32).reshape(5, 3)
+
+
+def saved(tmp_path, **arrays):
+    np.savez(tmp_path / "mine.npz", **arrays)
+    return tmp_path / "mine.npz", content(str(tmp_path / "mine.npz"), "x", tmp_path / "cache")
+
+
+def plain(tmp_path, pad=0, flip=False, **changes):
+    arrays = {"train_ids": IDS, "train_logits": ROWS} | changes
+    path, sha256 = saved(tmp_path, **arrays)
+    return training_logits(read_stored(path, sha256), path, SAMPLES, CLASSES, pad, flip)
+
+
+# --- In a config.
+
+TEACHERS = {"resnet18": {"width": 0.25}, "stored": {"logits": "mine.npz"}}
+
+
+def test_in_a_config():
+    methods = {"kd": {}, "at": {}, "multi_head": {}, "both": {"kd": {}, "dkd": {}}}
+    teachers = {**TEACHERS, "pair": {"ensemble": ["resnet18", "vgg16"]}, "vgg16": {}}
+    study = load_study(config(teachers=teachers, methods=methods))
+    of = {name: [teacher for teacher, _ in study.pairs_of(name)] for name in methods}
+    assert of["kd"] == of["both"] == ["resnet18", "stored", "pair", "vgg16"]
+    assert "stored" not in of["at"] + of["multi_head"]
+    assert study.logits_teachers == {"stored": "mine.npz"}
+    assert study.untrained == ("pair", "stored")
+    assert "not run with teachers.stored, which is stored logits alone: at, multi_head" in study.unsupported()
+
+
+@pytest.mark.parametrize(
+    ("teachers", "methods", "line"),
+    [
+        ({"stored": {"logits": 3}}, {}, "teachers.stored.logits: should be a valid string (it is 3)"),
+        ({"stored": {"logits": "x", "lr": 1}}, {}, "teachers.stored.lr: unknown key; allowed: logits"),
+        (
+            {"stored": {"logits": "x", "external": "y"}},
+            {},
+            "teachers.stored.external: unknown key; allowed: logits",
+        ),
+        (
+            {"both": {"ensemble": ["resnet18", "stored"]}},
+            {},
+            "teachers.both.ensemble: 'stored' is no teacher that is trained",
+        ),
+        ({}, {"kd": {"via": ["stored"]}}, "methods.kd.via: 'stored' is in neither students nor teachers"),
+    ],
+)
+def test_mistakes_in_a_config(teachers, methods, line):
+    (found,) = complaints(teachers={**TEACHERS, **teachers}, methods=methods or {"kd": {}})
+    assert found.startswith(line)
+
+
+def test_a_method_that_no_teacher_can_serve():
+    (found,) = complaints(teachers={"stored": {"logits": "x"}}, methods={"at": {}})
+    assert found == "methods.at: needs a teacher that is one network, and no pair has that"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"train_ids": IDS}, "lacks train_logits; it should hold train_ids, train_logits, and test_ids and"),
+        ({"train_ids": IDS, "train_logits": ROWS, "test_ids": IDS}, "lacks test_logits; it should hold"),
+        ({"train_ids": IDS, "train_logits": ROWS, "logits": ROWS}, "holds logits; it should hold train_ids"),
+    ],
+)
+def test_what_a_file_should_hold_is_said_with_the_config(tmp_path, monkeypatch, arrays, says):
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path, **arrays)
+    with pytest.raises(UserError, match=rf"^teachers\.stored\.logits: 'mine\.npz' {says}"):
+        user_teachers(load_study(config(teachers=TEACHERS)))
+
+
+def test_a_job_says_whether_test_images_are_among_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arrays = {"train_ids": IDS, "train_logits": ROWS}
+    for more in ({}, {"test_ids": IDS, "test_logits": ROWS}):
+        _, sha256 = saved(tmp_path, **arrays, **more)
+        _, jobs = user_teachers(load_study(config(teachers=TEACHERS)))
+        assert jobs == {"stored": LogitsTeacherJob(name="stored", sha256=sha256, test=bool(more))}
+
+
+# --- The arrays.
+
+
+def test_each_sample_gets_its_own_row(tmp_path):
+    """Row 0 is of sample 3, row 1 of sample 0, and so on."""
+    found = plain(tmp_path)
+    assert found.shape == (1, 5, 3)
+    assert found[0, :, 0].tolist() == [3, 9, 12, 0, 6]
+
+
+def test_views_come_first(tmp_path):
+    """Pad 1 without mirroring has nine views."""
+    logits = np.arange(9)[:, None, None] * 100 + ROWS
+    assert plain(tmp_path, pad=1, train_logits=logits)[7, :, 0].tolist() == [703, 709, 712, 700, 706]
+
+
+NAN = ROWS.copy()
+NAN[2, 1] = np.nan
+WRONG = {
+    "missing": (
+        {"train_ids": IDS[:3], "train_logits": ROWS[:3]},
+        "train_ids lack 2 of 5 samples, the first is 1",
+    ),
+    "twice": (
+        {"train_ids": np.append(IDS, 4), "train_logits": ROWS[[0, 1, 2, 3, 4, 4]]},
+        "train_ids repeat 1 of 5 samples, the first is 4",
+    ),
+    "beyond": ({"train_ids": IDS + 1}, "train_ids hold 5, and samples are numbered 0 to 4"),
+    "negative": ({"train_ids": IDS - 1}, "train_ids hold -1, and samples"),
+    "broken-numbers": ({"train_ids": IDS / 2}, r"train_ids are \(5,\) float64, not one whole number"),
+    "classes": (
+        {"train_logits": ROWS[:, :2]},
+        r"train_logits are \(1, 5, 2\) float32, not \(1, 5, 3\) of a floating type",
+    ),
+    "rows": ({"train_logits": ROWS[:4]}, r"train_logits are \(1, 4, 3\) float32, not \(1, 5, 3\)"),
+    "whole": ({"train_logits": ROWS.astype(np.int64)}, r"train_logits are \(1, 5, 3\) int64, not"),
+    "flat": ({"train_logits": ROWS[0]}, r"train_logits are \(3,\) float32, not \(1, 5, 3\)"),
+    "nan": ({"train_logits": NAN}, "train_logits are not all finite"),
+    "infinite": (
+        {"train_logits": np.where(ROWS == 4, np.float32("inf"), ROWS)},
+        "train_logits are not all finite",
+    ),
+    "views": (
+        {"pad": 1},
+        r"train_logits are of images as they are, and this study shows 9 views of each; give \(views, samples",
+    ),
+    "too-few-views": (
+        {"flip": True, "train_logits": ROWS[None]},
+        r"train_logits are \(1, 5, 3\) float32, not \(2, 5, 3\)",
+    ),
+    "objects": ({"train_logits": np.array([{}] * 5, dtype=object)}, "not a whole file of arrays"),
+}
+
+
+@pytest.mark.parametrize(("changes", "says"), WRONG.values(), ids=WRONG)
+def test_what_does_not_fit(tmp_path, changes, says):
+    with pytest.raises(UserError, match=rf"mine\.npz: {says}"):
+        plain(tmp_path, **changes)
+
+
+def test_those_of_the_test_images(tmp_path):
+    def found(**changes):
+        path, sha256 = saved(tmp_path, **{"test_ids": IDS, "test_logits": ROWS} | changes)
+        return test_logits(read_stored(path, sha256), path, SAMPLES, CLASSES)
+
+    assert found()[:, 0].tolist() == [3, 9, 12, 0, 6]
+    for changes, says in (
+        ({"test_logits": NAN}, "test_logits are not all finite"),
+        ({"test_ids": IDS[::-1] // 2}, "test_ids lack 2 of 5 samples, the first is 3"),
+    ):
+        with pytest.raises(UserError, match=says):
+            found(**changes)
+
+
+def test_a_file_that_changed_or_is_cut_short(tmp_path):
+    path, sha256 = saved(tmp_path, train_ids=IDS)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError, match="has changed since the study was read"):
+        read_stored(path, sha256)
+    with pytest.raises(UserError, match="not a whole file of arrays"):
+        read_stored(path, content(str(path), "x", tmp_path / "cache"))
+
+
+# --- The scripts.
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Five training images, four test images; classes 0 1 2 0 1."""
+    arrays = {}
+    for part, count in (("train", 5), ("validation", 3), ("test", 4)):
+        arrays[f"{part}_images"] = np.zeros((count, 4, 4, 1), np.uint8)
+        arrays[f"{part}_labels"] = np.arange(count) % 3
+    facts = {"classes": ("a", "b", "c"), "mean": (0.5,), "std": (0.25,)}
+    for flip in (False, True):
+        write_dataset(tmp_path / f"{flip}.safetensors", Dataset(**arrays, **facts, pad=0, flip=flip))
+    return tmp_path
+
+
+def taken(data, flip=False, **arrays):
+    path, sha256 = saved(data, **arrays)
+    job = LogitsTeacherJob(name="mine", sha256=sha256, test="test_ids" in arrays)
+    made = data / "metrics.json", data / "test_logits.npy"
+    take_logits.main(job, data / f"{flip}.safetensors", path, *made)
+    return json.loads(made[0].read_text()), np.load(made[1])
+
+
+def test_its_scores(data):
+    """All the weight on class 0: right for the samples 0 and 3 of training, 0 and 3 of the test."""
+    zero = np.array([[50.0, 0, 0]] * 5, np.float32)
+    metrics, logits = taken(data, train_ids=IDS, train_logits=zero)
+    assert metrics["train_accuracy"] == 40
+    assert metrics["train_loss"] == pytest.approx(3 / 5 * 50)
+    assert metrics["test_accuracy"] is None
+    assert logits.shape == (0, 3)
+    metrics, logits = taken(
+        data, train_ids=IDS, train_logits=zero, test_ids=np.array([2, 1, 0, 3]), test_logits=zero[:4]
+    )
+    assert metrics["test_accuracy"] == metrics["selected_test_accuracy"] == 50
+    assert metrics["ece"] == pytest.approx(50)
+    assert np.array_equal(logits, zero[:4])
+
+
+def test_the_table_shows_dashes_for_what_is_not_known(data):
+    metrics, _ = taken(data, train_ids=IDS, train_logits=ROWS)
+    table = summarise([metrics])
+    assert seed_table(table)["mine"]["test accuracy"] == "\N{EN DASH}"
+    assert table.loc[0, "architecture"] == "logits"
+
+
+def targets(data, logits, flip=True, epochs=2, seed=0):
+    path, sha256 = saved(data, train_ids=IDS, train_logits=logits)
+    job = LogitsTargetsJob(sha256=sha256, seed=seed, epochs=epochs)
+    note = data / "targets" / str(seed) / f"{epochs}.json"
+    take_targets.main(job, "code", data / f"{flip}.safetensors", path, data / "targets" / "table", note)
+    return open_targets(note, needed_views(seed, epochs, SAMPLES, 2 if flip else 1))
+
+
+def test_targets_are_like_those_of_any_teacher(data):
+    table = targets(data, np.stack([ROWS, ROWS + 100]))
+    assert table.dtype == np.float16
+    assert table[0, :, 0].tolist() == [3, 9, 12, 0, 6]
+    assert table[1, :, 0].tolist() == [103, 109, 112, 100, 106]
+
+
+def test_views_that_no_student_sees_may_be_missing_and_others_not(data):
+    logits = np.full((2, 5, 3), np.nan, np.float32)
+    seen = views_seen(0, 0, 5, 2)  # of the samples, in the one epoch
+    for row, sample in enumerate(IDS):
+        logits[seen[sample], row] = ROWS[row]
+    table = targets(data, logits, epochs=1)
+    assert [table[seen[sample], sample, 0] for sample in range(5)] == [3, 9, 12, 0, 6]
+    logits[seen[IDS[1]], 1] = np.nan  # sample 0
+    says = f"train_logits lack 1 of the 5 views that students of seed 0 see in 1 epochs, the first is sample 0 in view {seen[0]}"
+    with pytest.raises(UserError, match=says):
+        targets(data, logits, epochs=1)
+
+
+def test_logits_that_float16_cannot_hold(data):
+    with pytest.raises(UserError, match="not finite in float16; they must be below 65,504"):
+        targets(data, ROWS * 1e4, flip=False)

@@ -1,0 +1,492 @@
+"""The scripts that train and that store targets, called as functions on a handful of images."""
+
+# ruff: noqa: F811 (fixtures of another file, which pytest asks for by name)
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+from small_jobs import CPU, dataset, job, outputs_in, rows_of, run, teacher  # noqa: F401 (fixtures)
+
+import cache_targets
+import train
+from kd.data.dataset import write_dataset
+from kd.data.sampler import views_seen
+from kd.data.views import ViewedImages
+from kd.errors import UserError
+from kd.jobs.teachers import TargetsJob
+from kd.monitor import log as runlog
+from kd.settings.compute import Compute
+from kd.settings.recipe import Recipe
+from kd.teachers.targets import needed_views, open_table, open_targets
+from kd.training import outputs as outcome
+from kd.training import setup
+from kd.training.outputs import Outputs
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_a_teacher_learns_and_says_all_that_the_table_needs(teacher):
+    metrics = teacher[1]
+    assert metrics["test_accuracy"] > 90
+    assert metrics["role"] == "teacher"
+    assert metrics["loss_function"] == "CE"
+    assert metrics["agreement"] is metrics["method"] is metrics["teacher"] is None
+    # 3×3 convolutions 1 → 8 → 8 without bias, two norms, 8 → 3 classifier
+    assert metrics["parameters"] == 72 + 16 + 576 + 16 + 27
+    assert metrics["macs"] == 64 * 72 + 16 * 576 + 24
+    for key in ("train_loss", "validation_accuracy", "test_loss", "ece", "seconds", "selected_test_accuracy"):
+        assert isinstance(metrics[key], float)
+    assert set(metrics["versions"]) >= {"python", "torch", "numpy"}
+    assert metrics["device"]
+    assert metrics["commit"]
+
+
+def test_metrics_can_be_recomputed_from_the_stored_logits(teacher, dataset):
+    folder, metrics = teacher
+    logits, labels = np.load(folder / "test_logits.npy"), np.arange(30) % 3
+    assert metrics["test_accuracy"] == pytest.approx(100 * (logits.argmax(1) == labels).mean())
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert metrics["test_loss"] == pytest.approx(-np.log(probabilities[range(30), labels]).mean(), rel=1e-4)
+
+
+def test_the_history_has_a_row_per_epoch(teacher):
+    folder, metrics = teacher
+    rows = rows_of(folder)
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, 13)]
+    accuracies = [float(row["validation_accuracy"]) for row in rows]
+    assert metrics["validation_accuracy"] == pytest.approx(accuracies[-1])
+    assert metrics["selected_validation_accuracy"] == max(accuracies)
+    assert accuracies[metrics["selected_epoch"] - 1] == max(accuracies)
+
+
+def test_tensorboard_can_read_the_events(teacher):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(teacher[0] / "board")).Reload()
+    assert {"loss", "lr", "train_accuracy", "validation_accuracy"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("loss")] == list(range(1, 13))
+    (at_the_end,) = events.Scalars("test_accuracy")
+    assert (at_the_end.step, at_the_end.value) == (12, pytest.approx(teacher[1]["test_accuracy"]))
+    assert len(events.Tags()["images"]) == 2
+
+
+def test_validation_is_evaluated_again_only_where_no_epoch_was_left(dataset, tmp_path, monkeypatch, caplog):
+    """Cut off after its last epoch, it goes on to the same picture of what it does worst."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def evaluated():
+        said = [record.getMessage() for record in caplog.records if "evaluates" in record.getMessage()]
+        caplog.clear()
+        return [line.partition("  ")[2] for line in said]
+
+    def pictures(folder):
+        events = EventAccumulator(str(folder / "board")).Reload()
+        return [events.Images(name)[0].encoded_image_string for name in sorted(events.Tags()["images"])]
+
+    def cut_off(*arguments, **more):
+        raise UserError("cut off")
+
+    caplog.set_level("INFO", "kd")
+    usual = ["evaluates on 60 train images", "evaluates on 30 test images"]
+    run(tmp_path / "plain", dataset, job())
+    assert evaluated() == usual
+    monkeypatch.setattr("test_train.CPU", Compute(device="cpu", checkpoint_seconds=1e-6))
+    with monkeypatch.context() as broken:
+        broken.setattr(outcome, "save_network", cut_off)
+        with pytest.raises(UserError, match="cut off"):
+            run(tmp_path / "resumed", dataset, job(), work=tmp_path / "work")
+    assert evaluated() == usual
+    run(tmp_path / "resumed", dataset, job(), work=tmp_path / "work")
+    assert evaluated() == [*usual, "evaluates on 9 validation images"]
+    assert pictures(tmp_path / "resumed") == pictures(tmp_path / "plain")
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_the_same_job_gives_the_same_bytes_and_another_seed_does_not(dataset, tmp_path):
+    for name, seed in (("one", 3), ("two", 3), ("other", 4)):
+        (tmp_path / name).mkdir()
+        run(tmp_path / name, dataset, job(seed=seed))
+    models = {name: (tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two", "other")}
+    assert models["one"] == models["two"] != models["other"]
+
+
+def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc"):
+    """Store targets; return the note, and the table as it then is."""
+    note = folder / str(seed) / f"{epochs}.json"
+    what = TargetsJob(seed=seed, epochs=epochs)
+    model = teacher[0] / "model.safetensors"
+    cache_targets.main(what, code, dataset, model, folder / "table", note, compute=CPU)
+    return note, np.array(open_targets(note, needed_views(seed, epochs, 60, 18)))
+
+
+def there(table):
+    return set(zip(*map(np.ndarray.tolist, np.nonzero(~np.isnan(table).any(axis=2))), strict=True))
+
+
+def visited(seed, epochs=4):
+    return {
+        (views_seen(seed, epoch, 60, 18)[sample], sample) for epoch in range(epochs) for sample in range(60)
+    }
+
+
+def test_targets_are_there_where_a_student_looks_and_nowhere_else(teacher, dataset, tmp_path):
+    _, table = make_targets(teacher, dataset, tmp_path, 3)
+    assert table.shape == (18, 60, 3)
+    assert table.dtype == np.float16
+    assert there(table) == visited(3)
+
+
+def test_another_seed_adds_to_the_table_and_computes_only_what_it_lacks(
+    teacher, dataset, tmp_path, monkeypatch
+):
+    note, first = make_targets(teacher, dataset, tmp_path, 3)
+    computed = []
+    original = cache_targets.fill
+    monkeypatch.setattr(
+        cache_targets,
+        "fill",
+        lambda table, missing, *rest: computed.append(missing) or original(table, missing, *rest),
+    )
+    before = note.stat().st_mtime_ns
+    _, both = make_targets(teacher, dataset, tmp_path, 4)
+    assert there(both) == visited(3) | visited(4)
+    assert computed[0].sum() == len(visited(4) - visited(3))
+    known = ~np.isnan(first)
+    assert np.array_equal(both[known], first[known])
+    assert note.stat().st_mtime_ns == before
+    make_targets(teacher, dataset, tmp_path, 4)
+    assert computed[1].sum() == 0
+    assert len(list((tmp_path / "table").glob("*.npy"))) == 1
+
+
+def test_the_table_does_not_depend_on_which_seed_came_first(teacher, dataset, tmp_path, monkeypatch):
+    """An answer's last bits depend on the size of its batch, so all batches have one size."""
+    sizes = set()
+    original = ViewedImages.take
+
+    def take(self, indices, views):
+        sizes.add(len(indices))
+        return original(self, indices, views)
+
+    monkeypatch.setattr(ViewedImages, "take", take)
+    for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
+        for seed in seeds:
+            make_targets(teacher, dataset, tmp_path / name, seed)
+    assert len(sizes) == 1
+    found = [next((tmp_path / name / "table").glob("*.npy")).read_bytes() for name in ("rising", "falling")]
+    assert found[0] == found[1]
+
+
+def test_other_code_or_another_teacher_starts_a_new_table_and_the_old_ones_notes_go(
+    teacher, dataset, tmp_path
+):
+    """A note that outlived its table would be taken for targets that are there."""
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    other, table = make_targets(teacher, dataset, tmp_path, 4, code="other")
+    assert there(table) == visited(4)
+    assert not note.exists()
+    assert other.exists()
+
+
+def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tmp_path):
+    note, table = make_targets(teacher, dataset, tmp_path, 3)
+    make_targets(teacher, dataset, tmp_path, 4)
+    (path,) = (tmp_path / "table").glob("*.npy")
+    whole = path.read_bytes()
+    start = len(whole) - table.nbytes
+    read = np.flatnonzero(~np.isnan(table).any(axis=2))  # by this student; the others are not its concern
+    for place in (read[0], read[-1]):
+        damaged = bytearray(whole)
+        damaged[start + 2 * 3 * place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"\.npy: not the targets that .*4\.json declares"):
+            open_targets(note, needed_views(3, 4, 60, 18))
+    path.write_bytes(whole)
+    open_targets(note, needed_views(3, 4, 60, 18))
+
+
+def test_a_lost_table_is_said_with_what_to_delete(teacher, dataset, tmp_path):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    next((tmp_path / "table").glob("*.npy")).unlink()
+    with pytest.raises(
+        UserError, match=rf"3/4\.json: its table is gone; delete {tmp_path} to have it made again"
+    ):
+        open_targets(note, needed_views(3, 4, 60, 18))
+
+
+def test_a_table_that_does_not_fit_the_disk_is_refused_with_its_size(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
+    with (
+        pytest.raises(UserError, match=r"needs 25\.9 MB: .*No space left on device; .* free some space"),
+        open_table(tmp_path, "key", (162, 8000, 10)),
+    ):
+        pass
+    assert not list(tmp_path.glob("*.npy"))
+
+
+def test_a_table_larger_than_what_the_disk_has_is_refused_before_a_byte_is_written(tmp_path, monkeypatch):
+    """162 views of 8,000 samples in 10 classes of 2 bytes: 25.92 MB."""
+    free = type("Usage", (), {"free": 25_000_000})
+    monkeypatch.setattr("kd.teachers.targets.shutil.disk_usage", lambda path: free)
+    with (
+        pytest.raises(UserError, match=r"needs 25\.9 MB, and the disk has 25\.0 MB; free some space, or set"),
+        open_table(tmp_path, "key", (162, 8000, 10)),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_a_job_waits_for_the_one_that_fills_the_table(tmp_path, caplog):
+    """A lock that did not hold would let the second one in at once, and lose what the first wrote."""
+    from threading import Thread
+
+    caplog.set_level("INFO", "kd")
+    order = []
+
+    def second():
+        with open_table(tmp_path, "key", (2, 2, 2)):
+            order.append("second in")
+
+    with open_table(tmp_path, "key", (2, 2, 2)) as table:
+        thread = Thread(target=second)
+        thread.start()
+        thread.join(0.5)
+        table[0] = 1
+        order.append("first out")
+    thread.join(10)
+    assert order == ["first out", "second in"]
+    assert "waits for another job" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"no table", b"\x93NUMPY\x01\x00"])
+def test_a_broken_table_is_named(teacher, dataset, tmp_path, content):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    (table,) = (tmp_path / "table").glob("*.npy")
+    table.write_bytes(content)
+    with pytest.raises(UserError, match=r"\.npy: not a whole table"):
+        open_targets(note, needed_views(3, 4, 60, 18))
+    with pytest.raises(UserError, match=r"\.npy: not a whole table"):
+        make_targets(teacher, dataset, tmp_path, 4)
+
+
+def test_a_table_of_another_data_set_is_refused(teacher, dataset, tmp_path):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    with pytest.raises(UserError, match=r"holds \(18, 60\) \(views, samples\), not \(18, 61\)"):
+        open_targets(note, needed_views(3, 4, 61, 18))
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]"])
+def test_a_broken_note_is_named(tmp_path, content):
+    (tmp_path / "4.json").write_text(content)
+    with pytest.raises(UserError, match=r"4\.json: not a whole note"):
+        open_targets(tmp_path / "4.json", needed_views(3, 4, 60, 18))
+
+
+def distill(folder, dataset, teacher, **more):
+    folder.mkdir()
+    what = job("distilled", teacher="big", method_name="soft", methods=[("kd", {"temperature": 2})])
+    return run(folder, dataset, what, teacher_logits=teacher[0] / "test_logits.npy", **more)
+
+
+def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teacher, dataset, tmp_path):
+    """Float16 rounding of logits near 4 is 0.002; a teacher that saw other views would be far off."""
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    cached = distill(tmp_path / "cached", dataset, teacher, targets=[note])
+    live = distill(tmp_path / "live", dataset, teacher, teacher_model=teacher[0] / "model.safetensors")
+    logits = {name: np.load(tmp_path / name / "test_logits.npy") for name in ("cached", "live")}
+    assert np.abs(logits["cached"] - logits["live"]).max() < 0.02
+    assert cached["agreement"] == pytest.approx(live["agreement"], abs=3.4)  # one of thirty
+    assert cached["loss_function"] == "0.1·CE + 0.9·T²·KL, T=2"
+    agreed = logits["cached"].argmax(1) == np.load(teacher[0] / "test_logits.npy").argmax(1)
+    assert cached["agreement"] == pytest.approx(100 * agreed.mean())
+    rows = rows_of(tmp_path / "cached")
+    assert float(rows[0]["loss_ce"]) + float(rows[0]["loss_kd"]) == pytest.approx(
+        float(rows[0]["loss"]), rel=1e-4
+    )
+
+
+def test_targets_of_another_seed_are_not_enough(teacher, dataset, tmp_path):
+    note, _ = make_targets(teacher, dataset, tmp_path, 4)
+    with pytest.raises(UserError, match=r"4\.json declares: they have changed since, or are another run's"):
+        distill(tmp_path / "out", dataset, teacher, targets=[note])
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK"])
+def test_broken_logits_of_a_teacher_are_named(teacher, dataset, tmp_path, content):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "test_logits.npy").write_bytes(content)
+    with pytest.raises(UserError, match=r"test_logits\.npy: not whole"):
+        distill(tmp_path / "out", dataset, (tmp_path / "broken", None), targets=[note])
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_a_batch_larger_than_the_training_split_is_refused(dataset, tmp_path):
+    recipe = Recipe(epochs=1, batch_size=61)
+    with pytest.raises(UserError, match=r"batch_size: 61 is more than the 60 training images; at most 60"):
+        run(tmp_path, dataset, job(recipe=recipe))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_larger_than_the_memory_is_refused_before_it_is_built(dataset, tmp_path):
+    what = job(architecture="resnet18", options={"width": 16})
+    with pytest.raises(UserError, match=r"it has 2,8\d\d,\d\d\d,\d\d\d parameters.*GB.*make it smaller"):
+        run(tmp_path, dataset, what)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_running_out_of_memory_says_what_to_do_and_keeps_the_last_state(dataset, tmp_path, monkeypatch):
+    """As on a GPU on which another job came to need more, in the second epoch of three."""
+    import torch
+
+    plain = run(tmp_path, dataset, job(epochs=3))["train_loss"]
+    (tmp_path / "out").mkdir()
+    build, calls = setup.build_network, []
+
+    def short_of_memory(*arguments, **options):
+        network = build(*arguments, **options)
+        forward = network.forward
+
+        def limited(images):
+            calls.append(len(images))
+            if len(calls) == 8:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.")
+            return forward(images)
+
+        network.forward = limited
+        return network
+
+    monkeypatch.setattr(setup, "build_network", short_of_memory)
+    work = tmp_path / "work"
+    often = Compute(device="cpu", checkpoint_seconds=1e-6)
+    monkeypatch.setattr("test_train.CPU", often)
+    with pytest.raises(
+        UserError, match=r"is too small \(CUDA out of memory.*9\.00 GiB\.\); lower batch_size"
+    ):
+        run(tmp_path / "out", dataset, job(epochs=3), work=work)
+    assert not list((tmp_path / "out").glob("*.*"))
+    assert list(work.rglob("checkpoint.safetensors"))
+    monkeypatch.undo()
+    assert run(tmp_path / "out", dataset, job(epochs=3), work=work)["train_loss"] == plain
+
+
+def test_a_device_that_is_not_there_is_said(dataset, tmp_path):
+    import torch
+
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has MPS")
+    with pytest.raises(
+        UserError, match=r"compute\.device: mps is not available on this machine; available: auto"
+    ):
+        train.main(job(), dataset, outputs_in(tmp_path), compute=Compute(device="mps"))
+
+
+def test_a_long_epoch_says_how_far_it_is(monkeypatch, caplog):
+    """Half of the first of two epochs in 30 s: 90 s are left."""
+    clock = [100.0]
+    monkeypatch.setattr(runlog.time, "monotonic", lambda: clock[0])
+    caplog.set_level("INFO", "kd")
+    log = runlog.TrainingLog("[run]", 2, 60)
+    log.on_step(1, 0)
+    clock[0] += 19
+    log.on_step(1, 20)
+    assert not caplog.records
+    clock[0] += 11
+    log.on_step(1, 30)
+    log.on_step(1, 40)
+    assert [record.getMessage() for record in caplog.records] == [
+        "[run]  epoch 1/2  30 of 60 images  left 1:30"
+    ]
+
+
+def test_the_test_set_cannot_reach_the_training_or_the_choice_of_the_epoch(dataset, tmp_path):
+    """With test labels turned round, nothing but the test results may differ."""
+    from dataclasses import replace
+
+    from kd.data.dataset import read_dataset
+
+    data = read_dataset(dataset)
+    arrays = {name: tensor.numpy() for name, tensor in data.tensors().items()}
+    arrays["test_labels"] = 2 - arrays["test_labels"]
+    write_dataset(tmp_path / "turned.safetensors", replace(data, **arrays))
+    found = {}
+    for name, path in (("straight", dataset), ("turned", tmp_path / "turned.safetensors")):
+        (tmp_path / name).mkdir()
+        found[name] = run(tmp_path / name, path, job(epochs=6))
+        found[name]["bytes"] = (tmp_path / name / "model.safetensors").read_bytes()
+    for key in ("bytes", "selected_epoch", "selected_validation_accuracy", "train_loss"):
+        assert found["straight"][key] == found["turned"][key]
+    assert found["straight"]["test_loss"] != found["turned"]["test_loss"]
+
+
+TRIAL = {"role": "trial", "methods": [("label_smoothing", {"smoothing": 0.1})], "method_name": "tuned"}
+
+
+def try_values(folder, dataset, **more):
+    outputs = Outputs(folder / "metrics.json", folder / "history.csv")
+    train.main(job(**{**TRIAL, **more}), dataset, outputs, compute=CPU)
+    return json.loads(outputs.metrics.read_text())
+
+
+def test_a_trial_is_never_shown_the_test_set(dataset, tmp_path, monkeypatch):
+    shown = []
+    original = train.labelled
+    monkeypatch.setattr(
+        train, "labelled", lambda data, part, *rest: shown.append(part) or original(data, part, *rest)
+    )
+    metrics = try_values(tmp_path, dataset)
+    assert sorted(shown) == ["train", "validation"]
+    assert not [key for key in metrics if "test" in key or key in ("ece", "agreement")]
+    assert metrics["validation_accuracy"] == pytest.approx(
+        float(rows_of(tmp_path)[-1]["validation_accuracy"])
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "metrics.json"]
+
+
+def test_a_trial_that_diverges_is_a_bad_trial_and_no_error(dataset, tmp_path):
+    metrics = try_values(tmp_path, dataset, recipe=Recipe(epochs=2, batch_size=16, lr=1e6, momentum=0.99))
+    assert metrics["validation_accuracy"] is metrics["validation_loss"] is None
+    assert metrics["diverged"].startswith("the training loss became nan")
+    assert (tmp_path / "history.csv").exists()
+
+
+def test_chosen_values_take_the_place_of_the_jobs_and_are_named(dataset, tmp_path):
+    chosen = tmp_path / "chosen.json"
+    chosen.write_text('{"smoothing": 0.3, "recipe.lr": 0.01}')
+    settings = {"methods": TRIAL["methods"], "role": "distilled", "teacher": "(none)", "method_name": "tuned"}
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    metrics = run(tmp_path / "one", dataset, job(**settings), chosen=chosen)
+    assert metrics["chosen"] == {"smoothing": 0.3, "recipe.lr": 0.01}
+    assert metrics["loss_function"].endswith("(chosen on validation: smoothing=0.3, recipe.lr=0.01)")
+    settings["methods"] = [("label_smoothing", {"smoothing": 0.3})]
+    by_hand = job(**settings, recipe=Recipe(epochs=4, batch_size=16, lr=0.01))
+    assert "chosen" not in run(tmp_path / "other", dataset, by_hand)
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "other")]
+    assert models[0] == models[1]
+
+
+def test_a_file_of_chosen_values_that_is_cut_short_is_named(dataset, tmp_path):
+    (tmp_path / "chosen.json").write_text('{"smoothing": 0')
+    with pytest.raises(UserError, match=r"chosen\.json: not whole"):
+        run(tmp_path, dataset, job(), chosen=tmp_path / "chosen.json")
+
+
+def test_what_a_table_lacks_is_found_without_reading_it_all(tmp_path):
+    """Of Tiny ImageNet it has 10 billion numbers; here 8 MB, of which 4 kB are needed."""
+    table = np.lib.format.open_memmap(tmp_path / "t.npy", "w+", dtype="<f2", shape=(200, 1000, 20))
+    needed = np.zeros((200, 1000), dtype=bool)
+    needed[7, :90] = needed[199, 5] = True
+    table[7, 3, 19] = table[199, 5, 0] = table[8, 4] = np.nan  # the last is not needed
+    tracemalloc.start()
+    missing = cache_targets.lacking(table, needed)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.argwhere(missing).tolist() == [[7, 3], [199, 5]]
+    assert most < 1_000_000  # 200 kB of answers
