@@ -106,7 +106,7 @@ def tiny_pictures(count=20):
 def test_a_shifted_view_is_noticed(shift, agree):
     """18 views: a shift by as many is none."""
     pictures = tiny_pictures()
-    images, network = ours.labelled(pictures, CPU).images, Brightness()
+    images, network = ours.load_split(pictures, CPU).images, Brightness()
     everyone = torch.arange(20)
     stored = torch.stack([network(images.take(everyone, view)) for view in range(18)]).half().numpy()
     worst = torch.zeros(20)

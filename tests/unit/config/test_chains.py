@@ -23,7 +23,7 @@ def test_assistants_come_before_the_student_in_order():
     assert (first.name, first.teacher, first.recipe.epochs) == ("middle", "resnet18", 7)
     assert (second.name, second.teacher, second.architecture) == ("vgg16", "resnet18+middle", "vgg16")
     last = distill_job(found, "resnet18", "cnn", "kd", 3)
-    assert (last.teacher, last.draw, last.weights) == ("resnet18", 0, [1.0])
+    assert (last.teacher, last.draw, last.weights) == ("resnet18", 0, (1.0,))
 
 
 def test_generations_are_the_student_again_with_first_weights_of_their_own():
@@ -37,8 +37,8 @@ def test_generations_are_the_student_again_with_first_weights_of_their_own():
 def test_of_an_ensemble_the_first_link_alone_takes_the_weights():
     teachers = {"resnet18": {}, "vgg16": {}, "both": {"ensemble": ["vgg16", "resnet18"], "weights": [2, 1]}}
     found = load_study(config(teachers=teachers, students=STUDENTS, methods={"kd": {"via": ["middle"]}}))
-    assert link_job(found, "both", "kd", ("middle",), 0).weights == [2.0, 1.0]
-    assert distill_job(found, "both", "cnn", "kd", 0).weights == [1.0]
+    assert link_job(found, "both", "kd", ("middle",), 0).weights == (2.0, 1.0)
+    assert distill_job(found, "both", "cnn", "kd", 0).weights == (1.0,)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class StopsAtTheBorder(StopsAfter):
         super().__init__(0)
         self.epoch = epoch
 
-    def report(self, row):
+    def on_epoch(self, row):
         if row["epoch"] == self.epoch:
             self.ending.name = "SIGTERM"
 

@@ -102,7 +102,7 @@ def test_in_a_config():
     assert study.pairs[-1] == ("both", "cnn")
     assert study.networks_of("both") == ("vgg16", "resnet18")
     assert study.networks_of("vgg16") == ("vgg16",)
-    assert distill_job(study, "both", "cnn", "kd", 0).weights == [2.0, 1.0]
+    assert distill_job(study, "both", "cnn", "kd", 0).weights == (2.0, 1.0)
     assert study.unsupported() == []
 
 

@@ -28,7 +28,7 @@ def test_looking_at_a_network_takes_no_memory():
 
 
 def test_a_control_group_with_less_memory_than_the_machine_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "_control_groups", lambda: [tmp_path])
+    monkeypatch.setattr(memory, "_control_groups", lambda: [tmp_path])
     machine = memory.total_memory(CPU)
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.total_memory(CPU) == machine > 1_000_000

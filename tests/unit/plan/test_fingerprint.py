@@ -16,7 +16,7 @@ def tree(tmp_path, monkeypatch):
             'def main():\n    """Doc."""\n    show(fit())\n'
         ),
         "kd/__init__.py": "",
-        "kd/training/engine.py": "def fit():\n    from kd import views  # late\n    return views.take()\n",
+        "kd/training/engine.py": "def fit():\n    from kd.data import views  # late\n    return views.take()\n",
         "kd/data/views.py": "def take():\n    return 1\n",
         "kd/monitor/__init__.py": "",
         "kd/monitor/tensorboard.py": "from kd.looks import line\n\ndef show(what):\n    line(what, 'title')\n",

@@ -173,7 +173,7 @@ def test_batches_are_halved_until_they_fit(monkeypatch, caplog):
             return model(images)
 
     everything = torch.arange(20)
-    found = torch.cat(list(inference.answers(Small(), data.images, everything, data.images.plain)))
+    found = torch.cat(list(inference.logits_of(Small(), data.images, everything, data.images.plain)))
     assert tried == [16, 8, 4, 4, 4, 4, 4]
     with torch.inference_mode():
         assert torch.allclose(found, model(data.images.take(everything, data.images.plain)), atol=1e-6)
@@ -187,7 +187,7 @@ def test_one_image_that_does_not_fit_is_an_error():
 
     data = split(3)
     with pytest.raises(torch.OutOfMemoryError):
-        list(inference.answers(Never(), data.images, torch.arange(3), 0))
+        list(inference.logits_of(Never(), data.images, torch.arange(3), 0))
 
 
 STEPS = """

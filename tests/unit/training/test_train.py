@@ -92,7 +92,7 @@ def test_validation_is_evaluated_again_only_where_no_epoch_was_left(dataset, tmp
     usual = ["evaluates on 60 train images", "evaluates on 30 test images"]
     run(tmp_path / "plain", dataset, job())
     assert evaluated() == usual
-    monkeypatch.setattr("test_train.CPU", Compute(device="cpu", checkpoint_seconds=1e-6))
+    monkeypatch.setattr("small_jobs.CPU", Compute(device="cpu", checkpoint_seconds=1e-6))
     with monkeypatch.context() as broken:
         broken.setattr(outcome, "save_network", cut_off)
         with pytest.raises(UserError, match="cut off"):
@@ -365,7 +365,7 @@ def test_running_out_of_memory_says_what_to_do_and_keeps_the_last_state(dataset,
     monkeypatch.setattr(setup, "build_network", short_of_memory)
     work = tmp_path / "work"
     often = Compute(device="cpu", checkpoint_seconds=1e-6)
-    monkeypatch.setattr("test_train.CPU", often)
+    monkeypatch.setattr("small_jobs.CPU", often)
     with pytest.raises(
         UserError, match=r"is too small \(CUDA out of memory.*9\.00 GiB\.\); lower batch_size"
     ):
@@ -436,9 +436,9 @@ def try_values(folder, dataset, **more):
 
 def test_a_trial_is_never_shown_the_test_set(dataset, tmp_path, monkeypatch):
     shown = []
-    original = train.labelled
+    original = train.load_split
     monkeypatch.setattr(
-        train, "labelled", lambda data, part, *rest: shown.append(part) or original(data, part, *rest)
+        train, "load_split", lambda data, part, *rest: shown.append(part) or original(data, part, *rest)
     )
     metrics = try_values(tmp_path, dataset)
     assert sorted(shown) == ["train", "validation"]
