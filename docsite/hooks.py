@@ -1,4 +1,4 @@
-"""What MkDocs calls while it builds the site: it adds the pages that docs/ does not hold, and mends links."""
+"""The hooks of MkDocs: they add the generated pages to the site, and correct links."""
 
 import sys
 from pathlib import Path
@@ -31,7 +31,7 @@ def _pages(entries: str | list) -> list[str]:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add generated pages, those that the site takes from elsewhere, and every file that a page links to."""
+    """Add generated pages, those from outside docs/, and every file that a page links to."""
     texts = {"reference.md": reference.page()}
     texts |= {f"methods/{name}.md": text for name, text in method_pages.pages().items()}
     for page, text in texts.items():
@@ -45,10 +45,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Links as they are on the site."""
+    """Correct the links of a page for the site."""
     return taken.relinked(markdown, page.file.src_uri)
 
 
 def on_page_content(html: str, **_: object) -> str:
-    """Formulas as MathML."""
+    """Turn formulas into MathML."""
     return to_mathml(html)

@@ -1,4 +1,4 @@
-"""A page for each method, made of its own file: what it is, its paper, formula, options, needs and cost."""
+"""A page for each method, made of its own file: summary, paper, formula, options, requirements and cost."""
 
 import ast
 import json
@@ -15,17 +15,18 @@ from kd.registry import Entry
 MEASURED = ROOT / "bench" / "results" / "amd-epyc-2-cores.json"
 NOTATION = """\
 *Notation: y the label, p the teacher's class probabilities and q the student's, with index T at temperature
-T; CE the cross-entropy, KL the divergence, MSE the mean squared difference; A the maps of a stage and f the
+T; CE the cross-entropy, KL the divergence, MSE the mean squared difference; A the feature maps and f the
 pooled last ones, with s and t of student and teacher; B the samples of a batch, C the classes; w the weights,
 which are options.*
 """
 NEEDS = {
-    "logits": "the teacher's logits: the stored ones are read, unless `targets: live`",
-    "stages": "the teacher's stages: it runs in every step",
+    "logits": "the teacher's logits: cached ones are read, unless `targets: live`",
+    "stages": "the teacher's feature maps: it runs in every step",
     "network": "the teacher's network: its weights, or its shape",
     "members": "an ensemble, and the logits of each of its members",
-    "own_stages": "the student's own stages",
+    "own_stages": "the student's own feature maps",
 }
+TEACHERS = {"stored": "cached teacher logits", "live": "a live teacher", "none": "no teacher"}
 
 
 def pages() -> dict[str, str]:
@@ -38,31 +39,31 @@ def _page(entry: Entry, cost: Mapping[str, Any] | None) -> str:
     text = ast.get_docstring(parsed(entry)) or ""
     head, _, rest = text.partition("\n\n")
     title, _, paper = head.replace("\n", " ").partition(": ")
-    words, formula, where = _parts(re.sub(r"^(arXiv:|openreview\.net)\S+\s", "", rest))
+    summary, formula, where = _parts(re.sub(r"^(arXiv:|openreview\.net)\S+\s", "", rest))
     method = next(node for node in parsed(entry).body if getattr(node, "name", None) == entry.target)
     return "\n".join(
         [
             f"# {entry.name}: {title}\n",
-            f"{words}\n",
+            f"{summary}\n",
             f"**Paper:** {_linked(paper)}{_addresses(text, paper)}\n",
             f"## Formula\n\n{formula}\n\n{where}\n\n{NOTATION}",
-            f"## As it is here\n\n{_linked(ast.get_docstring(method))}\n",
-            f"## Options\n\n`methods: {{{entry.name}: {{}}}}` takes all defaults.\n\n{_options(entry)}\n",
-            f"## What it needs\n\n{_needs(entry)}\n",
-            f"## What a step costs\n\n{_cost(cost)}\n",
-            "## Where it is\n\n"
+            f"## Implementation\n\n{_linked(ast.get_docstring(method))}\n",
+            f"## Options\n\n`methods: {{{entry.name}: {{}}}}` uses all defaults.\n\n{_options(entry)}\n",
+            f"## Requirements\n\n{_needs(entry)}\n",
+            f"## Cost per step\n\n{_cost(cost)}\n",
+            "## Source\n\n"
             f"[kd/methods/{entry.name}.py](../../workflow/scripts/kd/methods/{entry.name}.py), with the loss"
-            " as a pure function, its shapes and units, and where it differs from the paper.\n",
+            " as a pure function, its shapes and units, and its differences from the paper.\n",
         ]
     )
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    """What a docstring says before its formula, the formula, and what it says after it."""
-    found = re.search(r"^\$\$$.*?^\$\$$", text, re.MULTILINE | re.DOTALL)
-    if not found:
+    """The text of a docstring before its formula, the formula, and the text after it."""
+    formula = re.search(r"^\$\$$.*?^\$\$$", text, re.MULTILINE | re.DOTALL)
+    if not formula:
         return _linked(text), "", ""
-    return _linked(text[: found.start()].strip()), found[0], text[found.end() :].strip()
+    return _linked(text[: formula.start()].strip()), formula[0], text[formula.end() :].strip()
 
 
 def _linked(text: str) -> str:
@@ -73,8 +74,8 @@ def _linked(text: str) -> str:
 
 def _addresses(text: str, paper: str) -> str:
     """The paper's address, where the docstring names it after its first line."""
-    found = re.search(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S+\w", text)
-    return f" {_linked(found[0])}" if found and found[0] not in paper else ""
+    address = re.search(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S+\w", text)
+    return f" {_linked(address[0])}" if address and address[0] not in paper else ""
 
 
 def _options(entry: Entry) -> str:
@@ -95,10 +96,11 @@ def _costs() -> dict[str, dict[str, Any]]:
 
 def _cost(row: Mapping[str, Any] | None) -> str:
     if not row:
-        return "Not measured by itself."
+        return "Not measured separately."
     ratio = row["ratio"]
     return (
         f"{ratio['median']:.2f} times a step of plain training ({ratio['low']:.2f} to {ratio['high']:.2f} in"
-        f" {ratio['repeats']} repetitions), with the teacher {row['teacher']}: resnet8x4 taught by resnet18,"
-        f" batch {row['batch']}, on two CPU cores ([how it was measured](../speed.md#what-a-method-costs))."
+        f" {ratio['repeats']} repetitions), with {TEACHERS[row['teacher']]}:"
+        f" resnet8x4 distilled from resnet18, batch {row['batch']}, on two CPU cores"
+        " ([how it was measured](../speed.md#cost-of-a-method))."
     )

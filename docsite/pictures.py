@@ -1,4 +1,4 @@
-"""Draws the pictures of the README anew: `make pictures`, after the default study has run.
+"""Draws the pictures of the README: `make pictures`, after the default study has run.
 
 docs/images/rules.svg    the jobs of the study by rule: snakemake --rulegraph | tred | dot -Tsvg (Graphviz)
 docs/images/table.png    the upper part of the study's page, as a browser shows it (Chromium, by Playwright)
@@ -20,7 +20,7 @@ SIZE = {"width": 1280, "height": 860}
 def draw_rules(target: Path) -> None:
     """Draw the default study's rules, without the arrows that follow from others.
 
-    From the top down and narrow, because on a phone a picture that is wide is made too small to be read.
+    From the top down and narrow, because a phone shrinks a wide picture until nobody can read it.
     """
     command = [sys.executable, "-m", "snakemake", "--rulegraph"]
     graph = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -31,19 +31,19 @@ def draw_rules(target: Path) -> None:
 
 
 def picture_page(page: Path, target: Path) -> None:
-    """Take a picture of what a reader sees first of a page."""
+    """Take a picture of the upper part of a page."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        shown = browser.new_page(viewport=SIZE, color_scheme="light")
-        shown.goto(page.resolve().as_uri())
-        shown.screenshot(path=target)
+        tab = browser.new_page(viewport=SIZE, color_scheme="light")
+        tab.goto(page.resolve().as_uri())
+        tab.screenshot(path=target)
         browser.close()
 
 
 def main(results: Path, images: Path = IMAGES) -> None:
-    """Draw both pictures; `results` is the folder of a study that is finished."""
+    """Draw both pictures; `results` is the folder of a finished study."""
     images.mkdir(parents=True, exist_ok=True)
     draw_rules(images / "rules.svg")
     page = results / PAGE

@@ -1,4 +1,4 @@
-"""The page of every key of a config, made of the schema that configs are checked by, and of the plug-ins."""
+"""The configuration reference, made of the schema that configs are checked by, and of the plug-ins."""
 
 import ast
 import re
@@ -12,13 +12,13 @@ from kd.config.schema import StudyFile
 from kd.registry import Entry
 
 INTRODUCTION = """\
-# Every key
+# Configuration reference
 
-Made of `kd/config/schema.py` and of the plug-ins' own files when this site is built.
-[config/config.yaml](../config/config.yaml) shows all keys at work, and
-[Configuration](../config/README.md) explains the larger matters.
+[config/config.yaml](../config/config.yaml) shows all keys in use, and
+[Configuration](../config/README.md) explains the larger topics. This page is generated from
+`kd/config/schema.py` and the plug-ins' own files.
 """
-ENTRIES = {  # titles of the schema's definitions, in the order of the page; others are called as their key
+ENTRIES = {  # titles of the schema's definitions, in the order of the page; the title of others is their key
     "DatasetEntry": "`dataset:`",
     "Recipe": "`recipe:`",
     "TeacherEntry": "An entry of `teachers:`",
@@ -37,22 +37,23 @@ def page() -> str:
 
 
 def _sections(schema: Mapping[str, Any]) -> Iterator[str]:
-    words = schema["$defs"]
-    yield f"## The file\n\n{options(schema, words)}\n"
-    for name in [*ENTRIES, *(name for name in words if name not in ENTRIES)]:
-        if name in words:
+    definitions = schema["$defs"]
+    yield f"## The file\n\n{options(schema, definitions)}\n"
+    for name in [*ENTRIES, *(name for name in definitions if name not in ENTRIES)]:
+        if name in definitions:
             title = ENTRIES.get(name, f"`{name.lower()}:`")
-            about = words[name].get("description", "")
-            yield f"## {title} {{#{name.lower()}}}\n\n{about}\n\n{options(words[name], words)}\n"
+            part = definitions[name]
+            table = options(part, definitions)
+            yield f"## {title} {{#{name.lower()}}}\n\n{part.get('description', '')}\n\n{table}\n"
 
 
 def _plugins() -> Iterator[str]:
-    yield "## Options of data sets\n\nBeside the keys of [`dataset:`](#datasetentry).\n"
+    yield "## Options of data sets\n\nIn addition to the keys of [`dataset:`](#datasetentry).\n"
     yield from map(_plugin, registry.datasets().values())
-    yield "## Options of methods\n\nBeside the keys of [`methods:`](#methodentry).\n"
+    yield "## Options of methods\n\nIn addition to the keys of [`methods:`](#methodentry).\n"
     for entry in registry.methods().values():
         yield f"### [`{entry.name}`](methods/{entry.name}.md)\n\n{_options(entry)}\n"
-    yield "## Options of architectures\n\nBeside the keys of [`teachers:`](#teacherentry).\n"
+    yield "## Options of architectures\n\nIn addition to the keys of [`teachers:`](#teacherentry).\n"
     yield from map(_plugin, [*registry.libraries().values(), *registry.architectures().values()])
 
 
@@ -68,22 +69,22 @@ def _options(entry: Entry) -> str:
 
 
 def about(entry: Entry) -> str:
-    """What an architecture's function, or a data set's file, says of itself first."""
+    """The first paragraph of the docstring of an architecture's function, or of a data set's file."""
     tree = parsed(entry)
-    told = {name: text for name, text in _docstrings(tree) if name == entry.target != "load"}
-    text = told.get(entry.target) or ast.get_docstring(tree) or ""
+    docstrings = {name: text for name, text in _docstrings(tree) if name == entry.target != "load"}
+    text = docstrings.get(entry.target) or ast.get_docstring(tree) or ""
     return text.split("\n\n")[0].replace("\n", " ").replace("<", "&lt;")
 
 
 def meanings(entry: Entry) -> dict[str, str]:
-    """What a plug-in's functions say of their options, in lines that begin with "`option`: "."""
+    """What a plug-in's options mean, from the lines of its docstrings that begin with "`option`: "."""
     texts = "\n\n".join(text for _, text in _docstrings(parsed(entry)))
-    found = re.findall(r"(?ms)^`(\w+)`: (.*?)\.?$(?=\n`\w+`: |\n\n|\Z)", texts)
-    return {name: " ".join(text.split()) for name, text in found if name in entry.options.model_fields}
+    explained = re.findall(r"(?ms)^`(\w+)`: (.*?)\.?$(?=\n`\w+`: |\n\n|\Z)", texts)
+    return {name: " ".join(text.split()) for name, text in explained if name in entry.options.model_fields}
 
 
 def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Of every function of a file its name and what it says of itself."""
+    """Name and docstring of every function of a file."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and (text := ast.get_docstring(node)):
             yield node.name, text

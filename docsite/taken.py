@@ -1,7 +1,7 @@
-"""Which files beside docs/ the site takes in, and where their links lead there.
+"""The files outside docs/ that the site includes, and their links there.
 
 Every page is written for a reader of the repository: its links are relative to its own file. On the site a
-link to another page leads to that page, and one to any other file of the repository to a copy of it.
+link to another page leads to that page, and a link to any other file of the repository to a copy of it.
 """
 
 import posixpath
@@ -29,7 +29,7 @@ def place(file: str) -> str:
 
 def source(page: str) -> str:
     """The file of the repository that a page of the site is made of."""
-    return next((file for file, taken in PAGES.items() if taken == page), f"docs/{page}")
+    return next((file for file, name in PAGES.items() if name == page), f"docs/{page}")
 
 
 def _prose(text: str) -> Iterator[tuple[str, bool]]:
@@ -45,8 +45,8 @@ def _target(link: str, file: str) -> str | None:
 
 
 def linked(text: str, file: str) -> set[str]:
-    """The files beside docs/ that a page links to and that are no pages themselves."""
-    links = (found[2] for part, prose in _prose(text) if prose for found in _LINK.finditer(part))
+    """The files outside docs/ that a page links to and that are no pages themselves."""
+    links = (link[2] for part, prose in _prose(text) if prose for link in _LINK.finditer(part))
     targets = {target for link in links if (target := _target(link, file))}
     return {target for target in targets if place(target).startswith("files/") and (ROOT / target).is_file()}
 
@@ -55,9 +55,9 @@ def relinked(text: str, page: str) -> str:
     """A page's text with its links as they are on the site."""
     file, folder = source(page), posixpath.dirname(page) or "."
 
-    def there(found: re.Match) -> str:
-        target = _target(found[2], file)
-        link = posixpath.relpath(place(target), folder) if target else found[2]
-        return f"{found[1]}{link}{found[3]}"
+    def on_the_site(match: re.Match) -> str:
+        target = _target(match[2], file)
+        link = posixpath.relpath(place(target), folder) if target else match[2]
+        return f"{match[1]}{link}{match[3]}"
 
-    return "".join(_LINK.sub(there, part) if prose else part for part, prose in _prose(text))
+    return "".join(_LINK.sub(on_the_site, part) if prose else part for part, prose in _prose(text))
