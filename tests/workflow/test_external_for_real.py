@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+from checkout import diagnosed
 from diagnoses import checked_diagnoses
 from refusal import PREPARED, refused
 
-from checkout import diagnosed
 from kd.data.dataset import read_dataset
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}

@@ -8,11 +8,11 @@ import time
 
 import pandas as pd
 import pytest
+from checkout import diagnosed
+from open_images_server import OpenImages, Server, image_id
 from refusal import refused
 
-from checkout import diagnosed
 from kd.data.dataset import read_dataset
-from open_images_server import OpenImages, Server, image_id
 
 CLASSES = ["Cat", "Dog", "Bell pepper, red"]
 DATASET = {

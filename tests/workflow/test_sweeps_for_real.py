@@ -6,7 +6,6 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
-
 from checkout import Checkout, copy_code, diagnosed
 
 TEMPERATURES, WEIGHTS = [1, 2, 4, 8, 12, 20], [0.3, 0.5, 0.7, 0.9]

@@ -17,7 +17,7 @@ if __name__ == "__main__":
     run(
         snakemake.log[0],
         main,
-        url=f"{snakemake.config['dataset']['mirror']}/{snakemake.wildcards.file}",
+        url=f"{snakemake.config['mirror']}/{snakemake.wildcards.file}",
         sha256=json.loads(snakemake.params.cfg)["sha256"],
         output=Path(snakemake.output[0]),
     )

@@ -87,7 +87,7 @@ def _tell(job: ExportJob, found: dict, seeds: int) -> None:
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    runs = {"models": "model", "metrics": "metrics", "test_logits": "test_logits", "alone": "alone"}
+    runs = {"models": "models", "metrics": "metrics", "test_logits": "test_logits", "alone": "alone"}
     run(
         snakemake.log[0],
         main,

@@ -27,6 +27,6 @@ if __name__ == "__main__":
         cfg=json.loads(snakemake.params.cfg),
         folder=Path(snakemake.output.images).parent,
         work=Path(snakemake.output.images).parents[1] / "fetched",
-        mirror=snakemake.config["dataset"]["mirror"],
-        manner=snakemake.config["dataset"]["manner"],
+        mirror=snakemake.config["mirror"],
+        manner=snakemake.config["manner"],
     )

@@ -126,7 +126,7 @@ if __name__ == "__main__":
         snakemake.log[0],
         main,
         cfg=json.loads(snakemake.params.cfg),
-        places=snakemake.config["dataset"]["places"],
+        places=snakemake.config["places"],
         downloads=Path(snakemake.params.downloads),
         dataset=Path(snakemake.output.dataset),
         summary=Path(snakemake.output.summary),

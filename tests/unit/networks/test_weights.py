@@ -17,7 +17,7 @@ from kd.jobs.teachers import ExternalJob
 from kd.networks.checkpoint import load_network, save_ensemble, save_network
 from kd.networks.factory import build_network
 from kd.networks.weights import load_weights, read_weights
-from kd.plan.training import ensemble_job, user_teachers
+from kd.plan.teachers import ensemble_job, user_teachers
 from kd.plan.user_files import content
 from kd.settings.compute import Compute
 

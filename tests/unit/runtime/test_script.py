@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from kd.errors import UserError
-from kd.plan.user_files import aloud
+from kd.plan.user_files import log_to_stderr
 from kd.runtime.script import run
 
 
@@ -39,7 +39,7 @@ def test_outside_a_job_the_library_speaks_on_stderr_and_only_when_asked(capsys):
     logger = logging.getLogger("kd")
     for _ in range(2):
         logger.info("unheard")
-        with aloud():
+        with log_to_stderr():
             logger.info("hello")
     assert capsys.readouterr() == ("", "hello\nhello\n")
 

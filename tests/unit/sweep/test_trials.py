@@ -10,7 +10,8 @@ from small_config import complaints, config
 import choose
 from kd.config.load import load_study
 from kd.errors import UserError
-from kd.plan import training as jobs
+from kd.plan.sweeps import trial_job
+from kd.plan.training import distill_job
 from kd.sweep.selection import best, rows_of
 from kd.sweep.trials import Axis, drawn, grid, rungs, trial_name
 from kd.sweep.values import named, with_values
@@ -49,11 +50,11 @@ def test_a_range_of_a_whole_number_gives_whole_numbers_and_a_value_is_tried_once
 
 def test_fixed_options_stay_and_swept_ones_are_the_trials_own():
     found = study(over={"temperature": [2, 3], "recipe.lr": [0.3]}, ce_weight=0.25)
-    job = jobs.trial_job(found, "vgg16", "cnn", "tuned", {"temperature": 2.0, "recipe.lr": 0.3}, 1)
+    job = trial_job(found, "vgg16", "cnn", "tuned", {"temperature": 2.0, "recipe.lr": 0.3}, 1)
     ((name, options),) = job.methods
     assert (name, options["temperature"], options["ce_weight"]) == ("kd", 2.0, 0.25)
     assert (job.role, job.recipe.lr, job.recipe.epochs, job.seed) == ("trial", 0.3, 20, 1)
-    final = jobs.distill_job(found, "vgg16", "cnn", "tuned", 1)
+    final = distill_job(found, "vgg16", "cnn", "tuned", 1)
     assert (final.role, final.method_name) == ("distilled", "tuned")
     assert "temperature" not in final.methods[0][1]  # another value to choose from is no change of it
     assert with_values(final, {"temperature": 2.0, "recipe.lr": 0.3}).methods == job.methods

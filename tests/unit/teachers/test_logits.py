@@ -13,7 +13,7 @@ from kd.data.dataset import Dataset, write_dataset
 from kd.data.sampler import views_seen
 from kd.errors import UserError
 from kd.jobs.teachers import LogitsTargetsJob, LogitsTeacherJob
-from kd.plan.training import user_teachers
+from kd.plan.teachers import user_teachers
 from kd.plan.user_files import content
 from kd.results.table import seed_table, summarise
 from kd.teachers.logits import read_stored, test_logits, training_logits

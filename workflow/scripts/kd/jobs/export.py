@@ -2,7 +2,7 @@
 
 from kd.jobs.base import Job
 from kd.jobs.training import TrainJob
-from kd.roles import UNTAUGHT
+from kd.roles import WITHOUT_TEACHER
 from kd.settings.export import Export
 
 
@@ -19,5 +19,5 @@ class ExportJob(Job):
     @property
     def title(self) -> str:
         """The name of the model: of letters, digits, "-" and "_"."""
-        teacher = [] if self.run.teacher == UNTAUGHT else ["from", self.run.teacher]
+        teacher = [] if self.run.teacher == WITHOUT_TEACHER else ["from", self.run.teacher]
         return "-".join([self.study, self.run.name, *teacher, "by", self.run.method_name])

@@ -12,7 +12,7 @@ class TrainJob(Job):
 
     role: str
     name: str
-    teacher: str | None = None  # of a distilled student; UNTAUGHT where its method needs none
+    teacher: str | None = None  # of a distilled student; WITHOUT_TEACHER where its method needs none
     weights: tuple[float, ...] = (1.0,)  # of the teacher's networks, where it is made of several
     method_name: str | None = None  # as the study calls it
     architecture: str

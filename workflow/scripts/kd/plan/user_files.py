@@ -80,8 +80,8 @@ def reading(path: str, key: str) -> Iterator[None]:
 
 
 @contextmanager
-def aloud() -> Iterator[None]:
-    """While the block runs, what the logger "kd" says goes to stderr: stdout is for --dag and --summary."""
+def log_to_stderr() -> Iterator[None]:
+    """While the block runs, the logger "kd" writes to stderr: stdout is for --dag and --summary."""
     logger, handler = logging.getLogger("kd"), logging.StreamHandler(sys.stderr)
     before = logger.level
     logger.addHandler(handler)
