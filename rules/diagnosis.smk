@@ -1,4 +1,4 @@
-# A close look at every teacher, student alone, and students of one teacher and method, over all seeds: first what
+# The diagnosis of every teacher, baseline, and student of a teacher and method, over all its seeds: first what
 # networks have to run for, then what stored logits tell, then the pages. So each is made again by itself.
 from kd.plan.diagnosis import baseline_diagnosis, comparison, distilled_diagnosis, teacher_diagnosis
 
@@ -10,7 +10,7 @@ DIAGNOSIS_TEXTS = ("kd/report/diagnosis/page.html.jinja", "kd/report/diagnosis/p
 
 
 # Of user's logits none has to run.
-ruleorder: take_training_logits > store_training_logits
+ruleorder: import_training_logits > compute_training_logits
 
 
 # On a cluster they are made where Snakemake runs: all of a study take seconds. One job, because one for each would
@@ -19,7 +19,7 @@ localrules:
     build_diagnoses,
 
 
-rule store_training_logits:
+rule compute_training_logits:
     input:
         dataset=layout.dataset,
         model=layout.teacher().file("model"),
@@ -27,9 +27,9 @@ rule store_training_logits:
         # Of the images as they are, for all its students.
         train_logits=layout.teacher().file("train_logits"),
     log:
-        layout.log("store_training_logits/{teacher}"),
+        layout.log("compute_training_logits/{teacher}"),
     benchmark:
-        layout.benchmark("store_training_logits/{teacher}")
+        layout.benchmark("compute_training_logits/{teacher}")
     conda:
         CONDA
     threads: THREADS
@@ -37,27 +37,27 @@ rule store_training_logits:
         gpu=GPU,
         runtime=minutes(1),
     params:
-        code=fingerprint("store_training_logits.py"),
+        code=fingerprint("compute_training_logits.py"),
     script:
-        "../workflow/scripts/store_training_logits.py"
+        "../workflow/scripts/compute_training_logits.py"
 
 
-rule take_training_logits:
+rule import_training_logits:
     input:
         dataset=layout.dataset,
     output:
         train_logits=layout.teacher("{stored}").file("train_logits"),
     log:
-        layout.log("take_training_logits/{stored}"),
+        layout.log("import_training_logits/{stored}"),
     benchmark:
-        layout.benchmark("take_training_logits/{stored}")
+        layout.benchmark("import_training_logits/{stored}")
     conda:
         CONDA
     params:
         cfg=lambda wildcards: json.dumps({"sha256": plan.logits[wildcards.stored].sha256}),
-        code=fingerprint("take_training_logits.py"),
+        code=fingerprint("import_training_logits.py"),
     script:
-        "../workflow/scripts/take_training_logits.py"
+        "../workflow/scripts/import_training_logits.py"
 
 
 rule measure_fidelity:
@@ -83,7 +83,7 @@ rule measure_fidelity:
         "../workflow/scripts/measure_fidelity.py"
 
 
-rule compare_stages:
+rule compare_feature_maps:
     input:
         dataset=layout.dataset,
         teacher_model=layout.teacher().file("model"),
@@ -91,9 +91,9 @@ rule compare_stages:
     output:
         cka=layout.distilled().file("cka"),
     log:
-        layout.log("compare_stages/{teacher}/{student}/{method}"),
+        layout.log("compare_feature_maps/{teacher}/{student}/{method}"),
     benchmark:
-        layout.benchmark("compare_stages/{teacher}/{student}/{method}")
+        layout.benchmark("compare_feature_maps/{teacher}/{student}/{method}")
     conda:
         CONDA
     threads: THREADS
@@ -101,9 +101,9 @@ rule compare_stages:
         gpu=GPU,
         runtime=minutes(1),
     params:
-        **job_params("compare_stages.py", comparison),
+        **job_params("compare_feature_maps.py", comparison),
     script:
-        "../workflow/scripts/compare_stages.py"
+        "../workflow/scripts/compare_feature_maps.py"
 
 
 # From here on no network runs.
@@ -128,16 +128,16 @@ rule diagnose_teacher:
         "../workflow/scripts/diagnose.py"
 
 
-use rule diagnose_teacher as diagnose_alone with:
+use rule diagnose_teacher as diagnose_baseline with:
     input:
         dataset=layout.dataset,
         test_logits=plan.of_seeds(layout.baseline(), "test_logits"),
     output:
         diagnosis=layout.baseline().file("diagnosis"),
     log:
-        layout.log("diagnose_alone/{student}"),
+        layout.log("diagnose_baseline/{student}"),
     benchmark:
-        layout.benchmark("diagnose_alone/{student}")
+        layout.benchmark("diagnose_baseline/{student}")
     params:
         **job_params("diagnose.py", baseline_diagnosis),
 

@@ -1,13 +1,13 @@
 from kd.plan.training import baseline_job, distill_job, intermediate_job
 
 
-use rule train_teacher as train_student_alone with:
+use rule train_teacher as train_baseline with:
     output:
         **run_outputs(layout.baseline().seed()),
     log:
-        layout.log("train_student_alone/{student}/{seed}"),
+        layout.log("train_baseline/{student}/{seed}"),
     benchmark:
-        layout.benchmark("train_student_alone/{student}/{seed}")
+        layout.benchmark("train_baseline/{student}/{seed}")
     resources:
         gpu=GPU,
         runtime=minutes(baseline_job),
@@ -20,7 +20,7 @@ def student_inputs(wildcards):
     inputs = from_wildcards(plan.student_inputs)(wildcards)
     if wildcards.method in study.sweeps:
         names = {name: wildcards[name] for name in ("teacher", "student", "method")}
-        inputs["chosen"] = checkpoints.choose_values.get(**names).output.chosen
+        inputs["chosen"] = checkpoints.select_values.get(**names).output.chosen
     return inputs
 
 
@@ -41,15 +41,15 @@ use rule train_teacher as distill_student with:
 
 
 # Networks between a teacher and a student.
-use rule train_teacher as distill_link with:
+use rule train_teacher as distill_intermediate with:
     input:
         unpack(from_wildcards(plan.intermediate_inputs)),
     output:
         **run_outputs(layout.intermediate().seed()),
     log:
-        layout.log("distill_link/{teacher}/{method}/{chain}/{seed}"),
+        layout.log("distill_intermediate/{teacher}/{method}/{chain}/{seed}"),
     benchmark:
-        layout.benchmark("distill_link/{teacher}/{method}/{chain}/{seed}")
+        layout.benchmark("distill_intermediate/{teacher}/{method}/{chain}/{seed}")
     resources:
         gpu=GPU,
         runtime=minutes(intermediate_job),

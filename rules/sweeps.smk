@@ -5,19 +5,19 @@ from kd.plan.sweeps import last_rung, plot_job, rung_job
 # On a cluster these are made where Snakemake runs: they take seconds.
 localrules:
     halve_trials,
-    choose_values,
+    select_values,
     draw_sweep,
 
 
-use rule train_teacher as try_values with:
+use rule train_teacher as run_trial with:
     input:
         unpack(from_wildcards(plan.trial_inputs)),
     output:
         **layout.trial().seed().files("metrics", "history"),
     log:
-        layout.log("try_values/{teacher}/{student}/{method}/{trial}/{seed}"),
+        layout.log("run_trial/{teacher}/{student}/{method}/{trial}/{seed}"),
     benchmark:
-        layout.benchmark("try_values/{teacher}/{student}/{method}/{trial}/{seed}")
+        layout.benchmark("run_trial/{teacher}/{student}/{method}/{trial}/{seed}")
     resources:
         gpu=GPU,
         runtime=minutes(plan.trial_job),
@@ -57,28 +57,28 @@ checkpoint halve_trials:
         CONDA
     params:
         cfg=lambda wildcards: rung_cfg(wildcards),
-        code=fingerprint("choose.py"),
+        code=fingerprint("select_trials.py"),
     script:
-        "../workflow/scripts/choose.py"
+        "../workflow/scripts/select_trials.py"
 
 
 # A checkpoint, because Snakemake then looks again at what is chosen: where that is what it was before, the
 # students that were trained with it stay.
-checkpoint choose_values:
+checkpoint select_values:
     input:
         metrics=lambda wildcards: rung_metrics(at_last_rung(wildcards)),
         before=lambda wildcards: from_wildcards(plan.rungs_before)(at_last_rung(wildcards)),
     output:
         **layout.sweep().files("chosen", "trials"),
     log:
-        layout.log("choose_values/{teacher}/{student}/{method}"),
+        layout.log("select_values/{teacher}/{student}/{method}"),
     conda:
         CONDA
     params:
         cfg=lambda wildcards: rung_cfg(at_last_rung(wildcards)),
-        code=fingerprint("choose.py"),
+        code=fingerprint("select_trials.py"),
     script:
-        "../workflow/scripts/choose.py"
+        "../workflow/scripts/select_trials.py"
 
 
 rule draw_sweep:

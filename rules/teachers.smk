@@ -49,20 +49,20 @@ rule cache_targets:
 
 
 # The files of teachers that are not trained are named as those of one that is.
-ruleorder: combine_teachers > take_teacher > take_logits > train_teacher
-ruleorder: take_targets > cache_targets
+ruleorder: build_ensemble > import_weights > import_logits > train_teacher
+ruleorder: import_targets > cache_targets
 
 
-rule combine_teachers:
+rule build_ensemble:
     input:
         dataset=layout.dataset,
         members=from_wildcards(plan.ensemble_members),
     output:
         **layout.teacher("{ensemble}").files("model", "metrics", "test_logits"),
     log:
-        layout.log("combine_teachers/{ensemble}"),
+        layout.log("build_ensemble/{ensemble}"),
     benchmark:
-        layout.benchmark("combine_teachers/{ensemble}")
+        layout.benchmark("build_ensemble/{ensemble}")
     conda:
         CONDA
     threads: THREADS
@@ -70,21 +70,21 @@ rule combine_teachers:
         gpu=GPU,
         runtime=minutes(1),
     params:
-        **job_params("combine_teachers.py", ensemble_job),
+        **job_params("build_ensemble.py", ensemble_job),
     script:
-        "../workflow/scripts/combine_teachers.py"
+        "../workflow/scripts/build_ensemble.py"
 
 
 # The user's file is no input: moved to another place, it is the same by its digest, which is in cfg.
-rule take_teacher:
+rule import_weights:
     input:
         dataset=layout.dataset,
     output:
         **layout.teacher("{external}").files("model", "metrics", "test_logits"),
     log:
-        layout.log("take_teacher/{external}"),
+        layout.log("import_weights/{external}"),
     benchmark:
-        layout.benchmark("take_teacher/{external}")
+        layout.benchmark("import_weights/{external}")
     conda:
         CONDA
     threads: THREADS
@@ -92,42 +92,42 @@ rule take_teacher:
         gpu=GPU,
         runtime=minutes(1),
     params:
-        **job_params("take_teacher.py", plan.external_job),
+        **job_params("import_weights.py", plan.external_job),
     script:
-        "../workflow/scripts/take_teacher.py"
+        "../workflow/scripts/import_weights.py"
 
 
 # Of such a teacher there is no network; its folder says how well it does.
-rule take_logits:
+rule import_logits:
     input:
         dataset=layout.dataset,
     output:
         **layout.teacher("{stored}").files("metrics", "test_logits"),
     log:
-        layout.log("take_logits/{stored}"),
+        layout.log("import_logits/{stored}"),
     benchmark:
-        layout.benchmark("take_logits/{stored}")
+        layout.benchmark("import_logits/{stored}")
     conda:
         CONDA
     params:
-        **job_params("take_logits.py", plan.logits_job),
+        **job_params("import_logits.py", plan.logits_job),
     script:
-        "../workflow/scripts/take_logits.py"
+        "../workflow/scripts/import_logits.py"
 
 
-rule take_targets:
+rule import_targets:
     input:
         dataset=layout.dataset,
     output:
         note=layout.targets("{stored}"),
     log:
-        layout.log("take_targets/{stored}/{seed}/{epochs}"),
+        layout.log("import_targets/{stored}/{seed}/{epochs}"),
     benchmark:
-        layout.benchmark("take_targets/{stored}/{seed}/{epochs}")
+        layout.benchmark("import_targets/{stored}/{seed}/{epochs}")
     conda:
         CONDA
     params:
-        **job_params("take_targets.py", plan.logits_targets_job),
+        **job_params("import_targets.py", plan.logits_targets_job),
         table_folder=layout.targets_table("{stored}"),
     script:
-        "../workflow/scripts/take_targets.py"
+        "../workflow/scripts/import_targets.py"

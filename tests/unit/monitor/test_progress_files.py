@@ -221,9 +221,9 @@ def test_jobs_that_a_checkpoint_brings_are_counted(study, planned):
     handler, folder = study
     start(handler, 1, "prepare_data")
     tell(handler, "job_finished", job_id=1)
-    planned["try_values"] = 7
+    planned["run_trial"] = 7
     tell(handler, "progress", done=1, total=10)
-    assert soon(folder, lambda it: it.jobs == 10).waiting == {"train_teacher": 2, "try_values": 7}
+    assert soon(folder, lambda it: it.jobs == 10).waiting == {"train_teacher": 2, "run_trial": 7}
 
 
 def test_what_ctrl_c_ends_has_not_failed(study):
