@@ -81,7 +81,7 @@ rule build_report:
         pages=rules.build_diagnoses.output.pages,
         latency=layout.latency,
     output:
-        page=report(layout.report, caption="../workflow/report/report.rst", category="Report"),
+        report=report(layout.report, caption="../workflow/report/report.rst", category="Report"),
     log:
         layout.log("build_report"),
     conda:

@@ -44,13 +44,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        job=ComparisonJob.model_validate_json(snakemake.params.cfg),
-        dataset=Path(snakemake.input.dataset),
-        teacher_model=Path(snakemake.input.teacher_model),
-        models=[Path(path) for path in snakemake.input.models],
-        cka=Path(snakemake.output.cka),
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

@@ -36,11 +36,4 @@ def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = C
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        dataset=Path(snakemake.input.dataset),
-        model=Path(snakemake.input.model),
-        train_logits=Path(snakemake.output.train_logits),
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

@@ -57,13 +57,4 @@ def _by_seed(path: Path, key: str) -> dict[int, Any]:
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    several = ("test_logits", "alone_logits")
-    run(
-        snakemake.log[0],
-        main,
-        job=DiagnosisJob.model_validate_json(snakemake.params.cfg),
-        **{name: Path(path) for name, path in snakemake.input.items() if name not in several},
-        **{name: [Path(path) for path in snakemake.input.get(name, [])] for name in several},
-        diagnosis=Path(snakemake.output.diagnosis),
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

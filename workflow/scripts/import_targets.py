@@ -48,13 +48,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        job=LogitsTargetsJob.model_validate_json(snakemake.params.cfg),
-        code=snakemake.params.code,
-        dataset=Path(snakemake.input.dataset),
-        logits=Path(snakemake.config["user_files"][snakemake.wildcards.stored]).expanduser(),
-        table_folder=Path(snakemake.params.table_folder),
-        note=Path(snakemake.output.note),
-    )
+    run(snakemake, main)

@@ -30,15 +30,6 @@ def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
 
 
 if __name__ == "__main__":
-    import json
-
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        sha256=json.loads(snakemake.params.cfg)["sha256"],
-        dataset=Path(snakemake.input.dataset),
-        logits=Path(snakemake.config["user_files"][snakemake.wildcards.stored]).expanduser(),
-        train_logits=Path(snakemake.output.train_logits),
-    )
+    run(snakemake, main)

@@ -61,13 +61,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    job = ExternalJob.model_validate_json(snakemake.params.cfg)
-    run(
-        snakemake.log[0],
-        main,
-        job=job,
-        dataset=Path(snakemake.input.dataset),
-        weights=Path(snakemake.config["user_files"][job.name]).expanduser(),
-        **{name: Path(path) for name, path in snakemake.output.items()},
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

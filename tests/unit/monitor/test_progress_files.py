@@ -11,14 +11,9 @@ import pytest
 from kd.monitor import clock as throttle
 from kd.monitor import log as runlog
 from kd.monitor import progress, recorder
-from kd.monitor.progress import ProgressFile, beside_log
+from kd.monitor.progress import ProgressFile
 from kd.monitor.recorder import Recorder
 from kd.monitor.status import FailedJob, read_study
-
-
-def test_a_job_tells_of_itself_below_progress_as_its_log_is_below_logs(tmp_path):
-    path = beside_log("results/tiny/progress", "results/tiny/logs/distill_student/big/cnn/kd/0.log")
-    assert str(path) == "results/tiny/progress/distill_student/big/cnn/kd/0.json"
 
 
 def test_a_progress_file_says_who_tells_and_is_gone_at_the_end(tmp_path):
