@@ -24,6 +24,7 @@ from kd.plan.code import code_of
 from kd.plan.files import Plan
 from kd.plan.fingerprint import fingerprint
 from kd.plan.layout import ROOT, TRAINED
+from kd.plan.workflow import script_config, wildcards
 from kd.runtime.hardware import cpu_count, has_gpu
 
 
@@ -47,12 +48,12 @@ checked(refuse_unwritable, Path(".snakemake"))
 checked(existing_folder, Path(ROOT))
 plan = checked(read_plan, prefix="The config is not valid.\n")
 study, layout = plan.study, plan.layout
-config.update(plan.for_scripts())  # no part of a result, and so of no job's params
+config.update(script_config(study))
 CONDA = "../envs/environment.yaml"
 
 
 wildcard_constraints:
-    **plan.wildcards(),
+    **wildcards(study),
 
 
 # Without a limit Snakemake takes "gpu" for endless, and would start every job at once on one device.

@@ -9,9 +9,11 @@ from kd.config.study import NO_TEACHER, Study, chain_name, chain_of
 from kd.jobs.data import DataJob
 from kd.jobs.teachers import ExternalJob, LogitsTargetsJob, LogitsTeacherJob
 from kd.jobs.training import TrainJob
-from kd.plan import data, sweeps, teachers
+from kd.plan import sweeps
+from kd.plan.data import data_job
 from kd.plan.diagnosis import compares_feature_maps
 from kd.plan.layout import EXPORTED, Folder, Layout
+from kd.plan.teachers import user_teachers
 from kd.plan.user_files import log_to_stderr
 from kd.sweep.trials import trial_name
 from kd.sweep.values import LENGTH
@@ -32,41 +34,12 @@ class Plan:
     def of(cls, study: Study) -> "Plan":
         """Reads the user's files, which takes long the first time; UserError for one that is wrong."""
         with log_to_stderr():
-            return cls(study, data.data_job(study), *teachers.user_teachers(study))
+            return cls(study, data_job(study), *user_teachers(study))
 
     @cached_property
     def layout(self) -> Layout:
         """Where its files lie."""
         return Layout(self.study.name)
-
-    def for_scripts(self) -> dict[str, Any]:
-        """What scripts read in Snakemake's config: no part of a result, and so of no job's params."""
-        study = self.study
-        externals = {name: external.file for name, external in study.externals.items()}
-        return {
-            "compute": study.compute.model_dump(),
-            "mirror": study.dataset.mirror,
-            "places": data.places(study),
-            "manner": data.manner(study),
-            "user_files": study.logits_teachers | externals,
-            "work": self.layout.work,
-            "progress": self.layout.progress,
-        }
-
-    def wildcards(self) -> dict[str, str]:
-        """A regular expression for each wildcard."""
-        study = self.study
-        names = {
-            "teacher": [*study.teachers, *study.untrained, NO_TEACHER],
-            "ensemble": study.ensembles,
-            "external": study.externals,
-            "stored": study.logits_teachers,
-            "student": study.students,
-            "method": study.methods,
-        }
-        numbers = dict.fromkeys(("seed", "rung", "epochs"), "[0-9]+")
-        texts = {"chain": "[A-Za-z0-9_+.-]+", "trial": "[0-9a-f]+", "file": "[A-Za-z0-9][A-Za-z0-9_.-]*"}
-        return {key: "|".join(known) or NO_TEACHER for key, known in names.items()} | numbers | texts
 
     # --- Jobs that are looked up.
 
