@@ -1,5 +1,5 @@
 # The diagnosis of every teacher, baseline, and student of a teacher and method, over all its seeds: first what
-# networks have to run for, then what stored logits tell, then the pages. So each is made again by itself.
+# needs networks, then what needs only their logits, then the pages. So each is made again by itself.
 from kd.plan.diagnosis import baseline_diagnosis, comparison, distilled_diagnosis, teacher_diagnosis
 
 CELLS = plan.cells()
@@ -46,15 +46,15 @@ rule import_training_logits:
     input:
         dataset=layout.dataset,
     output:
-        train_logits=layout.teacher("{stored}").file("train_logits"),
+        train_logits=layout.teacher("{logits_teacher}").file("train_logits"),
     log:
-        layout.log("import_training_logits/{stored}"),
+        layout.log("import_training_logits/{logits_teacher}"),
     benchmark:
-        layout.benchmark("import_training_logits/{stored}")
+        layout.benchmark("import_training_logits/{logits_teacher}")
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: json.dumps({"sha256": plan.logits[wildcards.stored].sha256}),
+        cfg=lambda wildcards: json.dumps({"sha256": plan.logits[wildcards.logits_teacher].sha256}),
         code=fingerprint("import_training_logits.py"),
     script:
         "../workflow/scripts/import_training_logits.py"

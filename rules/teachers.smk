@@ -102,11 +102,11 @@ rule import_logits:
     input:
         dataset=layout.dataset,
     output:
-        **layout.teacher("{stored}").files("metrics", "test_logits"),
+        **layout.teacher("{logits_teacher}").files("metrics", "test_logits"),
     log:
-        layout.log("import_logits/{stored}"),
+        layout.log("import_logits/{logits_teacher}"),
     benchmark:
-        layout.benchmark("import_logits/{stored}")
+        layout.benchmark("import_logits/{logits_teacher}")
     conda:
         CONDA
     params:
@@ -119,15 +119,15 @@ rule import_targets:
     input:
         dataset=layout.dataset,
     output:
-        note=layout.targets("{stored}"),
+        note=layout.targets("{logits_teacher}"),
     log:
-        layout.log("import_targets/{stored}/{seed}/{epochs}"),
+        layout.log("import_targets/{logits_teacher}/{seed}/{epochs}"),
     benchmark:
-        layout.benchmark("import_targets/{stored}/{seed}/{epochs}")
+        layout.benchmark("import_targets/{logits_teacher}/{seed}/{epochs}")
     conda:
         CONDA
     params:
         **job_params("import_targets.py", plan.logits_targets_job),
-        table_folder=layout.targets_table("{stored}"),
+        table_folder=layout.targets_table("{logits_teacher}"),
     script:
         "../workflow/scripts/import_targets.py"

@@ -1,4 +1,4 @@
-"""Make one teacher of several, and say how well they do together. Nothing is trained."""
+"""Build one teacher of several, the mean of their logits, and measure it. Nothing is trained."""
 
 import logging
 import time

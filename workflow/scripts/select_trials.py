@@ -1,4 +1,4 @@
-"""Choose the best trials of a sweep, or of a rung of it, for one teacher and student: by validation alone."""
+"""Select the best trials of a sweep, or of a rung of it, for one teacher and student: by validation only."""
 
 import csv
 import logging

@@ -159,11 +159,15 @@ def test_the_whole_study_in_the_order_of_the_table(plan):
 
 def test_what_snakemake_asks(plan):
     study = plan().study
-    asked = wildcards(study)
-    assert asked["teacher"] == "resnet18|vgg16|both|stored|_none"
-    assert (asked["ensemble"], asked["external"], asked["stored"]) == ("both", "_none", "stored")
-    assert asked["student"] == "cnn|middle"
-    read = script_config(study)
-    assert read["user_files"] == {"stored": "logits.npz"}
-    assert read["compute"] == study.compute.model_dump()
-    assert (read["work"], read["progress"]) == ("results/test/work", "results/test/progress")
+    patterns = wildcards(study)
+    assert patterns["teacher"] == "resnet18|vgg16|both|stored|_none"
+    assert (patterns["ensemble"], patterns["external"], patterns["logits_teacher"]) == (
+        "both",
+        "_none",
+        "stored",
+    )
+    assert patterns["student"] == "cnn|middle"
+    settings = script_config(study)
+    assert settings["user_files"] == {"stored": "logits.npz"}
+    assert settings["compute"] == study.compute.model_dump()
+    assert (settings["work"], settings["progress"]) == ("results/test/work", "results/test/progress")

@@ -75,7 +75,7 @@ def test_what_is_no_part_of_a_result_comes_from_the_config():
     }
 
 
-@pytest.mark.parametrize(("wildcard", "argument"), [("external", "weights"), ("stored", "logits")])
+@pytest.mark.parametrize(("wildcard", "argument"), [("external", "weights"), ("logits_teacher", "logits")])
 def test_the_users_file_is_that_of_the_teacher(wildcard, argument, monkeypatch):
     def main(weights: Path = Path(), logits: Path = Path()): ...
 

@@ -47,13 +47,13 @@ class Plan:
         """A teacher whose weights are the user's."""
         return self.externals[external]
 
-    def logits_job(self, stored: str) -> LogitsTeacherJob:
+    def logits_job(self, logits_teacher: str) -> LogitsTeacherJob:
         """A teacher of which the user has logits."""
-        return self.logits[stored]
+        return self.logits[logits_teacher]
 
-    def logits_targets_job(self, stored: str, seed: int, epochs: int) -> LogitsTargetsJob:
+    def logits_targets_job(self, logits_teacher: str, seed: int, epochs: int) -> LogitsTargetsJob:
         """The user's logits that students of this seed and length read."""
-        return LogitsTargetsJob(sha256=self.logits[stored].sha256, seed=seed, epochs=epochs)
+        return LogitsTargetsJob(sha256=self.logits[logits_teacher].sha256, seed=seed, epochs=epochs)
 
     def trial_job(self, teacher: str, student: str, method: str, trial: str, seed: int) -> TrainJob:
         """A trial of a sweep."""

@@ -13,7 +13,7 @@ def wildcards(study: Study) -> dict[str, str]:
         "teacher": [*study.teachers, *study.untrained, NO_TEACHER],
         "ensemble": study.ensembles,
         "external": study.externals,
-        "stored": study.logits_teachers,
+        "logits_teacher": study.logits_teachers,
         "student": study.students,
         "method": study.methods,
     }

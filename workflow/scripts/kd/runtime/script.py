@@ -97,7 +97,7 @@ def beside_log(folder: str, log: str) -> Path:
 def _user_file(snakemake: Any) -> str:
     """The user's own file of the teacher that the wildcard of the rule names."""
     wildcards = snakemake.wildcards
-    teacher = wildcards.get("external") or wildcards.get("stored")
+    teacher = wildcards.get("external") or wildcards.get("logits_teacher")
     return str(Path(snakemake.config["user_files"][teacher]).expanduser())
 
 
