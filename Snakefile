@@ -15,33 +15,31 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/sweeps_common.smk"
-include: "rules/diagnosis_common.smk"
-include: "rules/shipping_common.smk"
 include: "rules/data.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"
 include: "rules/sweeps.smk"
 include: "rules/diagnosis.smk"
-include: "rules/shipping.smk"
+include: "rules/export.smk"
 include: "rules/report.smk"
-include: "rules/live.smk"
+include: "rules/monitor.smk"
 
 
 onstart:
-    checked(refuse_unwritable, Path(RESULTS))
+    checked(refuse_unwritable, Path(layout.root))
 
 
 rule all:
     default_target: True
     input:
         # Every run by name, so that one that was deleted is made again.
-        DATA_SUMMARY,
-        SAMPLES,
-        [f"{folder}/{file}" for folder in RUNS for file in RUN_FILES.values()],
+        layout.summary,
+        layout.samples,
+        [run.file(name) for run in RUNS for name in TRAINED],
         METRICS,
         DIAGNOSES,
-        LATENCY,
+        PAGES,
+        layout.latency,
         rules.build_table.output,
         rules.draw_plots.output,
         expand(rules.draw_sweep.output, method=study.sweeps),

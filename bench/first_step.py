@@ -52,7 +52,7 @@ def first_steps(checkout: Path, folder: Path, repeats: int) -> dict[str, Any]:
 def _trainings(study: Study) -> dict[str, str]:
     """The jobs of every network, as JSON."""
     teachers = {name: jobs.teacher_job(study, name) for name in study.teachers}
-    students = {name: jobs.alone_job(study, name, study.seeds[0]) for name in study.students}
+    students = {name: jobs.baseline_job(study, name, study.seeds[0]) for name in study.students}
     return {name: job.to_json() for name, job in (teachers | students).items()}
 
 

@@ -96,7 +96,7 @@ def _rows(file: Path, delimiter: str = ",") -> list[dict[str, str]]:
 
 def _start_seconds(results: Path) -> list[float]:
     """Of every training: the life of its process without its main function, which counts its own seconds."""
-    rules = {"teachers": "train_teacher", "alone": "train_student_alone", "distilled": "distill_student"}
+    rules = {"teachers": "train_teacher", "alone": "train_baseline", "distilled": "distill_student"}
     return [
         _benchmark(results / "benchmarks" / rule / f"{file.parent.relative_to(results / role)}.tsv")
         - json.loads(file.read_text(encoding="utf-8"))["seconds"]

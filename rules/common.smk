@@ -1,8 +1,9 @@
-"""The study behind the config, and what its rules share: paths, wildcards, fingerprints, resources."""
+"""The study behind the config, and what its rules share: resources, and how they call the library (kd/plan/)."""
 
 import json
 import os
 import sys
+from inspect import signature
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -15,72 +16,44 @@ if not isinstance(workflow.current_basedir, os.PathLike):
     )
 sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
 
-from kd import registry
-from kd.plan import training as jobs
-from kd.plan.user_files import aloud
+from kd.config.duplicates import refuse_repeated_keys
+from kd.config.load import load_study
 from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
+from kd.plan.code import code_of
+from kd.plan.files import Plan
 from kd.plan.fingerprint import fingerprint
+from kd.plan.layout import ROOT, TRAINED
+from kd.plan.workflow import script_config, wildcards
 from kd.runtime.hardware import cpu_count, has_gpu
-from kd.jobs.teachers import LogitsTargetsJob, TargetsJob
-from kd.config.study import NO_TEACHER, chain_name, chain_of
-from kd.config.load import load_study
-from kd.config.duplicates import refuse_repeated_keys
 
 
-def checked(function, *arguments):
-    """What `function` returns; what the user can mend ends Snakemake with its line alone."""
+def checked(function, *arguments, prefix=""):
+    """What `function` returns; what the user can mend ends Snakemake with its line alone, no traceback."""
     try:
         return function(*arguments)
     except UserError as error:
-        raise WorkflowError(str(error))
+        raise WorkflowError(f"{prefix}{error}")
+
+
+def read_plan():
+    """The plan of the study that the config describes."""
+    study = load_study(config)
+    refuse_repeated_keys(workflow.configfiles)
+    return Plan.of(study)
 
 
 # On either Snakemake itself would end with a traceback.
 checked(refuse_unwritable, Path(".snakemake"))
-checked(existing_folder, Path("results"))
-try:
-    study = load_study(config)
-    refuse_repeated_keys(workflow.configfiles)
-    with aloud():
-        data_job = jobs.data_job(study)  # looks at every image of a folder, which takes long the first time
-        external_jobs, stored_jobs = jobs.user_teachers(study)
-except UserError as error:
-    raise WorkflowError(f"The config is not valid.\n{error}")
-
-# What is no part of a result, and so of no job's params, scripts read in the config: where to compute, where
-# images and weights come from, and how images are gathered.
-config["compute"] = study.compute.model_dump()
-config["dataset"] |= {
-    "mirror": study.dataset.mirror,
-    "places": jobs.places(study),
-    "manner": jobs.manner(study),
-}
-config["user_files"] = study.logits_teachers | {name: given.file for name, given in study.externals.items()}
-
-DOWNLOADS = "results/_downloads"  # shared by studies; no study can have this name
-RESULTS = f"results/{study.name}"
-config["work"] = f"{RESULTS}/work"  # of trainings that are under way; no output, so that it outlasts them
-config["progress"] = f"{RESULTS}/progress"  # of jobs that are under way, for whoever looks on
-DATASET = f"{RESULTS}/data/dataset.safetensors"
-DATA_SUMMARY = f"{RESULTS}/data/summary.json"
-SAMPLES = f"{RESULTS}/data/samples.png"
+checked(existing_folder, Path(ROOT))
+plan = checked(read_plan, prefix="The config is not valid.\n")
+study, layout = plan.study, plan.layout
+config.update(script_config(study))
 CONDA = "../envs/environment.yaml"
 
 
 wildcard_constraints:
-    teacher="|".join([*study.teachers, *study.untrained, NO_TEACHER]),
-    ensemble="|".join(study.ensembles) or NO_TEACHER,
-    external="|".join(study.externals) or NO_TEACHER,
-    stored="|".join(study.logits_teachers) or NO_TEACHER,
-    student="|".join(study.students),
-    method="|".join(study.methods),
-    seed="[0-9]+",
-    chain="[A-Za-z0-9_+.-]+",
-    trial="[0-9a-f]+",
-    rung="[0-9]+",
-    epochs="[0-9]+",
-    file="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    **wildcards(study),
 
 
 # Without a limit Snakemake takes "gpu" for endless, and would start every job at once on one device.
@@ -89,6 +62,9 @@ GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or h
 # A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
 # make the jobs wait for each other, so each then counts for several.
 THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1) // cpu_count())
+# For what would measure other jobs as well. On a cluster one: a job there is told "all", of a node whose other
+# cores are not its own, and must ask for no more than it was given.
+ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
 
 
 if workflow.is_main_process:
@@ -96,113 +72,41 @@ if workflow.is_main_process:
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 
 
-RUN_FILES = {
-    "model": "model.safetensors",
-    "metrics": "metrics.json",
-    "history": "history.csv",
-    "test_logits": "test_logits.npy",
-}
+def from_wildcards(function):
+    """A function of wildcards that calls `function` with the `study` and the wildcards, by its arguments' names."""
+    kinds = {name: parameter.annotation for name, parameter in signature(function).parameters.items()}
+
+    def call(wildcards):
+        values = {name: study if name == "study" else wildcards[name] for name in kinds}
+        return function(
+            **{name: int(value) if kinds[name] is int else value for name, value in values.items()}
+        )
+
+    return call
+
+
+def job_params(script, job):
+    """The params of a rule that runs `script`: the configuration of its job, and the fingerprint of the code."""
+    job = from_wildcards(job)
+    return {
+        "cfg": lambda wildcards: job(wildcards).to_json(),
+        "code": lambda wildcards: code_of(script, job(wildcards)),
+    }
+
+
+def minutes(epochs):
+    """The time limit on a cluster: 30, and one for every 100 MB that an epoch reads; more at each further try.
+
+    `epochs`: a number, or the function of which job they are.
+    """
+
+    def limit(wildcards, input, attempt):
+        count = epochs if isinstance(epochs, int) else from_wildcards(epochs)(wildcards).epochs
+        return attempt * round(30 + count * input.size_mb / 100)
+
+    return limit
 
 
 def run_outputs(folder):
-    """What a training writes below `folder`."""
-    files = {name: f"{folder}/{file}" for name, file in RUN_FILES.items()}
-    return {**files, "board": directory(f"{folder}/tensorboard")}
-
-
-def minutes(epochs, input, attempt):
-    """The time limit on a cluster: 30, and one for every 100 MB that an epoch reads; more at each further try."""
-    return attempt * round(30 + epochs * input.size_mb / 100)
-
-
-def without_history(folder):
-    """What is written below `folder` for a teacher that is not trained."""
-    return {name: f"{folder}/{file}" for name, file in RUN_FILES.items() if name != "history"}
-
-
-def stored_targets_job(wildcards):
-    sha256 = stored_jobs[wildcards.stored].sha256
-    return LogitsTargetsJob(sha256=sha256, seed=wildcards.seed, epochs=wildcards.epochs)
-
-
-def external_code(wildcards):
-    """Fingerprint of what takes weights of one architecture over."""
-    job = external_jobs[wildcards.external]
-    return fingerprint("take_teacher.py", (registry.find_architecture(job.architecture).module,))
-
-
-def training_code(job):
-    """Fingerprint of what a training runs: its own architecture and methods, no other."""
-    methods = [registry.methods()[method].module for method, _ in job.methods]
-    return fingerprint("train.py", (registry.find_architecture(job.architecture).module, *methods))
-
-
-def ensemble_job(wildcards):
-    return jobs.ensemble_job(study, wildcards.ensemble)
-
-
-def teacher_job(wildcards):
-    return jobs.teacher_job(study, wildcards.teacher)
-
-
-def alone_job(wildcards):
-    return jobs.alone_job(study, wildcards.student, int(wildcards.seed))
-
-
-def distill_job(wildcards):
-    return jobs.distill_job(
-        study, wildcards.teacher, wildcards.student, wildcards.method, int(wildcards.seed)
-    )
-
-
-def link_job(wildcards):
-    chain = chain_of(wildcards.chain)
-    return jobs.link_job(study, wildcards.teacher, wildcards.method, chain, int(wildcards.seed))
-
-
-def teacher_files(wildcards):
-    """What a student needs of its teacher."""
-    chain = study.methods[wildcards.method].chain(wildcards.student)
-    return taught_by(wildcards, chain, study.students[wildcards.student].recipe.epochs)
-
-
-def link_files(wildcards):
-    """What a network in a chain needs of the one before, or of the teacher."""
-    *before, name = chain_of(wildcards.chain)
-    return taught_by(wildcards, tuple(before), study.network(name).recipe.epochs)
-
-
-def taught_by(wildcards, chain, epochs):
-    """The files of the last network of a chain, which runs live, or of the teacher if there is none before."""
-    if wildcards.teacher == NO_TEACHER:
-        return {"dataset": DATASET}
-    teacher = f"{RESULTS}/teachers/{wildcards.teacher}"
-    files, stored = {"dataset": DATASET}, stored_jobs.get(wildcards.teacher)
-    if not stored or stored.test:
-        files["teacher_logits"] = f"{teacher}/test_logits.npy"
-    if chain:
-        chains = f"{RESULTS}/chains/{wildcards.teacher}/{wildcards.method}"
-        link = f"{chains}/{chain_name(chain)}/{wildcards.seed}"
-        return {**files, "teacher_model": f"{link}/model.safetensors"}
-    if not stored:
-        files["teacher_model"] = f"{teacher}/model.safetensors"
-    if study.uses_targets(wildcards.method):
-        files["targets"] = [
-            f"{RESULTS}/targets/{network}/{wildcards.seed}/{epochs}.json"
-            for network in study.networks_of(wildcards.teacher)
-        ]
-    return files
-
-
-def all_runs():
-    """The folder of every training of the study, in the order of the table."""
-    return [
-        *(f"{RESULTS}/teachers/{teacher}" for teacher in study.teachers),
-        *(f"{RESULTS}/alone/{student}/{seed}" for student in study.students for seed in study.seeds),
-        *(
-            f"{RESULTS}/distilled/{teacher}/{student}/{method}/{seed}"
-            for method in study.methods
-            for teacher, student in study.pairs_of(method)
-            for seed in study.seeds
-        ),
-    ]
+    """What a training writes into `folder`."""
+    return folder.files(*TRAINED) | {"board": directory(folder.file("board"))}

@@ -1,19 +1,21 @@
+from kd.plan.data import gather_job
+from kd.plan.layout import downloads
+
+DOWNLOADS = downloads(study.dataset.name)
+GATHER = gather_job(study)
+IMAGES = downloads(study.dataset.name, plan.data.gathered)
+
+
 # On a cluster it is done where Snakemake runs: other nodes may not reach the net.
 localrules:
     download_data,
 
 
-DOWNLOADED = f"{DOWNLOADS}/{study.dataset.name}"
-GATHERED = f"{DOWNLOADED}/{jobs.gathered(study)}"
-GATHERS = jobs.gather_job(study)
-GATHERED_FILES = {"images": f"{GATHERED}/images.safetensors", "licences": f"{GATHERED}/licences.csv"}
-
-
 rule download_data:
     output:
-        f"{DOWNLOADED}/{{file}}",
+        DOWNLOADS.file("{file}"),
     log:
-        f"{RESULTS}/logs/download_data/{{file}}.log",
+        layout.log("download_data/{file}"),
     conda:
         CONDA
     params:
@@ -24,43 +26,43 @@ rule download_data:
 
 
 # Where the images are chosen out of many; what has been fetched is kept beside them, for other choices too.
-if GATHERS:
+if GATHER:
 
     localrules:
         gather_data,
 
     rule gather_data:
         output:
-            **GATHERED_FILES,
+            **IMAGES.files("images", "licences"),
         log:
-            f"{RESULTS}/logs/gather_data.log",
+            layout.log("gather_data"),
         conda:
             CONDA
         params:
-            cfg=GATHERS.to_json(),
-            code=fingerprint("gather_data.py", (registry.datasets()[study.dataset.name].module,)),
+            cfg=GATHER.to_json(),
+            code=code_of("gather_data.py", GATHER),
         script:
             "../workflow/scripts/gather_data.py"
 
 
 rule prepare_data:
     input:
-        GATHERED_FILES.values() if GATHERS else [],
+        IMAGES.files("images", "licences").values() if GATHER else [],
         # Fetched again it is the same, by its checksum, which is in cfg.
-        [ancient(f"{DOWNLOADED}/{file}") for file in study.dataset.files],
+        [ancient(DOWNLOADS.file(name)) for name in study.dataset.files],
     output:
-        dataset=DATASET,
-        summary=DATA_SUMMARY,
-        samples=report(SAMPLES, caption="../workflow/report/samples.rst", category="Data"),
+        dataset=layout.dataset,
+        summary=layout.summary,
+        samples=report(layout.samples, caption="../workflow/report/samples.rst", category="Data"),
     log:
-        f"{RESULTS}/logs/prepare_data.log",
+        layout.log("prepare_data"),
     benchmark:
-        f"{RESULTS}/benchmarks/prepare_data.tsv"
+        layout.benchmark("prepare_data")
     conda:
         CONDA
     params:
-        cfg=data_job.to_json(),
-        code=fingerprint("prepare_data.py", (registry.datasets()[study.dataset.name].module,)),
-        downloads=GATHERED if GATHERS else DOWNLOADED,
+        cfg=plan.data.to_json(),
+        code=code_of("prepare_data.py", plan.data),
+        downloads=str(IMAGES),
     script:
         "../workflow/scripts/prepare_data.py"

@@ -1,14 +1,16 @@
-# A close look at every teacher, student alone, and students of one teacher and method, over all seeds: first what
-# networks have to run for, then what stored logits tell, then the pages. So each is made anew by itself.
-CELLS = all_cells()
-PAGES = [f"{cell}/diagnosis.html" for cell in CELLS]
-DIAGNOSES = [f"{cell}/diagnosis.json" for cell in CELLS] + PAGES
+# The diagnosis of every teacher, baseline, and student of a teacher and method, over all its seeds: first what
+# needs networks, then what needs only their logits, then the pages. So each is made again by itself.
+from kd.plan.diagnosis import baseline_diagnosis, comparison, distilled_diagnosis, teacher_diagnosis
+
+CELLS = plan.cells()
+DIAGNOSES = [cell.file("diagnosis") for cell in CELLS]
+PAGES = [cell.file("page") for cell in CELLS]
 # The template and style of the pages, which no import names.
 DIAGNOSIS_TEXTS = ("kd/report/diagnosis/page.html.jinja", "kd/report/diagnosis/page.css")
 
 
 # Of user's logits none has to run.
-ruleorder: take_training_logits > store_training_logits
+ruleorder: import_training_logits > compute_training_logits
 
 
 # On a cluster they are made where Snakemake runs: all of a study take seconds. One job, because one for each would
@@ -17,160 +19,155 @@ localrules:
     build_diagnoses,
 
 
-rule store_training_logits:
+rule compute_training_logits:
     input:
-        dataset=DATASET,
-        model=f"{RESULTS}/teachers/{{teacher}}/model.safetensors",
+        dataset=layout.dataset,
+        model=layout.teacher().file("model"),
     output:
         # Of the images as they are, for all its students.
-        train_logits=f"{RESULTS}/teachers/{{teacher}}/train_logits.npy",
+        train_logits=layout.teacher().file("train_logits"),
     log:
-        f"{RESULTS}/logs/store_training_logits/{{teacher}}.log",
+        layout.log("compute_training_logits/{teacher}"),
     benchmark:
-        f"{RESULTS}/benchmarks/store_training_logits/{{teacher}}.tsv"
+        layout.benchmark("compute_training_logits/{teacher}")
     conda:
         CONDA
     threads: THREADS
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(1, input, attempt),
+        runtime=minutes(1),
     params:
-        code=fingerprint("store_training_logits.py"),
+        code=fingerprint("compute_training_logits.py"),
     script:
-        "../workflow/scripts/store_training_logits.py"
+        "../workflow/scripts/compute_training_logits.py"
 
 
-rule take_training_logits:
+rule import_training_logits:
     input:
-        dataset=DATASET,
+        dataset=layout.dataset,
     output:
-        train_logits=f"{RESULTS}/teachers/{{stored}}/train_logits.npy",
+        train_logits=layout.teacher("{logits_teacher}").file("train_logits"),
     log:
-        f"{RESULTS}/logs/take_training_logits/{{stored}}.log",
+        layout.log("import_training_logits/{logits_teacher}"),
     benchmark:
-        f"{RESULTS}/benchmarks/take_training_logits/{{stored}}.tsv"
+        layout.benchmark("import_training_logits/{logits_teacher}")
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: json.dumps({"sha256": stored_jobs[wildcards.stored].sha256}),
-        code=fingerprint("take_training_logits.py"),
+        cfg=lambda wildcards: json.dumps({"sha256": plan.logits[wildcards.logits_teacher].sha256}),
+        code=fingerprint("import_training_logits.py"),
     script:
-        "../workflow/scripts/take_training_logits.py"
+        "../workflow/scripts/import_training_logits.py"
 
 
 rule measure_fidelity:
     input:
-        dataset=DATASET,
-        teacher_train=f"{RESULTS}/teachers/{{teacher}}/train_logits.npy",
-        models=of_seeds(TAUGHT, "model"),
+        dataset=layout.dataset,
+        teacher_train=layout.teacher().file("train_logits"),
+        models=plan.of_seeds(layout.distilled(), "model"),
     output:
-        fidelity=f"{TAUGHT}/fidelity.json",
+        fidelity=layout.distilled().file("fidelity"),
     log:
-        f"{RESULTS}/logs/measure_fidelity/{{teacher}}/{{student}}/{{method}}.log",
+        layout.log("measure_fidelity/{teacher}/{student}/{method}"),
     benchmark:
-        f"{RESULTS}/benchmarks/measure_fidelity/{{teacher}}/{{student}}/{{method}}.tsv"
+        layout.benchmark("measure_fidelity/{teacher}/{student}/{method}")
     conda:
         CONDA
     threads: THREADS
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(len(study.seeds), input, attempt),
+        runtime=minutes(len(study.seeds)),
     params:
-        cfg=lambda wildcards: comparison(wildcards).to_json(),
-        code=fingerprint("measure_fidelity.py"),
+        **job_params("measure_fidelity.py", comparison),
     script:
         "../workflow/scripts/measure_fidelity.py"
 
 
-rule compare_stages:
+rule compare_feature_maps:
     input:
-        dataset=DATASET,
-        teacher_model=f"{RESULTS}/teachers/{{teacher}}/model.safetensors",
-        models=of_seeds(TAUGHT, "model"),
+        dataset=layout.dataset,
+        teacher_model=layout.teacher().file("model"),
+        models=plan.of_seeds(layout.distilled(), "model"),
     output:
-        cka=f"{TAUGHT}/cka.json",
+        cka=layout.distilled().file("cka"),
     log:
-        f"{RESULTS}/logs/compare_stages/{{teacher}}/{{student}}/{{method}}.log",
+        layout.log("compare_feature_maps/{teacher}/{student}/{method}"),
     benchmark:
-        f"{RESULTS}/benchmarks/compare_stages/{{teacher}}/{{student}}/{{method}}.tsv"
+        layout.benchmark("compare_feature_maps/{teacher}/{student}/{method}")
     conda:
         CONDA
     threads: THREADS
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(1, input, attempt),
+        runtime=minutes(1),
     params:
-        cfg=lambda wildcards: comparison(wildcards).to_json(),
-        code=fingerprint("compare_stages.py"),
+        **job_params("compare_feature_maps.py", comparison),
     script:
-        "../workflow/scripts/compare_stages.py"
+        "../workflow/scripts/compare_feature_maps.py"
 
 
 # From here on no network runs.
 rule diagnose_teacher:
     input:
-        dataset=DATASET,
-        test_logits=[f"{RESULTS}/teachers/{{teacher}}/test_logits.npy"],
+        dataset=layout.dataset,
+        test_logits=[layout.teacher().file("test_logits")],
     output:
-        diagnosis=f"{RESULTS}/teachers/{{teacher}}/diagnosis.json",
+        diagnosis=layout.teacher().file("diagnosis"),
     log:
-        f"{RESULTS}/logs/diagnose_teacher/{{teacher}}.log",
+        layout.log("diagnose_teacher/{teacher}"),
     benchmark:
-        f"{RESULTS}/benchmarks/diagnose_teacher/{{teacher}}.tsv"
+        layout.benchmark("diagnose_teacher/{teacher}")
     conda:
         CONDA
     threads: THREADS
     resources:
-        runtime=lambda wildcards, input, attempt: minutes(1, input, attempt),
+        runtime=minutes(1),
     params:
-        cfg=lambda wildcards: teacher_diagnosis(wildcards).to_json(),
-        code=fingerprint("diagnose.py"),
+        **job_params("diagnose.py", teacher_diagnosis),
     script:
         "../workflow/scripts/diagnose.py"
 
 
-use rule diagnose_teacher as diagnose_alone with:
+use rule diagnose_teacher as diagnose_baseline with:
     input:
-        dataset=DATASET,
-        test_logits=of_seeds(f"{RESULTS}/alone/{{student}}", "test_logits"),
+        dataset=layout.dataset,
+        test_logits=plan.of_seeds(layout.baseline(), "test_logits"),
     output:
-        diagnosis=f"{RESULTS}/alone/{{student}}/diagnosis.json",
+        diagnosis=layout.baseline().file("diagnosis"),
     log:
-        f"{RESULTS}/logs/diagnose_alone/{{student}}.log",
+        layout.log("diagnose_baseline/{student}"),
     benchmark:
-        f"{RESULTS}/benchmarks/diagnose_alone/{{student}}.tsv"
+        layout.benchmark("diagnose_baseline/{student}")
     params:
-        cfg=lambda wildcards: alone_diagnosis(wildcards).to_json(),
-        code=fingerprint("diagnose.py"),
+        **job_params("diagnose.py", baseline_diagnosis),
 
 
 use rule diagnose_teacher as diagnose_distilled with:
     input:
-        unpack(diagnosed_students),
+        unpack(from_wildcards(plan.diagnosis_inputs)),
     output:
-        diagnosis=f"{TAUGHT}/diagnosis.json",
+        diagnosis=layout.distilled().file("diagnosis"),
     log:
-        f"{RESULTS}/logs/diagnose_distilled/{{teacher}}/{{student}}/{{method}}.log",
+        layout.log("diagnose_distilled/{teacher}/{student}/{method}"),
     benchmark:
-        f"{RESULTS}/benchmarks/diagnose_distilled/{{teacher}}/{{student}}/{{method}}.tsv"
+        layout.benchmark("diagnose_distilled/{teacher}/{student}/{method}")
     params:
-        cfg=lambda wildcards: distilled_diagnosis(wildcards).to_json(),
-        code=fingerprint("diagnose.py"),
+        **job_params("diagnose.py", distilled_diagnosis),
 
 
 rule build_diagnoses:
     input:
-        dataset=DATASET,
-        metrics=CELLS.values(),
-        diagnoses=[f"{cell}/diagnosis.json" for cell in CELLS],
+        dataset=layout.dataset,
+        metrics=[first.file("metrics") for first in CELLS.values()],
+        diagnoses=DIAGNOSES,
     output:
         pages=PAGES,
     log:
-        f"{RESULTS}/logs/build_diagnoses.log",
+        layout.log("build_diagnoses"),
     conda:
         CONDA
     params:
-        cfg=json.dumps({"report": f"{RESULTS}/report.html"}),
+        cfg=json.dumps({"report": layout.report}),
         code=fingerprint("build_diagnoses.py", texts=DIAGNOSIS_TEXTS),
     script:
         "../workflow/scripts/build_diagnoses.py"

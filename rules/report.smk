@@ -1,12 +1,16 @@
-RUNS = all_runs()
-UNTRAINED = [f"{RESULTS}/teachers/{teacher}" for teacher in study.untrained]
-METRICS = [f"{folder}/metrics.json" for folder in [*RUNS, *UNTRAINED]]
-REPORT = json.dumps({"study": study.name, "runs": [*RUNS, *UNTRAINED]})  # their order is that of the rows
+RUNS = plan.runs()
+MEASURED_RUNS = [*RUNS, *map(layout.teacher, study.untrained)]
+METRICS = [run.file("metrics") for run in MEASURED_RUNS]
+HISTORIES = [run.file("history") for run in RUNS]
+# Their order is that of the rows.
+REPORT = json.dumps({"study": study.name, "runs": [run.path for run in MEASURED_RUNS]})
 FIGURES = ["accuracy_parameters", "accuracy_latency", "gain", "heat_map", "learning_curves"]
 # The template, style and script of the page, and its captions, which no import names.
-PAGE_TEXTS = ("kd/report/study/page.html.jinja", "kd/report/study/report.css", "kd/report/study/report.js") + tuple(
-    f"../report/{figure}.rst" for figure in (*FIGURES, "sweep")
-)
+PAGE_TEXTS = (
+    "kd/report/study/page.html.jinja",
+    "kd/report/study/report.css",
+    "kd/report/study/report.js",
+) + tuple(f"../report/{figure}.rst" for figure in (*FIGURES, "sweep"))
 SWEPT_FIGURES = expand(rules.draw_sweep.output.svg, method=study.sweeps)
 
 
@@ -20,12 +24,12 @@ localrules:
 rule build_table:
     input:
         metrics=METRICS,
-        data=DATA_SUMMARY,
+        data=layout.summary,
     output:
-        csv=f"{RESULTS}/table.csv",
-        markdown=f"{RESULTS}/table.md",
+        csv=layout.table("csv"),
+        markdown=layout.table("md"),
     log:
-        f"{RESULTS}/logs/build_table.log",
+        layout.log("build_table"),
     conda:
         CONDA
     params:
@@ -38,14 +42,14 @@ rule build_table:
 rule draw_plots:
     input:
         table=rules.build_table.output.csv,
-        metrics=[f"{folder}/metrics.json" for folder in RUNS],
-        histories=[f"{folder}/history.csv" for folder in RUNS],
-        latency=LATENCY,
+        metrics=[run.file("metrics") for run in RUNS],
+        histories=HISTORIES,
+        latency=layout.latency,
     output:
-        png=[f"{RESULTS}/plots/{figure}.png" for figure in FIGURES],
+        png=[layout.figure(figure, "png") for figure in FIGURES],
         svg=[
             report(
-                f"{RESULTS}/plots/{figure}.svg",
+                layout.figure(figure, "svg"),
                 caption=f"../workflow/report/{figure}.rst",
                 category="Figures",
                 labels={"figure": figure.replace("_", " ")},
@@ -53,7 +57,7 @@ rule draw_plots:
             for figure in FIGURES
         ],
     log:
-        f"{RESULTS}/logs/draw_plots.log",
+        layout.log("draw_plots"),
     conda:
         CONDA
     params:
@@ -67,19 +71,19 @@ rule build_report:
     input:
         table=rules.build_table.output.csv,
         metrics=METRICS,
-        histories=[f"{folder}/history.csv" for folder in RUNS],
+        histories=HISTORIES,
         figures=[*rules.draw_plots.output.svg, *SWEPT_FIGURES],
-        data=DATA_SUMMARY,
-        samples=SAMPLES,
-        diagnoses=[f"{cell}/diagnosis.json" for cell in CELLS],
+        data=layout.summary,
+        samples=layout.samples,
+        diagnoses=DIAGNOSES,
         # It leads to those that are there. Not `ancient`: Snakemake would then not look whether the report itself
-        # has to be made anew, in a run that makes these.
+        # has to be made again, in a run that makes these.
         pages=rules.build_diagnoses.output.pages,
-        latency=LATENCY,
+        latency=layout.latency,
     output:
-        page=report(f"{RESULTS}/report.html", caption="../workflow/report/report.rst", category="Report"),
+        report=report(layout.report, caption="../workflow/report/report.rst", category="Report"),
     log:
-        f"{RESULTS}/logs/build_report.log",
+        layout.log("build_report"),
     conda:
         CONDA
     params:

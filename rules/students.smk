@@ -1,48 +1,57 @@
-use rule train_teacher as train_student_alone with:
+from kd.plan.training import baseline_job, distill_job, intermediate_job
+
+
+use rule train_teacher as train_baseline with:
     output:
-        **run_outputs(f"{RESULTS}/alone/{{student}}/{{seed}}"),
+        **run_outputs(layout.baseline().seed()),
     log:
-        f"{RESULTS}/logs/train_student_alone/{{student}}/{{seed}}.log",
+        layout.log("train_baseline/{student}/{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train_student_alone/{{student}}/{{seed}}.tsv"
+        layout.benchmark("train_baseline/{student}/{seed}")
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(alone_job(wildcards).epochs, input, attempt),
+        runtime=minutes(baseline_job),
     params:
-        cfg=lambda wildcards: alone_job(wildcards).to_json(),
-        code=lambda wildcards: training_code(alone_job(wildcards)),
+        **job_params("train.py", baseline_job),
+
+
+def student_inputs(wildcards):
+    """What a student needs of its teacher, and of the sweep that selects its values."""
+    inputs = from_wildcards(plan.student_inputs)(wildcards)
+    if wildcards.method in study.sweeps:
+        names = {name: wildcards[name] for name in ("teacher", "student", "method")}
+        inputs["chosen"] = checkpoints.select_values.get(**names).output.chosen
+    return inputs
 
 
 use rule train_teacher as distill_student with:
     input:
-        unpack(student_files),
+        unpack(student_inputs),
     output:
-        **run_outputs(f"{RESULTS}/distilled/{{teacher}}/{{student}}/{{method}}/{{seed}}"),
+        **run_outputs(layout.distilled().seed()),
     log:
-        f"{RESULTS}/logs/distill_student/{{teacher}}/{{student}}/{{method}}/{{seed}}.log",
+        layout.log("distill_student/{teacher}/{student}/{method}/{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/distill_student/{{teacher}}/{{student}}/{{method}}/{{seed}}.tsv"
+        layout.benchmark("distill_student/{teacher}/{student}/{method}/{seed}")
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(distill_job(wildcards).epochs, input, attempt),
+        runtime=minutes(distill_job),
     params:
-        cfg=lambda wildcards: distill_job(wildcards).to_json(),
-        code=lambda wildcards: training_code(distill_job(wildcards)),
+        **job_params("train.py", distill_job),
 
 
 # Networks between a teacher and a student.
-use rule train_teacher as distill_link with:
+use rule train_teacher as distill_intermediate with:
     input:
-        unpack(link_files),
+        unpack(from_wildcards(plan.intermediate_inputs)),
     output:
-        **run_outputs(f"{RESULTS}/chains/{{teacher}}/{{method}}/{{chain}}/{{seed}}"),
+        **run_outputs(layout.intermediate().seed()),
     log:
-        f"{RESULTS}/logs/distill_link/{{teacher}}/{{method}}/{{chain}}/{{seed}}.log",
+        layout.log("distill_intermediate/{teacher}/{method}/{chain}/{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/distill_link/{{teacher}}/{{method}}/{{chain}}/{{seed}}.tsv"
+        layout.benchmark("distill_intermediate/{teacher}/{method}/{chain}/{seed}")
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(link_job(wildcards).epochs, input, attempt),
+        runtime=minutes(intermediate_job),
     params:
-        cfg=lambda wildcards: link_job(wildcards).to_json(),
-        code=lambda wildcards: training_code(link_job(wildcards)),
+        **job_params("train.py", intermediate_job),

@@ -1,89 +1,103 @@
 # Values of a method that are tried, of which the best are taken by the students of that method.
+from kd.plan.sweeps import last_rung, plot_job, rung_job
 
 
 # On a cluster these are made where Snakemake runs: they take seconds.
 localrules:
     halve_trials,
-    choose_values,
+    select_values,
     draw_sweep,
 
 
-use rule train_teacher as try_values with:
+use rule train_teacher as run_trial with:
     input:
-        unpack(trial_files),
+        unpack(from_wildcards(plan.trial_inputs)),
     output:
-        metrics=f"{SWEPT}/{{trial}}/{{seed}}/metrics.json",
-        history=f"{SWEPT}/{{trial}}/{{seed}}/history.csv",
+        **layout.trial().seed().files("metrics", "history"),
     log:
-        f"{RESULTS}/logs/try_values/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}.log",
+        layout.log("run_trial/{teacher}/{student}/{method}/{trial}/{seed}"),
     benchmark:
-        f"{RESULTS}/benchmarks/try_values/{{teacher}}/{{student}}/{{method}}/{{trial}}/{{seed}}.tsv"
+        layout.benchmark("run_trial/{teacher}/{student}/{method}/{trial}/{seed}")
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(trial_job(wildcards).epochs, input, attempt),
+        runtime=minutes(plan.trial_job),
     params:
-        cfg=lambda wildcards: trial_job(wildcards).to_json(),
-        code=lambda wildcards: training_code(trial_job(wildcards)),
+        **job_params("train.py", plan.trial_job),
+
+
+def at_last_rung(wildcards):
+    """The wildcards of a sweep, with the number of its last rung, the only one where trials are not halved."""
+    return {**wildcards, "rung": from_wildcards(last_rung)(wildcards)}
+
+
+def rung_metrics(wildcards):
+    """The metrics of the trials that are in a rung, those of a trial together."""
+    names, rung = {name: wildcards[name] for name in ("teacher", "student", "method")}, int(wildcards["rung"])
+    places = None
+    if rung:
+        before = checkpoints.halve_trials.get(**names, rung=rung - 1).output.rung
+        places = json.loads(Path(before).read_text(encoding="utf-8"))["go_on"]
+    return plan.rung_metrics(**names, rung=rung, places=places)
+
+
+def rung_cfg(wildcards):
+    return json.dumps(from_wildcards(rung_job)(wildcards))
 
 
 # Where trials are halved: which of them go on for longer.
 checkpoint halve_trials:
     input:
-        metrics=lambda wildcards: rung_metrics(wildcards, int(wildcards.rung)),
-        before=lambda wildcards: rungs_before(wildcards, int(wildcards.rung)),
+        metrics=rung_metrics,
+        before=from_wildcards(plan.rungs_before),
     output:
-        rung=f"{SWEPT}/rungs/{{rung}}.json",
+        rung=layout.rung(),
     log:
-        f"{RESULTS}/logs/halve_trials/{{teacher}}/{{student}}/{{method}}/{{rung}}.log",
+        layout.log("halve_trials/{teacher}/{student}/{method}/{rung}"),
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: rung_cfg(wildcards, int(wildcards.rung)),
-        code=fingerprint("choose.py"),
+        cfg=lambda wildcards: rung_cfg(wildcards),
+        code=fingerprint("select_trials.py"),
     script:
-        "../workflow/scripts/choose.py"
+        "../workflow/scripts/select_trials.py"
 
 
 # A checkpoint, because Snakemake then looks again at what is chosen: where that is what it was before, the
 # students that were trained with it stay.
-checkpoint choose_values:
+checkpoint select_values:
     input:
-        metrics=lambda wildcards: rung_metrics(wildcards, last_rung(wildcards)),
-        before=lambda wildcards: rungs_before(wildcards, last_rung(wildcards)),
+        metrics=lambda wildcards: rung_metrics(at_last_rung(wildcards)),
+        before=lambda wildcards: from_wildcards(plan.rungs_before)(at_last_rung(wildcards)),
     output:
-        chosen=f"{SWEPT}/chosen.json",
-        trials=f"{SWEPT}/trials.csv",
+        **layout.sweep().files("chosen", "trials"),
     log:
-        f"{RESULTS}/logs/choose_values/{{teacher}}/{{student}}/{{method}}.log",
+        layout.log("select_values/{teacher}/{student}/{method}"),
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: rung_cfg(wildcards, last_rung(wildcards)),
-        code=fingerprint("choose.py"),
+        cfg=lambda wildcards: rung_cfg(at_last_rung(wildcards)),
+        code=fingerprint("select_trials.py"),
     script:
-        "../workflow/scripts/choose.py"
+        "../workflow/scripts/select_trials.py"
 
 
 rule draw_sweep:
     input:
-        trials=lambda wildcards: [
-            f"{RESULTS}/sweeps/{teacher}/{student}/{wildcards.method}/trials.csv"
-            for teacher, student in study.pairs_of(wildcards.method)
-        ],
+        trials=from_wildcards(plan.sweep_tables),
     output:
-        png=f"{RESULTS}/plots/sweeps/{{method}}.png",
+        png=layout.sweep_figure("png"),
         svg=report(
-            f"{RESULTS}/plots/sweeps/{{method}}.svg",
+            layout.sweep_figure("svg"),
             caption="../workflow/report/sweep.rst",
             category="Figures",
             labels={"figure": "sweep {method}"},
         ),
     log:
-        f"{RESULTS}/logs/draw_sweep/{{method}}.log",
+        layout.log("draw_sweep/{method}"),
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: json.dumps(jobs.sweep_plot_job(study, wildcards.method)),
+        cfg=lambda wildcards: json.dumps(from_wildcards(plot_job)(wildcards)),
         code=fingerprint("draw_sweep.py"),
     script:
         "../workflow/scripts/draw_sweep.py"

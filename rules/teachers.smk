@@ -1,21 +1,24 @@
+from kd.plan.teachers import ensemble_job, targets_job
+from kd.plan.training import teacher_job
+
+
 rule train_teacher:
     input:
-        dataset=DATASET,
+        dataset=layout.dataset,
     output:
-        **run_outputs(f"{RESULTS}/teachers/{{teacher}}"),
+        **run_outputs(layout.teacher()),
     log:
-        f"{RESULTS}/logs/train_teacher/{{teacher}}.log",
+        layout.log("train_teacher/{teacher}"),
     benchmark:
-        f"{RESULTS}/benchmarks/train_teacher/{{teacher}}.tsv"
+        layout.benchmark("train_teacher/{teacher}")
     conda:
         CONDA
     threads: THREADS
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(teacher_job(wildcards).epochs, input, attempt),
+        runtime=minutes(teacher_job),
     params:
-        cfg=lambda wildcards: teacher_job(wildcards).to_json(),
-        code=lambda wildcards: training_code(teacher_job(wildcards)),
+        **job_params("train.py", teacher_job),
     script:
         "../workflow/scripts/train.py"
 
@@ -24,116 +27,107 @@ rule train_teacher:
 # students of other seeds again. What a job adds to it is declared by a note of its own.
 rule cache_targets:
     input:
-        dataset=DATASET,
+        dataset=layout.dataset,
         teacher_model=rules.train_teacher.output.model,
     output:
-        note=f"{RESULTS}/targets/{{teacher}}/{{seed}}/{{epochs}}.json",
+        note=layout.targets(),
     log:
-        f"{RESULTS}/logs/cache_targets/{{teacher}}/{{seed}}/{{epochs}}.log",
+        layout.log("cache_targets/{teacher}/{seed}/{epochs}"),
     benchmark:
-        f"{RESULTS}/benchmarks/cache_targets/{{teacher}}/{{seed}}/{{epochs}}.tsv"
+        layout.benchmark("cache_targets/{teacher}/{seed}/{epochs}")
     conda:
         CONDA
     threads: THREADS
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(int(wildcards.epochs), input, attempt),
+        runtime=minutes(targets_job),
     params:
-        cfg=lambda wildcards: TargetsJob(seed=wildcards.seed, epochs=wildcards.epochs).to_json(),
-        code=fingerprint("cache_targets.py"),
-        table_folder=f"{RESULTS}/targets/{{teacher}}/table",
+        **job_params("cache_targets.py", targets_job),
+        table_folder=layout.targets_table(),
     script:
         "../workflow/scripts/cache_targets.py"
 
 
 # The files of teachers that are not trained are named as those of one that is.
-ruleorder: combine_teachers > take_teacher > take_logits > train_teacher
-ruleorder: take_targets > cache_targets
+ruleorder: build_ensemble > import_weights > import_logits > train_teacher
+ruleorder: import_targets > cache_targets
 
 
-rule combine_teachers:
+rule build_ensemble:
     input:
-        dataset=DATASET,
-        members=lambda wildcards: [
-            f"{RESULTS}/teachers/{member}/model.safetensors"
-            for member in study.networks_of(wildcards.ensemble)
-        ],
+        dataset=layout.dataset,
+        members=from_wildcards(plan.ensemble_members),
     output:
-        **without_history(f"{RESULTS}/teachers/{{ensemble}}"),
+        **layout.teacher("{ensemble}").files("model", "metrics", "test_logits"),
     log:
-        f"{RESULTS}/logs/combine_teachers/{{ensemble}}.log",
+        layout.log("build_ensemble/{ensemble}"),
     benchmark:
-        f"{RESULTS}/benchmarks/combine_teachers/{{ensemble}}.tsv"
+        layout.benchmark("build_ensemble/{ensemble}")
     conda:
         CONDA
     threads: THREADS
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(1, input, attempt),
+        runtime=minutes(1),
     params:
-        cfg=lambda wildcards: ensemble_job(wildcards).to_json(),
-        code=fingerprint("combine_teachers.py"),
+        **job_params("build_ensemble.py", ensemble_job),
     script:
-        "../workflow/scripts/combine_teachers.py"
+        "../workflow/scripts/build_ensemble.py"
 
 
 # The user's file is no input: moved to another place, it is the same by its digest, which is in cfg.
-rule take_teacher:
+rule import_weights:
     input:
-        dataset=DATASET,
+        dataset=layout.dataset,
     output:
-        **without_history(f"{RESULTS}/teachers/{{external}}"),
+        **layout.teacher("{external}").files("model", "metrics", "test_logits"),
     log:
-        f"{RESULTS}/logs/take_teacher/{{external}}.log",
+        layout.log("import_weights/{external}"),
     benchmark:
-        f"{RESULTS}/benchmarks/take_teacher/{{external}}.tsv"
+        layout.benchmark("import_weights/{external}")
     conda:
         CONDA
     threads: THREADS
     resources:
         gpu=GPU,
-        runtime=lambda wildcards, input, attempt: minutes(1, input, attempt),
+        runtime=minutes(1),
     params:
-        cfg=lambda wildcards: external_jobs[wildcards.external].to_json(),
-        code=external_code,
+        **job_params("import_weights.py", plan.external_job),
     script:
-        "../workflow/scripts/take_teacher.py"
+        "../workflow/scripts/import_weights.py"
 
 
 # Of such a teacher there is no network; its folder says how well it does.
-rule take_logits:
+rule import_logits:
     input:
-        dataset=DATASET,
+        dataset=layout.dataset,
     output:
-        metrics=f"{RESULTS}/teachers/{{stored}}/metrics.json",
-        test_logits=f"{RESULTS}/teachers/{{stored}}/test_logits.npy",
+        **layout.teacher("{logits_teacher}").files("metrics", "test_logits"),
     log:
-        f"{RESULTS}/logs/take_logits/{{stored}}.log",
+        layout.log("import_logits/{logits_teacher}"),
     benchmark:
-        f"{RESULTS}/benchmarks/take_logits/{{stored}}.tsv"
+        layout.benchmark("import_logits/{logits_teacher}")
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: stored_jobs[wildcards.stored].to_json(),
-        code=fingerprint("take_logits.py"),
+        **job_params("import_logits.py", plan.logits_job),
     script:
-        "../workflow/scripts/take_logits.py"
+        "../workflow/scripts/import_logits.py"
 
 
-rule take_targets:
+rule import_targets:
     input:
-        dataset=DATASET,
+        dataset=layout.dataset,
     output:
-        note=f"{RESULTS}/targets/{{stored}}/{{seed}}/{{epochs}}.json",
+        note=layout.targets("{logits_teacher}"),
     log:
-        f"{RESULTS}/logs/take_targets/{{stored}}/{{seed}}/{{epochs}}.log",
+        layout.log("import_targets/{logits_teacher}/{seed}/{epochs}"),
     benchmark:
-        f"{RESULTS}/benchmarks/take_targets/{{stored}}/{{seed}}/{{epochs}}.tsv"
+        layout.benchmark("import_targets/{logits_teacher}/{seed}/{epochs}")
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: stored_targets_job(wildcards).to_json(),
-        code=fingerprint("take_targets.py"),
-        table_folder=f"{RESULTS}/targets/{{stored}}/table",
+        **job_params("import_targets.py", plan.logits_targets_job),
+        table_folder=layout.targets_table("{logits_teacher}"),
     script:
-        "../workflow/scripts/take_targets.py"
+        "../workflow/scripts/import_targets.py"

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from one_node import OneNodeSlurm, missing
-
 from checkout import Checkout, copy_code
+from one_node import OneNodeSlurm, missing
 
 # Without slurmdbd there is no sacct to ask, and nothing here takes so long that asking often would hurt.
 HERE = [

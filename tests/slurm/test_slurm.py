@@ -11,13 +11,13 @@ import time
 import psutil
 import pytest
 import yaml
-
 from checkout import Checkout, copy_code
+
 from kd.monitor.status import read_study
 
 # Two students alone need nothing but the data, so they run side by side.
 MODELS = [f"results/tiny/alone/cnn/{seed}/model.safetensors" for seed in (0, 1)]
-LOOKED_AT = ["diagnose_teacher", "diagnose_alone", "diagnose_distilled"]
+LOOKED_AT = ["diagnose_teacher", "diagnose_baseline", "diagnose_distilled"]
 LONG = {
     "teachers": {"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
     "students": {"cnn": {"channels": [8, 8]}},
@@ -131,10 +131,10 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
         "prepare_data": 1,
         "measure_latency": 1,
         "train_teacher": 1,
-        "train_student_alone": 2,
+        "train_baseline": 2,
         "cache_targets": 2,
         "distill_student": 2,
-        **dict.fromkeys(["store_training_logits", "measure_fidelity", *LOOKED_AT], 1),
+        **dict.fromkeys(["compute_training_logits", "measure_fidelity", *LOOKED_AT], 1),
     }
     assert {rule: rules.count(rule) for rule in rules} == counts
     without = {"prepare_data", "measure_latency", *LOOKED_AT}  # in which no network is on a GPU
@@ -179,7 +179,7 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
 
     process = started(submitted, *MODELS)
     wait_for(lambda: len(checkpoints(submitted)) == 2, process, submitted)
-    late, cancelled = jobs_since(cluster, before, "train_student_alone")
+    late, cancelled = jobs_since(cluster, before, "train_baseline")
     assert (late["TimeLimit"], cancelled["TimeLimit"]) == ("00:01:00", "00:01:00")
     # Held up until its time is over; Slurm wakes it when it tells it to end.
     (training,) = [training for training in trainings(submitted) if in_job(training, late)]
@@ -192,7 +192,7 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
     assert min(kept) > held, "told to end, a job did not keep its state"
     assert process.wait(240) == 0, said(submitted)[-5000:]
 
-    jobs = jobs_since(cluster, before, "train_student_alone")
+    jobs = jobs_since(cluster, before, "train_baseline")
     states = {job["JobId"]: job["JobState"] for job in jobs}
     assert len(jobs) == 4, states
     assert (states.pop(late["JobId"]), states.pop(cancelled["JobId"])) == ("TIMEOUT", "CANCELLED")
@@ -202,7 +202,7 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
     logs = {path.stem for path in (submitted.folder / "results/_slurm").rglob("*.log")}
     assert logs == {late["JobId"], cancelled["JobId"]}
     for seed in (0, 1):
-        log = (submitted.folder / f"results/tiny/logs/train_student_alone/cnn/{seed}.log").read_text()
+        log = (submitted.folder / f"results/tiny/logs/train_baseline/cnn/{seed}.log").read_text()
         assert "goes on from a checkpoint" in log
     assert [(submitted.folder / model).read_bytes() for model in MODELS] == uninterrupted
     assert not checkpoints(submitted)
@@ -220,7 +220,7 @@ def test_a_failing_job_is_reported_and_its_siblings_finish(submitted, cluster):
     assert done.returncode != 0
     assert (submitted.folder / models[0]).exists()
     assert not (submitted.folder / models[1]).exists()
-    assert "results/tiny/logs/train_student_alone/cnn_wild/0.log" in text
+    assert "results/tiny/logs/train_baseline/cnn_wild/0.log" in text
     assert re.search(r"error: the (training|validation) loss became (nan|inf)", text), text[-5000:]
 
 
@@ -231,7 +231,7 @@ def test_ctrl_c_cancels_all_jobs(submitted, cluster):
     process = started(submitted, *targets)
     # Two run, and the third waits for a GPU.
     wait_for(lambda: len(checkpoints(submitted)) == 2, process, submitted)
-    wait_for(lambda: len(jobs_since(cluster, before, "train_student_alone")) == 3, process, submitted)
+    wait_for(lambda: len(jobs_since(cluster, before, "train_baseline")) == 3, process, submitted)
     running = trainings(submitted)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(60) != 0
@@ -239,7 +239,7 @@ def test_ctrl_c_cancels_all_jobs(submitted, cluster):
     while cluster.active():
         assert time.monotonic() < deadline, "a job goes on"
         time.sleep(0.2)
-    jobs = jobs_since(cluster, before, "train_student_alone")
+    jobs = jobs_since(cluster, before, "train_baseline")
     assert [job["JobState"] for job in jobs] == ["CANCELLED"] * 3
     assert len(running) == 2
     assert psutil.wait_procs(running, timeout=20)[1] == [], "a training goes on for nobody"

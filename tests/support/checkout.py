@@ -83,10 +83,10 @@ def diagnosed(
 
     `networks`: they run as well, as they do unless only what is shown of stored logits has changed.
     """
-    cells = {"diagnose_teacher": teachers, "diagnose_alone": alone, "diagnose_distilled": students}
+    cells = {"diagnose_teacher": teachers, "diagnose_baseline": alone, "diagnose_distilled": students}
     if networks:
         taught = ", ".join(name for name in students.split(", ") if not name.startswith("_none "))
-        cells |= {"store_training_logits": teachers, "measure_fidelity": taught}
+        cells |= {"compute_training_logits": teachers, "measure_fidelity": taught}
     found = {rule: set(names.split(", ")) for rule, names in cells.items() if names}
     return found | {"build_diagnoses": {""}}
 

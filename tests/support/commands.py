@@ -53,7 +53,7 @@ RULES = (
     Rule(rf"{CORES} config/cifar10\.yaml(?! --dry-run).*", DRY, NO_GPU),
     Rule(
         rf"{CORES} config/cifar10_folder\.yaml --config 'dataset={{path: data/mine}}'",
-        "{} 'seeds=[0]' 'recipe={epochs: 1, batch_size: 8, schedule: constant}' --until train_student_alone",
+        "{} 'seeds=[0]' 'recipe={epochs: 1, batch_size: 8, schedule: constant}' --until train_baseline",
         "hours on a GPU: a few images of the reader's, an epoch of the students alone",
     ),
     Rule(

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from checkout import Checkout, copy_code
 
 

@@ -290,7 +290,7 @@ def test_no_key_of_the_default_study_leaks_into_another(fresh):
     """The default study has six teachers and three seeds; Snakemake alone would merge them in."""
     fresh.configure(**FOLDER_STUDY | {"dataset": {"name": "digits"}})
     assert fresh.pending()["train_teacher"] == {"big"}
-    assert fresh.pending()["train_student_alone"] == {"cnn 0"}
+    assert fresh.pending()["train_baseline"] == {"cnn 0"}
 
 
 def test_without_a_config_the_default_study_runs_and_a_single_key_can_be_overridden(fresh):
@@ -301,7 +301,7 @@ def test_without_a_config_the_default_study_runs_and_a_single_key_can_be_overrid
 
 
 def test_override_of_a_named_config(fresh):
-    assert fresh.pending("--config", "seeds=[7]")["train_student_alone"] == {"cnn 7"}
+    assert fresh.pending("--config", "seeds=[7]")["train_baseline"] == {"cnn 7"}
 
 
 def test_the_catalogs_snakefile_is_the_same_workflow(fresh):

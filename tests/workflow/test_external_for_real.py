@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+from checkout import diagnosed
 from diagnoses import checked_diagnoses
 from refusal import PREPARED, refused
 
-from checkout import diagnosed
 from kd.data.dataset import read_dataset
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
@@ -36,7 +36,7 @@ def test_weights_of_another_study(with_weights):
     fresh = with_weights
     fresh.configure(**study(methods={"kd": {}, "at": {}}))
     results = fresh.folder / "results"
-    assert fresh.pending()["take_teacher"] == {"mine"}
+    assert fresh.pending()["import_weights"] == {"mine"}
     fresh.run()
     found = json.loads((results / "other/teachers/mine/metrics.json").read_text())
     expected = json.loads((results / "tiny/teachers/vgg16/metrics.json").read_text())
@@ -61,9 +61,9 @@ def test_weights_of_another_study(with_weights):
     again = fresh.folder / "moved.safetensors"
     again.write_bytes(retrained(again))
     assert fresh.pending() == {
-        "take_teacher": {"mine"},
+        "import_weights": {"mine"},
         "cache_targets": {"mine 0 2"},
-        "combine_teachers": {"both"},
+        "build_ensemble": {"both"},
         "distill_student": {"mine cnn kd 0", "mine cnn at 0", "both cnn kd 0"},
         **diagnosed("mine, both", students="mine cnn kd, mine cnn at, both cnn kd"),
         **REPORT,
@@ -135,12 +135,12 @@ def test_logits_instead_of_a_teacher(fresh):
     (fresh.folder / "moved.npz").write_bytes(archive(*sizes, scale=5))
     looked_at = diagnosed("mine", students="mine cnn kd, mine cnn chain")
     assert fresh.pending() == {
-        "take_logits": {"mine"},
-        "take_targets": {"mine 0 2"},
-        "distill_link": {"mine chain cnn 0"},
+        "import_logits": {"mine"},
+        "import_targets": {"mine 0 2"},
+        "distill_intermediate": {"mine chain cnn 0"},
         "distill_student": {"mine cnn kd 0", "mine cnn chain 0"},
-        "take_training_logits": {"mine"},
-        **{rule: jobs for rule, jobs in looked_at.items() if rule != "store_training_logits"},
+        "import_training_logits": {"mine"},
+        **{rule: jobs for rule, jobs in looked_at.items() if rule != "compute_training_logits"},
         **REPORT,
     }
 

@@ -18,7 +18,7 @@ def test_the_picture_of_the_rules_is_that_of_the_default_study(tmp_path):
         "prepare_data",
         "train_teacher",
         "cache_targets",
-        "train_student_alone",
+        "train_baseline",
         "distill_student",
     } < rules
     assert set(re.findall(r"<text[^>]*>(\w+)</text>", kept)) == rules, "run `make pictures`"

@@ -7,9 +7,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from diagnoses import checked_diagnoses
-
 from checkout import diagnosed
+from diagnoses import checked_diagnoses
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 PAGE = {"build_report": {""}}  # what shows a diagnosis, and nothing of the table
@@ -40,7 +39,7 @@ def test_what_pages_show_of_stored_logits_runs_no_network(finished):
 def test_stages_are_compared_of_the_networks_that_have_a_teacher_and_of_no_other(finished):
     """Run for real; nothing is asked of the training images again."""
     finished.configure(diagnostics={"cka": True})
-    again = {"compare_stages": set(BOTH.split(", "))} | diagnosed(students=BOTH, networks=False)
+    again = {"compare_feature_maps": set(BOTH.split(", "))} | diagnosed(students=BOTH, networks=False)
     assert finished.pending() == again | PAGE
     finished.run()
     found = json.loads((finished.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
@@ -84,7 +83,7 @@ def test_an_added_teacher_brings_only_its_own_jobs(finished):
 def test_an_added_student_brings_only_its_own_jobs(finished):
     finished.configure(students={"cnn": {"width": 0.125}, "thin": {"architecture": "cnn", "channels": [4]}})
     assert finished.pending() == {
-        "train_student_alone": {"thin 0", "thin 1"},
+        "train_baseline": {"thin 0", "thin 1"},
         "distill_student": {
             f"{teacher} thin kd {seed}" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)
         },
@@ -128,8 +127,8 @@ def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
         seeds=[0],
     )
     assert finished.pending() == {
-        "train_student_alone": {"middle 0"},
-        "distill_link": {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"},
+        "train_baseline": {"middle 0"},
+        "distill_intermediate": {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"},
         "distill_student": {"vgg16 cnn chain 0"},
         # And those of before, of which there is one seed less.
         **diagnosed(alone="cnn, middle", students="vgg16 cnn kd, vgg16 cnn chain"),
@@ -147,14 +146,14 @@ def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
     assert len({path.read_bytes() for path in models}) == 4
     assert finished.pending() == {}
     finished.edit(f"{SCRIPTS}/kd/models/vgg.py", "ceil_mode=True", "ceil_mode=bool(1)")
-    assert finished.pending()["distill_link"] == {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"}
+    assert finished.pending()["distill_intermediate"] == {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"}
 
 
 def test_an_ensemble_reuses_its_members_and_its_weights_rerun_its_students_alone(finished):
     teachers = {"vgg16": {"width": 0.125}, "mobilenet": {"width": 0.125}}
     both = {"ensemble": ["vgg16", "mobilenet"]}
     finished.configure(teachers={**teachers, "both": both})
-    added = {"combine_teachers": {"both"}, "distill_student": {"both cnn kd 0", "both cnn kd 1"}}
+    added = {"build_ensemble": {"both"}, "distill_student": {"both cnn kd 0", "both cnn kd 1"}}
     added |= diagnosed(teachers="both", students="both cnn kd")
     assert finished.pending() == {**added, **REPORT}
     finished.run()
@@ -174,7 +173,7 @@ def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(fi
     finished.configure(seeds=[0, 1, 2])
     assert finished.pending() == {
         "cache_targets": {"vgg16 2 2", "mobilenet 2 2"},
-        "train_student_alone": {"cnn 2"},
+        "train_baseline": {"cnn 2"},
         "distill_student": {"vgg16 cnn kd 2", "mobilenet cnn kd 2"},
         **diagnosed(alone="cnn", students="vgg16 cnn kd, mobilenet cnn kd"),
         **REPORT,
@@ -248,7 +247,7 @@ def test_the_engine_reruns_every_training(finished):
     assert finished.pending() == {
         "train_teacher": {"vgg16", "mobilenet"},
         "cache_targets": {f"{teacher} {seed} 2" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)},
-        "train_student_alone": {"cnn 0", "cnn 1"},
+        "train_baseline": {"cnn 0", "cnn 1"},
         "distill_student": ALL_DISTILLED,
         **diagnosed("vgg16, mobilenet", "cnn", BOTH),
         **REPORT,
@@ -271,7 +270,7 @@ def test_the_students_model_file_reruns_the_students(finished):
     file = finished.folder / SCRIPTS / "kd" / "models" / "cnn.py"
     file.write_text(file.read_text() + "\n\n_EDITED = True\n")
     assert finished.pending() == {
-        "train_student_alone": {"cnn 0", "cnn 1"},
+        "train_baseline": {"cnn 0", "cnn 1"},
         "distill_student": ALL_DISTILLED,
         **diagnosed(alone="cnn"),
         **LOOKED_AT,
@@ -341,7 +340,7 @@ def test_the_data_reruns_everything(finished):
         "prepare_data",
         "train_teacher",
         "cache_targets",
-        "train_student_alone",
+        "train_baseline",
         "distill_student",
         *diagnosed("all", "of", "them"),
         *LATENCY,

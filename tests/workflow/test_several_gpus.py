@@ -72,8 +72,8 @@ def test_only_jobs_in_which_a_network_runs_ask_for_a_gpu(fresh):
     text = fresh.run("--dry-run")
     jobs = re.findall(r"(?m)^(?:local)?rule (\w+):\n((?:    .*\n)*)", text)
     asking = {rule: {" gpu=1" in body for name, body in jobs if name == rule} for rule, _ in jobs}
-    networks = {"train_teacher", "train_student_alone", "distill_student", "cache_targets"}
-    networks |= {"store_training_logits", "measure_fidelity", "compare_stages"}
+    networks = {"train_teacher", "train_baseline", "distill_student", "cache_targets"}
+    networks |= {"compute_training_logits", "measure_fidelity", "compare_feature_maps"}
     assert {rule for rule, asked in asking.items() if asked == {True}} == networks
-    stored = {"take_training_logits", "diagnose_teacher", "diagnose_alone", "diagnose_distilled"}
+    stored = {"import_training_logits", "diagnose_teacher", "diagnose_baseline", "diagnose_distilled"}
     assert stored < {rule for rule, asked in asking.items() if asked == {False}}

@@ -6,7 +6,6 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
-
 from checkout import Checkout, copy_code, diagnosed
 
 TEMPERATURES, WEIGHTS = [1, 2, 4, 8, 12, 20], [0.3, 0.5, 0.7, 0.9]
@@ -44,10 +43,10 @@ def swept(first, tmp_path):
 
 def test_24_trials_run_the_teacher_once(first):
     checkout, planned = first
-    assert len(planned["try_values"]) == 24
+    assert len(planned["run_trial"]) == 24
     assert planned["train_teacher"] == {"vgg16"}
     assert planned["cache_targets"] == {"vgg16 0 2"}
-    assert planned["choose_values"] == {"vgg16 cnn tuned"}
+    assert planned["select_values"] == {"vgg16 cnn tuned"}
     assert planned["distill_student"] == {"vgg16 cnn kd 0", "vgg16 cnn tuned 0"}
     assert len(list(checkout.folder.glob("results/tiny/logs/cache_targets/**/*.log"))) == 1
     assert checkout.pending() == {}
@@ -75,8 +74,8 @@ def test_the_best_on_validation_is_trained_and_named_in_the_table(first):
 def test_a_value_more_runs_its_own_trials_alone(swept):
     configure(swept, temperature=[*TEMPERATURES, 30])
     pending = swept.pending()
-    assert len(pending.pop("try_values")) == 4
-    again = {"choose_values": {"vgg16 cnn tuned"}, "draw_sweep": {"tuned"}}
+    assert len(pending.pop("run_trial")) == 4
+    again = {"select_values": {"vgg16 cnn tuned"}, "draw_sweep": {"tuned"}}
     # Only when the choice is made is it known whether the student stays.
     student = {"distill_student": {"vgg16 cnn tuned 0"}, **diagnosed(students="vgg16 cnn tuned")}
     assert pending == {**student, **again, **REPORT}
@@ -88,12 +87,12 @@ def test_the_student_stays_when_the_same_values_are_chosen_again(swept):
     model = swept.folder / FINAL / "model.safetensors"
     before = model.stat().st_mtime_ns
     configure(swept, temperature=[value for value in TEMPERATURES if value != other])
-    assert "try_values" not in swept.pending()
+    assert "run_trial" not in swept.pending()
     swept.run(f"{FINAL}/metrics.json")
     assert len(pd.read_csv(swept.folder / SWEPT / "trials.csv")) == 20
     assert model.stat().st_mtime_ns == before
     configure(swept)
-    assert "try_values" not in swept.pending()
+    assert "run_trial" not in swept.pending()
 
 
 def test_other_values_chosen_train_the_student_again(swept):
@@ -109,8 +108,8 @@ def test_another_fixed_option_runs_every_trial_again(swept):
     text = (swept.folder / "study.yaml").read_text()
     (swept.folder / "study.yaml").write_text(text.replace("method: kd", "method: kd\n    ce_weight: 0.3"))
     pending = swept.pending()
-    assert len(pending["try_values"]) == 24
-    assert not {"train_teacher", "cache_targets", "train_student_alone"} & set(pending)
+    assert len(pending["run_trial"]) == 24
+    assert not {"train_teacher", "cache_targets", "train_baseline"} & set(pending)
 
 
 def test_halving_trains_a_third_of_the_trials_for_longer_and_more_trials_reuse_them(swept):

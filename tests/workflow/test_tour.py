@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-
 from checkout import ROOT, Checkout
+from nbclient import NotebookClient
 
 FILE = ROOT / "notebooks" / "tour.ipynb"
 

@@ -1,6 +1,5 @@
 """Write the page of every diagnosis of a study."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,12 +30,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        report=Path(json.loads(snakemake.params.cfg)["report"]),
-        dataset=Path(snakemake.input.dataset),
-        diagnoses=[Path(path) for path in snakemake.input.diagnoses],
-        metrics=[Path(path) for path in snakemake.input.metrics],
-        pages=[Path(path) for path in snakemake.output.pages],
-    )
+    run(snakemake, main)

@@ -1,6 +1,5 @@
 """Write the report of a study: one page with its answer, tables, figures and runs."""
 
-import json
 from pathlib import Path
 
 from kd.io.files import read_json, write_text
@@ -45,15 +44,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    lists = ("metrics", "histories", "figures", "diagnoses")
-    run(
-        snakemake.log[0],
-        main,
-        **{name: [Path(path) for path in snakemake.input.get(name, [])] for name in lists},
-        report=Path(snakemake.output.page),
-        study=json.loads(snakemake.params.cfg)["study"],
-        table=Path(snakemake.input.table),
-        data=Path(snakemake.input.data),
-        samples=Path(snakemake.input.samples),
-        latency=Path(snakemake.input.latency),
-    )
+    run(snakemake, main)

@@ -1,6 +1,5 @@
 """Gather the metrics of every run of a study into one table, as CSV and Markdown."""
 
-import json
 from pathlib import Path
 
 from kd.io.files import atomic, read_json, write_text
@@ -20,12 +19,4 @@ def main(metrics: list[Path], data: Path, csv: Path, markdown: Path, study: str)
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        metrics=[Path(path) for path in snakemake.input.metrics],
-        data=Path(snakemake.input.data),
-        csv=Path(snakemake.output.csv),
-        markdown=Path(snakemake.output.markdown),
-        study=json.loads(snakemake.params.cfg)["study"],
-    )
+    run(snakemake, main)

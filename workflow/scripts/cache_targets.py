@@ -16,7 +16,7 @@ from kd.evaluation.inference import logits_of
 from kd.io.files import digest
 from kd.jobs.teachers import TargetsJob
 from kd.monitor.clock import duration
-from kd.monitor.progress import ProgressFile, beside_log
+from kd.monitor.progress import ProgressFile
 from kd.networks.checkpoint import load_network
 from kd.runtime.device import device_name, set_up_device
 from kd.runtime.memory import memory_explained
@@ -118,15 +118,4 @@ def _as_stored(logits: Tensor, label: str) -> np.ndarray:
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        job=TargetsJob.model_validate_json(snakemake.params.cfg),
-        code=snakemake.params.code,
-        dataset=Path(snakemake.input.dataset),
-        teacher_model=Path(snakemake.input.teacher_model),
-        table_folder=Path(snakemake.params.table_folder),
-        note=Path(snakemake.output.note),
-        compute=Compute(**snakemake.config["compute"]),
-        progress=beside_log(snakemake.config["progress"], snakemake.log[0]),
-    )
+    run(snakemake, main)

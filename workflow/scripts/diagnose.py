@@ -30,8 +30,8 @@ def main(
     """Write the diagnosis of a cell, of what is stored alone: it needs no GPU, and must not wait for one.
 
     `test_logits` and `alone_logits` (of the same student without a teacher) are of each seed of the job,
-    `teacher_test` are those of the teacher; `fidelity` and `cka` are what measure_fidelity and compare_stages
-    wrote. Raises UserError naming the file that is not whole.
+    `teacher_test` are those of the teacher; `fidelity` and `cka` are what measure_fidelity and
+    compare_feature_maps wrote. Raises UserError naming the file that is not whole.
     """
     set_up_device(compute.model_copy(update={"device": "cpu"}))
     data = read_dataset(dataset)
@@ -57,13 +57,4 @@ def _by_seed(path: Path, key: str) -> dict[int, Any]:
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    several = ("test_logits", "alone_logits")
-    run(
-        snakemake.log[0],
-        main,
-        job=DiagnosisJob.model_validate_json(snakemake.params.cfg),
-        **{name: Path(path) for name, path in snakemake.input.items() if name not in several},
-        **{name: [Path(path) for path in snakemake.input.get(name, [])] for name in several},
-        diagnosis=Path(snakemake.output.diagnosis),
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

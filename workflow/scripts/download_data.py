@@ -1,6 +1,5 @@
 """Downloads one file of a data set."""
 
-import json
 from pathlib import Path
 
 from kd.io.download import download
@@ -14,10 +13,5 @@ def main(url: str, sha256: str, output: Path) -> None:
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        url=f"{snakemake.config['dataset']['mirror']}/{snakemake.wildcards.file}",
-        sha256=json.loads(snakemake.params.cfg)["sha256"],
-        output=Path(snakemake.output[0]),
-    )
+    url = f"{snakemake.config['mirror']}/{snakemake.wildcards.file}"
+    run(snakemake, main, url=url, output=Path(snakemake.output[0]))

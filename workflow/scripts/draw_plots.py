@@ -34,12 +34,4 @@ def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path, l
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        table=Path(snakemake.input.table),
-        metrics=[Path(path) for path in snakemake.input.metrics],
-        histories=[Path(path) for path in snakemake.input.histories],
-        plots=Path(snakemake.output[0]).parent,
-        latency=Path(snakemake.input.latency),
-    )
+    run(snakemake, main, plots=Path(snakemake.output[0]).parent)

@@ -1,6 +1,5 @@
 """Draw what a sweep found, as SVG and PNG."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,10 +27,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        **json.loads(snakemake.params.cfg),
-        trials=[Path(path) for path in snakemake.input.trials],
-        stem=Path(snakemake.output.svg).with_suffix(""),
-    )
+    run(snakemake, main, stem=Path(snakemake.output.svg).with_suffix(""))

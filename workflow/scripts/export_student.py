@@ -34,8 +34,8 @@ def main(
     metrics: list[Path],
     test_logits: list[Path],
     alone: list[Path],
-    teacher: Path | None,
     folder: Path,
+    teacher: Path | None = None,
 ) -> None:
     """Make `folder` of the one of `models` whose validation accuracy is the highest, or nothing at all.
 
@@ -87,14 +87,4 @@ def _tell(job: ExportJob, found: dict, seeds: int) -> None:
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    runs = {"models": "model", "metrics": "metrics", "test_logits": "test_logits", "alone": "alone"}
-    run(
-        snakemake.log[0],
-        main,
-        job=ExportJob.model_validate_json(snakemake.params.cfg),
-        dataset=Path(snakemake.input.dataset),
-        data=Path(snakemake.input.data),
-        **{name: [Path(path) for path in snakemake.input[given]] for name, given in runs.items()},
-        teacher=Path(snakemake.input.teacher) if snakemake.input.get("teacher") else None,
-        folder=Path(snakemake.output.card).parent,
-    )
+    run(snakemake, main, folder=Path(snakemake.output.card).parent)

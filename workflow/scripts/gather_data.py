@@ -1,6 +1,5 @@
 """Chooses the images of a data set that is a part of a larger one, fetches them and packs them."""
 
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,5 @@ def main(cfg: dict[str, Any], folder: Path, work: Path, mirror: str, manner: dic
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        cfg=json.loads(snakemake.params.cfg),
-        folder=Path(snakemake.output.images).parent,
-        work=Path(snakemake.output.images).parents[1] / "fetched",
-        mirror=snakemake.config["dataset"]["mirror"],
-        manner=snakemake.config["dataset"]["manner"],
-    )
+    folder = Path(snakemake.output.images).parent
+    run(snakemake, main, folder=folder, work=folder.parent / "fetched")

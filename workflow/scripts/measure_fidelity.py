@@ -65,13 +65,4 @@ def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        job=ComparisonJob.model_validate_json(snakemake.params.cfg),
-        dataset=Path(snakemake.input.dataset),
-        teacher_train=Path(snakemake.input.teacher_train),
-        models=[Path(path) for path in snakemake.input.models],
-        fidelity=Path(snakemake.output.fidelity),
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

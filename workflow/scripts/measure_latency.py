@@ -1,6 +1,5 @@
 """Measure what one image takes in each network of a study, on this machine's CPU. Nothing is trained."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -38,10 +37,4 @@ def main(networks: dict[str, dict[str, Any]], data: Path, latency: Path) -> None
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        **json.loads(snakemake.params.cfg),
-        data=Path(snakemake.input.data),
-        latency=Path(snakemake.output.latency),
-    )
+    run(snakemake, main)

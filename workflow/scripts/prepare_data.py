@@ -1,7 +1,6 @@
 """Turns a data set into the one file that every training job reads, and a card and a picture for people."""
 
 import hashlib
-import json
 import logging
 import shutil
 from importlib import import_module
@@ -122,13 +121,4 @@ def describe(dataset: Dataset[np.ndarray]) -> str:
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        cfg=json.loads(snakemake.params.cfg),
-        places=snakemake.config["dataset"]["places"],
-        downloads=Path(snakemake.params.downloads),
-        dataset=Path(snakemake.output.dataset),
-        summary=Path(snakemake.output.summary),
-        samples=Path(snakemake.output.samples),
-    )
+    run(snakemake, main)

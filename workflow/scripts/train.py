@@ -10,7 +10,7 @@ from kd.data.loader import load_split
 from kd.io.files import digest, write_json
 from kd.jobs.training import TrainJob
 from kd.monitor.log import TrainingLog
-from kd.monitor.progress import ProgressFile, beside_log
+from kd.monitor.progress import ProgressFile
 from kd.monitor.tensorboard import opened_board
 from kd.roles import TRIAL
 from kd.runtime.device import device_name, set_up_device
@@ -108,15 +108,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        job=TrainJob.model_validate_json(snakemake.params.cfg),
-        **{name: Path(path) for name, path in snakemake.input.items() if name != "targets"},
-        targets=[Path(path) for path in snakemake.input.get("targets", [])],
-        outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}),
-        compute=Compute(**snakemake.config["compute"]),
-        work=Path(snakemake.config["work"]),
-        progress=beside_log(snakemake.config["progress"], snakemake.log[0]),
-        code=snakemake.params.code,
-    )
+    run(snakemake, main, outputs=Outputs(**{name: Path(path) for name, path in snakemake.output.items()}))

@@ -153,7 +153,7 @@ def test_overhead_is_what_no_job_accounts_for(tmp_path):
     """Two slots, 20 s: prepare 1 to 3, a teacher 4 to 10 beside a student 4 to 9, another 11 to 18."""
     benchmark(tmp_path, "prepare_data", 3, 2)
     training(tmp_path, "teachers/vgg16", "train_teacher", 10, 6, 4.0, [1.0, 1.5])
-    training(tmp_path, "alone/cnn/0", "train_student_alone", 9, 5, 3.5, [0.5])
+    training(tmp_path, "alone/cnn/0", "train_baseline", 9, 5, 3.5, [0.5])
     training(tmp_path, "distilled/vgg16/cnn/kd/0", "distill_student", 18, 7, 6.0, [2.0, 0.5])
     found = summarise(tmp_path, wall=20.0, slots=2)
     assert found == pytest.approx(

@@ -5,7 +5,7 @@ from small_config import complaints, config
 
 from kd.config.load import load_study
 from kd.config.study import chain_name, chain_of
-from kd.plan.training import distill_job, link_job
+from kd.plan.training import distill_job, intermediate_job
 
 STUDENTS = {"cnn": {"width": 0.125}, "middle": {"architecture": "cnn", "epochs": 7}}
 
@@ -18,8 +18,8 @@ def test_assistants_come_before_the_student_in_order():
     found = study(via=["middle", "vgg16"])
     assert found.methods["kd"].chain("cnn") == ("middle", "vgg16")
     assert found.methods["kd"].parts[0][1]["temperature"] == 2
-    first = link_job(found, "resnet18", "kd", ("middle",), 3)
-    second = link_job(found, "resnet18", "kd", ("middle", "vgg16"), 3)
+    first = intermediate_job(found, "resnet18", "kd", "middle", 3)
+    second = intermediate_job(found, "resnet18", "kd", "middle+vgg16", 3)
     assert (first.name, first.teacher, first.recipe.epochs) == ("middle", "resnet18", 7)
     assert (second.name, second.teacher, second.architecture) == ("vgg16", "resnet18+middle", "vgg16")
     last = distill_job(found, "resnet18", "cnn", "kd", 3)
@@ -29,7 +29,7 @@ def test_assistants_come_before_the_student_in_order():
 def test_generations_are_the_student_again_with_first_weights_of_their_own():
     found = study(generations=3)
     assert found.methods["kd"].chain("cnn") == ("cnn", "cnn")
-    draws = [link_job(found, "vgg16", "kd", ("cnn",) * count, 0).draw for count in (1, 2)]
+    draws = [intermediate_job(found, "vgg16", "kd", chain, 0).draw for chain in ("cnn", "cnn.2")]
     assert [*draws, distill_job(found, "vgg16", "cnn", "kd", 0).draw] == [1, 2, 0]
     assert found.methods["kd"].chain("middle") == ("middle", "middle")
 
@@ -37,7 +37,7 @@ def test_generations_are_the_student_again_with_first_weights_of_their_own():
 def test_of_an_ensemble_the_first_link_alone_takes_the_weights():
     teachers = {"resnet18": {}, "vgg16": {}, "both": {"ensemble": ["vgg16", "resnet18"], "weights": [2, 1]}}
     found = load_study(config(teachers=teachers, students=STUDENTS, methods={"kd": {"via": ["middle"]}}))
-    assert link_job(found, "both", "kd", ("middle",), 0).weights == (2.0, 1.0)
+    assert intermediate_job(found, "both", "kd", "middle", 0).weights == (2.0, 1.0)
     assert distill_job(found, "both", "cnn", "kd", 0).weights == (1.0,)
 
 

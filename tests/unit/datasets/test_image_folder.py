@@ -20,7 +20,7 @@ from kd.data.dataset import read_dataset
 from kd.datasets import image_folder
 from kd.datasets.readers.class_names import parse_names, readable
 from kd.errors import UserError
-from kd.plan.training import data_job
+from kd.plan.data import data_job
 from kd.plan.user_files import listing
 
 NOWHERE = Path("nowhere")

@@ -8,11 +8,11 @@ import torch
 from by_hand import kl, mean, softened
 
 import build_diagnoses
-import compare_stages
+import compare_feature_maps
+import compute_training_logits
 import diagnose
+import import_training_logits
 import measure_fidelity
-import store_training_logits
-import take_training_logits
 from kd.data.dataset import Dataset, write_dataset
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
@@ -94,7 +94,7 @@ def run(study, what, logits, out, **more):
 def training_logits(study, out, model="teacher", compute=CPU):
     """Those that a teacher has of the training images."""
     path = out / "train.npy"
-    store_training_logits.main(
+    compute_training_logits.main(
         study / "dataset.safetensors", study / f"{model}.safetensors", path, compute=compute
     )
     return path
@@ -117,7 +117,7 @@ def faithful(study, out, train, compute=CPU):
 def alike(study, out, model):
     """The stages of the students beside those of their teacher."""
     path = out / "cka.json"
-    compare_stages.main(**compared(study), teacher_model=model, cka=path, compute=CPU)
+    compare_feature_maps.main(**compared(study), teacher_model=model, cka=path, compute=CPU)
     return path
 
 
@@ -196,7 +196,7 @@ def test_an_ensemble_teaches_but_has_no_stages(study, tmp_path):
     both = tmp_path / "both.safetensors"
     save_ensemble(both, [study / "teacher.safetensors", study / "first.safetensors"], [3.0, 1.0])
     path = tmp_path / "train.npy"
-    store_training_logits.main(study / "dataset.safetensors", both, path, compute=CPU)
+    compute_training_logits.main(study / "dataset.safetensors", both, path, compute=CPU)
     together = (3 * answers("teacher", "train") + answers("first", "train")) / 4
     assert np.load(path) == pytest.approx(together, abs=1e-4)
     found = json.loads(alike(study, tmp_path, both).read_text())
@@ -218,7 +218,7 @@ def test_no_gpu_is_taken_where_no_network_runs(study, tmp_path, monkeypatch):
         asked.append(compute.device)
         return torch.device("cpu")
 
-    for script in (diagnose, store_training_logits, measure_fidelity):
+    for script in (diagnose, compute_training_logits, measure_fidelity):
         monkeypatch.setattr(script, "set_up_device", set_up_device)
     compute = Compute(device="auto")
     run(study, job("alone"), ["first"], tmp_path, compute=compute)
@@ -242,7 +242,7 @@ def given(folder, plain=True):
 
 def taken(study, folder, sha256):
     files = study / "dataset.safetensors", folder / "mine.npz", folder / "train.npy"
-    take_training_logits.main(sha256, *files)
+    import_training_logits.main(sha256, *files)
     return np.load(files[-1])
 
 

@@ -17,7 +17,7 @@ from kd.export import latency, onnx_file
 from kd.export.fresh import fresh_network
 from kd.networks.factory import build_network
 from kd.networks.size import count_parameters
-from kd.plan import export as plan
+from kd.plan.export import measured, modules
 from kd.results.latency import milliseconds
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -133,38 +133,40 @@ def test_measured_are_teachers_and_students_that_are_networks():
     given = {"architecture": "vgg16", "external": "mine.safetensors"}
     stored = {"logits": "mine.npz"}
     teachers = STUDY["teachers"] | {"given": given, "stored": stored}
-    found = plan.measured(load_study(STUDY | {"teachers": teachers}))
+    found = measured(load_study(STUDY | {"teachers": teachers}))
     assert list(found) == ["cnn", "thin", "teachers/cnn", "vgg16", "given"]
     widths = {name: about["options"]["width"] for name, about in found.items()}
     assert widths == {"cnn": 0.5, "thin": 0.25, "teachers/cnn": 2.0, "vgg16": 1.0, "given": 1.0}
-    assert plan.modules(found) == ("kd.models.cnn", "kd.models.vgg")
+    assert modules(found) == ("kd.models.cnn", "kd.models.vgg")
 
 
 def test_a_teacher_that_is_the_same_network_as_a_student_of_its_name_is_measured_once():
-    found = plan.measured(load_study(STUDY | {"students": {"cnn": {"width": 2.0}}}))
+    found = measured(load_study(STUDY | {"students": {"cnn": {"width": 2.0}}}))
     assert list(found) == ["cnn", "vgg16"]
 
 
 SIMKD = {"simkd": {"factor": 4}}
 
 
-def measured(**changes):
-    return plan.measured(load_study(STUDY | changes))
+def networks_of(**changes):
+    return measured(load_study(STUDY | changes))
 
 
 def test_students_that_their_method_changes_are_measured_as_it_makes_them():
-    found = measured(methods={"kd": {}, **SIMKD}, pairs=[["vgg16", "thin"], ["both", "thin"]])
+    found = networks_of(methods={"kd": {}, **SIMKD}, pairs=[["vgg16", "thin"], ["both", "thin"]])
     about = {key: found["thin"][key] for key in ("architecture", "options")}
     teacher = {key: found["vgg16"][key] for key in ("architecture", "options")}
     assert set(found) == {"cnn", "thin", "teachers/cnn", "vgg16", "distilled/vgg16/thin/simkd"}
     methods = [["simkd", {"weight": 1.0, "factor": 4}]]
     assert found["distilled/vgg16/thin/simkd"] == about | {"methods": methods, "by": [teacher]}
-    assert "kd.methods.simkd" in plan.modules(found)
-    assert "kd.methods.kd" not in plan.modules(found)
+    assert "kd.methods.simkd" in modules(found)
+    assert "kd.methods.kd" not in modules(found)
 
 
 def test_of_several_methods_those_count_that_change_the_student_and_chains_are_gone_through():
-    found = measured(methods={"born": {"kd": {}, "simkd": {}, "generations": 2}}, pairs=[["vgg16", "thin"]])
+    found = networks_of(
+        methods={"born": {"kd": {}, "simkd": {}, "generations": 2}}, pairs=[["vgg16", "thin"]]
+    )
     about = {key: found["thin"][key] for key in ("architecture", "options")}
     changed = found["distilled/vgg16/thin/born"]
     assert [name for name, _ in changed["methods"]] == ["simkd"]
@@ -202,9 +204,11 @@ def test_a_changed_student_is_timed_and_one_that_is_not_known_before_is_not(capl
 
 def test_a_swept_option_of_such_a_method_leaves_its_student_out():
     sweep = {"tuned": {"method": "simkd", "over": {"factor": [1, 2]}}}
-    assert measured(sweep=sweep, pairs=[["vgg16", "thin"]])["distilled/vgg16/thin/tuned"]["methods"] is None
+    assert (
+        networks_of(sweep=sweep, pairs=[["vgg16", "thin"]])["distilled/vgg16/thin/tuned"]["methods"] is None
+    )
     sweep = {"tuned": {"method": "simkd", "over": {"recipe.lr": [0.1, 0.2]}}}
-    assert measured(sweep=sweep, pairs=[["vgg16", "thin"]])["distilled/vgg16/thin/tuned"]["methods"]
+    assert networks_of(sweep=sweep, pairs=[["vgg16", "thin"]])["distilled/vgg16/thin/tuned"]["methods"]
 
 
 def test_no_row_has_the_time_of_another_network():
@@ -225,5 +229,5 @@ def test_as_many_threads_as_before_are_used_after_a_measurement():
 
 
 def test_a_recipe_changes_nothing_of_what_is_measured():
-    found = [plan.measured(load_study(STUDY | {"recipe": {"lr": lr}})) for lr in (0.1, 0.2)]
+    found = [measured(load_study(STUDY | {"recipe": {"lr": lr}})) for lr in (0.1, 0.2)]
     assert found[0] == found[1]

@@ -23,7 +23,7 @@ from kd.export.card.card import card_of
 from kd.export.card.facts import CardFacts, choose
 from kd.export.card.papers import paper_of
 from kd.export.card.snippets import blocks
-from kd.plan import export as plan
+from kd.plan.export import export_job
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -100,9 +100,9 @@ def test_own_data_are_called_as_their_folder_is(shipped):
         "methods": {"kd": {}},
         "seeds": [0],
     }
-    told = plan.export_job(load_study(study), "vgg16", "cnn", "kd")
+    told = export_job(load_study(study), "vgg16", "cnn", "kd")
     assert (told.data_name, told.hub_data) == ("beetles", None)
-    told = plan.export_job(load_study(study | {"dataset": {"name": "cifar10"}}), "vgg16", "cnn", "kd")
+    told = export_job(load_study(study | {"dataset": {"name": "cifar10"}}), "vgg16", "cnn", "kd")
     assert (told.data_name, told.hub_data) == ("cifar10", "uoft-cs/cifar10")
 
 

@@ -11,14 +11,9 @@ import pytest
 from kd.monitor import clock as throttle
 from kd.monitor import log as runlog
 from kd.monitor import progress, recorder
-from kd.monitor.progress import ProgressFile, beside_log
+from kd.monitor.progress import ProgressFile
 from kd.monitor.recorder import Recorder
 from kd.monitor.status import FailedJob, read_study
-
-
-def test_a_job_tells_of_itself_below_progress_as_its_log_is_below_logs(tmp_path):
-    path = beside_log("results/tiny/progress", "results/tiny/logs/distill_student/big/cnn/kd/0.log")
-    assert str(path) == "results/tiny/progress/distill_student/big/cnn/kd/0.json"
 
 
 def test_a_progress_file_says_who_tells_and_is_gone_at_the_end(tmp_path):
@@ -221,9 +216,9 @@ def test_jobs_that_a_checkpoint_brings_are_counted(study, planned):
     handler, folder = study
     start(handler, 1, "prepare_data")
     tell(handler, "job_finished", job_id=1)
-    planned["try_values"] = 7
+    planned["run_trial"] = 7
     tell(handler, "progress", done=1, total=10)
-    assert soon(folder, lambda it: it.jobs == 10).waiting == {"train_teacher": 2, "try_values": 7}
+    assert soon(folder, lambda it: it.jobs == 10).waiting == {"train_teacher": 2, "run_trial": 7}
 
 
 def test_what_ctrl_c_ends_has_not_failed(study):

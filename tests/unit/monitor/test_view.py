@@ -61,7 +61,7 @@ def test_what_is_known_of_a_rule():
         "c": (2,),
         "d": (2,),
         "distill_student": (4, 2, 12.0),
-        "try_values": (9,),
+        "run_trial": (9,),
     }
     running = (RunningJob("b", "b", None, 980.0, left=5.0), RunningJob("a", "a", None, 980.0, left=99.0))
     took = seconds_per_job(study(rules=rules, running=running, before={"a": 1.0, "c": 8.0}), 1000.0)
@@ -71,7 +71,7 @@ def test_what_is_known_of_a_rule():
         "c": 8.0,
         "d": None,
         "distill_student": 6.0,
-        "try_values": 6.0,
+        "run_trial": 6.0,
     }
 
 
@@ -109,8 +109,8 @@ def drawn(what, width, everything=True, folder=Path("results/digits"), **options
 
 
 RUNNING = study(
-    rules={"cache_targets": (24, 0, 0.0), "train_student_alone": (8, 2, 20.0), "train_teacher": (6, 1, 30.0)},
-    running=(BIG, RunningJob("train_student_alone", "cnn, seed 0", None, 988.0)),
+    rules={"cache_targets": (24, 0, 0.0), "train_baseline": (8, 2, 20.0), "train_teacher": (6, 1, 30.0)},
+    running=(BIG, RunningJob("train_baseline", "cnn, seed 0", None, 988.0)),
     failed=(FailedJob("train_teacher", "wild", "results/digits/logs/train_teacher/wild.log"),),
 )
 
@@ -128,7 +128,7 @@ def test_at_80_columns_a_running_job_takes_one_line():
     (student,) = [line for line in lines if "    cnn, seed 0" in line]
     assert student.endswith("for 0:12")
     assert "  train_teacher: wild" in lines
-    assert "  24 cache_targets, 5 train_student_alone, 3 train_teacher" in lines
+    assert "  24 cache_targets, 5 train_baseline, 3 train_teacher" in lines
     assert "  results/digits/logs/train_teacher/wild.log" in lines
     assert lines[-1] == "  results/digits/logs"
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_config import complaints, config
 
-import combine_teachers
+import build_ensemble
 from kd.config.load import load_study
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
@@ -84,7 +84,7 @@ def test_its_metrics_are_those_of_the_mean(tmp_path):
     members = [saved(tmp_path, 0, 4), saved(tmp_path, 1, 6)]
     made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]
     job = EnsembleJob(name="both", members=["a", "b"], weights=[1, 1])
-    combine_teachers.main(job, tmp_path / "data.safetensors", members, *made, compute=Compute(device="cpu"))
+    build_ensemble.main(job, tmp_path / "data.safetensors", members, *made, compute=Compute(device="cpu"))
     logits, labels = np.load(made[2]), np.arange(30) % 3
     metrics = json.loads(made[1].read_text())
     assert metrics["test_accuracy"] == pytest.approx(100 * (logits.argmax(1) == labels).mean())

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from small_config import complaints, config
 from torchvision import models
 
-import take_teacher
+import import_weights
 from kd.config.load import load_study
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
@@ -17,7 +17,7 @@ from kd.jobs.teachers import ExternalJob
 from kd.networks.checkpoint import load_network, save_ensemble, save_network
 from kd.networks.factory import build_network
 from kd.networks.weights import load_weights, read_weights
-from kd.plan.training import ensemble_job, user_teachers
+from kd.plan.teachers import ensemble_job, user_teachers
 from kd.plan.user_files import content
 from kd.settings.compute import Compute
 
@@ -256,7 +256,7 @@ def test_its_metrics_are_those_of_the_weights(tmp_path):
     path, sha256 = given(tmp_path, cnn().state_dict())
     made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]
     job = ExternalJob(name="mine", **ABOUT, sha256=sha256)
-    take_teacher.main(job, tmp_path / "data.safetensors", path, *made, compute=Compute(device="cpu"))
+    import_weights.main(job, tmp_path / "data.safetensors", path, *made, compute=Compute(device="cpu"))
     images = (torch.from_numpy(arrays["test_images"]).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
     with torch.no_grad():
         expected = cnn().eval()(images)

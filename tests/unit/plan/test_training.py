@@ -7,7 +7,8 @@ import yaml
 
 from kd.config.load import load_study
 from kd.jobs.training import TrainJob
-from kd.plan import training as jobs
+from kd.plan.data import data_job, gather_job, gathered, manner
+from kd.plan.training import baseline_job, distill_job, teacher_job
 
 BASE = """
 study: tiny
@@ -26,13 +27,13 @@ def study(**changes):
 
 def every_job(which):
     return {
-        "data": jobs.data_job(which).to_json(),
-        "resnet18": jobs.teacher_job(which, "resnet18").to_json(),
-        "vgg16": jobs.teacher_job(which, "vgg16").to_json(),
-        "alone": jobs.alone_job(which, "cnn", 0).to_json(),
-        "kd": jobs.distill_job(which, "vgg16", "cnn", "kd", 0).to_json(),
-        "hot": jobs.distill_job(which, "vgg16", "cnn", "hot", 0).to_json(),
-        "longer": jobs.distill_job(which, "vgg16", "longer", "kd", 0).to_json(),
+        "data": data_job(which).to_json(),
+        "resnet18": teacher_job(which, "resnet18").to_json(),
+        "vgg16": teacher_job(which, "vgg16").to_json(),
+        "alone": baseline_job(which, "cnn", 0).to_json(),
+        "kd": distill_job(which, "vgg16", "cnn", "kd", 0).to_json(),
+        "hot": distill_job(which, "vgg16", "cnn", "hot", 0).to_json(),
+        "longer": distill_job(which, "vgg16", "longer", "kd", 0).to_json(),
     }
 
 
@@ -93,35 +94,35 @@ def mini(**options):
 )
 def test_what_is_gathered_again(options, data, gather):
     before, after = mini(), mini(**options)
-    assert (jobs.data_job(before) != jobs.data_job(after)) == data
-    assert (jobs.gather_job(before) != jobs.gather_job(after)) == gather
-    assert (jobs.gathered(before) != jobs.gathered(after)) == gather
+    assert (data_job(before) != data_job(after)) == data
+    assert (gather_job(before) != gather_job(after)) == gather
+    assert (gathered(before) != gathered(after)) == gather
 
 
 def test_each_function_of_a_data_set_is_told_its_own_options():
-    assert jobs.data_job(mini()).options == {}
-    told = jobs.gather_job(mini()).options
+    assert data_job(mini()).options == {}
+    told = gather_job(mini()).options
     assert told.keys() & {"workers", "tolerated_failures", "validation", "mirror"} == set()
     assert told["classes"] == ["Cat", "Dog"]
-    assert jobs.manner(mini(workers=3)) == {"workers": 3, "tolerated_failures": 0.05}
-    assert (jobs.gather_job(study()), jobs.gathered(study()), jobs.manner(study())) == (None, None, {})
+    assert manner(mini(workers=3)) == {"workers": 3, "tolerated_failures": 0.05}
+    assert (gather_job(study()), gathered(study()), manner(study())) == (None, None, {})
 
 
 def test_swapped_values_are_a_change():
     """Snakemake compares the set of a rule's params; as separate params these two would be equal."""
     one = study(recipe={"momentum": 0.1, "lr": 0.9})
     other = study(recipe={"momentum": 0.9, "lr": 0.1})
-    assert jobs.alone_job(one, "cnn", 0).to_json() != jobs.alone_job(other, "cnn", 0).to_json()
+    assert baseline_job(one, "cnn", 0).to_json() != baseline_job(other, "cnn", 0).to_json()
 
 
 def test_the_order_of_keys_is_no_change():
     one = study(recipe={"momentum": 0.1, "lr": 0.9})
     other = study(recipe={"lr": 0.9, "momentum": 0.1})
-    assert jobs.alone_job(one, "cnn", 0).to_json() == jobs.alone_job(other, "cnn", 0).to_json()
+    assert baseline_job(one, "cnn", 0).to_json() == baseline_job(other, "cnn", 0).to_json()
 
 
 def test_a_student_knows_nothing_of_its_teacher_but_the_name():
-    told = json.loads(jobs.distill_job(study(), "vgg16", "cnn", "kd", 1).to_json())
+    told = json.loads(distill_job(study(), "vgg16", "cnn", "kd", 1).to_json())
     assert told["teacher"] == "vgg16"
     assert told["options"] == {"channels": [32, 64, 128, 256], "width": 0.125}
     assert told["recipe"]["lr"] == 0.1
@@ -129,5 +130,5 @@ def test_a_student_knows_nothing_of_its_teacher_but_the_name():
 
 
 def test_a_job_survives_its_json():
-    job = jobs.distill_job(study(), "vgg16", "cnn", "kd", 1)
+    job = distill_job(study(), "vgg16", "cnn", "kd", 1)
     assert TrainJob.model_validate_json(job.to_json()) == job

@@ -1,12 +1,35 @@
-"""How a script ends: log, message, exit code."""
+"""How a script gets its arguments and how it ends: log, message, exit code."""
 
+import json
 import logging
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import Namedlist
 
 from kd.errors import UserError
-from kd.plan.user_files import aloud
-from kd.runtime.script import run
+from kd.jobs.teachers import TargetsJob
+from kd.plan.user_files import log_to_stderr
+from kd.runtime.script import beside_log, fill, run
+from kd.settings.compute import Compute
+
+CONFIG = {
+    "compute": Compute(threads=3).model_dump(),
+    "user_files": {"mine": "~/w.safetensors"},
+    "work": "results/tiny/work",
+    "progress": "results/tiny/progress",
+    "mirror": "http://here",
+}
+
+
+def script(log="results/tiny/logs/rule/a.log", **lists):
+    """What Snakemake gives a script; of `input`, `output`, `params` and `wildcards` by name."""
+    named = {
+        kind: Namedlist(fromdict=lists.get(kind, {})) for kind in ("input", "output", "params", "wildcards")
+    }
+    return SimpleNamespace(**named, log=[str(log)], config=CONFIG, rule="some_rule")
 
 
 @pytest.fixture(autouse=True)
@@ -15,9 +38,84 @@ def no_handlers_left():
     logging.getLogger("kd").handlers.clear()
 
 
+# --- Arguments.
+
+
+def test_files_are_paths_and_several_are_lists_of_them():
+    def main(one: Path, maybe: Path | None, many: list[Path], none: Sequence[Path], made: Path): ...
+
+    inputs = {"one": "a", "maybe": "b", "many": ["c"], "none": []}
+    assert fill(script(input=inputs, output={"made": "d"}), main, {}) == {
+        "one": Path("a"),
+        "maybe": Path("b"),
+        "many": [Path("c")],
+        "none": [],
+        "made": Path("d"),
+    }
+
+
+def test_a_job_is_exactly_its_configuration():
+    def main(job: TargetsJob, code: str, seed: int, cfg: dict): ...
+
+    cfg = {"seed": 3, "epochs": 5}
+    filled = fill(script(params={"cfg": json.dumps(cfg), "code": "abc"}), main, {})
+    assert filled == {"job": TargetsJob(**cfg), "code": "abc", "seed": 3, "cfg": cfg}
+    with pytest.raises(ValueError, match="lr"):
+        fill(script(params={"cfg": json.dumps(cfg | {"lr": 0.1})}), main, {})
+
+
+def test_what_is_no_part_of_a_result_comes_from_the_config():
+    def main(compute: Compute, work: Path | None, progress: Path, mirror: str): ...
+
+    assert fill(script(), main, {}) == {
+        "compute": Compute(threads=3),
+        "work": Path("results/tiny/work"),
+        "progress": Path("results/tiny/progress/rule/a.json"),
+        "mirror": "http://here",
+    }
+
+
+@pytest.mark.parametrize(("wildcard", "argument"), [("external", "weights"), ("logits_teacher", "logits")])
+def test_the_users_file_is_that_of_the_teacher(wildcard, argument, monkeypatch):
+    def main(weights: Path = Path(), logits: Path = Path()): ...
+
+    monkeypatch.setenv("HOME", "/home/me")
+    filled = fill(script(wildcards={wildcard: "mine"}), main, {})
+    assert filled[argument] == Path("/home/me/w.safetensors")
+
+
+def test_what_is_explicit_wins_and_what_is_not_there_keeps_its_default():
+    def main(work: Path, targets: Sequence[Path] = (), chosen: Path | None = None): ...
+
+    assert fill(script(), main, {"work": Path("x")}) == {"work": Path("x")}
+
+
+def test_an_argument_that_nothing_fills_is_named(tmp_path):
+    def main(dataset: Path, nowhere: Path): ...
+
+    with pytest.raises(TypeError, match="rule some_rule: nothing fills the argument 'nowhere'"):
+        fill(script(input={"dataset": "a"}), main, {})
+
+
+@pytest.mark.parametrize("files", [{"one": ["a"], "many": ["b"]}, {"one": "a", "many": "b"}])
+def test_one_file_is_not_several(files):
+    def main(one: Path, many: list[Path]): ...
+
+    with pytest.raises(TypeError, match=r"the argument '(one|many)' is"):
+        fill(script(input=files), main, {})
+
+
+def test_a_job_tells_of_itself_below_progress_as_its_log_is_below_logs():
+    path = beside_log("results/tiny/progress", "results/tiny/logs/distill_student/big/cnn/kd/0.log")
+    assert str(path) == "results/tiny/progress/distill_student/big/cnn/kd/0.json"
+
+
+# --- How it ends.
+
+
 def test_messages_go_to_the_log_and_to_stderr(tmp_path, capsys):
     log = tmp_path / "log"
-    run(str(log), lambda text: logging.getLogger("kd").info("says %s", text), text="hello")
+    run(script(log), lambda text: logging.getLogger("kd").info("says %s", text), text="hello")
     assert log.read_text().endswith("says hello\n")
     assert capsys.readouterr().err.endswith("says hello\n")
 
@@ -29,7 +127,7 @@ def fail(error):
 def test_a_user_error_is_one_line_and_status_1(tmp_path, capsys):
     log = tmp_path / "log"
     with pytest.raises(SystemExit) as caught:
-        run(str(log), fail, error=UserError("dataset.path: no folder 'x'"))
+        run(script(log), fail, error=UserError("dataset.path: no folder 'x'"))
     assert caught.value.code == 1
     assert log.read_text().strip().endswith("error: dataset.path: no folder 'x'")
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -39,15 +137,18 @@ def test_outside_a_job_the_library_speaks_on_stderr_and_only_when_asked(capsys):
     logger = logging.getLogger("kd")
     for _ in range(2):
         logger.info("unheard")
-        with aloud():
+        with log_to_stderr():
             logger.info("hello")
     assert capsys.readouterr() == ("", "hello\nhello\n")
 
 
-def test_an_unexpected_error_keeps_its_traceback_in_the_log(tmp_path):
+@pytest.mark.parametrize("arguments", [{"error": ZeroDivisionError("oops")}, {}])
+def test_an_unexpected_error_keeps_its_traceback_in_the_log(tmp_path, arguments):
+    """Of the script, or of whoever wrote its rule."""
     log = tmp_path / "log"
     with pytest.raises(SystemExit) as caught:
-        run(str(log), fail, error=ZeroDivisionError("oops"))
+        run(script(log), fail, **arguments)
     assert caught.value.code == 1
     assert "Traceback" in log.read_text()
-    assert "ZeroDivisionError: oops" in log.read_text()
+    last = "ZeroDivisionError: oops" if arguments else "nothing fills the argument 'error'"
+    assert last in log.read_text()

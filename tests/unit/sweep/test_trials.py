@@ -7,10 +7,11 @@ import math
 import pytest
 from small_config import complaints, config
 
-import choose
+import select_trials
 from kd.config.load import load_study
 from kd.errors import UserError
-from kd.plan import training as jobs
+from kd.plan.sweeps import trial_job
+from kd.plan.training import distill_job
 from kd.sweep.selection import best, rows_of
 from kd.sweep.trials import Axis, drawn, grid, rungs, trial_name
 from kd.sweep.values import named, with_values
@@ -49,11 +50,11 @@ def test_a_range_of_a_whole_number_gives_whole_numbers_and_a_value_is_tried_once
 
 def test_fixed_options_stay_and_swept_ones_are_the_trials_own():
     found = study(over={"temperature": [2, 3], "recipe.lr": [0.3]}, ce_weight=0.25)
-    job = jobs.trial_job(found, "vgg16", "cnn", "tuned", {"temperature": 2.0, "recipe.lr": 0.3}, 1)
+    job = trial_job(found, "vgg16", "cnn", "tuned", {"temperature": 2.0, "recipe.lr": 0.3}, 1)
     ((name, options),) = job.methods
     assert (name, options["temperature"], options["ce_weight"]) == ("kd", 2.0, 0.25)
     assert (job.role, job.recipe.lr, job.recipe.epochs, job.seed) == ("trial", 0.3, 20, 1)
-    final = jobs.distill_job(found, "vgg16", "cnn", "tuned", 1)
+    final = distill_job(found, "vgg16", "cnn", "tuned", 1)
     assert (final.role, final.method_name) == ("distilled", "tuned")
     assert "temperature" not in final.methods[0][1]  # another value to choose from is no change of it
     assert with_values(final, {"temperature": 2.0, "recipe.lr": 0.3}).methods == job.methods
@@ -198,7 +199,7 @@ def table_of(path):
 def test_the_script_writes_the_values_alone_and_a_table_of_all(tmp_path):
     files = written(tmp_path, [run(60), run(62), run(80), run(80)])
     values = [{"temperature": 1.0, "recipe.nesterov": True}, {"temperature": 2.0, "recipe.nesterov": False}]
-    choose.main(values, 2, 20, 1, files, tmp_path / "chosen.json", tmp_path / "trials.csv")
+    select_trials.main(values, 2, 20, 1, files, tmp_path / "chosen.json", tmp_path / "trials.csv")
     assert json.loads((tmp_path / "chosen.json").read_text()) == values[1]
     first, second = table_of(tmp_path / "trials.csv")
     assert (first["temperature"], first["seeds"], first["chosen"]) == ("1.0", "2", "0")
@@ -209,10 +210,10 @@ def test_the_script_writes_the_values_alone_and_a_table_of_all(tmp_path):
 def test_the_script_lets_the_best_of_a_rung_go_on_and_chooses_from_the_last(tmp_path):
     values = [{"t": place} for place in range(4)]
     rung = tmp_path / "rung.json"
-    choose.main(values, 1, 5, 2, written(tmp_path, [run(60), run(50), run(40), run(61)]), rung=rung)
+    select_trials.main(values, 1, 5, 2, written(tmp_path, [run(60), run(50), run(40), run(61)]), rung=rung)
     assert json.loads(rung.read_text())["go_on"] == [0, 3]
     chosen, trials = tmp_path / "chosen.json", tmp_path / "trials.csv"
-    choose.main(values, 1, 15, 1, written(tmp_path, [run(59), run(58)]), chosen, trials, before=[rung])
+    select_trials.main(values, 1, 15, 1, written(tmp_path, [run(59), run(58)]), chosen, trials, before=[rung])
     assert json.loads(chosen.read_text()) == {"t": 0}
     rows = [(row["t"], row["epochs"], row["chosen"]) for row in table_of(trials)]
     assert rows == [

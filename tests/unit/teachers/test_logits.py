@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from small_config import complaints, config
 
-import take_logits
-import take_targets
+import import_logits
+import import_targets
 from kd.config.load import load_study
 from kd.data.dataset import Dataset, write_dataset
 from kd.data.sampler import views_seen
 from kd.errors import UserError
 from kd.jobs.teachers import LogitsTargetsJob, LogitsTeacherJob
-from kd.plan.training import user_teachers
+from kd.plan.teachers import user_teachers
 from kd.plan.user_files import content
 from kd.results.table import seed_table, summarise
 from kd.teachers.logits import read_stored, test_logits, training_logits
@@ -208,7 +208,7 @@ def taken(data, flip=False, **arrays):
     path, sha256 = saved(data, **arrays)
     job = LogitsTeacherJob(name="mine", sha256=sha256, test="test_ids" in arrays)
     made = data / "metrics.json", data / "test_logits.npy"
-    take_logits.main(job, data / f"{flip}.safetensors", path, *made)
+    import_logits.main(job, data / f"{flip}.safetensors", path, *made)
     return json.loads(made[0].read_text()), np.load(made[1])
 
 
@@ -239,7 +239,7 @@ def targets(data, logits, flip=True, epochs=2, seed=0):
     path, sha256 = saved(data, train_ids=IDS, train_logits=logits)
     job = LogitsTargetsJob(sha256=sha256, seed=seed, epochs=epochs)
     note = data / "targets" / str(seed) / f"{epochs}.json"
-    take_targets.main(job, "code", data / f"{flip}.safetensors", path, data / "targets" / "table", note)
+    import_targets.main(job, "code", data / f"{flip}.safetensors", path, data / "targets" / "table", note)
     return open_targets(note, needed_views(seed, epochs, SAMPLES, 2 if flip else 1))
 
 

@@ -428,7 +428,7 @@ def test_the_test_set_cannot_reach_the_training_or_the_choice_of_the_epoch(datas
 TRIAL = {"role": "trial", "methods": [("label_smoothing", {"smoothing": 0.1})], "method_name": "tuned"}
 
 
-def try_values(folder, dataset, **more):
+def run_trial(folder, dataset, **more):
     outputs = Outputs(folder / "metrics.json", folder / "history.csv")
     train.main(job(**{**TRIAL, **more}), dataset, outputs, compute=CPU)
     return json.loads(outputs.metrics.read_text())
@@ -440,7 +440,7 @@ def test_a_trial_is_never_shown_the_test_set(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(
         train, "load_split", lambda data, part, *rest: shown.append(part) or original(data, part, *rest)
     )
-    metrics = try_values(tmp_path, dataset)
+    metrics = run_trial(tmp_path, dataset)
     assert sorted(shown) == ["train", "validation"]
     assert not [key for key in metrics if "test" in key or key in ("ece", "agreement")]
     assert metrics["validation_accuracy"] == pytest.approx(
@@ -450,7 +450,7 @@ def test_a_trial_is_never_shown_the_test_set(dataset, tmp_path, monkeypatch):
 
 
 def test_a_trial_that_diverges_is_a_bad_trial_and_no_error(dataset, tmp_path):
-    metrics = try_values(tmp_path, dataset, recipe=Recipe(epochs=2, batch_size=16, lr=1e6, momentum=0.99))
+    metrics = run_trial(tmp_path, dataset, recipe=Recipe(epochs=2, batch_size=16, lr=1e6, momentum=0.99))
     assert metrics["validation_accuracy"] is metrics["validation_loss"] is None
     assert metrics["diverged"].startswith("the training loss became nan")
     assert (tmp_path / "history.csv").exists()

@@ -2,7 +2,7 @@
 
 TEACHER, ALONE, DISTILLED = "teacher", "alone", "distilled"
 TRIAL = "trial"  # of a sweep: a distilled student that is never shown the test set
-UNTAUGHT = "(none)"  # the teacher's name of a student whose method needs none
+WITHOUT_TEACHER = "(none)"  # the teacher's name of a student whose method needs none
 
 STUDENT_ALONE, DISTILLED_STUDENT = "student alone", "distilled student"
 MEAN = "mean over pairs"  # a row of a method

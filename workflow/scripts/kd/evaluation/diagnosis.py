@@ -29,7 +29,7 @@ class Cell:
     alone: Sequence[Path] = ()  # of the same student without a teacher, of each seed
     teacher: Path | None = None
     faithful: Mapping[int, Any] | None = None  # by seed, on training images: what measure_fidelity found
-    alike: Mapping[int, Any] | None = None  # by seed: what compare_stages found
+    alike: Mapping[int, Any] | None = None  # by seed: what compare_feature_maps found
 
     def diagnosis(self) -> dict[str, Any]:
         """What diagnosis.json says. A run without test logits (none were given) is left out."""

@@ -1,8 +1,10 @@
-"""What every job is told: exactly its own configuration, as one JSON text."""
+"""The configuration of a job: exactly its own, as one JSON text."""
 
 import json
 
 from pydantic import BaseModel, ConfigDict
+
+from kd.roles import ALONE
 
 
 class Job(BaseModel):
@@ -13,3 +15,8 @@ class Job(BaseModel):
     def to_json(self) -> str:
         """One text with sorted keys, so that any change of a value, and nothing else, changes it."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+
+def title(role: str) -> str:
+    """What a role is called in a log."""
+    return "baseline" if role == ALONE else role

@@ -1,4 +1,4 @@
-"""What the jobs that prepare a data set are told."""
+"""The configuration of the jobs that prepare a data set."""
 
 from typing import Any
 

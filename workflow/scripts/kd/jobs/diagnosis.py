@@ -1,10 +1,11 @@
-"""What the jobs that look at networks are told: at which, over which seeds, and what is wanted."""
+"""The configuration of the jobs that compare and diagnose networks: which, and over which seeds."""
 
-from kd.jobs.base import Job
+from kd.jobs.base import Job, title
+from kd.roles import DISTILLED
 
 
 class ComparisonJob(Job):
-    """Run the students of a teacher and method, of all seeds, beside what they were taught by."""
+    """Run the students of a teacher and method, of all seeds, beside their teacher."""
 
     name: str
     teacher: str
@@ -18,11 +19,11 @@ class ComparisonJob(Job):
 
 
 class DiagnosisJob(Job):
-    """Look closely at a teacher, a student alone, or a student of a teacher and method: all its seeds."""
+    """Diagnose a teacher, a baseline, or a student of a teacher and method over all its seeds."""
 
     role: str
     name: str
-    teacher: str | None = None  # "(none)" of a method that needs none
+    teacher: str | None = None  # WITHOUT_TEACHER where the method needs none
     method: str | None = None
     seeds: list[int | None]  # None of a teacher that was not trained here
     temperatures: list[float]
@@ -30,7 +31,7 @@ class DiagnosisJob(Job):
 
     @property
     def label(self) -> str:
-        """How a cell is called in the log, where several jobs write at once."""
-        if self.role == "distilled":
+        """How the network is called in the log, where several jobs write at once."""
+        if self.role == DISTILLED:
             return f"[{self.teacher} -> {self.name}, {self.method}]"
-        return f"[{self.name} {self.role}]"
+        return f"[{self.name} {title(self.role)}]"

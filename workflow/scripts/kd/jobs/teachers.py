@@ -1,4 +1,4 @@
-"""What the jobs of teachers that are not trained, and of cached teacher logits, are told."""
+"""The configuration of jobs of teachers that are not trained here, and of the logits that students read."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from kd.jobs.base import Job
 
 
 class EnsembleJob(Job):
-    """Several teachers as one."""
+    """Several teachers as one: the mean of their logits."""
 
     name: str
     members: list[str]
@@ -14,7 +14,7 @@ class EnsembleJob(Job):
 
 
 class ExternalJob(Job):
-    """Take weights of the user's for a teacher; what counts is what their file holds, not where it is."""
+    """A teacher with the user's weights; what counts is the content of their file, not its place."""
 
     name: str
     architecture: str
@@ -23,7 +23,7 @@ class ExternalJob(Job):
 
 
 class LogitsTeacherJob(Job):
-    """Take logits of the user's for a teacher; what counts is what their file holds, not where it is."""
+    """A teacher with the user's logits; what counts is the content of their file, not its place."""
 
     name: str
     sha256: str
@@ -31,7 +31,7 @@ class LogitsTeacherJob(Job):
 
 
 class LogitsTargetsJob(Job):
-    """Take of such logits all that runs of this seed and length will see."""
+    """The user's logits of every view that students of this seed and length see."""
 
     sha256: str
     seed: int
@@ -39,7 +39,7 @@ class LogitsTargetsJob(Job):
 
 
 class TargetsJob(Job):
-    """Store a teacher's logits for all that runs of this seed and length will see."""
+    """The logits of a teacher for every view that students of this seed and length see."""
 
     seed: int
     epochs: int

@@ -1,18 +1,18 @@
-"""What the jobs are told: each carries exactly its own configuration, as one JSON text."""
+"""The configuration of a training."""
 
 from typing import Any
 
-from kd.jobs.base import Job
+from kd.jobs.base import Job, title
 from kd.roles import DISTILLED, TRIAL
 from kd.settings.recipe import Recipe
 
 
 class TrainJob(Job):
-    """Train one network: a teacher, a student alone, or a distilled student."""
+    """Train one network: a teacher, a baseline, or a distilled student."""
 
     role: str
     name: str
-    teacher: str | None = None  # of a distilled student; UNTAUGHT where its method needs none
+    teacher: str | None = None  # of a distilled student; WITHOUT_TEACHER where its method needs none
     weights: tuple[float, ...] = (1.0,)  # of the teacher's networks, where it is made of several
     method_name: str | None = None  # as the study calls it
     architecture: str
@@ -20,7 +20,7 @@ class TrainJob(Job):
     recipe: Recipe
     methods: list[tuple[str, dict[str, Any]]]  # as the code calls them, with their options; they add up
     seed: int
-    draw: int = 0  # of the first weights, by which networks of a chain that are alike begin unlike
+    draw: int = 0  # of the first weights: networks of a chain that are alike begin with others
 
     @property
     def label(self) -> str:
@@ -29,9 +29,9 @@ class TrainJob(Job):
             return f"[{self.teacher} -> {self.name}, {self.method_name}, seed {self.seed}]"
         if self.role == TRIAL:
             return f"[{self.teacher} -> {self.name}, trial of {self.method_name}, seed {self.seed}]"
-        return f"[{self.name} {self.role}, seed {self.seed}]"
+        return f"[{self.name} {title(self.role)}, seed {self.seed}]"
 
     @property
     def epochs(self) -> int:
-        """All that it trains for: what methods call init_epochs goes before the recipe's."""
+        """All epochs: the init_epochs of its methods, and those of the recipe."""
         return self.recipe.epochs + max(options.get("init_epochs", 0) for _, options in self.methods)

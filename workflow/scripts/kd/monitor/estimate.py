@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from kd.monitor.status import RunningJob, Study
 
-# Students are trained alone as long as by a teacher whose answers are stored.
-STUDENTS = ("train_student_alone", "distill_student", "distill_link", "try_values")
+# A baseline trains as long as a student of a teacher whose logits are stored.
+STUDENTS = ("train_baseline", "distill_student", "distill_intermediate", "run_trial")
 NETWORKS = ("train_teacher", "cache_targets", *STUDENTS)  # rules whose jobs run networks
 GUESS = 30.0  # seconds, the most that a job of an unknown rule counts: those that come late are short
 

@@ -12,12 +12,6 @@ from typing import Any, Self
 from kd.monitor.clock import Throttle
 
 
-def beside_log(folder: str, log: str) -> Path:
-    """Where the job with this log tells how far it is: below `folder` as the log is below logs/."""
-    root = Path(folder)
-    return root / Path(log).relative_to(root.parent / "logs").with_suffix(".json")
-
-
 def write_shown(path: Path, content: Any) -> None:
     """Write `content` as JSON, whole or not at all; OSError if that cannot be.
 

@@ -1,4 +1,4 @@
-"""From a study to what the jobs that measure and ship its networks are told."""
+"""From a study to the jobs that measure and export its networks."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any
 from kd import registry
 from kd.config.study import External, Method, Network, Study
 from kd.jobs.export import ExportJob
-from kd.plan import training as jobs
+from kd.plan.data import places
+from kd.plan.training import distill_job
 from kd.results.latency import changed_name
 from kd.sweep.values import RECIPE
 
@@ -30,22 +31,22 @@ def _about(network: Network | External) -> dict[str, Any]:
 
 
 def _changed(study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Students to which a method gives other layers, with `methods`, which do so, and `by`, who taught them.
+    """Students to which a method gives other layers, with `methods`, which do so, and `by`.
 
-    Those are the teacher, None where it is no single network, and the networks between. The methods are None
-    where a sweep is to choose their options.
+    These are the networks that teach them: the teacher, None where it is no single network, and those
+    between. The methods are None where a sweep is to choose their options.
     """
     for name, method in study.methods.items():
         if not (parts := [part for part in method.parts if _changes_student(part[0])]):
             continue
-        known = None if _swept(study, method) else [list(part) for part in parts]
+        methods = None if _swept(study, method) else [list(part) for part in parts]
         for teacher, student in study.pairs_of(name):
-            between = [_about(study.network(each)) for each in method.chain(student)]
-            taught_by = (study.teachers | study.externals).get(teacher)
-            by = [_about(taught_by) if taught_by else None, *between]
-            about = _about(study.students[student]) | {"methods": known, "by": by}
-            shown = jobs.distill_job(study, teacher, student, name, study.seeds[0]).teacher
-            yield changed_name(shown, student, name), about
+            network = (study.teachers | study.externals).get(teacher)
+            between = [_about(study.network(link)) for link in method.chain(student)]
+            by = [_about(network) if network else None, *between]
+            job = distill_job(study, teacher, student, name, study.seeds[0])
+            about = _about(study.students[student]) | {"methods": methods, "by": by}
+            yield changed_name(job.teacher, student, name), about
 
 
 def _changes_student(method: str) -> bool:
@@ -59,32 +60,23 @@ def _swept(study: Study, method: Method) -> bool:
 
 def modules(networks: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """Where the architectures of these networks are defined, and the methods that give them layers."""
-    taught_by = [by for about in networks.values() for by in about.get("by", ()) if by]
-    names = {about["architecture"] for about in (*networks.values(), *taught_by)}
+    teachers = [by for about in networks.values() for by in about.get("by", ()) if by]
+    names = {about["architecture"] for about in (*networks.values(), *teachers)}
     methods = {name for about in networks.values() for name, _ in about.get("methods") or ()}
-    found = {registry.find_architecture(name).module for name in names}
-    return tuple(sorted(found | {registry.methods()[name].module for name in methods}))
+    architectures = {registry.find_architecture(name).module for name in names}
+    return tuple(sorted(architectures | {registry.methods()[name].module for name in methods}))
 
 
 def export_job(study: Study, teacher: str, student: str, method: str) -> ExportJob:
-    """What decides the folder in which a student is shipped, beside the files that it is made from."""
-    run = jobs.distill_job(study, teacher, student, method, study.seeds[0])
-    chain = study.methods[method].chain(student)
-    about = {"data_name": _data_name(study), "hub_data": _constants(study).get("HUB")}
-    return ExportJob(study=study.name, run=run, chain=chain, settings=study.export, **about)
-
-
-def _data_name(study: Study) -> str:
-    """What the user calls the data: the folder that holds them, or the data set's name."""
-    folders = [Path(place).absolute().name for place in jobs.places(study).values()]
-    return next(filter(None, folders), study.dataset.name)
-
-
-def _constants(study: Study) -> dict[str, Any]:
-    return registry.datasets()[study.dataset.name].constants
-
-
-def export_modules(job: ExportJob) -> tuple[str, ...]:
-    """Where the network of an export is defined, and the methods that may have given it layers."""
-    methods = (registry.methods()[name].module for name, _ in job.run.methods)
-    return (registry.find_architecture(job.run.architecture).module, *methods)
+    """What decides the folder in which a student is exported, beside the files that it is made from."""
+    dataset = study.dataset.name
+    # What the user calls the data: the folder that holds them, or the data set's name.
+    folders = [Path(folder).absolute().name for folder in places(study).values()]
+    return ExportJob(
+        study=study.name,
+        run=distill_job(study, teacher, student, method, study.seeds[0]),
+        chain=study.methods[method].chain(student),
+        settings=study.export,
+        data_name=next(filter(None, folders), dataset),
+        hub_data=registry.datasets()[dataset].constants.get("HUB"),
+    )

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2]
-# This package shows how jobs go and shapes no result: it, and what it alone imports, is left out.
-SHOWN = "kd/monitor/"
+# It shows how jobs go and shapes no result: this package, and what it alone imports, is left out.
+MONITOR = "kd/monitor/"
 _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 _MARKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
 # From Python 3.12 on an f-string is several tokens; it is one here, as it is before.
@@ -26,19 +26,19 @@ def fingerprint(script: str, modules: tuple[str, ...] = (), texts: tuple[str, ..
 
     `modules` names those that it imports by a name known at run time only ("kd.models.vgg"), `texts` files
     beside the code that it reads, relative to the folder of the scripts; of these every character counts.
-    Comments, docstrings, blank lines and spaces do not count, nor does the package kd.live, and every version
+    Comments, docstrings, blank lines and spaces do not count, nor does the package kd.monitor. Every version
     of Python gives the same digest. Raises FileNotFoundError for a script or text that is not there.
     """
     waiting = [SCRIPTS / script, *(path for module in modules for path in _find(module))]
-    seen: dict[str, str] = {}
+    codes: dict[str, str] = {}
     while waiting:
         path = waiting.pop()
         name = path.relative_to(SCRIPTS).as_posix()
-        if name not in seen and not name.startswith(SHOWN):
-            seen[name], imported = _read(path)
+        if name not in codes and not name.startswith(MONITOR):
+            codes[name], imported = _read(path)
             waiting.extend(imported)
     digest = hashlib.sha256()
-    for name, code in sorted(seen.items()):
+    for name, code in sorted(codes.items()):
         digest.update(f"{name}\0{code}\0".encode())
     for name in sorted(texts):
         digest.update(f"{name}\0{(SCRIPTS / name).read_text(encoding='utf-8')}\0".encode())

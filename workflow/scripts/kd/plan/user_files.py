@@ -1,4 +1,4 @@
-"""What is in the user's own files (images, weights, logits). Standard library only: the Snakefile asks it."""
+"""Digests of the user's own files: images, weights, logits. Standard library only."""
 
 import hashlib
 import logging
@@ -18,7 +18,7 @@ from kd.io.digests import CACHE, Digests
 QUIET = 2.0  # seconds without a line while images are looked at; a small folder says nothing
 
 # The arrays in a file of the user's logits.
-NEEDED, MAY_BE = ("train_ids", "train_logits"), ("test_ids", "test_logits")
+NEEDED, OPTIONAL = ("train_ids", "train_logits"), ("test_ids", "test_logits")
 
 log = logging.getLogger("kd")
 
@@ -34,27 +34,27 @@ def listing(
     place or touched. A file is read once: `cache` keeps its digest for as long as its size and time stay.
     Says how far it is where that takes long. Raises UserError as find_images and names_of do.
     """
-    found = find_images(path, test_folder)
+    images = find_images(path, test_folder)
     files = {
         f"{split}/{name}/{file.name}": file
-        for split, classes in found.items()
+        for split, classes in images.items()
         for name, entries in classes.items()
         for file in entries
     }
-    known = Digests(path, cache)
-    together = hashlib.sha256()
-    spoken = time.monotonic()
+    digests = Digests(path, cache)
+    total = hashlib.sha256()
+    reported = time.monotonic()
     with reading_images(), ThreadPoolExecutor(8) as pool:
-        digests = pool.map(known.find, files.values())
-        for number, (name, digest) in enumerate(zip(files, digests, strict=True), 1):
-            together.update(os.fsencode(f"{name}\0{digest}\n"))
-            if time.monotonic() - spoken > QUIET:
+        of_files = pool.map(digests.find, files.values())
+        for number, (name, digest) in enumerate(zip(files, of_files, strict=True), 1):
+            total.update(os.fsencode(f"{name}\0{digest}\n"))
+            if time.monotonic() - reported > QUIET:
                 log.info("%s: %s of %s images looked at", path, f"{number:,}", f"{len(files):,}")
-                spoken = time.monotonic()
-    known.save()
+                reported = time.monotonic()
+    digests.save()
     if class_names:
-        together.update("\n".join(names_of(path, class_names, list(found["train"]))).encode())
-    return together.hexdigest()
+        total.update("\n".join(names_of(path, class_names, list(images["train"]))).encode())
+    return total.hexdigest()
 
 
 def content(path: str, key: str, cache: Path = CACHE) -> str:
@@ -63,10 +63,10 @@ def content(path: str, key: str, cache: Path = CACHE) -> str:
     It stays when the file is moved or touched. Raises UserError naming `key` if it cannot be read.
     """
     with reading(path, key):
-        known = Digests(path, cache)
-        found = known.find(Path(path).expanduser())
-    known.save()
-    return found
+        digests = Digests(path, cache)
+        digest = digests.find(Path(path).expanduser())
+    digests.save()
+    return digest
 
 
 @contextmanager
@@ -80,8 +80,8 @@ def reading(path: str, key: str) -> Iterator[None]:
 
 
 @contextmanager
-def aloud() -> Iterator[None]:
-    """While the block runs, what the logger "kd" says goes to stderr: stdout is for --dag and --summary."""
+def log_to_stderr() -> Iterator[None]:
+    """While the block runs, the logger "kd" writes to stderr: stdout is for --dag and --summary."""
     logger, handler = logging.getLogger("kd"), logging.StreamHandler(sys.stderr)
     before = logger.level
     logger.addHandler(handler)
@@ -94,20 +94,20 @@ def aloud() -> Iterator[None]:
 
 
 def names_in(path: str, key: str) -> set[str]:
-    """The names of the arrays in an .npz file, which are NEEDED, and both of MAY_BE or none.
+    """The names of the arrays in an .npz file, which are NEEDED, and both of OPTIONAL or none.
 
     Raises UserError naming `key`, the config's, if it cannot be read, or holds others.
     """
     try:
         with reading(path, key), zipfile.ZipFile(Path(path).expanduser()) as file:
-            found = {Path(name).stem for name in file.namelist()}
+            names = {Path(name).stem for name in file.namelist()}
     except zipfile.BadZipFile as error:
         raise UserError(f"{key}: {path[-60:]!r} is no .npz file ({error})") from error
-    lacking = [name for name in NEEDED if name not in found]
-    lacking += [name for name in MAY_BE if name not in found] if found & set(MAY_BE) else []
-    besides = sorted(found - {*NEEDED, *MAY_BE})
-    if lacking or besides:
-        wrong = f"lacks {', '.join(lacking)}" if lacking else f"holds {', '.join(besides)[:60]}"
-        should = f"{', '.join(NEEDED)}, and {' and '.join(MAY_BE)} or neither"
-        raise UserError(f"{key}: {path[-60:]!r} {wrong}; it should hold {should}")
-    return found
+    missing = [name for name in NEEDED if name not in names]
+    missing += [name for name in OPTIONAL if name not in names] if names & set(OPTIONAL) else []
+    unknown = sorted(names - {*NEEDED, *OPTIONAL})
+    if missing or unknown:
+        wrong = f"lacks {', '.join(missing)}" if missing else f"holds {', '.join(unknown)[:60]}"
+        allowed = f"{', '.join(NEEDED)}, and {' and '.join(OPTIONAL)} or neither"
+        raise UserError(f"{key}: {path[-60:]!r} {wrong}; it should hold {allowed}")
+    return names

@@ -17,8 +17,8 @@ OF_A_RUN = {
 OF_A_CELL = {"diagnosis, with pictures": "diagnosis.html", "diagnosis, numbers": "diagnosis.json"}
 # The rules that make what is in a folder of a study; the log of one of them is there.
 _MADE_BY = {
-    "teachers": ("train_teacher", "take_teacher", "combine_teachers", "take_logits"),
-    "alone": ("train_student_alone",),
+    "teachers": ("train_teacher", "import_weights", "build_ensemble", "import_logits"),
+    "alone": ("train_baseline",),
     "distilled": ("distill_student",),
 }
 

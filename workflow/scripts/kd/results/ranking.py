@@ -7,7 +7,7 @@ import pandas as pd
 
 from kd.results.significance import compare_with_best
 from kd.results.table import with_gains
-from kd.roles import DISTILLED_STUDENT, MEAN, UNTAUGHT
+from kd.roles import DISTILLED_STUDENT, MEAN, WITHOUT_TEACHER
 
 FEW = 4  # names in a sentence; more are counted
 HOW = "paired t-tests over students and seeds, with Holm's correction"
@@ -68,7 +68,9 @@ def _pairs(table: pd.DataFrame) -> dict[str, set[tuple[str, str]]]:
 def caution(table: pd.DataFrame) -> str:
     """A sentence where methods were run with different teachers, so that their means are over other pairs."""
     pairs = [
-        found for found in _pairs(table).values() if not any(teacher == UNTAUGHT for teacher, _ in found)
+        found
+        for found in _pairs(table).values()
+        if not any(teacher == WITHOUT_TEACHER for teacher, _ in found)
     ]
     if all(found == pairs[0] for found in pairs[1:]):
         return ""

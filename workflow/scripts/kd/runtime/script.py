@@ -1,10 +1,13 @@
-"""How every script of the workflow runs: its log, and how it ends when something is wrong."""
+"""How every script of the workflow runs: its arguments, its log, and how it ends on an error."""
 
 import errno
+import json
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any
 
 from kd.errors import UserError
@@ -13,13 +16,14 @@ from kd.runtime.signals import Stopped, end_with_snakemake
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
 
 
-def run(log: str, main: Callable[..., None], **arguments: Any) -> None:
-    """Call `main`, with the logger "kd" going to stderr and to the file `log`.
+def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
+    """Call `main` with `arguments`, and the others as `fill` finds them in the `snakemake` of a script.
 
-    A UserError, and a disk that is full or fails, end the process with their message alone and status 1; any
-    other error with its traceback in the log as well. When Snakemake dies the process does not go on for
-    nobody.
+    The logger "kd" goes to stderr and to the log of the job. A UserError, and a disk that is full or fails,
+    end the process with their message alone and status 1; any other error with its traceback in the log as
+    well. When Snakemake dies the process does not go on for nobody.
     """
+    log = snakemake.log[0]
     end_with_snakemake()
     threading.excepthook = _tell_of_thread
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is not what went wrong
@@ -31,7 +35,7 @@ def run(log: str, main: Callable[..., None], **arguments: Any) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         logger.addHandler(handler)
     try:
-        main(**arguments)
+        main(**fill(snakemake, main, arguments))
     except UserError as error:
         logger.error("error: %s", error)
         sys.exit(1)
@@ -44,6 +48,68 @@ def run(log: str, main: Callable[..., None], **arguments: Any) -> None:
             sys.exit(1)
         logger.exception("unexpected error; please report it with the log %s", log)
         sys.exit(1)
+
+
+def fill(snakemake: Any, main: Callable[..., None], explicit: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `main`: those that are `explicit`, and every other by its name.
+
+    It is an input, an output or a param of the job; `job`, its configuration, as the class of the annotation;
+    `cfg`, the same as a mapping, or a key of it; or in Snakemake's config, which is no part of a result (see
+    _FROM_CONFIG). A file becomes a Path, several become a list of Paths. Raises TypeError naming an argument
+    that has no default and that nothing fills, or that is one file where the rule has several.
+    """
+    cfg = snakemake.params.get("cfg", "{}")
+    values = {**json.loads(cfg), "cfg": json.loads(cfg), "job": cfg}
+    for source in (snakemake.params, snakemake.output, snakemake.input):
+        values |= {name: value for name, value in source.items() if name != "cfg"}
+    arguments = dict(explicit)
+    for name, parameter in signature(main).parameters.items():
+        if name in arguments:
+            continue
+        if name in values:
+            arguments[name] = _convert(name, values[name], parameter.annotation)
+        elif name in _FROM_CONFIG:
+            arguments[name] = _convert(name, _FROM_CONFIG[name](snakemake), parameter.annotation)
+        elif parameter.default is Parameter.empty:
+            raise TypeError(f"rule {snakemake.rule}: nothing fills the argument {name!r} of its script")
+    return arguments
+
+
+def _convert(name: str, value: Any, annotation: Any) -> Any:
+    if hasattr(annotation, "model_validate_json"):  # a Job, from its text, or Compute
+        if isinstance(value, str):
+            return annotation.model_validate_json(value)
+        return annotation.model_validate(value)
+    several, one = annotation in (list[Path], Sequence[Path]), annotation in (Path, Path | None)
+    if (one or several) and isinstance(value, str) != one:
+        raise TypeError(f"the argument {name!r} is {annotation}, which {value!r} is not")
+    if several:
+        return [Path(path) for path in value]
+    return Path(value) if one else value
+
+
+def beside_log(folder: str, log: str) -> Path:
+    """Where the job with this log tells how far it is: below `folder` as the log is below logs/."""
+    root = Path(folder)
+    return root / Path(log).relative_to(root.parent / "logs").with_suffix(".json")
+
+
+def _user_file(snakemake: Any) -> str:
+    """The user's own file of the teacher that the wildcard of the rule names."""
+    wildcards = snakemake.wildcards
+    teacher = wildcards.get("external") or wildcards.get("logits_teacher")
+    return str(Path(snakemake.config["user_files"][teacher]).expanduser())
+
+
+_FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
+    **{
+        name: lambda snakemake, name=name: snakemake.config[name]
+        for name in ("compute", "mirror", "places", "manner", "work")
+    },
+    "progress": lambda snakemake: str(beside_log(snakemake.config["progress"], snakemake.log[0])),
+    "logits": _user_file,
+    "weights": _user_file,
+}
 
 
 def _tell_of_thread(what: threading.ExceptHookArgs) -> None:

@@ -15,7 +15,7 @@ from kd.report.diagnosis.links import links
 from kd.report.diagnosis.pictures import confusion_picture
 from kd.report.style import STYLE
 from kd.results.format import number, quantity
-from kd.roles import UNTAUGHT
+from kd.roles import WITHOUT_TEACHER
 
 HERE = Path(__file__).parent
 WHOLE = 20  # classes of which the confusion matrix is a table, and not a picture
@@ -68,7 +68,7 @@ def _title(diagnosis: Run) -> str:
         return f"Teacher {diagnosis['name']}"
     if diagnosis["role"] == "alone":
         return f"Student {diagnosis['name']}, trained alone"
-    by = "" if diagnosis["teacher"] == UNTAUGHT else f" by {diagnosis['teacher']}"
+    by = "" if diagnosis["teacher"] == WITHOUT_TEACHER else f" by {diagnosis['teacher']}"
     return f"Student {diagnosis['name']}, taught{by} with {diagnosis['method']}"
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kd.results.format import percent, plus_minus
 from kd.results.ranking import FEW, some, tied_with_first
-from kd.roles import DISTILLED_STUDENT, MEAN, UNTAUGHT
+from kd.roles import DISTILLED_STUDENT, MEAN, WITHOUT_TEACHER
 
 POINTS = "percentage points of test accuracy"
 
@@ -134,5 +134,5 @@ def _name(row: pd.Series) -> str:
     """`cnn taught by resnet18 with kd`."""
     if row["role"] != DISTILLED_STUDENT:
         return f"{row['name']} ({row['role']})"
-    teacher = "" if row["teacher"] == UNTAUGHT else f" taught by {row['teacher']}"
+    teacher = "" if row["teacher"] == WITHOUT_TEACHER else f" taught by {row['teacher']}"
     return f"{row['name']}{teacher} with {row['method']}"

@@ -10,7 +10,7 @@ from kd.report.study.drawings import FEW, curve, has_few, reliability
 from kd.report.study.tables import Number, Sources, run_numbers
 from kd.results.format import DASH, percent, signed
 from kd.results.runs import Cell, Run
-from kd.roles import ALONE, DISTILLED, STUDENT_ALONE, TEACHER, UNTAUGHT
+from kd.roles import ALONE, DISTILLED, STUDENT_ALONE, TEACHER, WITHOUT_TEACHER
 
 WORST = 5  # confusions that are named
 ENDS = 3  # classes that gained most, and that lost most
@@ -67,7 +67,7 @@ def _title(cell: Cell) -> str:
         return f"Teacher {name}"
     if role == STUDENT_ALONE:
         return f"{name}, trained alone"
-    origin = "without a teacher" if teacher == UNTAUGHT else f"from {teacher}"
+    origin = "without a teacher" if teacher == WITHOUT_TEACHER else f"from {teacher}"
     return f"{name} {origin} by {method}"
 
 

@@ -1,7 +1,6 @@
-"""Choose the best trials of a sweep, or of a rung of it, for one teacher and student: by validation alone."""
+"""Select the best trials of a sweep, or of a rung of it, for one teacher and student: by validation only."""
 
 import csv
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,11 +53,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        **json.loads(snakemake.params.cfg),
-        metrics=[Path(path) for path in snakemake.input.metrics],
-        before=[Path(path) for path in snakemake.input.get("before", [])],
-        **{name: Path(path) for name, path in snakemake.output.items()},
-    )
+    run(snakemake, main)

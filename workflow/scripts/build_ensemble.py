@@ -1,4 +1,4 @@
-"""Make one teacher of several, and say how well they do together. Nothing is trained."""
+"""Build one teacher of several, the mean of their logits, and measure it. Nothing is trained."""
 
 import logging
 import time
@@ -50,12 +50,4 @@ def _mean(job: EnsembleJob) -> str:
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        job=EnsembleJob.model_validate_json(snakemake.params.cfg),
-        dataset=Path(snakemake.input.dataset),
-        members=[Path(path) for path in snakemake.input.members],
-        **{name: Path(path) for name, path in snakemake.output.items()},
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

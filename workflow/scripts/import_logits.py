@@ -65,13 +65,4 @@ def _scored(part: str, logits: np.ndarray, labels: Tensor) -> dict[str, float | 
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    job = LogitsTeacherJob.model_validate_json(snakemake.params.cfg)
-    run(
-        snakemake.log[0],
-        main,
-        job=job,
-        dataset=Path(snakemake.input.dataset),
-        logits=Path(snakemake.config["user_files"][job.name]).expanduser(),
-        metrics=Path(snakemake.output.metrics),
-        test_logits_file=Path(snakemake.output.test_logits),
-    )
+    run(snakemake, main, test_logits_file=Path(snakemake.output.test_logits))

@@ -1,4 +1,4 @@
-"""Run a teacher once over the training images as they are, for all its students."""
+"""Compute the logits of a teacher for the un-augmented training images, once for all its students."""
 
 import logging
 from pathlib import Path
@@ -27,8 +27,8 @@ def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = C
     with memory_explained(where):
         images = load_split(data, "train", where, compute.stream).images
         everything = torch.arange(images.samples, device=where)
-        found = logits_of(load_network(model, where), images, everything, images.plain)
-        pieces = (logits.float().cpu().numpy() for logits in found)
+        batches = logits_of(load_network(model, where), images, everything, images.plain)
+        pieces = (logits.float().cpu().numpy() for logits in batches)
         write_rows(train_logits, (images.samples, len(data.classes)), pieces)
     logger.info("[logits of %s]  %d training images", model.parent.name, images.samples)
 
@@ -36,11 +36,4 @@ def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = C
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        dataset=Path(snakemake.input.dataset),
-        model=Path(snakemake.input.model),
-        train_logits=Path(snakemake.output.train_logits),
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

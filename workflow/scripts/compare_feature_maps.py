@@ -1,4 +1,4 @@
-"""Compare the stages of the students of a teacher and method with those of their teacher, on test images."""
+"""Compare the feature maps of the students of a teacher and method with their teacher's, on test images."""
 
 import logging
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def main(
     *,
     compute: Compute = Compute(),
 ) -> None:
-    """Write how alike the stages are; null where a network has none.
+    """Write the CKA of every two stages; null where a network has none.
 
     `models` are of each seed of the job. Raises UserError naming the file that is not whole.
     """
@@ -34,23 +34,14 @@ def main(
     data = read_dataset(dataset)
     with memory_explained(where):
         images = load_split(data, "test", where, compute.stream).images
-        taught = stage_grams(load_network(teacher_model, where), images)
-        found = [similarities(taught, stage_grams(load_network(model, where), images)) for model in models]
-    runs = [{"seed": seed, "cka": each} for seed, each in zip(job.seeds, found, strict=True)]
+        teacher = stage_grams(load_network(teacher_model, where), images)
+        values = [similarities(teacher, stage_grams(load_network(model, where), images)) for model in models]
+    runs = [{"seed": seed, "cka": value} for seed, value in zip(job.seeds, values, strict=True)]
     write_json(cka, {"runs": runs})
-    logger.info("%s  stages compared with those of its teacher", job.label)
+    logger.info("%s  feature maps compared with its teacher's", job.label)
 
 
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        job=ComparisonJob.model_validate_json(snakemake.params.cfg),
-        dataset=Path(snakemake.input.dataset),
-        teacher_model=Path(snakemake.input.teacher_model),
-        models=[Path(path) for path in snakemake.input.models],
-        cka=Path(snakemake.output.cka),
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

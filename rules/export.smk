@@ -1,39 +1,40 @@
 # What students cost where they are used, and the folders with which they go there.
-LATENCY = f"{RESULTS}/latency.json"
+from kd.plan.export import export_job, measured, modules
+
+MEASURED = measured(study)
 
 
 rule measure_latency:
     input:
-        data=DATA_SUMMARY,
+        data=layout.summary,
     output:
-        latency=LATENCY,
+        latency=layout.latency,
     log:
-        f"{RESULTS}/logs/measure_latency.log",
+        layout.log("measure_latency"),
     conda:
         CONDA
     threads: ALL_CORES
     params:
         cfg=json.dumps({"networks": MEASURED}, sort_keys=True),
-        code=fingerprint("measure_latency.py", plan.modules(MEASURED)),
+        code=fingerprint("measure_latency.py", modules(MEASURED)),
     script:
         "../workflow/scripts/measure_latency.py"
 
 
 rule export_student:
     input:
-        unpack(export_inputs),
+        unpack(from_wildcards(plan.export_inputs)),
     output:
-        **{name: f"{EXPORTED}/{file}" for name, file in EXPORT_FILES.items()},
+        **plan.export_outputs(),
     log:
-        f"{RESULTS}/logs/export_student/{{teacher}}/{{student}}/{{method}}.log",
+        layout.log("export_student/{teacher}/{student}/{method}"),
     benchmark:
-        f"{RESULTS}/benchmarks/export_student/{{teacher}}/{{student}}/{{method}}.tsv"
+        layout.benchmark("export_student/{teacher}/{student}/{method}")
     conda:
         CONDA
     threads: ALL_CORES
     params:
-        cfg=lambda wildcards: export_job(wildcards).to_json(),
-        code=export_code,
+        **job_params("export_student.py", export_job),
     script:
         "../workflow/scripts/export_student.py"
 
@@ -41,4 +42,4 @@ rule export_student:
 # No part of the study: made when it is asked for by this name.
 rule export:
     input:
-        all_exports(),
+        plan.exports(),

@@ -1,4 +1,4 @@
-"""Take weights of the user's own for a teacher, and say how well it does. Nothing is trained."""
+"""Import the user's own weights for a teacher, and measure it. Nothing is trained."""
 
 import logging
 import time
@@ -32,7 +32,7 @@ def main(
     *,
     compute: Compute = Compute(),
 ) -> None:
-    """Write the network that `weights` (.safetensors) are of, its test logits, and metrics as of a training.
+    """Write the network with these `weights` (.safetensors), its test logits, and metrics as of a training.
 
     Raises UserError naming the file if it is no whole one, does not fit the architecture and the data set, or
     holds what is no number.
@@ -61,13 +61,4 @@ def main(
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    job = ExternalJob.model_validate_json(snakemake.params.cfg)
-    run(
-        snakemake.log[0],
-        main,
-        job=job,
-        dataset=Path(snakemake.input.dataset),
-        weights=Path(snakemake.config["user_files"][job.name]).expanduser(),
-        **{name: Path(path) for name, path in snakemake.output.items()},
-        compute=Compute(**snakemake.config["compute"]),
-    )
+    run(snakemake, main)

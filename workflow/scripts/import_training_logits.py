@@ -1,4 +1,4 @@
-"""Take what the user's logits say of the training images as they are, as those of any teacher."""
+"""Import the user's logits of the un-augmented training images, as those of any teacher."""
 
 import logging
 from pathlib import Path
@@ -16,7 +16,7 @@ logger = logging.getLogger("kd")
 def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
     """Write those of `logits` (.npz, with this SHA-256), (samples, classes) float32 as .npy.
 
-    Where the file lacks the plain view of some images there is nothing to be taken: (0, classes).
+    Where the file lacks the plain view of some images the result is empty: (0, classes).
     Raises UserError naming the file and the array that does not fit the data set.
     """
     data = read_dataset(dataset)
@@ -24,21 +24,12 @@ def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
     views = training_logits(read_stored(logits, sha256), logits, samples, classes, data.pad, data.flip)
     plain = views[plain_view(data.pad)]
     if np.isnan(plain).any():
-        logger.info("%s: not all training images are there as they are, without augmentation", logits)
+        logger.info("%s: lacks the logits of some training images without augmentation", logits)
         plain = plain[:0]
     write_rows(train_logits, plain.shape, [plain])
 
 
 if __name__ == "__main__":
-    import json
-
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        sha256=json.loads(snakemake.params.cfg)["sha256"],
-        dataset=Path(snakemake.input.dataset),
-        logits=Path(snakemake.config["user_files"][snakemake.wildcards.stored]).expanduser(),
-        train_logits=Path(snakemake.output.train_logits),
-    )
+    run(snakemake, main)

@@ -1,4 +1,4 @@
-"""Take of the user's logits what students of one seed will see, as targets like those of any teacher."""
+"""Import the user's logits of every view that students of one seed see, as the targets of any teacher."""
 
 import logging
 from pathlib import Path
@@ -26,35 +26,26 @@ def main(
     data = read_dataset(dataset)
     arrays = read_stored(logits, job.sha256)
     samples, classes = len(data.train_labels), len(data.classes)
-    given = training_logits(arrays, logits, samples, classes, data.pad, data.flip)
-    needed = needed_views(job.seed, job.epochs, samples, len(given))
-    if (missing := needed & np.isnan(given).any(axis=2)).any():
+    views = training_logits(arrays, logits, samples, classes, data.pad, data.flip)
+    needed = needed_views(job.seed, job.epochs, samples, len(views))
+    if (missing := needed & np.isnan(views).any(axis=2)).any():
         view, sample = np.argwhere(missing)[0]
         raise UserError(
             f"{logits}: train_logits lack {missing.sum()} of the {needed.sum()} views that students of seed"
             f" {job.seed} see in {job.epochs} epochs, the first is sample {sample} in view {view}"
         )
     with np.errstate(over="ignore"):
-        stored = given.astype(np.float16)
-    if np.isinf(stored).any():
+        targets = views.astype(np.float16)
+    if np.isinf(targets).any():
         raise UserError(f"{logits}: some train_logits are not finite in float16; they must be below 65,504")
     key = digest(f"{code}\0{job.sha256}", dataset)
-    with open_table(table_folder, key, given.shape) as table:
-        table[:] = stored
+    with open_table(table_folder, key, views.shape) as table:
+        table[:] = targets
     write_note(note, table_folder, key, needed)
-    logger.info("%s: %d views of %d samples", logits, len(given), samples)
+    logger.info("%s: %d views of %d samples", logits, len(views), samples)
 
 
 if __name__ == "__main__":
     from kd.runtime.script import run
 
-    run(
-        snakemake.log[0],
-        main,
-        job=LogitsTargetsJob.model_validate_json(snakemake.params.cfg),
-        code=snakemake.params.code,
-        dataset=Path(snakemake.input.dataset),
-        logits=Path(snakemake.config["user_files"][snakemake.wildcards.stored]).expanduser(),
-        table_folder=Path(snakemake.params.table_folder),
-        note=Path(snakemake.output.note),
-    )
+    run(snakemake, main)

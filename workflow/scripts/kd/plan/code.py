@@ -1,0 +1,29 @@
+"""The fingerprint of a job: of its script, and of the plug-ins that its configuration names."""
+
+from kd import registry
+from kd.jobs.base import Job
+from kd.jobs.data import DataJob, GatherJob
+from kd.jobs.export import ExportJob
+from kd.jobs.teachers import ExternalJob
+from kd.jobs.training import TrainJob
+from kd.plan.fingerprint import fingerprint
+
+
+def code_of(script: str, job: Job) -> str:
+    """Of what this job runs: its own data set, architecture and methods, no other."""
+    return fingerprint(script, plugins(job))
+
+
+def plugins(job: Job) -> tuple[str, ...]:
+    """The modules that the script of a job imports because its configuration names them."""
+    match job:
+        case DataJob() | GatherJob():
+            return (registry.datasets()[job.name].module,)
+        case ExternalJob():
+            return (registry.find_architecture(job.architecture).module,)
+        case TrainJob():
+            methods = (registry.methods()[method].module for method, _ in job.methods)
+            return (registry.find_architecture(job.architecture).module, *methods)
+        case ExportJob():
+            return plugins(job.run)
+    return ()

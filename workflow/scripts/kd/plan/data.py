@@ -1,0 +1,59 @@
+"""From a study to the jobs of its data set."""
+
+from typing import Any
+
+from kd import registry
+from kd.config.study import Study
+from kd.io.files import digest
+from kd.jobs.data import DataJob, GatherJob
+from kd.plan.user_files import listing
+
+
+def places(study: Study) -> dict[str, str]:
+    """The options of the data set that say where its images are."""
+    watched = _constants(study).get("WATCHES")
+    return {watched: study.dataset.options[watched]} if watched else {}
+
+
+def manner(study: Study) -> dict[str, Any]:
+    """The options of the data set that say how its images are gathered, and not which."""
+    return {name: study.dataset.options[name] for name in _constants(study).get("MANNER", ())}
+
+
+def gather_job(study: Study) -> GatherJob | None:
+    """What decides which images are gathered; None for a data set that gathers none."""
+    data, entry = study.dataset, registry.datasets()[study.dataset.name]
+    names = [name for name in entry.gathers if name not in manner(study)]
+    return GatherJob(name=data.name, options={name: data.options[name] for name in names}) if names else None
+
+
+def gathered(study: Study) -> str | None:
+    """The name of the folder for what is gathered: another one for every choice."""
+    job = gather_job(study)
+    return digest(job.to_json()) if job else None
+
+
+def data_job(study: Study) -> DataJob:
+    """Which data set, and how it is split. Of a folder it is what counts that it holds, not where it is."""
+    data = study.dataset
+    folders = places(study)
+    # What says which of the files in a folder count.
+    counted = {name: data.options[name] for name in _constants(study).get("LISTED_WITH", ())}
+    elsewhere = {*folders, *registry.datasets()[data.name].gathers}
+    return DataJob(
+        name=data.name,
+        options={name: value for name, value in data.options.items() if name not in elsewhere},
+        validation=data.validation,
+        split_seed=data.split_seed,
+        pad=data.pad,
+        flip=data.flip,
+        area=data.area,
+        shards=data.shards,
+        files=data.files,
+        listing="".join(listing(folder, **counted) for folder in folders.values()) or None,
+        gathered=gathered(study),
+    )
+
+
+def _constants(study: Study) -> dict[str, Any]:
+    return registry.datasets()[study.dataset.name].constants

@@ -1,0 +1,51 @@
+"""From a study to the jobs of teachers that it does not train, and of the logits that students read."""
+
+from kd.config.study import External, Study
+from kd.errors import UserError
+from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob, TargetsJob
+from kd.plan.user_files import content, names_in
+
+
+def ensemble_job(study: Study, ensemble: str) -> EnsembleJob:
+    """A teacher made of others."""
+    teacher = study.ensembles[ensemble]
+    return EnsembleJob(name=ensemble, members=list(teacher.members), weights=list(teacher.weights))
+
+
+def targets_job(seed: int, epochs: int) -> TargetsJob:
+    """The logits of a teacher that students of this seed and length read."""
+    return TargetsJob(seed=seed, epochs=epochs)
+
+
+def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, LogitsTeacherJob]]:
+    """The teachers whose weights are the user's, and those of which the user has logits.
+
+    Raises UserError with a line for each file that cannot be read.
+    """
+    externals, logits, errors = {}, {}, []
+    for name in (*study.externals, *study.logits_teachers):
+        try:
+            if name in study.externals:
+                externals[name] = _external_job(study.externals[name])
+            else:
+                logits[name] = _logits_job(name, study.logits_teachers[name])
+        except UserError as error:
+            errors.append(str(error))
+    if errors:
+        raise UserError("\n".join(errors))
+    return externals, logits
+
+
+def _external_job(external: External) -> ExternalJob:
+    return ExternalJob(
+        name=external.name,
+        architecture=external.architecture,
+        options=external.options,
+        sha256=content(external.file, f"teachers.{external.name}.external"),
+    )
+
+
+def _logits_job(name: str, file: str) -> LogitsTeacherJob:
+    key = f"teachers.{name}.logits"
+    arrays = names_in(file, key)
+    return LogitsTeacherJob(name=name, sha256=content(file, key), test="test_logits" in arrays)
