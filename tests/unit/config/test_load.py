@@ -9,12 +9,16 @@ import pytest
 import yaml
 from small_config import complaints, config
 
+from kd.config.dataset import DatasetEntry
 from kd.config.duplicates import refuse_repeated_keys
 from kd.config.load import load_study
-from kd.config.schema import Compute, DatasetEntry, MethodEntry, StudyFile, TeacherEntry, json_schema
-from kd.config.sweep_entry import Range, SweepEntry
+from kd.config.methods import MethodEntry
+from kd.config.schema import StudyFile, json_schema
+from kd.config.sweep import Range, SweepEntry
+from kd.config.teachers import TeacherEntry
 from kd.errors import UserError
 from kd.registry import methods
+from kd.settings.compute import Compute
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))

@@ -12,7 +12,7 @@ the package, as a glob pattern, the regular expressions whose first group is one
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib import import_module
@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from kd.errors import UserError
+from kd.errors import UserError, did_you_mean
 from kd.settings import types as option_types
 
 HERE = Path(__file__).parent
@@ -47,18 +47,27 @@ class Entry:
         return partial(target, *self.inside) if self.inside else target
 
 
-def _sources(folder: str) -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted((HERE / folder).glob("[!_]*.py")):
-        yield path.stem, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def _files(folder: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((HERE / folder).glob("[!_]*.py"))}
+
+
+@cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(_text(path), filename=str(path))
 
 
 def _options(name: str, *functions: ast.FunctionDef | None) -> type[BaseModel]:
     """A pydantic model of the keyword-only arguments of one function or more."""
     fields: dict[str, Any] = {}
-    found = [function.args for function in functions if function]
+    signatures = [function.args for function in functions if function]
     for argument, default in zip(
-        [argument for arguments in found for argument in arguments.kwonlyargs],
-        [default for arguments in found for default in arguments.kw_defaults],
+        [argument for signature in signatures for argument in signature.kwonlyargs],
+        [default for signature in signatures for default in signature.kw_defaults],
         strict=True,
     ):
         annotation = ast.unparse(argument.annotation) if argument.annotation else "nothing"
@@ -69,92 +78,152 @@ def _options(name: str, *functions: ast.FunctionDef | None) -> type[BaseModel]:
         except (NameError, TypeError, ValueError) as error:
             raise UserError(
                 f"{name}: its option {argument.arg} is declared as {annotation}, which must be a type of"
-                f" {HERE / 'options.py'}, with a literal default ({error})"
+                f" {HERE / 'settings' / 'types.py'}, with a literal default ({error})"
             ) from error
     return create_model(name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
 
 
 def _constants(body: list[ast.stmt]) -> dict[str, Any]:
     """Upper-case names that are bound to a literal."""
-    found = {}
+    constants = {}
     for statement in body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name = statement.targets[0].id
             if name.isupper():
                 try:
-                    found[name] = ast.literal_eval(statement.value)
+                    constants[name] = ast.literal_eval(statement.value)
                 except ValueError:
                     continue  # computed at import: nobody reads it from here
-    return found
+    return constants
 
 
 def _named(body: list[ast.stmt], kind: type, name: str) -> Any:
     return next((node for node in body if isinstance(node, kind) and node.name == name), None)
 
 
+def _missing(what: str, name: Any, allowed: Iterable[str]) -> UserError:
+    hint = did_you_mean(name, allowed)
+    return UserError(f"there is no {what} {name!r}{hint}; allowed: {', '.join(sorted(allowed))}")
+
+
+# --- Architectures and libraries. ---
 @cache
 def architectures() -> dict[str, Entry]:
-    """Every public function of models/*.py, by name; those of libraries are found by `find_architecture`."""
+    """Every public function of models/*.py, by name; those of libraries have `find_architecture` alone."""
     return {
-        node.name: Entry(node.name, f"kd.models.{stem}", node.name, _options(node.name, node))
-        for stem, tree in _sources("models")
-        if stem not in libraries()
-        for node in tree.body
+        node.name: _architecture(path, node)
+        for path in _files("models").values()
+        if not _library(path)
+        for node in _parsed(path).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
+
+
+def find_architecture(name: Any) -> Entry:
+    """The architecture of this name, or the classifier "package/name" of a library.
+
+    Reads the one file that defines it. Raises UserError when this version of the code has none, or the
+    library is not installed.
+    """
+    package, slash, inside = str(name).partition("/")
+    if slash:
+        entry = find_library(package)
+        if find_spec(package) is None:
+            raise UserError(
+                f"{name}: {package} is not installed; pip install -r {entry.constants['INSTALL']}"
+            )
+        return replace(entry, name=name, inside=(inside,))
+    files = _files("models").values() if isinstance(name, str) else ()
+    for path in sorted(files, key=lambda path: path.stem != name):  # its own file first, if it has one
+        defined = f"def {name}(" in _text(path) and not _library(path) and not name.startswith("_")
+        if node := defined and _named(_parsed(path).body, ast.FunctionDef, name):
+            return _architecture(path, node)
+    raise _missing("architecture", name, architectures())
+
+
+def _architecture(path: Path, node: ast.FunctionDef) -> Entry:
+    return Entry(node.name, f"kd.models.{path.stem}", node.name, _options(node.name, node))
 
 
 @cache
 def libraries() -> dict[str, Entry]:
     """Every models/<package>.py with a function library, by the package."""
-    return {
-        stem: Entry(stem, f"kd.models.{stem}", "library", _options(stem, node), _constants(tree.body))
-        for stem, tree in _sources("models")
-        if (node := _named(tree.body, ast.FunctionDef, "library"))
-    }
+    return {stem: entry for stem, path in _files("models").items() if (entry := _library(path))}
 
 
-def find_architecture(name: str) -> Entry:
-    """The architecture of this name, or the classifier of a library.
+def find_library(package: str) -> Entry:
+    """The library of this package. Raises UserError when this version of the code takes none from it."""
+    path = _files("models").get(package)
+    if entry := path and _library(path):
+        return entry
+    raise _missing("library", package, libraries())
 
-    Raises UserError when this version of the code has none, or the library is not installed.
-    """
-    package, slash, inside = name.partition("/")
-    known = libraries() if slash else architectures()
-    if package not in known:
-        raise UserError(f"architecture {name!r} is not defined in {HERE / 'models'}")
-    if slash and find_spec(package) is None:
-        needed = known[package].constants["INSTALL"]
-        raise UserError(f"{name}: {package} is not installed; pip install -r {needed}")
-    return replace(known[package], name=name, inside=(inside,)) if slash else known[name]
+
+@cache
+def _library(path: Path) -> Entry | None:
+    if "def library(" not in _text(path):
+        return None
+    body = _parsed(path).body
+    node = _named(body, ast.FunctionDef, "library")
+    options = _options(path.stem, node)
+    return node and Entry(path.stem, f"kd.models.{path.stem}", "library", options, _constants(body))
+
+
+# --- Methods. ---
+def method_names() -> list[str]:
+    """The methods of the code, none of which is read."""
+    return list(_files("methods"))
 
 
 @cache
 def methods() -> dict[str, Entry]:
     """Every methods/<name>.py with a class Method; its class constants (NEEDS) come along."""
-    found = {}
-    for stem, tree in _sources("methods"):
-        if node := _named(tree.body, ast.ClassDef, "Method"):
-            init = _named(node.body, ast.FunctionDef, "__init__")
-            found[stem] = Entry(
-                stem, f"kd.methods.{stem}", "Method", _options(stem, init), _constants(node.body)
-            )
-    return found
+    return {stem: entry for stem, path in _files("methods").items() if (entry := _method(path))}
+
+
+def find_method(name: Any) -> Entry:
+    """The method of this name, from its file alone. Raises UserError when this version has none."""
+    path = _files("methods").get(name) if isinstance(name, str) else None
+    if entry := path and _method(path):
+        return entry
+    raise _missing("method", name, methods())
 
 
 @cache
+def _method(path: Path) -> Entry | None:
+    node = _named(_parsed(path).body, ast.ClassDef, "Method")
+    if not node:
+        return None
+    options = _options(path.stem, _named(node.body, ast.FunctionDef, "__init__"))
+    return Entry(path.stem, f"kd.methods.{path.stem}", "Method", options, _constants(node.body))
+
+
+# --- Data sets. ---
+@cache
 def datasets() -> dict[str, Entry]:
     """Every datasets/<name>.py with a function load; its module constants (PAD, FLIP, FILES) come along."""
-    found = {}
-    for stem, tree in _sources("datasets"):
-        if node := _named(tree.body, ast.FunctionDef, "load"):
-            gather = _named(tree.body, ast.FunctionDef, "gather")
-            found[stem] = Entry(
-                stem,
-                f"kd.datasets.{stem}",
-                "load",
-                _options(stem, node, gather),
-                _constants(tree.body),
-                tuple(argument.arg for argument in gather.args.kwonlyargs) if gather else (),
-            )
-    return found
+    return {stem: entry for stem, path in _files("datasets").items() if (entry := _dataset(path))}
+
+
+def find_dataset(name: Any) -> Entry:
+    """The data set of this name, from its file alone. Raises UserError when this version has none."""
+    path = _files("datasets").get(name) if isinstance(name, str) else None
+    if entry := path and _dataset(path):
+        return entry
+    raise _missing("data set", name, datasets())
+
+
+@cache
+def _dataset(path: Path) -> Entry | None:
+    body = _parsed(path).body
+    load, gather = (_named(body, ast.FunctionDef, name) for name in ("load", "gather"))
+    if not load:
+        return None
+    return Entry(
+        path.stem,
+        f"kd.datasets.{path.stem}",
+        "load",
+        _options(path.stem, load, gather),
+        _constants(body),
+        tuple(argument.arg for argument in gather.args.kwonlyargs) if gather else (),
+    )

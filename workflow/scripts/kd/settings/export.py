@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from kd.errors import near
+from kd.errors import did_you_mean
 from kd.settings.types import Address, BatchSize, Count, Name, Text
 
 OTHER, UNKNOWN = "other", "unknown"
@@ -27,7 +27,7 @@ _KNOWN = (
 def checked(name: str) -> str:
     """An identifier as it is; ValueError for one that the Hub does not know."""
     if name not in _KNOWN:
-        hint = near(name.lower(), _KNOWN)
+        hint = did_you_mean(name.lower(), _KNOWN)
         raise ValueError(
             f"no identifier of a licence that the Hugging Face Hub knows{hint}; allowed: {', '.join(_KNOWN)}"
             f" ({OTHER}: with licence_name and licence_link)"
