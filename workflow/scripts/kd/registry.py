@@ -4,7 +4,7 @@ A name in the config is looked up in the source: `models/*.py` (every public fun
 `methods/<name>.py` (its class `Method`) and `datasets/<name>.py` (its function `load`, and `gather` where it
 chooses what is downloaded). The keyword-only arguments there are the options a user may set. Nothing is
 listed anywhere, torch is not imported to check a config, and no job comes to depend on a file that it does
-not use.
+not use. A job that knows the name of its plug-in calls `find_method` and its like, which parse one file.
 
 A file `models/<package>.py` with a function `library` stands for all classifiers of that installed package,
 which are called "package/name". Its `NAMES` says where the package's own source has these names: for files of
@@ -12,7 +12,7 @@ the package, as a glob pattern, the regular expressions whose first group is one
 """
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib import import_module
@@ -47,18 +47,31 @@ class Entry:
         return partial(target, *self.inside) if self.inside else target
 
 
-def _files(folder: str) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((HERE / folder).glob("[!_]*.py"))}
+@cache
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("[!_]*.py"))}
 
 
 @cache
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+def _body(path: Path) -> list[ast.stmt]:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body
 
 
-@cache
-def _parsed(path: Path) -> ast.Module:
-    return ast.parse(_text(path), filename=str(path))
+def _all(folder: str, read: Callable[[Path], Entry | None]) -> dict[str, Entry]:
+    return {stem: entry for stem, path in _files(HERE / folder).items() if (entry := read(path))}
+
+
+def _find(what: str, folder: str, read: Callable[[Path], Entry | None], name: Any) -> Entry:
+    """The plug-in of this name, for which no other file is parsed."""
+    path = _files(HERE / folder).get(name) if isinstance(name, str) else None
+    if entry := path and read(path):
+        return entry
+    raise _missing(what, name, _all(folder, read))
+
+
+def _missing(what: str, name: Any, allowed: Iterable[str]) -> UserError:
+    hint = did_you_mean(name, allowed)
+    return UserError(f"there is no {what} {name!r}{hint}; allowed: {', '.join(sorted(allowed))}")
 
 
 def _options(name: str, *functions: ast.FunctionDef | None) -> type[BaseModel]:
@@ -101,20 +114,14 @@ def _named(body: list[ast.stmt], kind: type, name: str) -> Any:
     return next((node for node in body if isinstance(node, kind) and node.name == name), None)
 
 
-def _missing(what: str, name: Any, allowed: Iterable[str]) -> UserError:
-    hint = did_you_mean(name, allowed)
-    return UserError(f"there is no {what} {name!r}{hint}; allowed: {', '.join(sorted(allowed))}")
-
-
-# --- Architectures and libraries. ---
 @cache
 def architectures() -> dict[str, Entry]:
     """Every public function of models/*.py, by name; those of libraries have `find_architecture` alone."""
     return {
         node.name: _architecture(path, node)
-        for path in _files("models").values()
+        for path in _files(HERE / "models").values()
         if not _library(path)
-        for node in _parsed(path).body
+        for node in _body(path)
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
 
@@ -122,23 +129,29 @@ def architectures() -> dict[str, Entry]:
 def find_architecture(name: Any) -> Entry:
     """The architecture of this name, or the classifier "package/name" of a library.
 
-    Reads the one file that defines it. Raises UserError when this version of the code has none, or the
-    library is not installed.
+    Raises UserError when this version of the code has none, or the library is not installed.
     """
     package, slash, inside = str(name).partition("/")
     if slash:
         entry = find_library(package)
         if find_spec(package) is None:
-            raise UserError(
-                f"{name}: {package} is not installed; pip install -r {entry.constants['INSTALL']}"
-            )
+            needed = entry.constants["INSTALL"]
+            raise UserError(f"{name}: {package} is not installed; pip install -r {needed}")
         return replace(entry, name=name, inside=(inside,))
-    files = _files("models").values() if isinstance(name, str) else ()
-    for path in sorted(files, key=lambda path: path.stem != name):  # its own file first, if it has one
-        defined = f"def {name}(" in _text(path) and not _library(path) and not name.startswith("_")
-        if node := defined and _named(_parsed(path).body, ast.FunctionDef, name):
-            return _architecture(path, node)
+    if entry := _network(HERE / "models", package):
+        return entry
     raise _missing("architecture", name, architectures())
+
+
+@cache
+def _network(folder: Path, name: str) -> Entry | None:
+    """From the file of this name, if there is one, or that which defines it; no other is parsed."""
+    for path in sorted(_files(folder).values(), key=lambda path: path.stem != name):
+        if name[:1] != "_" and f"def {name}(" in path.read_text(encoding="utf-8"):
+            node = _named(_body(path), ast.FunctionDef, name)
+            if node and not _library(path):
+                return _architecture(path, node)
+    return None
 
 
 def _architecture(path: Path, node: ast.FunctionDef) -> Entry:
@@ -148,82 +161,62 @@ def _architecture(path: Path, node: ast.FunctionDef) -> Entry:
 @cache
 def libraries() -> dict[str, Entry]:
     """Every models/<package>.py with a function library, by the package."""
-    return {stem: entry for stem, path in _files("models").items() if (entry := _library(path))}
+    return _all("models", _library)
 
 
 def find_library(package: str) -> Entry:
     """The library of this package. Raises UserError when this version of the code takes none from it."""
-    path = _files("models").get(package)
-    if entry := path and _library(path):
-        return entry
-    raise _missing("library", package, libraries())
+    return _find("library", "models", _library, package)
 
 
 @cache
 def _library(path: Path) -> Entry | None:
-    if "def library(" not in _text(path):
-        return None
-    body = _parsed(path).body
-    node = _named(body, ast.FunctionDef, "library")
-    options = _options(path.stem, node)
-    return node and Entry(path.stem, f"kd.models.{path.stem}", "library", options, _constants(body))
+    if node := _named(_body(path), ast.FunctionDef, "library"):
+        options = _options(path.stem, node)
+        return Entry(path.stem, f"kd.models.{path.stem}", "library", options, _constants(_body(path)))
+    return None
 
 
-# --- Methods. ---
 def method_names() -> list[str]:
-    """The methods of the code, none of which is read."""
-    return list(_files("methods"))
+    """The names of all methods, whose files are not parsed for it."""
+    return list(_files(HERE / "methods"))
 
 
 @cache
 def methods() -> dict[str, Entry]:
     """Every methods/<name>.py with a class Method; its class constants (NEEDS) come along."""
-    return {stem: entry for stem, path in _files("methods").items() if (entry := _method(path))}
+    return _all("methods", _method)
 
 
 def find_method(name: Any) -> Entry:
-    """The method of this name, from its file alone. Raises UserError when this version has none."""
-    path = _files("methods").get(name) if isinstance(name, str) else None
-    if entry := path and _method(path):
-        return entry
-    raise _missing("method", name, methods())
+    """The method of this name. Raises UserError when this version of the code has none."""
+    return _find("method", "methods", _method, name)
 
 
 @cache
 def _method(path: Path) -> Entry | None:
-    node = _named(_parsed(path).body, ast.ClassDef, "Method")
-    if not node:
-        return None
-    options = _options(path.stem, _named(node.body, ast.FunctionDef, "__init__"))
-    return Entry(path.stem, f"kd.methods.{path.stem}", "Method", options, _constants(node.body))
+    if node := _named(_body(path), ast.ClassDef, "Method"):
+        options = _options(path.stem, _named(node.body, ast.FunctionDef, "__init__"))
+        return Entry(path.stem, f"kd.methods.{path.stem}", "Method", options, _constants(node.body))
+    return None
 
 
-# --- Data sets. ---
 @cache
 def datasets() -> dict[str, Entry]:
     """Every datasets/<name>.py with a function load; its module constants (PAD, FLIP, FILES) come along."""
-    return {stem: entry for stem, path in _files("datasets").items() if (entry := _dataset(path))}
+    return _all("datasets", _dataset)
 
 
 def find_dataset(name: Any) -> Entry:
-    """The data set of this name, from its file alone. Raises UserError when this version has none."""
-    path = _files("datasets").get(name) if isinstance(name, str) else None
-    if entry := path and _dataset(path):
-        return entry
-    raise _missing("data set", name, datasets())
+    """The data set of this name. Raises UserError when this version of the code has none."""
+    return _find("data set", "datasets", _dataset, name)
 
 
 @cache
 def _dataset(path: Path) -> Entry | None:
-    body = _parsed(path).body
-    load, gather = (_named(body, ast.FunctionDef, name) for name in ("load", "gather"))
+    load, gather = (_named(_body(path), ast.FunctionDef, name) for name in ("load", "gather"))
     if not load:
         return None
-    return Entry(
-        path.stem,
-        f"kd.datasets.{path.stem}",
-        "load",
-        _options(path.stem, load, gather),
-        _constants(body),
-        tuple(argument.arg for argument in gather.args.kwonlyargs) if gather else (),
-    )
+    options, constants = _options(path.stem, load, gather), _constants(_body(path))
+    gathers = tuple(argument.arg for argument in gather.args.kwonlyargs) if gather else ()
+    return Entry(path.stem, f"kd.datasets.{path.stem}", "load", options, constants, gathers)

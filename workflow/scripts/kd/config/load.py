@@ -41,26 +41,19 @@ def load_study(config: Mapping[str, Any]) -> Study:
 
 
 def _study(file: StudyFile) -> Study:
-    def teachers(kind: type) -> dict[str, Any]:
-        return {name: teacher for name, teacher in file.teachers.items() if isinstance(teacher, kind)}
-
-    sweeps = {name: sweep for name, (sweep, _) in file.sweep.items()}
+    same = "dataset", "students", "pairs", "seeds", "targets", "compute", "diagnostics", "export"
+    kinds = {"teachers": Network, "ensembles": Ensemble, "externals": External, "logits_teachers": str}
     return Study(
         name=file.study,
-        dataset=file.dataset,
-        teachers=teachers(Network),
-        ensembles=teachers(Ensemble),
-        externals=teachers(External),
-        logits_teachers=teachers(str),
-        students=file.students,
-        pairs=file.pairs,
         methods=file.methods | {name: method for name, (_, method) in file.sweep.items()},
-        seeds=file.seeds,
-        targets=file.targets,
-        compute=file.compute,
-        diagnostics=file.diagnostics,
-        export=file.export,
-        sweeps={name: replace(sweep, seeds=sweep.seeds or file.seeds) for name, sweep in sweeps.items()},
+        sweeps={
+            name: replace(sweep, seeds=sweep.seeds or file.seeds) for name, (sweep, _) in file.sweep.items()
+        },
+        **{key: getattr(file, key) for key in same},
+        **{
+            key: {name: teacher for name, teacher in file.teachers.items() if isinstance(teacher, kind)}
+            for key, kind in kinds.items()
+        },
     )
 
 

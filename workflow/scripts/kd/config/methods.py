@@ -111,7 +111,7 @@ def _check_chain(problems: Problems, method: Method, written: Mapping[str, Mappi
     if not method.via and method.generations == 1:
         return
     sides = [written[side] for side in ("students", "teachers")]
-    networks = [str(name) for side in sides for name, entry in side.items() if kind_of(entry) == "trained"]
+    networks = [name for side in sides for name, entry in side.items() if kind_of(entry) == "trained"]
     for name in method.via:
         if name not in networks:
             text = f"{name!r} is in neither students nor teachers{did_you_mean(name, networks)}"
@@ -120,7 +120,7 @@ def _check_chain(problems: Problems, method: Method, written: Mapping[str, Mappi
         problems.add((), "has no teacher, so there is none in between; leave via and generations out")
     if "members" in method.needs:
         problems.add((), "needs an ensemble, which no network in between is; leave via and generations out")
-    if any(len(chain_name(method.chain(str(name)))) > LONGEST for name in sides[0]):
+    if any(len(chain_name(method.chain(name))) > LONGEST for name in sides[0]):
         problems.add(("via",), f"the names of the chain are over {LONGEST} characters; shorten it")
 
 

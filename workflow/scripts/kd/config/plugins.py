@@ -44,19 +44,18 @@ def _with_names(section: Any, info: ValidationInfo) -> Any:
     if not isinstance(section, Mapping):
         return section
     written = {name: {} if entry is None else entry for name, entry in section.items()}
-    info.context.written[info.field_name] = written
+    info.context.written[info.field_name] = {k: v for k, v in written.items() if isinstance(k, str)}
     return {name: (name, entry) for name, entry in written.items()}
 
 
 @cache
-def with_options(base: type[BaseModel], options: type[BaseModel]) -> type[BaseModel]:
-    """The keys of `base` and the options of a plug-in in one strict model, so that both are checked."""
-    fields = {**base.model_fields, **options.model_fields}
-    return create_model(
-        base.__name__,
-        __config__=ConfigDict(extra="forbid", frozen=True),
-        **{name: (field.annotation, field) for name, field in fields.items()},
-    )
+def strict(base: type[BaseModel], options: type[BaseModel] | None, *keys: str) -> type[BaseModel]:
+    """The keys of `base`, or those named of them, and the options of a plug-in: these and no others."""
+    fields = {name: field for name, field in base.model_fields.items() if not keys or name in keys}
+    fields |= options.model_fields if options else {}
+    config = ConfigDict(extra="forbid", frozen=True)
+    types = {name: (field.annotation, field) for name, field in fields.items()}
+    return create_model(base.__name__, __config__=config, **types)
 
 
 def resolve(
@@ -66,10 +65,11 @@ def resolve(
     content: Any,
     key: str,
     name: str | None = None,
+    keys: tuple[str, ...] = (),
 ) -> tuple[Entry, Any] | None:
     """The plug-in that `key` of an entry names, or else the entry's own name, and the entry, checked.
 
-    None after a mistake, which is reported.
+    The entry may have the plug-in's options, and of `base` all keys, or `keys`. None after a mistake.
     """
     named = content.get(key) if isinstance(content, Mapping) else None
     own = named is None and name is not None
@@ -80,7 +80,7 @@ def resolve(
         if own or named is not None:
             problems.add(() if own else (key,), str(error))
         return None
-    checked = problems.check(with_options(base, entry.options), content)
+    checked = problems.check(strict(base, entry.options, *keys), content)
     return checked and (entry, checked)
 
 

@@ -32,21 +32,16 @@ class Problems:
     def __init__(self) -> None:
         self._texts: dict[tuple, str] = {}
 
-    def __len__(self) -> int:
-        return len(self._texts)
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type | None, *_: Any) -> None:
-        if kind is None and self._texts:
-            raise ValidationError.from_exception_data(
-                "config",
-                [
-                    InitErrorDetails(type=PydanticCustomError(_MISTAKE, "{text}", {"text": text}), loc=loc)
-                    for loc, text in self._texts.items()
-                ],
-            )
+        errors = [
+            InitErrorDetails(type=PydanticCustomError(_MISTAKE, "{text}", {"text": text}), loc=loc)
+            for loc, text in self._texts.items()
+        ]
+        if kind is None and errors:
+            raise ValidationError.from_exception_data("config", errors)
 
     def add(self, place: tuple, text: str) -> None:
         """Report `text` at a key path below the entry."""
@@ -56,13 +51,7 @@ class Problems:
         """`value` as `model`, or None after its mistakes have been added below `place`."""
         return self.attempt(lambda value: model.model_validate(value, context=context), value, place, model)
 
-    def attempt(
-        self,
-        validate: Callable[[Any], Any],
-        value: Any,
-        place: tuple = (),
-        model: type[BaseModel] = BaseModel,
-    ) -> Any:
+    def attempt(self, validate: Callable, value: Any, place: tuple = (), model: Any = BaseModel) -> Any:
         """What `validate` makes of a value, or None after its mistakes have been added."""
         try:
             return validate(value)

@@ -1,7 +1,7 @@
 """The shape of a config file: every key, and the checks of keys that refer to several sections."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -43,7 +43,7 @@ def _read_pairs(value: Any, info: ValidationInfo) -> tuple[_Pair, ...]:
         for index, pair in right:
             for (side, names), name in zip(sides.items(), pair, strict=True):
                 if name not in names:
-                    hint = f"{did_you_mean(name, names)}; allowed: {', '.join(map(str, names))}"
+                    hint = f"{did_you_mean(name, names)}; allowed: {', '.join(names)}"
                     problems.add((index,), f"{name!r} is not in {side}{hint}")
         _refuse_repeats(problems, [list(pair) for _, pair in right])
     return tuple(pair for _, pair in right)
@@ -69,36 +69,29 @@ def _refuse_repeats(problems: Problems, values: Any) -> None:
 
 
 def _check_targets(value: str, info: ValidationInfo) -> str:
+    reasons = {"live": _not_live, "cached": _not_cached}
     with Problems() as problems:
-        if value == "live":
-            _check_live(problems, info)
-        elif value == "cached":
-            _check_cached(problems, info)
+        for text in reasons[value](info) if value in reasons else ():
+            problems.add((), text)
     return value
 
 
-def _check_live(problems: Problems, info: ValidationInfo) -> None:
+def _not_live(info: ValidationInfo) -> Iterator[str]:
     for name, content in info.context.written["teachers"].items():
         if kind_of(content) == "logits":
-            text = f"a network runs live, and teachers.{name} is stored logits; allowed: auto, cached"
-            problems.add((), text)
+            yield f"a network runs live, and teachers.{name} is stored logits; allowed: auto, cached"
 
 
-def _check_cached(problems: Problems, info: ValidationInfo) -> None:
-    dataset, valid = info.data.get("dataset"), info.context.valid
-    if dataset and dataset.endless:
-        text = "'cached' would store endless views, as dataset.crop_area makes them; allowed: auto, live"
-        problems.add((), text)
+def _not_cached(info: ValidationInfo) -> Iterator[str]:
+    allowed, valid = "allowed: auto, live", info.context.valid
+    if (dataset := info.data.get("dataset")) and dataset.endless:
+        yield f"'cached' would store endless views, as dataset.crop_area makes them; {allowed}"
     for method in [*valid["methods"].values(), *(method for _, method in valid["sweep"].values())]:
         if not method.of_teacher <= STORABLE:
-            text = f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live"
-            problems.add((), text)
+            yield f"'cached' stores logits only, but {method.name} needs more; {allowed}"
         elif method.via or method.generations > 1:
-            text = (
-                f"'cached' stores the logits of teachers, and {method.name} has networks in between, which"
-                " run live; allowed: auto, live"
-            )
-            problems.add((), text)
+            between = f"{method.name} has networks in between, which run live"
+            yield f"'cached' stores the logits of teachers, and {between}; {allowed}"
 
 
 _PairsInFile = Literal["all"] | Annotated[list[_Pair], Field(min_length=1)]

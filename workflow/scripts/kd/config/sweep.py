@@ -85,9 +85,12 @@ def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> 
     ]
     if not trials or None in trials:
         return None
+    schedules = {values.get(f"{RECIPE}schedule") for values in trials}
+    schedules |= {student.recipe.schedule for student in students}
     halving = checked.search == "halving"
-    if halving:
-        _check_milestones(problems, trials, students)
+    if halving and "multi_step" in schedules:
+        text = "halving begins with few epochs, and milestones would not shrink with them; use grid or random"
+        problems.add(("search",), text)
     method = Method(name, [(entry.name, fixed)], tuple(sorted(entry.constants["NEEDS"])))
     log = tuple(key for key, values in checked.over.items() if isinstance(values, Range) and values.log)
     # Rounding and short lists may give the same values again.
@@ -157,14 +160,6 @@ def _trial(
     check_one_above_zero(problems, entry, checked, ("over",))
     checked |= {f"{RECIPE}{key}": value for key, value in recipes[0].model_dump(mode="json").items()}
     return {key: checked[key] for key in values}
-
-
-def _check_milestones(problems: Problems, trials: Iterable[Values], students: Iterable[Network]) -> None:
-    schedules = {student.recipe.schedule for student in students}
-    schedules |= {values.get(f"{RECIPE}schedule") for values in trials}
-    if "multi_step" in schedules:
-        text = "halving begins with few epochs, and milestones would not shrink with them; use grid or random"
-        problems.add(("search",), text)
 
 
 SweepSection = entries(tuple[Sweep, Method], SweepEntry, _read)

@@ -3,26 +3,24 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import Field, ValidationInfo
 
 from kd.config.networks import NetworkEntry, kind_of, read_network
-from kd.config.plugins import entries, options_of, resolve
+from kd.config.plugins import entries, options_of, resolve, strict
 from kd.config.problems import Problems
 from kd.config.study import Ensemble, External, Network
 from kd.errors import did_you_mean
 from kd.models.libraries.names import known_architecture
-from kd.settings.types import Architecture, FilePath, Name, Positive, Seed
+from kd.settings.types import FilePath, Name, Positive, Seed
 
 # Other formats of weights can run code when they are read.
 CONVERT = "make one: safetensors.torch.save_file(torch.load(file, weights_only=True), 'file.safetensors')"
-
-Members = Annotated[tuple[Name, ...], Field(min_length=2)]
 
 
 class TeacherEntry(NetworkEntry):
     """A teacher is trained once, with a seed of its own."""
 
-    ensemble: Members | None = Field(
+    ensemble: Annotated[tuple[Name, ...], Field(min_length=2)] | None = Field(
         None, description="names of other teachers, whose logits are averaged; nothing is trained then"
     )
     weights: tuple[Positive, ...] | None = Field(
@@ -39,32 +37,6 @@ class TeacherEntry(NetworkEntry):
     seed: Seed = Field(1000, description="of the initial weights and of the augmentation")
 
 
-class EnsembleEntry(BaseModel):
-    """A teacher made of others: these two of its keys, and no other."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ensemble: Members
-    weights: tuple[Positive, ...] | None = None
-
-
-class ExternalEntry(BaseModel):
-    """A teacher whose weights are the user's; the options of the architecture stand beside these two keys."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    architecture: Architecture | None = None
-    external: FilePath
-
-
-class LogitsEntry(BaseModel):
-    """A teacher of which there are nothing but logits."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    logits: FilePath
-
-
 def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Any:
     """An Ensemble, the file of the user's logits, an External, or a Network; None after a mistake."""
     match kind_of(content):
@@ -78,7 +50,7 @@ def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> 
 
 
 def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Ensemble | None:
-    checked = problems.check(EnsembleEntry, content)
+    checked = problems.check(strict(TeacherEntry, None, "ensemble", "weights"), content)
     if not checked:
         return None
     teachers = info.context.written["teachers"].items()
@@ -86,7 +58,7 @@ def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo)
     for member in checked.ensemble:
         if member not in networks:
             text = f"{member!r} is no teacher that is trained{did_you_mean(member, networks)}"
-            problems.add(("ensemble",), f"{text}; allowed: {', '.join(map(str, networks))}")
+            problems.add(("ensemble",), f"{text}; allowed: {', '.join(networks)}")
     if len(set(checked.ensemble)) < len(checked.ensemble):
         problems.add(("ensemble",), "each may be there once")
     weights = checked.weights or (1.0,) * len(checked.ensemble)
@@ -97,7 +69,7 @@ def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo)
 
 
 def _logits(problems: Problems, content: Any, info: ValidationInfo) -> str | None:
-    checked = problems.check(LogitsEntry, content)
+    checked = problems.check(strict(TeacherEntry, None, "logits"), content)
     dataset = info.data.get("dataset")
     if checked and dataset and dataset.endless:
         problems.add(
@@ -107,7 +79,8 @@ def _logits(problems: Problems, content: Any, info: ValidationInfo) -> str | Non
 
 
 def _external(problems: Problems, name: str, content: Any) -> External | None:
-    resolved = resolve(problems, known_architecture, ExternalEntry, content, "architecture", name)
+    keys = ("architecture", "external")
+    resolved = resolve(problems, known_architecture, TeacherEntry, content, "architecture", name, keys)
     if not resolved:
         return None
     entry, checked = resolved
