@@ -21,7 +21,7 @@ Area = Annotated[tuple[Share, Share], AfterValidator(_rising)]
 
 
 class DatasetEntry(BaseModel):
-    """`dataset:`; the options of the named data set stand beside these keys."""
+    """`dataset:`; these keys, and the options of the named data set."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

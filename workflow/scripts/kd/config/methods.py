@@ -20,7 +20,7 @@ Part = tuple[registry.Entry, dict[str, Any]]  # a method of the code with all it
 
 
 class PartEntry(BaseModel):
-    """One of several methods that add up; the options of the method stand beside this key."""
+    """One of several methods that add up: this key, and the options of the method."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -30,13 +30,14 @@ class PartEntry(BaseModel):
 
 
 class MethodEntry(PartEntry):
-    """One way to distil; the options of the method stand beside these keys."""
+    """One way to distil: these keys, and the options of the method."""
 
     via: tuple[Name, ...] = Field(
-        (), description="networks of students or teachers that are taught first, each by the one before"
+        (),
+        description="networks (students or teachers) in between, each distilled from the one before",
     )
     generations: Generations = Field(
-        1, description="how many times the student is trained, each time taught by the one before"
+        1, description="how many times the student is trained, each time distilled from the one before"
     )
 
 

@@ -16,7 +16,7 @@ UNTRAINED = ("ensemble", "logits", "external")  # a teacher with one of these ke
 
 
 class NetworkEntry(BaseModel):
-    """One teacher or student: overrides of the recipe, and beside them the options of its architecture."""
+    """One teacher or student: overrides of the recipe, and the options of its architecture."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

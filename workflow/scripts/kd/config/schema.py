@@ -107,7 +107,7 @@ class StudyFile(BaseModel):
 
     # They are validated in this order, and refer to those before them (kd.config.plugins.Context).
 
-    study: Name = Field(description="names the folder below results/")
+    study: Name = Field(description="name of the folder below results/")
     dataset: DatasetSection
     recipe: Recipe = Field(default_factory=Recipe, description="how every network is trained")
     teachers: Annotated[TeacherSection, Field(min_length=1)] = Field(description="name: overrides")
@@ -117,15 +117,14 @@ class StudyFile(BaseModel):
     sweep: SweepSection = Field(
         default_factory=dict, description="name: a method whose best values are searched"
     )
-    seeds: Seeds = Field(description="one run of every student for each")
+    seeds: Seeds = Field(description="seeds; every student is trained once with each")
     targets: Targets = Field(
         "auto",
-        description="cached: the teacher runs once over all augmented views that will be seen, and its logits"
-        " are kept; live: it runs beside every student; auto: cached for every method that needs nothing but"
-        " logits",
+        description="cached: the teacher runs once over all augmented views, and students read its logits;"
+        " live: it runs in every step of every student; auto: cached for every method that needs logits only",
     )
     diagnostics: Diagnostics = Field(
-        default_factory=Diagnostics, description="what the pages about single networks show"
+        default_factory=Diagnostics, description="what the error analysis of each network shows"
     )
     compute: Compute = Field(default_factory=Compute, description="where jobs run")
     export: Export = Field(default_factory=Export, description="how students are exported")

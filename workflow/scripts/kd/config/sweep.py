@@ -47,7 +47,7 @@ _Values = Annotated[
 
 
 class SweepEntry(BaseModel):
-    """A method whose best values are searched; its options that stay fixed stand beside these keys."""
+    """A method whose best values are searched: these keys, and the options that stay fixed."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -59,14 +59,14 @@ class SweepEntry(BaseModel):
     )
     search: Literal["grid", "random", "halving"] = Field(
         "grid",
-        description="every combination; some drawn at random; or these for few epochs, and a third of them"
-        " for three times as many, until some have all",
+        description="grid: every combination; random: some, drawn at random; halving: these for few epochs,"
+        " then the best third for three times as many, until some have all",
     )
     trials: Trials | None = Field(None, description="random and halving: how many are drawn")
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = Field(
         None, description="every trial is run with each; default: the study's"
     )
-    search_seed: Seed = Field(0, description="random and halving: which are drawn")
+    search_seed: Seed = Field(0, description="random and halving: seed of the draw")
 
 
 def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> tuple[Sweep, Method] | None:

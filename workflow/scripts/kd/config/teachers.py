@@ -21,20 +21,18 @@ class TeacherEntry(NetworkEntry):
     """A teacher is trained once, with a seed of its own."""
 
     ensemble: Annotated[tuple[Name, ...], Field(min_length=2)] | None = Field(
-        None, description="names of other teachers, whose logits are averaged; nothing is trained then"
+        None, description="names of other teachers, whose logits are averaged; this teacher is not trained"
     )
     weights: tuple[Positive, ...] | None = Field(
-        None, description="of each of them in the mean; default: all the same"
+        None, description="weights of the ensemble's members in the mean; default: all the same"
     )
     external: FilePath | None = Field(
         None,
-        description="file of your own weights (.safetensors) of the architecture; nothing is trained then",
+        description="file of your own weights (.safetensors); this teacher is not trained",
     )
-    logits: FilePath | None = Field(
-        None, description="your own logits (.npz) instead of a network; nothing is trained then"
-    )
+    logits: FilePath | None = Field(None, description="your own logits (.npz); this teacher is not trained")
     # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
-    seed: Seed = Field(1000, description="of the initial weights and of the augmentation")
+    seed: Seed = Field(1000, description="seed of the initial weights and of the augmentation")
 
 
 def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Any:
