@@ -77,3 +77,9 @@ def test_a_mistake_in_a_network_is_reported_at_it_alone():
 def test_what_is_not_trained_has_no_recipe(teacher, allowed):
     (line,) = complaints(teachers={"resnet18": {}, "vgg16": {}, "mine": teacher})
     assert line == f"teachers.mine.lr: unknown key; allowed: {allowed}"
+
+
+@pytest.mark.parametrize("key", ["ensemble", "external", "logits"])
+def test_a_key_without_its_value_trains_no_network_instead(key):
+    (line,) = complaints(teachers={"resnet18": {key: None}})
+    assert line == f"teachers.resnet18.{key}: has no value; set one, or leave this key out"

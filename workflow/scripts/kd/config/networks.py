@@ -38,8 +38,8 @@ class NetworkEntry(BaseModel):
 
 def kind_of(content: Any) -> str:
     """What an entry of teachers or students is: one of UNTRAINED, or "trained"."""
-    keys = content if isinstance(content, Mapping) else {}
-    return next((key for key in UNTRAINED if keys.get(key) is not None), "trained")
+    keys = content if isinstance(content, Mapping) else ()
+    return next((key for key in UNTRAINED if key in keys), "trained")
 
 
 def read_network(

@@ -37,7 +37,12 @@ class TeacherEntry(NetworkEntry):
 
 def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Any:
     """An Ensemble, the file of the user's logits, an External, or a Network; None after a mistake."""
-    match kind_of(content):
+    kind = kind_of(content)
+    if kind != "trained" and content[kind] is None:
+        problems.check(TeacherEntry, content)
+        problems.add((kind,), "has no value; set one, or leave this key out")
+        return None
+    match kind:
         case "ensemble":
             return _ensemble(problems, name, content, info)
         case "logits":
