@@ -69,9 +69,9 @@ def _refuse_repeats(problems: Problems, values: Any) -> None:
 
 
 def _check_targets(value: str, info: ValidationInfo) -> str:
-    reasons = {"live": _not_live, "cached": _not_cached}
+    reasons = {"auto": (), "live": _not_live(info), "cached": _not_cached(info)}
     with Problems() as problems:
-        for text in reasons[value](info) if value in reasons else ():
+        for text in reasons[value]:
             problems.add((), text)
     return value
 
@@ -105,8 +105,7 @@ class StudyFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # They are validated in this order, and refer to those before them (kd.config.plugins.Context).
-
+    # Validated in this order; each may refer to those before it (kd.config.plugins.Context).
     study: Name = Field(description="name of the folder below results/")
     dataset: DatasetSection
     recipe: Recipe = Field(default_factory=Recipe, description="how every network is trained")
