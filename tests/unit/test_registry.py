@@ -71,16 +71,63 @@ def test_an_architecture_is_one_function_in_one_file(other_code):
         "def _helper(): ...\n"
         "def my_net(in_channels: int, num_classes: int, *, depth: Count, width: Width = 0.5): raise SystemExit\n"
     )
-    found = registry.architectures()
-    assert list(found) == ["my_net"]
-    assert found["my_net"].module == "kd.models.mine"
-    assert found["my_net"].options.model_validate({"depth": 3}).model_dump() == {"depth": 3, "width": 0.5}
+    entries = registry.architectures()
+    assert list(entries) == ["my_net"]
+    assert entries["my_net"].module == "kd.models.mine"
+    assert entries["my_net"].options.model_validate({"depth": 3}).model_dump() == {"depth": 3, "width": 0.5}
     assert "kd.models.mine" not in sys.modules
 
 
 def test_a_name_that_left_the_code_is_an_error_that_says_so(other_code):
-    with pytest.raises(UserError, match="architecture 'resnet18' is not defined in"):
+    with pytest.raises(UserError, match="there is no architecture 'resnet18'; allowed: "):
         factory.build_network("resnet18", {}, 3, 10)
+
+
+@pytest.mark.parametrize(
+    ("find", "name", "file"),
+    [
+        (registry.find_method, "mine", "methods/mine.py"),
+        (registry.find_dataset, "mine", "datasets/mine.py"),
+        (registry.find_architecture, "mine", "models/mine.py"),
+        (registry.find_architecture, "other_net", "models/mine.py"),
+    ],
+)
+def test_who_knows_the_name_parses_one_file(other_code, find, name, file):
+    """All others hold what Python cannot parse."""
+    for folder in ("models", "methods", "datasets"):
+        for other in ("aaa", "zzz"):
+            (other_code / folder / f"{other}.py").write_text("def broken(:\n")
+    (other_code / file).write_text(
+        "class Method:\n    def __init__(self, *, depth: Count = 3): ...\n"
+        "def load(*, depth: Count = 3): ...\n"
+        "def mine(*, depth: Count = 3): ...\n"
+        "def other_net(*, depth: Count = 3): ...\n"
+    )
+    entry = find(name)
+    assert (entry.module, entry.options().depth) == (f"kd.{file[:-3].replace('/', '.')}", 3)
+
+
+def test_looking_for_one_agrees_with_listing_all():
+    for every, find in (
+        (registry.architectures, registry.find_architecture),
+        (registry.libraries, registry.find_library),
+        (registry.methods, registry.find_method),
+        (registry.datasets, registry.find_dataset),
+    ):
+        for name, entry in every().items():
+            one = find(name)
+            assert (one.name, one.module, one.target, one.constants) == (
+                entry.name,
+                entry.module,
+                entry.target,
+                entry.constants,
+            )
+            assert one.options.model_json_schema() == entry.options.model_json_schema()
+    assert registry.method_names() == list(registry.methods())
+    for find, what in ((registry.find_method, "method"), (registry.find_dataset, "data set")):
+        for name in ("../methods/kd", "_idx", "", None, 3, ["kd"]):
+            with pytest.raises(UserError, match=rf"^there is no {what} "):
+                find(name)
 
 
 def test_annotations_reach_nothing_but_the_option_types(other_code):

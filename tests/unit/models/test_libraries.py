@@ -21,7 +21,7 @@ from kd.distillation.base import Context
 from kd.distillation.combined import build_method
 from kd.errors import UserError
 from kd.evaluation.inference import largest_batch
-from kd.models.libraries.names import find_classifier, names
+from kd.models.libraries.names import known_architecture, names
 from kd.networks.checkpoint import load_network, save_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
@@ -113,7 +113,7 @@ def test_a_library_that_is_not_installed(monkeypatch):
 
 def test_a_name_is_checked_without_importing_the_library():
     code = (
-        "import sys; from kd.models.libraries.names import find_classifier; find_classifier('torchvision/resnet18');"
+        "import sys; from kd.models.libraries.names import known_architecture; known_architecture('torchvision/resnet18');"
         "sys.exit(any(name in sys.modules for name in ('torch', 'torchvision')))"
     )
     subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, check=True)
@@ -384,7 +384,7 @@ def test_the_names_of_timm(timm):
     assert {name for name in found if "." not in name} == set(timm.list_models())
     for name in timm.list_pretrained():
         if name.partition("_vit_")[0] not in ("deepseek", "qwen3", "gemma4"):  # no classifiers
-            assert find_classifier(f"timm/{name}").inside == (name,)
+            assert known_architecture(f"timm/{name}").inside == (name,)
     with pytest.raises(UserError, match="Invalid pretrained tag"):
         build("timm/resnet18.openai")
     (line,) = complaints(**student("timm/resnet18.a1_in2k"))

@@ -1,19 +1,27 @@
 """From a config to a study: every mistake is reported at once, each under its key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from kd.config.methods import methods_of
-from kd.config.plugins import items
-from kd.config.problems import Problems
-from kd.config.schema import NetworkEntry, StudyFile, TeacherEntry
-from kd.config.sections import dataset_of, ensembles_of, externals_of, networks_of, stored_of
-from kd.config.study import STORABLE, Dataset, Method, Study
-from kd.config.sweep import sweeps_of
-from kd.errors import UserError, near
-from kd.settings.recipe import Recipe
+from kd.config.duplicates import refuse_repeated_keys
+from kd.config.plugins import Context
+from kd.config.problems import Problems, lines
+from kd.config.schema import StudyFile
+from kd.config.study import STORABLE, Ensemble, External, Network, Study
+from kd.errors import UserError
+
+
+def load_config(config: Mapping[str, Any], files: Iterable[str]) -> Study:
+    """The study of a config that was read from `files`, in which no key stands twice.
+
+    Raises UserError as load_study and refuse_repeated_keys do.
+    """
+    study = load_study(config)
+    refuse_repeated_keys(files)
+    return study
 
 
 def load_study(config: Mapping[str, Any]) -> Study:
@@ -21,98 +29,32 @@ def load_study(config: Mapping[str, Any]) -> Study:
 
     Raises UserError with one line per mistake, each naming its key path and what is allowed.
     """
-    problems = Problems()
-    file = problems.check(StudyFile, config, ())
-    dataset = dataset_of(problems, config.get("dataset"))
-    recipe = file.recipe if file else _quiet(Recipe, config.get("recipe", {}))
-    teachers = networks_of(problems, config, "teachers", TeacherEntry, recipe)
-    students = networks_of(problems, config, "students", NetworkEntry, recipe)
-    ensembles, externals = ensembles_of(problems, config), externals_of(problems, config)
-    stored = stored_of(problems, config)
-    if dataset and dataset.endless:
-        for name in stored:
-            text = "no logits could be stored of endless views, as dataset.crop_area makes them"
-            problems.add(("teachers", name, "logits"), text)
-    methods = methods_of(problems, config)
-    sweeps = sweeps_of(problems, config, students, tuple(file.seeds) if file else ())
-    methods |= {name: method for name, (_, method) in sweeps.items()}
-    pairs = _pairs(problems, config)
-    _check_repeats(problems, file.seeds if file else config.get("seeds"), "seeds")  # 0 and 0.0 are one
-    if file and file.targets == "cached":
-        _check_cacheable(problems, methods, dataset)
-    if problems.lines or file is None:
-        raise UserError("\n".join(problems.lines))
-    study = Study(
-        name=file.study,
-        dataset=dataset,
-        teachers=teachers,
-        ensembles=ensembles,
-        externals=externals,
-        logits_teachers=stored,
-        students=students,
-        pairs=pairs,
-        methods=methods,
-        seeds=tuple(file.seeds),
-        targets=file.targets,
-        compute=file.compute,
-        diagnostics=file.diagnostics,
-        export=file.export,
-        sweeps={name: sweep for name, (sweep, _) in sweeps.items()},
-    )
-    _check_taught(problems, study)
-    if problems.lines:
-        raise UserError("\n".join(problems.lines))
+    try:
+        with Problems() as problems:
+            file = problems.check(StudyFile, config, context=Context())
+        study = _study(file)
+        with Problems() as problems:
+            _check_taught(problems, study)
+    except ValidationError as error:
+        raise UserError("\n".join(lines(error))) from None
     return study
 
 
-def _quiet(model: type[BaseModel], value: Any) -> Any:
-    """`value` as `model`, or the model's defaults where it is wrong and has been reported already."""
-    try:
-        return model.model_validate(value)
-    except ValidationError:
-        return model()
-
-
-def _pairs(problems: Problems, config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    names = {side: [name for name, _ in items(config.get(side))] for side in ("teachers", "students")}
-    given = config.get("pairs", "all")
-    if given == "all":
-        return tuple((teacher, student) for teacher in names["teachers"] for student in names["students"])
-    given = given if isinstance(given, list | tuple) else []
-    given = [pair for pair in given if isinstance(pair, list | tuple) and len(pair) == 2]
-    for index, pair in enumerate(given):
-        for side, name in zip(names, pair, strict=True):
-            if isinstance(name, str) and name not in names[side]:
-                hint = near(name, names[side])
-                problems.add(
-                    ("pairs", index), f"{name!r} is not in {side}{hint}; allowed: {', '.join(names[side])}"
-                )
-    _check_repeats(problems, given, "pairs")
-    return tuple((str(teacher), str(student)) for teacher, student in given)
-
-
-def _check_repeats(problems: Problems, values: Any, key: str) -> None:
-    values = [str(value) for value in values] if isinstance(values, list | tuple) else []
-    for repeated in sorted({value for value in values if values.count(value) > 1}):
-        problems.add((key,), f"{repeated} is given more than once; each may be there once")
-
-
-def _check_cacheable(problems: Problems, methods: dict[str, Method], dataset: Dataset | None) -> None:
-    if dataset and dataset.endless:
-        text = "'cached' would store endless views, as dataset.crop_area makes them; allowed: auto, live"
-        problems.add(("targets",), text)
-    for method in methods.values():
-        if not method.of_teacher <= STORABLE:
-            problems.add(
-                ("targets",),
-                f"'cached' stores logits only, but {method.name} needs more; allowed: auto, live",
-            )
-        elif method.via or method.generations > 1:
-            problems.add(
-                ("targets",),
-                f"'cached' stores the logits of teachers, and {method.name} has networks in between, which"
-                " run live; allowed: auto, live",
-            )
+def _study(file: StudyFile) -> Study:
+    same = "dataset", "students", "pairs", "seeds", "targets", "compute", "diagnostics", "export"
+    kinds = {"teachers": Network, "ensembles": Ensemble, "externals": External, "logits_teachers": str}
+    return Study(
+        name=file.study,
+        methods=file.methods | {name: method for name, (_, method) in file.sweep.items()},
+        sweeps={
+            name: replace(sweep, seeds=sweep.seeds or file.seeds) for name, (sweep, _) in file.sweep.items()
+        },
+        **{key: getattr(file, key) for key in same},
+        **{
+            key: {name: teacher for name, teacher in file.teachers.items() if isinstance(teacher, kind)}
+            for key, kind in kinds.items()
+        },
+    )
 
 
 def _check_taught(problems: Problems, study: Study) -> None:

@@ -1,56 +1,89 @@
-"""Sections of a config that name a plug-in of the registry and hold its options."""
+"""Sections of a config whose entries name a plug-in of the registry and hold its options."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo, create_model
 
-from kd import registry
 from kd.config.problems import Problems
-from kd.errors import near
+from kd.errors import UserError
+from kd.registry import Entry
+from kd.settings.types import Name
 
 
-def items(value: Any) -> list[tuple[str, dict[str, Any]]]:
-    """The entries of a section that can be looked at further; wrong ones have been reported already."""
-    if not isinstance(value, Mapping):
-        return []
-    pairs = [(name, {} if entry is None else entry) for name, entry in value.items()]
-    return [(name, entry) for name, entry in pairs if isinstance(name, str) and isinstance(entry, Mapping)]
+@dataclass
+class Context:
+    """The sections that pydantic has come to, for those that refer to them, even where they have mistakes."""
+
+    written: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # as in the file
+    valid: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # and what was made
 
 
-def with_options(base: type[BaseModel], options: type[BaseModel]) -> type[BaseModel]:
-    """The keys of `base` and the options of a plug-in in one strict model, so that both are checked."""
-    extra = {name: (field.annotation, field) for name, field in options.model_fields.items()}
+def entries(
+    result: Any, base: type[BaseModel], read: Callable[[Problems, str, Any, ValidationInfo], Any]
+) -> Any:
+    """The type of a section: names, and for each what `read` makes of an entry with the keys of `base`."""
+
+    def entry(value: tuple[str, Any], info: ValidationInfo) -> Any:
+        name, content = value
+        with Problems() as problems:
+            made = read(problems, name, content, info)
+        if made is not None:
+            info.context.valid[info.field_name][name] = made
+        return made
+
+    values = Annotated[result, PlainValidator(entry, json_schema_input_type=base)]
+    return Annotated[dict[Name, values], BeforeValidator(_with_names)]
+
+
+def _with_names(section: Any, info: ValidationInfo) -> Any:
+    """Each entry with its name. `cnn:` with nothing behind it is null in YAML, and means: all defaults."""
+    if not isinstance(section, Mapping):
+        return section
+    written = {name: {} if entry is None else entry for name, entry in section.items()}
+    info.context.written[info.field_name] = {k: v for k, v in written.items() if isinstance(k, str)}
+    return {name: (name, entry) for name, entry in written.items()}
+
+
+@cache
+def strict(base: type[BaseModel], options: type[BaseModel] | None, *keys: str) -> type[BaseModel]:
+    """The keys of `base`, or those named of them, and the options of a plug-in: these and no others."""
+    fields = {name: field for name, field in base.model_fields.items() if not keys or name in keys}
+    fields |= options.model_fields if options else {}
     config = ConfigDict(extra="forbid", frozen=True)
-    keys = {name: (field.annotation, field) for name, field in base.model_fields.items()}
-    return create_model(base.__name__, __config__=config, **keys, **extra)
-
-
-def find(problems: Problems, entries: Mapping[str, registry.Entry], name: Any, path: tuple, what: str) -> Any:
-    """The plug-in `name`, or None after saying that there is none."""
-    if isinstance(name, str) and name in entries:
-        return entries[name]
-    problems.add(
-        path, f"there is no {what} {name!r}{near(name, entries)}; allowed: {', '.join(sorted(entries))}"
-    )
-    return None
+    types = {name: (field.annotation, field) for name, field in fields.items()}
+    return create_model(base.__name__, __config__=config, **types)
 
 
 def resolve(
     problems: Problems,
-    entries: Mapping[str, registry.Entry],
+    find: Callable[[Any], Entry],
     base: type[BaseModel],
-    section: Mapping[str, Any],
-    path: tuple,
-    what: str,
-) -> tuple[registry.Entry | None, Any]:
-    """The plug-in that a named section is about, by the key `what` or its own name; the section, checked."""
-    given = section.get(what)
-    named = given is not None
-    entry = find(problems, entries, given if named else path[-1], (*path, what) if named else path, what)
-    return entry, entry and problems.check(with_options(base, entry.options), section, path)
+    content: Any,
+    key: str,
+    name: str | None = None,
+    keys: tuple[str, ...] = (),
+) -> tuple[Entry, Any] | None:
+    """The plug-in that `key` of an entry names, or else the entry's own name, and the entry, checked.
+
+    The entry may have the plug-in's options, and of `base` all keys, or `keys`. None after a mistake.
+    """
+    named = content.get(key) if isinstance(content, Mapping) else None
+    own = named is None and name is not None
+    try:
+        entry = find(name if own else named)
+    except UserError as error:
+        problems.check(base, content)  # its keys can be checked, its options cannot
+        if own or named is not None:
+            problems.add(() if own else (key,), str(error))
+        return None
+    checked = problems.check(strict(base, entry.options, *keys), content)
+    return checked and (entry, checked)
 
 
-def options_of(entry: registry.Entry, checked: BaseModel) -> dict[str, Any]:
+def options_of(entry: Entry, checked: BaseModel) -> dict[str, Any]:
     """The plug-in's own options in `checked`, as JSON values, defaults included."""
     return checked.model_dump(mode="json", include=set(entry.options.model_fields))

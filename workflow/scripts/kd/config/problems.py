@@ -1,19 +1,17 @@
 """Turns what is wrong with a config into lines that a person can act on."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from kd.errors import near
+from kd.errors import did_you_mean
 
-LONGEST = 64  # characters of what was given; more would hide what is wrong with it
+LONGEST = 64  # characters of a value in a line; more would hide what is wrong with it
 
-_MARKS = {
-    "[key]",
-    "[list]",
-    "[range]",
-}  # of pydantic, for a wrong name, and of kd.config.sweep_entry; no keys
+_MISTAKE = "mistake"  # the type of an error whose message is a finished sentence
+_MARKS = {"[key]", "[list]", "[range]"}  # of pydantic, for a wrong name, and of kd.config.sweep; no keys
 _PLAIN = {  # where pydantic speaks of its own types
     "string_pattern_mismatch": "a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter"
     " or digit",
@@ -25,34 +23,53 @@ _PLAIN = {  # where pydantic speaks of its own types
 
 
 class Problems:
-    """Collects mistakes; several looks at the same key report it once."""
+    """The mistakes of one entry, which are raised together at the end of its `with` block.
+
+    The ValidationError that is raised there is one more to the validator around it: pydantic puts the keys
+    that lead to the entry in front. Of several mistakes at one key the first is kept.
+    """
 
     def __init__(self) -> None:
-        self._found: dict[str, str] = {}
+        self._texts: dict[tuple, str] = {}
 
-    @property
-    def lines(self) -> list[str]:
-        """One line per mistake, in the order found."""
-        return [f"{key}: {text}" for key, text in self._found.items()]
+    def __enter__(self) -> Self:
+        return self
 
-    def add(self, path: tuple, text: str) -> None:
-        """Report `text` at a key path; the first report of a path is kept."""
-        self._found.setdefault(_dotted(path) or "config", text)
+    def __exit__(self, kind: type | None, *_: Any) -> None:
+        errors = [
+            InitErrorDetails(type=PydanticCustomError(_MISTAKE, "{text}", {"text": text}), loc=loc)
+            for loc, text in self._texts.items()
+        ]
+        if kind is None and errors:
+            raise ValidationError.from_exception_data("config", errors)
 
-    def check(self, model: type[BaseModel], value: Any, path: tuple) -> Any:
-        """`value` as `model`, or None after its mistakes have been added below `path`."""
+    def add(self, place: tuple, text: str) -> None:
+        """Report `text` at a key path below the entry."""
+        self._texts.setdefault(place, text)
+
+    def check(self, model: type[BaseModel], value: Any, place: tuple = (), context: Any = None) -> Any:
+        """`value` as `model`, or None after its mistakes have been added below `place`."""
+        return self.attempt(lambda value: model.model_validate(value, context=context), value, place, model)
+
+    def attempt(self, validate: Callable, value: Any, place: tuple = (), model: Any = BaseModel) -> Any:
+        """What `validate` makes of a value, or None after its mistakes have been added."""
         try:
-            return model.model_validate(value)
+            return validate(value)
         except ValidationError as error:
-            items = error.errors()
+            items = error.errors(include_url=False)
             for item in items:
                 if not _follows(item, items):
-                    self._add_pydantic(model, item, path)
+                    keys = tuple(part for part in item["loc"] if part not in _MARKS)
+                    self.add((*place, *keys), _sentence(model, item))
             return None
 
-    def _add_pydantic(self, model: type[BaseModel], item: Mapping[str, Any], path: tuple) -> None:
-        place = tuple(part for part in item["loc"] if part not in _MARKS)
-        self.add((*path, *place), _sentence(model, item))
+
+def lines(error: ValidationError) -> list[str]:
+    """One line for each key path: the path, and what is wrong there."""
+    texts: dict[str, str] = {}
+    for item in error.errors(include_url=False):
+        texts.setdefault(_dotted(item["loc"]) or "config", item["msg"])
+    return [f"{key}: {text}" for key, text in texts.items()]
 
 
 def _follows(item: Mapping[str, Any], items: list[Any]) -> bool:
@@ -64,20 +81,22 @@ def _follows(item: Mapping[str, Any], items: list[Any]) -> bool:
 
 def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
     kind, name = item["type"], item["loc"][-1] if item["loc"] else ""
+    if kind == _MISTAKE:
+        return item["msg"]
     if kind == "extra_forbidden":
         allowed = _keys(model, item["loc"][:-1])
-        return f"unknown key{near(name, allowed)}; allowed: {', '.join(sorted(allowed))}"
+        return f"unknown key{did_you_mean(name, allowed)}; allowed: {', '.join(sorted(allowed))}"
     if kind == "missing":
         return "this key is required"
     if kind == "too_short":
         least = item["ctx"]["min_length"]
-        said = f"needs at least {'one entry' if least == 1 else f'{least} entries'}"
+        text = f"needs at least {'one entry' if least == 1 else f'{least} entries'}"
     else:
-        said = item["msg"].removeprefix("Value error, ")
-    text = _PLAIN.get(kind) or said.replace("Input should", "should").replace("String should", "should")
+        text = item["msg"].removeprefix("Value error, ")
+        text = text.replace("Input should", "should").replace("String should", "should")
     # A letter of another alphabet may look like one of ours.
-    shown = _shown(item["input"], ascii if kind == "string_pattern_mismatch" else repr)
-    return f"{text} (it is {shown})"
+    value = shown(item["input"], ascii if kind == "string_pattern_mismatch" else repr)
+    return f"{_PLAIN.get(kind, text)} (it is {value})"
 
 
 def _keys(model: type[BaseModel], path: tuple) -> list[str]:
@@ -102,9 +121,10 @@ def _dotted(path: tuple) -> str:
 
 def _part(text: str) -> str:
     """A part of a key path: as it stands where it can be read on one line, else quoted and escaped."""
-    return text if 0 < len(text) <= LONGEST and text.isprintable() else _shown(text)
+    return text if 0 < len(text) <= LONGEST and text.isprintable() else shown(text)
 
 
-def _shown(value: Any, write: Callable[[Any], str] = repr) -> str:
+def shown(value: Any, write: Callable[[Any], str] = repr) -> str:
+    """A value as a line shows it, cut where it is long."""
     text = write(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

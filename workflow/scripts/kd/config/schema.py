@@ -1,186 +1,103 @@
-"""The shape of a config file: what each key is, before names are looked up in the registry."""
+"""The shape of a config file: every key, and the checks of keys that refer to several sections."""
 
 import json
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
+    PlainValidator,
+    ValidationInfo,
     WrapValidator,
 )
 
-from kd.config.sweep_entry import SweepEntry
+from kd.config.dataset import DatasetSection
+from kd.config.methods import MethodSection
+from kd.config.networks import StudentSection, kind_of
+from kd.config.problems import Problems, shown
+from kd.config.study import STORABLE
+from kd.config.sweep import SweepSection
+from kd.config.teachers import TeacherSection
+from kd.errors import did_you_mean
 from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
 from kd.settings.recipe import Recipe
-from kd.settings.types import (
-    Address,
-    Architecture,
-    BatchSize,
-    Count,
-    FilePath,
-    Fraction,
-    Generations,
-    Momentum,
-    Name,
-    NonNegative,
-    Padding,
-    Positive,
-    Seed,
-    Share,
-)
+from kd.settings.types import Name, Seed
+
+_Pair = tuple[str, str]  # any text, not a Name: one that is neither teacher nor student is reported as that
 
 
-def _rising(area: tuple[float, float]) -> tuple[float, float]:
-    if area[0] >= area[1]:
-        raise ValueError("the least share must be below the most")
-    return area
+def _read_pairs(value: Any, info: ValidationInfo) -> tuple[_Pair, ...]:
+    sides = {side: list(info.context.written[side]) for side in ("teachers", "students")}
+    if value == "all":
+        return tuple((teacher, student) for teacher in sides["teachers"] for student in sides["students"])
+    pairs = list(enumerate(value)) if isinstance(value, list | tuple) else []
+    right = [(index, tuple(pair)) for index, pair in pairs if _is_a_pair(pair)]
+    with Problems() as problems:
+        if not pairs or len(right) < len(pairs):
+            problems.add((), f"should be 'all' or a list of [teacher, student] (it is {shown(value)})")
+        for index, pair in right:
+            for (side, names), name in zip(sides.items(), pair, strict=True):
+                if name not in names:
+                    hint = f"{did_you_mean(name, names)}; allowed: {', '.join(names)}"
+                    problems.add((index,), f"{name!r} is not in {side}{hint}")
+        _refuse_repeats(problems, [list(pair) for _, pair in right])
+    return tuple(pair for _, pair in right)
 
 
-Area = Annotated[tuple[Share, Share], AfterValidator(_rising)]
-
-
-class DatasetEntry(BaseModel):
-    """`dataset:`; the options of the named data set stand beside these keys."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: Name = Field(description="a file of workflow/scripts/kd/datasets/")
-    validation: Fraction = Field(0.1, description="share of the training images kept out to choose epochs on")
-    split_seed: Seed = Field(0, description="which images these are")
-    pad: Padding | None = Field(
-        None, description="pixels of padding before the random crop; default: the data set's own"
-    )
-    flip: bool | None = Field(None, description="mirror images at random; default: the data set's own")
-    crop_area: Area | None = Field(
-        None,
-        description="[least, most] share of an image that a random crop has before it is resized, instead of"
-        " padded crops; such views are endless, so teachers run live",
-    )
-    shards: Literal["auto", "always", "never"] = Field(
-        "auto", description="pack images into files that are mapped into memory; auto: if above 4 GiB"
-    )
-    mirror: Address | None = Field(None, description="address of the folder that holds the downloads")
-
-
-class NetworkEntry(BaseModel):
-    """One teacher or student: overrides of the recipe, and beside them the options of its architecture."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    architecture: Architecture | None = Field(
-        None, description="torchvision/<name> and timm/<name> too; default: the entry's own name"
-    )
-    epochs: Count | None = Field(None, description="instead of the recipe's")
-    batch_size: BatchSize | None = Field(None, description="instead of the recipe's")
-    lr: Positive | None = Field(None, description="instead of the recipe's")
-    momentum: Momentum | None = Field(None, description="instead of the recipe's")
-    weight_decay: NonNegative | None = Field(None, description="instead of the recipe's")
-    nesterov: bool | None = Field(None, description="instead of the recipe's")
-    schedule: Literal["cosine", "multi_step", "constant"] | None = Field(
-        None, description="instead of the recipe's"
-    )
-    milestones: tuple[Count, ...] | None = Field(None, description="instead of the recipe's")
-    gamma: Positive | None = Field(None, description="instead of the recipe's")
-
-
-class TeacherEntry(NetworkEntry):
-    """A teacher is trained once, with a seed of its own."""
-
-    ensemble: Annotated[tuple[Name, ...], Field(min_length=2)] | None = Field(
-        None, description="names of other teachers, whose logits are averaged; nothing is trained then"
-    )
-    weights: tuple[Positive, ...] | None = Field(
-        None, description="of each of them in the mean; default: all the same"
-    )
-    external: FilePath | None = Field(
-        None,
-        description="file of your own weights (.safetensors) of the architecture; nothing is trained then",
-    )
-    logits: FilePath | None = Field(
-        None, description="your own logits (.npz) instead of a network; nothing is trained then"
-    )
-    # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
-    seed: Seed = Field(1000, description="of the initial weights and of the augmentation")
-
-
-class EnsembleEntry(BaseModel):
-    """A teacher made of others: these two of its keys, and no other."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ensemble: Annotated[tuple[Name, ...], Field(min_length=2)]
-    weights: tuple[Positive, ...] | None = None
-
-
-class ExternalEntry(BaseModel):
-    """A teacher whose weights are the user's; the options of the architecture stand beside these two keys."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    architecture: Architecture | None = None
-    external: FilePath
-
-
-class StoredEntry(BaseModel):
-    """A teacher of which there are nothing but logits."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    logits: FilePath
-
-
-class PartEntry(BaseModel):
-    """One of several methods that add up; the options of the method stand beside this key."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    method: Name | None = Field(
-        None, description="a file of workflow/scripts/kd/methods/; default: the entry's own name"
-    )
-
-
-class MethodEntry(PartEntry):
-    """One way to distil; the options of the method stand beside these keys."""
-
-    via: tuple[Name, ...] = Field(
-        (), description="networks of students or teachers that are taught first, each by the one before"
-    )
-    generations: Generations = Field(
-        1, description="how many times the student is trained, each time taught by the one before"
-    )
-
-
-def _null_is_empty(value: Any) -> Any:
-    """`cnn:` with nothing behind it reads as null in YAML, and means: no overrides."""
+def _is_a_pair(value: Any) -> bool:
     return (
-        {name: {} if entry is None else entry for name, entry in value.items()}
-        if isinstance(value, dict)
-        else value
+        isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(name, str) for name in value)
     )
 
 
-def _entries(kind: type[BaseModel]) -> Any:
-    return Annotated[dict[Name, kind], BeforeValidator(_null_is_empty), Field(min_length=1)]
+def _read_seeds(value: Any, check: Callable[[Any], list[int]]) -> tuple[int, ...]:
+    with Problems() as problems:
+        seeds = problems.attempt(check, value)  # 0 and 0.0 are one
+        _refuse_repeats(problems, seeds or (value if isinstance(value, list | tuple) else []))
+    return tuple(seeds)
 
 
-def _all_or_a_list(value: Any, check: Any) -> Any:
-    """One sentence instead of one for each branch of the union."""
-    try:
-        return check(value)
-    except ValidationError:
-        raise ValueError("should be 'all' or a list of [teacher, student]") from None
+def _refuse_repeats(problems: Problems, values: Any) -> None:
+    texts = [str(value) for value in values]
+    for repeated in sorted({text for text in texts if texts.count(text) > 1}):
+        problems.add((), f"{repeated} is given more than once; each may be there once")
 
 
-# Any text, not a Name: one that is neither teacher nor student is reported as that, and once.
-Pairs = Annotated[
-    Literal["all"] | Annotated[list[tuple[str, str]], Field(min_length=1)], WrapValidator(_all_or_a_list)
-]
+def _check_targets(value: str, info: ValidationInfo) -> str:
+    reasons = {"auto": (), "live": _not_live(info), "cached": _not_cached(info)}
+    with Problems() as problems:
+        for text in reasons[value]:
+            problems.add((), text)
+    return value
+
+
+def _not_live(info: ValidationInfo) -> Iterator[str]:
+    for name, content in info.context.written["teachers"].items():
+        if kind_of(content) == "logits":
+            yield f"a network runs live, and teachers.{name} is stored logits; allowed: auto, cached"
+
+
+def _not_cached(info: ValidationInfo) -> Iterator[str]:
+    allowed, valid = "allowed: auto, live", info.context.valid
+    if (dataset := info.data.get("dataset")) and dataset.endless:
+        yield f"'cached' would store endless views, as dataset.crop_area makes them; {allowed}"
+    for method in [*valid["methods"].values(), *(method for _, method in valid["sweep"].values())]:
+        if not method.of_teacher <= STORABLE:
+            yield f"'cached' stores logits only, but {method.name} needs more; {allowed}"
+        elif method.via or method.generations > 1:
+            between = f"{method.name} has networks in between, which run live"
+            yield f"'cached' stores the logits of teachers, and {between}; {allowed}"
+
+
+_PairsInFile = Literal["all"] | Annotated[list[_Pair], Field(min_length=1)]
+Pairs = Annotated[tuple[_Pair, ...], PlainValidator(_read_pairs, json_schema_input_type=_PairsInFile)]
+Seeds = Annotated[list[Seed], Field(min_length=1), WrapValidator(_read_seeds)]
+Targets = Annotated[Literal["auto", "cached", "live"], AfterValidator(_check_targets)]
 
 
 class StudyFile(BaseModel):
@@ -188,27 +105,28 @@ class StudyFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    study: Name = Field(description="names the folder below results/")
-    dataset: DatasetEntry
+    # Validated in this order; each may refer to those before it (kd.config.plugins.Context).
+    study: Name = Field(description="name of the folder below results/")
+    dataset: DatasetSection
     recipe: Recipe = Field(default_factory=Recipe, description="how every network is trained")
-    teachers: _entries(TeacherEntry) = Field(description="name: overrides")
-    students: _entries(NetworkEntry) = Field(description="name: overrides")
-    pairs: Pairs = Field("all", description="all, or a list of [teacher, student]")
-    methods: _entries(MethodEntry) = Field(description="name: parameters")
-    sweep: Annotated[dict[Name, SweepEntry], BeforeValidator(_null_is_empty)] = Field(
-        default_factory=dict, description="name: a method whose best values are looked for"
+    teachers: Annotated[TeacherSection, Field(min_length=1)] = Field(description="name: overrides")
+    students: Annotated[StudentSection, Field(min_length=1)] = Field(description="name: overrides")
+    pairs: Pairs = Field("all", validate_default=True, description="all, or a list of [teacher, student]")
+    methods: Annotated[MethodSection, Field(min_length=1)] = Field(description="name: parameters")
+    sweep: SweepSection = Field(
+        default_factory=dict, description="name: a method whose best values are searched"
     )
-    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(description="one run of every student for each")
-    targets: Literal["auto", "cached", "live"] = Field(
+    seeds: Seeds = Field(description="seeds; every student is trained once with each")
+    targets: Targets = Field(
         "auto",
-        description="cached: the teacher runs once over all views that will be seen, and its logits are kept;"
-        " live: it runs beside every student; auto: cached for every method that needs nothing but logits",
+        description="cached: the teacher runs once over all augmented views, and students read its logits;"
+        " live: it runs in every step of every student; auto: cached for every method that needs logits only",
     )
     diagnostics: Diagnostics = Field(
-        default_factory=Diagnostics, description="what the pages about single networks show"
+        default_factory=Diagnostics, description="what the error analysis of each network shows"
     )
     compute: Compute = Field(default_factory=Compute, description="where jobs run")
-    export: Export = Field(default_factory=Export, description="how students are shipped")
+    export: Export = Field(default_factory=Export, description="how students are exported")
 
 
 def json_schema() -> str:

@@ -10,7 +10,7 @@ from kd.settings.export import Export
 from kd.settings.recipe import Recipe
 
 STORABLE = {"logits", "members"}  # what can be stored of a teacher
-NO_TEACHER = "_none"  # in the place of a teacher's name, which never begins so
+NO_TEACHER = "_none"  # in the place of a teacher's name, which never starts with "_"
 
 
 def chain_name(chain: tuple[str, ...]) -> str:
@@ -22,12 +22,12 @@ def chain_name(chain: tuple[str, ...]) -> str:
 def chain_of(name: str) -> tuple[str, ...]:
     """The chain that a path names."""
     groups = (part.partition(".") for part in name.split("+"))
-    return tuple(each for each, _, count in groups for _ in range(int(count or 1)))
+    return tuple(network for network, _, count in groups for _ in range(int(count or 1)))
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What the data jobs are told."""
+    """The data set, its split and its augmentation."""
 
     name: str
     options: dict[str, Any]
@@ -42,7 +42,7 @@ class Dataset:
 
     @property
     def endless(self) -> bool:
-        """Whether there are more views than a teacher's answers could be stored for."""
+        """Whether there are more augmented views than a teacher's logits could be stored for."""
         return self.area is not None
 
 
@@ -78,7 +78,7 @@ class External:
 
 @dataclass(frozen=True)
 class Method:
-    """A distillation method under the name that the study gives it."""
+    """A distillation method under the name that it has in the study."""
 
     name: str
     parts: list[tuple[str, dict[str, Any]]]  # the methods of the code that add up in it, with their options
@@ -87,12 +87,12 @@ class Method:
     generations: int = 1  # of the student
 
     def chain(self, student: str) -> tuple[str, ...]:
-        """Networks taught before the student: each by the one before, the first by the teacher."""
+        """Networks trained in between: the first distilled from the teacher, the next from the one before."""
         return (*self.via, *(student,) * (self.generations - 1))
 
     @property
     def of_teacher(self) -> set[str]:
-        """What it asks of a teacher."""
+        """What it needs of a teacher."""
         return set(self.needs) - {"own_stages"}
 
 
@@ -105,7 +105,7 @@ class Sweep:
     log: tuple[str, ...]  # those of them that are spread over orders of magnitude
     trials: tuple[dict[str, Any], ...]  # a value for each of these keys
     seeds: tuple[int, ...]
-    halving: bool = False  # whether trials begin with few epochs, and only the best of them go on
+    halving: bool = False  # whether trials start with few epochs, and only the best of them go on
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Study:
 
     @property
     def untrained(self) -> tuple[str, ...]:
-        """The teachers that are there without a training of this study."""
+        """The teachers that this study does not train."""
         return (*self.ensembles, *self.externals, *self.logits_teachers)
 
     def pairs_of(self, method: str) -> tuple[tuple[str, str], ...]:
@@ -147,16 +147,13 @@ class Study:
 
     def unsupported(self) -> list[str]:
         """Which teachers some methods do without, and why: a sentence for each such teacher."""
-        found = []
+        needs = {name: method.of_teacher for name, method in self.methods.items() if method.of_teacher}
+        sentences = []
         for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs):
-            without = [
-                name
-                for name, method in self.methods.items()
-                if method.of_teacher and not self._can_teach(teacher, method.of_teacher)
-            ]
-            if without:
-                found.append(f"not run with teachers.{teacher}, {self._kind(teacher)}: {', '.join(without)}")
-        return found
+            if without := [name for name, needed in needs.items() if not self._can_teach(teacher, needed)]:
+                kind = self._kind(teacher)
+                sentences.append(f"not run with teachers.{teacher}, {kind}: {', '.join(without)}")
+        return sentences
 
     def _kind(self, teacher: str) -> str:
         if teacher in self.logits_teachers:

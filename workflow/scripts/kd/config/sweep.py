@@ -1,127 +1,165 @@
-"""The section `sweep:` of a config: each entry becomes a sweep, and the method that takes what it chooses."""
+"""The section `sweep:` of a config: each entry becomes a sweep, and the method that takes what it selects."""
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
 
 from kd import registry
 from kd.config.methods import check_one_above_zero
-from kd.config.plugins import items, options_of, resolve
+from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
 from kd.config.study import Method, Network, Sweep
-from kd.config.sweep_entry import Range, SweepEntry
 from kd.settings.recipe import Recipe
+from kd.settings.types import Name, Number, Seed, Steps, Trials
 from kd.sweep.trials import Axis, Values, drawn, grid
 from kd.sweep.values import LENGTH, RECIPE
 
 MOST = 10_000  # trials; more are a slip
 
 
-def sweeps_of(
-    problems: Problems, config: Mapping[str, Any], students: Mapping[str, Network], seeds: tuple[int, ...]
-) -> dict[str, tuple[Sweep, Method]]:
-    """The sweeps of a config that are right, with their methods; the others are reported."""
-    found = {}
-    for name, section in items(config.get("sweep")):
-        path = ("sweep", name)
-        if name in dict(items(config.get("methods"))):
-            problems.add(path, "this name is in methods already; choose another, and say `method:` below it")
-        entry, checked = resolve(problems, registry.methods(), SweepEntry, section, path, "method")
-        if not checked:
-            continue
-        _check_keys(problems, checked, section, path)
-        fixed = {key: value for key, value in options_of(entry, checked).items() if key not in checked.over}
-        raw = _enumerate(problems, entry, checked, path)
-        trials = [_check(problems, entry, fixed, values, students, path) for values in raw]
-        if not trials or None in trials:
-            continue
-        halving = checked.search == "halving"
-        if halving:
-            _check_milestones(problems, trials, students, path)
-        method = Method(name, [(entry.name, fixed)], tuple(sorted(entry.constants["NEEDS"])))
-        log = tuple(key for key, given in checked.over.items() if isinstance(given, Range) and given.log)
-        own = tuple(checked.seeds) if checked.seeds else seeds
-        found[name] = Sweep(name, tuple(checked.over), log, tuple(_unlike(trials)), own, halving), method
-    return found
+class Range(BaseModel):
+    """Values between two bounds, both included."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low: Number = Field(description="the least value")
+    high: Number = Field(description="the greatest value")
+    log: bool = Field(False, description="spread evenly over orders of magnitude")
+    steps: Steps | None = Field(None, description="how many values a grid takes of it, the bounds among them")
+
+    @model_validator(mode="after")
+    def _check_bounds(self) -> "Range":
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high ({self.high:g})")
+        if self.log and self.low <= 0:
+            raise ValueError("log needs a low above 0")
+        return self
 
 
-def _check_keys(problems: Problems, checked: SweepEntry, section: Mapping[str, Any], path: tuple) -> None:
+# By the type of the value, not by trying both: a wrong range is then reported as a range. Tags stand in no
+# message.
+_Values = Annotated[
+    Annotated[Annotated[list[Any], Field(min_length=1)], Tag("[list]")] | Annotated[Range, Tag("[range]")],
+    Discriminator(lambda value: "[range]" if isinstance(value, dict | Range) else "[list]"),
+]
+
+
+class SweepEntry(BaseModel):
+    """A method whose best values are searched: these keys, and the options that stay fixed."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    method: Name | None = Field(
+        None, description="a file of workflow/scripts/kd/methods/; default: the entry's own name"
+    )
+    over: Annotated[dict[str, _Values], Field(min_length=1)] = Field(
+        description="an option of the method, or recipe.<key>: a list of values, or low, high, log, steps"
+    )
+    search: Literal["grid", "random", "halving"] = Field(
+        "grid",
+        description="grid: every combination; random: some, drawn at random; halving: these for few epochs,"
+        " then the best third for three times as many, until some have all",
+    )
+    trials: Trials | None = Field(None, description="random and halving: how many are drawn")
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None = Field(
+        None, description="every trial is run with each; default: the study's"
+    )
+    search_seed: Seed = Field(0, description="random and halving: seed of the draw")
+
+
+def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> tuple[Sweep, Method] | None:
+    """The sweep, and the method of its name without the values that are swept; None after a mistake."""
+    if name in info.context.written["methods"]:
+        problems.add((), "this name is in methods already; choose another, and say `method:` below it")
+    resolved = resolve(problems, registry.find_method, SweepEntry, content, "method", name)
+    if not resolved:
+        return None
+    entry, checked = resolved
+    students = list(info.context.valid["students"].values())
+    _check_keys(problems, checked, content)
+    fixed = {key: value for key, value in options_of(entry, checked).items() if key not in checked.over}
+    trials = [
+        _trial(problems, entry, fixed, values, students) for values in _enumerate(problems, entry, checked)
+    ]
+    if not trials or None in trials:
+        return None
+    schedules = {values.get(f"{RECIPE}schedule") for values in trials}
+    schedules |= {student.recipe.schedule for student in students}
+    halving = checked.search == "halving"
+    if halving and "multi_step" in schedules:
+        text = "halving begins with few epochs, and milestones would not shrink with them; use grid or random"
+        problems.add(("search",), text)
+    method = Method(name, [(entry.name, fixed)], tuple(sorted(entry.constants["NEEDS"])))
+    log = tuple(key for key, values in checked.over.items() if isinstance(values, Range) and values.log)
+    # Rounding and short lists may give the same values again.
+    unlike = {str(values): values for values in trials}.values()
+    return Sweep(name, tuple(checked.over), log, tuple(unlike), tuple(checked.seeds or ()), halving), method
+
+
+def _check_keys(problems: Problems, checked: SweepEntry, content: Mapping[str, Any]) -> None:
     for key in checked.over:
-        if key in section:
-            problems.add((*path, key), "is swept by over; leave it out here")
+        if key in content:
+            problems.add((key,), "is swept by over; leave it out here")
     if LENGTH in checked.over:
         text = "stored targets depend on the length of a training, so it is not swept"
-        problems.add((*path, "over", LENGTH), text)
+        problems.add(("over", LENGTH), text)
     if checked.seeds and len(set(checked.seeds)) < len(checked.seeds):
-        problems.add((*path, "seeds"), "each may be there once")
+        problems.add(("seeds",), "each may be there once")
 
 
-def _enumerate(problems: Problems, entry: registry.Entry, checked: SweepEntry, path: tuple) -> list[Values]:
-    """The trials as they are asked for; none after a mistake, which is reported."""
-    before = len(problems.lines)
-    axes = [_axis(entry, key, given) for key, given in checked.over.items()]
+def _enumerate(problems: Problems, entry: registry.Entry, checked: SweepEntry) -> list[Values]:
+    """The values of each trial, not checked yet; none after a mistake, which is reported."""
+    axes = [_axis(entry, key, values) for key, values in checked.over.items()]
     if checked.search != "grid":
         if not checked.trials:
-            problems.add((*path, "trials"), f"this key is required by search: {checked.search}")
+            problems.add(("trials",), f"this key is required by search: {checked.search}")
         return list(drawn(axes, checked.trials or 0, checked.search_seed))
     if checked.trials:
-        problems.add((*path, "trials"), "goes with search: random or halving; a grid tries every combination")
-    for axis in axes:
-        if not axis.listed and not axis.steps:
-            problems.add((*path, "over", axis.key, "steps"), "this key is required by search: grid")
-    if len(problems.lines) > before:
+        problems.add(("trials",), "goes with search: random or halving; a grid tries every combination")
+    endless = [axis.key for axis in axes if not axis.listed and not axis.steps]
+    for key in endless:
+        problems.add(("over", key, "steps"), "this key is required by search: grid")
+    if endless or checked.trials:
         return []
     count = math.prod(len(axis.points()) for axis in axes)
     if count > MOST:
-        problems.add((*path, "over"), f"these are {count} combinations; at most {MOST} are tried")
+        problems.add(("over",), f"these are {count} combinations; at most {MOST} are tried")
         return []
     return list(grid(axes))
 
 
-def _axis(entry: registry.Entry, key: str, given: Any) -> Axis:
-    if not isinstance(given, Range):
-        return Axis(key, listed=tuple(given))
+def _axis(entry: registry.Entry, key: str, values: Any) -> Axis:
+    if not isinstance(values, Range):
+        return Axis(key, listed=tuple(values))
     model = Recipe if key.startswith(RECIPE) else entry.options
     field = model.model_fields.get(key.removeprefix(RECIPE))
     whole = bool(field) and field.annotation is int
-    return Axis(key, (), given.low, given.high, given.log, given.steps or 0, whole)
+    return Axis(key, (), values.low, values.high, values.log, values.steps or 0, whole)
 
 
-def _check(
+def _trial(
     problems: Problems,
     entry: registry.Entry,
     fixed: Mapping[str, Any],
     values: Values,
-    students: Mapping[str, Network],
-    path: tuple,
+    students: Iterable[Network],
 ) -> Values | None:
     """A trial with its values as the method and the recipe take them; None after a mistake."""
-    path = (*path, "over")
     own = {key: value for key, value in values.items() if not key.startswith(RECIPE)}
     recipe = {key.removeprefix(RECIPE): values[key] for key in values.keys() - own.keys()}
-    options = problems.check(entry.options, {**fixed, **own}, path)
+    options = problems.check(entry.options, {**fixed, **own}, ("over",))
     recipes = [
-        problems.check(Recipe, {**student.recipe.model_dump(), **recipe}, (*path, "recipe"))
-        for student in students.values()
+        problems.check(Recipe, {**student.recipe.model_dump(), **recipe}, ("over", "recipe"))
+        for student in students
     ]
     if not options or not all(recipes) or not recipes:
         return None
-    taken = options.model_dump(mode="json")
-    check_one_above_zero(problems, entry, taken, path)
-    taken |= {f"{RECIPE}{key}": value for key, value in recipes[0].model_dump(mode="json").items()}
-    return {key: taken[key] for key in values}
+    checked = options.model_dump(mode="json")
+    check_one_above_zero(problems, entry, checked, ("over",))
+    checked |= {f"{RECIPE}{key}": value for key, value in recipes[0].model_dump(mode="json").items()}
+    return {key: checked[key] for key in values}
 
 
-def _unlike(trials: Iterable[Values]) -> list[Values]:
-    """Each once: rounding and short lists may give the same values again."""
-    return list({str(values): values for values in trials}.values())
-
-
-def _check_milestones(
-    problems: Problems, trials: Iterable[Values], students: Mapping[str, Network], path: tuple
-) -> None:
-    schedules = {student.recipe.schedule for student in students.values()}
-    schedules |= {values.get(f"{RECIPE}schedule") for values in trials}
-    if "multi_step" in schedules:
-        text = "halving begins with few epochs, and milestones would not shrink with them; use grid or random"
-        problems.add((*path, "search"), text)
+SweepSection = entries(tuple[Sweep, Method], SweepEntry, _read)

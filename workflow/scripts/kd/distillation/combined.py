@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.registry import methods
+from kd.registry import find_method
 
 
 class Combined(Distillation):
@@ -51,5 +51,5 @@ def build_methods(parts: list[tuple[str, dict[str, Any]]]) -> Distillation:
 
 def build_method(name: str, settings: dict[str, Any]) -> Any:
     """A method, ready to be called by the engine; `settings` are its options as in the config."""
-    entry = methods()[name]
+    entry = find_method(name)
     return entry.load()(**dict(entry.options.model_validate(settings)))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kd.errors import UserError
-from kd.registry import HERE, find_architecture, methods
+from kd.registry import HERE, find_architecture, find_method, method_names
 
 
 def build_network(architecture: str, settings: dict[str, Any], in_channels: int, num_classes: int) -> Any:
@@ -22,8 +22,8 @@ def change_network(network: Any, changes: dict[str, dict[str, Any]]) -> None:
     Raises UserError when this version of the code has no such method.
     """
     for name, facts in changes.items():
-        if name not in methods():
+        if name not in method_names():
             raise UserError(
                 f"method {name!r}, which made a part of the network, is not defined in {HERE / 'methods'}"
             )
-        methods()[name].load().change(network, facts)
+        find_method(name).load().change(network, facts)

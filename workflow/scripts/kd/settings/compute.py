@@ -1,4 +1,4 @@
-"""`compute:` of a config: where and how fast jobs run, which no result depends on but in its rounding."""
+"""`compute:` of a config: where and how fast jobs run. Results depend on it in their rounding alone."""
 
 from typing import Literal
 
@@ -8,24 +8,28 @@ from kd.settings.types import Count, Positive, Threads
 
 
 class Compute(BaseModel):
-    """Where jobs run. Nothing here changes more of a result than its rounding, so a change reruns nothing."""
+    """Where jobs run. Only the rounding of results depends on it, so a change reruns nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="auto takes the first there is")
-    threads: Threads = Field(1, description="CPU cores of one job, as far as the machine has them")
+    device: Literal["auto", "cuda", "mps", "cpu"] = Field(
+        "auto", description="auto: the first that the machine has"
+    )
+    threads: Threads = Field(1, description="CPU cores of one job, at most those of the machine")
     deterministic: bool = Field(True, description="on CUDA: the same bits every time, a little slower")
-    checkpoint_seconds: Positive = Field(300, description="a training keeps its state at least this often")
+    checkpoint_seconds: Positive = Field(
+        300, description="a training writes a checkpoint at least this often"
+    )
     slots_per_device: Count = Field(1, description="jobs that share a GPU; --resources gpu=N starts N jobs")
     stream: Literal["auto", "always", "never"] = Field(
-        "auto", description="bring images to the device batch by batch; auto: those that would fill it"
+        "auto", description="copy images to the device batch by batch; auto: where all of them would fill it"
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="bf16: autocast in training; auto: where a CUDA device has it"
     )
     compile: Literal["auto", "always", "never"] = Field(
-        "auto", description="torch.compile; auto: in runs long enough to repay it, on a CPU for targets alone"
+        "auto", description="torch.compile; auto: in runs long enough to repay it; on a CPU only for targets"
     )
     cuda_graphs: Literal["auto", "always", "never"] = Field(
-        "auto", description="replay training steps instead of launching them; auto: in all but the shortest"
+        "auto", description="replay training steps as CUDA graphs; auto: in all but the shortest runs"
     )

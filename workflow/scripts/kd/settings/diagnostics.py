@@ -1,4 +1,4 @@
-"""`diagnostics:` of a config: what the pages about single networks show."""
+"""`diagnostics:` of a config: what the error analysis of each network shows."""
 
 from typing import Annotated
 
@@ -22,20 +22,21 @@ def _few_charts(temperatures: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class Diagnostics(BaseModel):
-    """What is looked at beside the numbers that are always there; a change trains nothing."""
+    """What the error analysis of each network shows; a change trains nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperatures: Annotated[Positives, AfterValidator(_few_charts)] = Field(
         (1, 4, 16),
-        description="at which the probabilities of teacher and student are drawn",
+        description="temperatures at which the soft targets of teacher and student are drawn",
         json_schema_extra={"maxItems": CHARTS},
     )
     worst: Annotated[Natural, AfterValidator(_few_pictures)] = Field(
         16,
-        description="how many of the test images with the largest loss are shown",
+        description="number of test images with the highest loss that are shown",
         json_schema_extra={"maximum": PICTURES},
     )
     cka: bool = Field(
-        False, description="compare the stages of teacher and student, which then run on test images"
+        False,
+        description="compare the feature maps of teacher and student (CKA); both then run on test images",
     )

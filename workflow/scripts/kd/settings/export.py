@@ -1,10 +1,10 @@
-"""`export:` of a config: what the folders hold in which students are shipped."""
+"""`export:` of a config: what an exported student holds."""
 
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from kd.errors import near
+from kd.errors import did_you_mean
 from kd.settings.types import Address, BatchSize, Count, Name, Text
 
 OTHER, UNKNOWN = "other", "unknown"
@@ -24,10 +24,10 @@ _KNOWN = (
 )
 
 
-def checked(name: str) -> str:
+def _known_licence(name: str) -> str:
     """An identifier as it is; ValueError for one that the Hub does not know."""
     if name not in _KNOWN:
-        hint = near(name.lower(), _KNOWN)
+        hint = did_you_mean(name.lower(), _KNOWN)
         raise ValueError(
             f"no identifier of a licence that the Hugging Face Hub knows{hint}; allowed: {', '.join(_KNOWN)}"
             f" ({OTHER}: with licence_name and licence_link)"
@@ -36,19 +36,19 @@ def checked(name: str) -> str:
 
 
 class Export(BaseModel):
-    """What `snakemake --cores 4 export` makes. A change makes the exports again, and nothing else."""
+    """What `snakemake --cores 4 export` writes. A change makes the exports again, and nothing else."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    int8: bool = Field(True, description="a quantised ONNX file beside the others, with its accuracy")
-    calibration: Count = Field(256, description="training images that the ranges of int8 are taken from")
-    images: Count = Field(2000, description="test images that all files are compared on, at most")
-    batch: BatchSize = Field(32, description="images of the second latency; the first is of one image")
-    licence: Annotated[Text, AfterValidator(checked)] = Field(
-        UNKNOWN, description="of the weights, as the Hugging Face Hub names licences: mit"
+    int8: bool = Field(True, description="a quantised ONNX file too, with its accuracy")
+    calibration: Count = Field(256, description="training images that calibrate the ranges of int8")
+    images: Count = Field(2000, description="test images that verify the files, at most")
+    batch: BatchSize = Field(32, description="batch size of the second latency; the first is of one image")
+    licence: Annotated[Text, AfterValidator(_known_licence)] = Field(
+        UNKNOWN, description="licence of the weights, as the Hugging Face Hub names it: mit"
     )
-    licence_name: Name | None = Field(None, description="what it is called, where licence is other")
-    licence_link: Address | None = Field(None, description="and where it can be read")
+    licence_name: Name | None = Field(None, description="its name, where licence is other")
+    licence_link: Address | None = Field(None, description="its address, where licence is other")
 
     @model_validator(mode="after")
     def _other_is_named(self) -> Self:

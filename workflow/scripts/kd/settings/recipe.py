@@ -9,14 +9,14 @@ from kd.settings.types import BatchSize, Count, Momentum, NonNegative, Positive
 
 
 class Recipe(BaseModel):
-    """SGD with momentum; the defaults are pytorch-cifar's, which the six architectures were tuned with."""
+    """SGD with momentum. The defaults are those of pytorch-cifar, for its architectures."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: Count = Field(200, description="passes over the training images")
     batch_size: BatchSize = Field(128, description="images per step (batch norm needs two)")
     lr: Positive = Field(0.1, description="learning rate of the first epoch")
-    momentum: Momentum = Field(0.9, description="of SGD")
+    momentum: Momentum = Field(0.9, description="momentum of SGD")
     weight_decay: NonNegative = Field(5e-4, description="L2 penalty, on every parameter")
     nesterov: bool = Field(False, description="Nesterov's form of momentum")
     schedule: Literal["cosine", "multi_step", "constant"] = Field(

@@ -11,7 +11,7 @@ from typing import Literal as Literal  # one of several words; plug-ins import i
 from pydantic import AfterValidator, BeforeValidator, Field
 
 _ADDRESS = r"^https?://[^\s/]\S*$"
-MILLION = 1_000_000  # more of anything is a slip, and would be found out only when memory or time is gone
+MILLION = 1_000_000  # more of anything is a slip, and would show only when memory or time has run out
 
 
 def _refuse_bool(value: Any) -> Any:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from kd.datasets.open_images.boxes import Box
-from kd.errors import UserError, near
+from kd.errors import UserError, did_you_mean
 from kd.io.progress import Progress
 
 CLASSES = "v7/oidv7-class-descriptions.csv"
@@ -62,7 +62,7 @@ def find_classes(path: Path, wanted: Sequence[str]) -> dict[str, str]:
     for name in wanted:
         meant = [name] if name in names else labels.get(name, [])
         if not meant:
-            wrong.append(f"Open Images has no class {name!r}{near(name, labels)}")
+            wrong.append(f"Open Images has no class {name!r}{did_you_mean(name, labels)}")
         elif len(meant) > 1:
             wrong.append(f"{name!r} is the name of {len(meant)} classes; take one of {', '.join(meant)}")
         elif meant[0] in found:

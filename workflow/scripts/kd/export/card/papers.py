@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from kd.registry import methods
+from kd.registry import find_method
 
 
 def about_method(name: str) -> str:
@@ -21,5 +21,5 @@ def paper_of(name: str) -> str:
 
 
 def _docstring(name: str) -> str:
-    path = Path(__file__).parents[2].joinpath(*methods()[name].module.split(".")[1:]).with_suffix(".py")
+    path = Path(__file__).parents[2].joinpath(*find_method(name).module.split(".")[1:]).with_suffix(".py")
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

@@ -1,0 +1,91 @@
+"""The section `dataset:` of a config, and what is refused there."""
+
+import pytest
+from small_config import complaints, config
+
+from kd.config.load import load_study
+
+
+@pytest.mark.parametrize(
+    "mirror", ["", "  ", "ftp://x/y", "file:///etc/passwd", "example.org", "http://", "https://x\n"]
+)
+def test_a_mirror_is_an_address(mirror):
+    (line,) = complaints(dataset={"name": "cifar10", "mirror": mirror})
+    assert line.startswith(
+        "dataset.mirror: should be an address that begins with https:// or http:// (it is '"
+    )
+
+
+@pytest.mark.parametrize("name", ["cifar10", "mini_open_images"])
+@pytest.mark.parametrize("mirror", ["http://127.0.0.1:8000/", "https://example.org/some/folder"])
+def test_mirrors(mirror, name):
+    data = load_study(config(dataset={"name": name, "mirror": mirror})).dataset
+    assert data.mirror == mirror.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"dataset": {"name": "digts"}},
+            "dataset.name: there is no data set 'digts'; did you mean 'digits'?",
+        ),
+        ({"dataset": {"name": "digits", "path": "x"}}, "dataset.path: unknown key"),
+        ({"dataset": {"name": "image_folder"}}, "dataset.path: this key is required"),
+        (
+            {"dataset": {"name": "digits", "mirror": "http://x"}},
+            "dataset.mirror: data set 'digits' downloads nothing",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "classes": ["Cat", "Dog", "Cat"]}},
+            "dataset.classes: Cat is given more than once; each may be there once",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "classes": ["Cat"]}},
+            "dataset.classes: needs at least 2 entries",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "train_from": "validation"}},
+            "dataset.train_from: should be 'test' or 'train' (it is 'validation')",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "workers": 1000}},
+            "dataset.workers: should be less than or equal to 32",
+        ),
+        (
+            {"dataset": {"name": "mini_open_images", "tolerated_failures": 1}},
+            "dataset.tolerated_failures: should be less than 1 (it is 1)",
+        ),
+        ({"dataset": "digits"}, "dataset: should be a mapping of keys to values (it is 'digits')"),
+        ({"dataset": {"name": "digits", "validation": 0}}, "dataset.validation: should be greater than 0"),
+        (
+            {"dataset": {"name": "digits", "crop_area": [0.5, 0.2]}},
+            "dataset.crop_area: the least share must be below the most",
+        ),
+        (
+            {"dataset": {"name": "digits", "crop_area": [0, 1]}},
+            "dataset.crop_area.0: should be greater than 0",
+        ),
+        (
+            {"dataset": {"name": "digits", "crop_area": [0.1, 1], "pad": 2}},
+            "dataset.pad: goes with padded crops, crop_area with resized ones; leave one out",
+        ),
+        (
+            {"dataset": {"name": "digits", "crop_area": [0.1, 1]}, "targets": "cached"},
+            "targets: 'cached' would store endless views, as dataset.crop_area makes them; allowed: auto, live",
+        ),
+        (
+            {
+                "dataset": {"name": "digits", "crop_area": [0.1, 1]},
+                "teachers": {"mine": {"logits": "x.npz"}},
+                "pairs": "all",
+            },
+            "teachers.mine.logits: no logits could be stored of endless views",
+        ),
+        ({"dataset": {"name": "digits", "pad": 100}}, "dataset.pad: should be less than or equal to 32"),
+    ],
+)
+def test_a_mistake_names_its_key_and_what_is_allowed(changes, line):
+    lines = complaints(**changes)
+    assert [text for text in lines if text.startswith(line)], lines
+    assert len(lines) == 1, lines

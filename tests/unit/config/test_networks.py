@@ -1,0 +1,85 @@
+"""The sections `teachers:` and `students:` of a config, and what is refused there."""
+
+import pytest
+from small_config import complaints
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"teachers": {"resnet_18": {}}},
+            "teachers.resnet_18: there is no architecture 'resnet_18'; did you mean",
+        ),
+        (
+            {"students": {"cnn": {"widht": 1}}},
+            "students.cnn.widht: unknown key; did you mean 'width'?; allowed: arch",
+        ),
+        ({"students": {}}, "students: needs at least one entry"),
+        ({"students": {"a/b": {"architecture": "cnn"}}}, "students.a/b: a name holds letters, digits"),
+        ({"students": {"$(id)": {"architecture": "cnn"}}}, "students.$(id): a name holds letters"),
+        # What cannot be read on one line is escaped, what is long is cut, and a lookalike is told apart.
+        ({"students": {"a\nb\0": {}}}, r"students.'a\nb\x00': a name holds letters"),
+        ({"students": {"": {"architecture": "cnn"}}}, "students.'': a name holds letters"),
+        ({"students": {"x" * 300: {}}}, f"students.'{'x' * 60}...: should have at most 64 characters (it is"),
+        ({"students": {"cnn": {"seed": 1}}}, "students.cnn.seed: unknown key"),
+        (
+            {"students": {"thin": {"architecture": {}}}},
+            "students.thin.architecture: should be a valid string (it is {})",
+        ),
+        (
+            {"students": {"cnn": {"channels": [0]}}},
+            "students.cnn.channels.0: should be greater than or equal to 1",
+        ),
+        ({"students": {"cnn": {"channels": []}}}, "students.cnn.channels: needs at least one entry"),
+        (
+            {"teachers": {"vgg16": {"architecture": "vgg"}}},
+            "teachers.vgg16.architecture: there is no architecture 'vgg'",
+        ),
+        (
+            {"teachers": {"vgg16": {"milestones": [3]}}},
+            "teachers.vgg16: milestones go with schedule: multi_step",
+        ),
+        (
+            {"teachers": {"vgg16": {"width": True}}},
+            "teachers.vgg16.width: should be a number, not true or false",
+        ),
+        ({"teachers": {18: {}}}, "teachers.18: should be a valid string (it is 18)"),
+    ],
+)
+def test_a_mistake_names_its_key_and_what_is_allowed(changes, line):
+    lines = complaints(**changes)
+    assert [text for text in lines if text.startswith(line)], lines
+    assert len(lines) == 1, lines
+
+
+def test_a_mistake_in_a_network_is_reported_at_it_alone():
+    """Whoever refers to it by its name, which is right, is not wrong as well."""
+    (line,) = complaints(
+        teachers={"resnet18": 3, "vgg16": {}, "both": {"ensemble": ["resnet18", "vgg16"]}},
+        pairs=[["resnet18", "cnn"]],
+        methods={"kd": {"via": ["resnet18"]}},
+    )
+    assert line == "teachers.resnet18: should be a mapping of keys to values (it is 3)"
+
+
+@pytest.mark.parametrize(
+    ("teacher", "allowed"),
+    [
+        ({"ensemble": ["resnet18", "vgg16"], "lr": -1}, "ensemble, weights"),
+        ({"logits": "mine.npz", "lr": -1}, "logits"),
+        (
+            {"external": "mine.safetensors", "architecture": "cnn", "lr": -1},
+            "architecture, channels, external, width",
+        ),
+    ],
+)
+def test_what_is_not_trained_has_no_recipe(teacher, allowed):
+    (line,) = complaints(teachers={"resnet18": {}, "vgg16": {}, "mine": teacher})
+    assert line == f"teachers.mine.lr: unknown key; allowed: {allowed}"
+
+
+@pytest.mark.parametrize("key", ["ensemble", "external", "logits"])
+def test_a_key_without_its_value_trains_no_network_instead(key):
+    (line,) = complaints(teachers={"resnet18": {key: None}})
+    assert line == f"teachers.resnet18.{key}: has no value; set one, or leave this key out"

@@ -1,0 +1,95 @@
+"""The section `teachers:` of a config: networks, ensembles of them, weights and logits of the user's."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo
+
+from kd.config.networks import NetworkEntry, kind_of, read_network
+from kd.config.plugins import entries, options_of, resolve, strict
+from kd.config.problems import Problems
+from kd.config.study import Ensemble, External, Network
+from kd.errors import did_you_mean
+from kd.models.libraries.names import known_architecture
+from kd.settings.types import FilePath, Name, Positive, Seed
+
+# Other formats of weights can run code when they are read.
+CONVERT = "make one: safetensors.torch.save_file(torch.load(file, weights_only=True), 'file.safetensors')"
+
+
+class TeacherEntry(NetworkEntry):
+    """A teacher is trained once, with a seed of its own."""
+
+    ensemble: Annotated[tuple[Name, ...], Field(min_length=2)] | None = Field(
+        None, description="names of other teachers, whose logits are averaged; this teacher is not trained"
+    )
+    weights: tuple[Positive, ...] | None = Field(
+        None, description="weights of the ensemble's members in the mean; default: all the same"
+    )
+    external: FilePath | None = Field(
+        None,
+        description="file of your own weights (.safetensors); this teacher is not trained",
+    )
+    logits: FilePath | None = Field(None, description="your own logits (.npz); this teacher is not trained")
+    # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
+    seed: Seed = Field(1000, description="seed of the initial weights and of the augmentation")
+
+
+def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Any:
+    """An Ensemble, the file of the user's logits, an External, or a Network; None after a mistake."""
+    kind = kind_of(content)
+    if kind != "trained" and content[kind] is None:
+        problems.check(TeacherEntry, content)
+        problems.add((kind,), "has no value; set one, or leave this key out")
+        return None
+    match kind:
+        case "ensemble":
+            return _ensemble(problems, name, content, info)
+        case "logits":
+            return _logits(problems, content, info)
+        case "external":
+            return _external(problems, name, content)
+    return read_network(problems, name, content, info, TeacherEntry)
+
+
+def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Ensemble | None:
+    checked = problems.check(strict(TeacherEntry, None, "ensemble", "weights"), content)
+    if not checked:
+        return None
+    teachers = info.context.written["teachers"].items()
+    networks = [other for other, entry in teachers if kind_of(entry) in ("trained", "external")]
+    for member in checked.ensemble:
+        if member not in networks:
+            text = f"{member!r} is no teacher that is trained{did_you_mean(member, networks)}"
+            problems.add(("ensemble",), f"{text}; allowed: {', '.join(networks)}")
+    if len(set(checked.ensemble)) < len(checked.ensemble):
+        problems.add(("ensemble",), "each may be there once")
+    weights = checked.weights or (1.0,) * len(checked.ensemble)
+    if len(weights) != len(checked.ensemble):
+        counts = f"{len(weights)} for {len(checked.ensemble)} teachers"
+        problems.add(("weights",), f"{counts}; one for each is needed")
+    return Ensemble(name, checked.ensemble, weights)
+
+
+def _logits(problems: Problems, content: Any, info: ValidationInfo) -> str | None:
+    checked = problems.check(strict(TeacherEntry, None, "logits"), content)
+    dataset = info.data.get("dataset")
+    if checked and dataset and dataset.endless:
+        problems.add(
+            ("logits",), "no logits could be stored of endless views, as dataset.crop_area makes them"
+        )
+    return checked and checked.logits
+
+
+def _external(problems: Problems, name: str, content: Any) -> External | None:
+    keys = ("architecture", "external")
+    resolved = resolve(problems, known_architecture, TeacherEntry, content, "architecture", name, keys)
+    if not resolved:
+        return None
+    entry, checked = resolved
+    if Path(checked.external).suffix != ".safetensors":
+        problems.add(("external",), f"{checked.external[-60:]!r} is no .safetensors file; {CONVERT}")
+    return External(name, entry.name, options_of(entry, checked), checked.external)
+
+
+TeacherSection = entries(Network | Ensemble | External | str, TeacherEntry, _read)
