@@ -11,8 +11,8 @@ import time
 import psutil
 import pytest
 import yaml
-
 from checkout import Checkout, copy_code
+
 from kd.monitor.status import read_study
 
 # Two students alone need nothing but the data, so they run side by side.

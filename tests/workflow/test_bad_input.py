@@ -9,10 +9,10 @@ import yaml
 from bad_configs import CONFIGS, FILES, OVERRIDES
 from bad_downloads import ARCHIVES, GIVEN_UP, NAME, REMEDY, SERVERS, serving, whole
 from bad_images import IMAGES, LAYOUTS, STUDY, make_images
+from checkout import TINY
 from PIL import Image
 from refusal import PREPARED, refused
 
-from checkout import TINY
 from kd.data.dataset import read_dataset
 from kd.runtime.hardware import has_gpu
 

@@ -356,6 +356,7 @@ def test_snakemakes_own_checks(finished_study, command):
     finished_study.run(*command)
 
 
+@pytest.mark.full
 def test_the_code_is_formatted_and_clean():
     for command in (
         ["ruff", "check"],

@@ -8,11 +8,11 @@ import time
 
 import pandas as pd
 import pytest
+from checkout import diagnosed
+from open_images_server import OpenImages, Server, image_id
 from refusal import refused
 
-from checkout import diagnosed
 from kd.data.dataset import read_dataset
-from open_images_server import OpenImages, Server, image_id
 
 CLASSES = ["Cat", "Dog", "Bell pepper, red"]
 DATASET = {
@@ -35,6 +35,7 @@ DATA = "results/tiny/data/dataset.safetensors"
 EVERYTHING = {"gather_data", "prepare_data", "train_teacher", "train_student_alone", "cache_targets"}
 EVERYTHING |= {"distill_student", "measure_latency", "build_table", "draw_plots", "build_report"}
 EVERYTHING |= {*diagnosed("all", "of", "them")}
+pytestmark = pytest.mark.full
 
 
 @pytest.fixture

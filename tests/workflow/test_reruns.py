@@ -7,9 +7,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from diagnoses import checked_diagnoses
-
 from checkout import diagnosed
+from diagnoses import checked_diagnoses
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 PAGE = {"build_report": {""}}  # what shows a diagnosis, and nothing of the table

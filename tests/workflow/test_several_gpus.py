@@ -44,6 +44,7 @@ def at_once(uses):
     return max(sum(start <= first < end for _, start, end in uses) for _, first, _ in uses)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("resources", "jobs"),
     [(["gpu=4"], 4), ([], 1), (["mem_mb=100000"], 1)],

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-
+import pytest
 from checkout import ROOT, Checkout
+from nbclient import NotebookClient
 
 FILE = ROOT / "notebooks" / "tour.ipynb"
 
@@ -19,6 +19,7 @@ def _output(cell: nbformat.NotebookNode) -> str:
     return "".join(parts)
 
 
+@pytest.mark.full
 def test_it_runs_from_top_to_bottom(fresh: Checkout):
     book = nbformat.read(FILE, as_version=4)
     folder = fresh.folder / "notebooks"
