@@ -3,7 +3,8 @@
 Most of a tiny job's two seconds, and half of a dry run's, are imports. A process that is forked here is a real one,
 with a folder, an environment, open files and a status of its own; of the code under test nothing is imported before
 the fork. It differs from a cold start in two ways: the libraries are imported already, and Snakemake is no ancestor
-of its jobs. So what is about imports, signals or orphans is tested by cold starts, and test_warm.py compares both.
+of its jobs. So what is about imports, signals or orphans is tested by cold starts; test_warm.py compares both, and the README is
+run cold from its clone to its end.
 
 Run as a program, this file is the process that forks. It ends when its standard input does.
 """
@@ -199,6 +200,8 @@ def _become(argv: list[str], cwd: str, env: dict[str, str], group: int, executab
     os.environ.clear()
     os.environ.update(env)
     sys.executable = executable or sys.executable
+    if workflow := sys.modules.get("snakemake.workflow"):
+        workflow.Workflow._rundir = cwd  # noted when it was imported
     status = 1
     try:
         if argv[0] == "-m":

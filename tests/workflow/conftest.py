@@ -34,11 +34,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
 
 @pytest.fixture(scope="session")
 def finished_study(shared: Shared) -> Checkout:
-    """The tiny study, run once, as a user runs it; tests that change anything take a copy."""
+    """The tiny study, run once; tests that change anything take a copy."""
 
     def run(checkout: Checkout) -> None:
         checkout.configure()
-        Checkout(checkout.folder, warm=False).run()
+        checkout.run()
 
     return shared("finished", run)
 
