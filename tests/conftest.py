@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TIERS = ("unit", "browser", "workflow", "slurm", "gpu")
-# Of these files' tests one process runs all, because what they share takes it long to make. They begin first, the
-# longest at the head, so that no process is left with one of them when the others are done.
+# Of these files' tests one process runs all, because what they share takes it long to make. With -n they begin first,
+# the longest at the head, so that no process is left with one of them when the others are done.
 LONG = ("test_zoo", "test_commands", "test_sweeps_for_real", "test_interrupted", "test_resume")
 
 
@@ -18,11 +18,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.tier = item.path.relative_to(ROOT / "tests").parts[0]
         if item.tier != "unit":
             item.add_marker(item.tier)
-    items.sort(key=lambda item: (TIERS.index(item.tier), _place(item.path.stem)))
+    several = hasattr(config, "workerinput")
+    items.sort(key=lambda item: (_place(item) if several else 0, TIERS.index(item.tier)))
 
 
-def _place(file: str) -> int:
-    return LONG.index(file) if file in LONG else len(LONG)
+def _place(item: pytest.Item) -> int:
+    return LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG)
 
 
 @pytest.hookimpl(optionalhook=True)
