@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 TIERS = ("unit", "browser", "workflow", "slurm", "gpu")
 # Of these files' tests one process runs all, because what they share takes it long to make. With -n they begin first,
 # the longest at the head, so that no process is left with one of them when the others are done.
-LONG = ("test_zoo", "test_commands", "test_sweeps_for_real", "test_interrupted", "test_resume")
+LONG = ("test_zoo", "test_commands", "test_sweeps_for_real", "test_models", "test_interrupted", "test_resume")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

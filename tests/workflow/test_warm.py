@@ -12,7 +12,7 @@ PLANS = {"everything": ["--dry-run"], "a bad config": ["--config", "seeds=[]"]}
 def words(text: str) -> list[str]:
     """All that is said, in any order, but for the time and the number of a run."""
     text = re.sub(r"Workflow ID: \S+", "", re.sub(r"\d\d:\d\d:\d\d", "", text))
-    return sorted(text.replace(",", " ").split())
+    return sorted(re.sub("[,;]", " ", text).split())
 
 
 @pytest.mark.parametrize("arguments", PLANS.values(), ids=PLANS)
