@@ -3,14 +3,15 @@
 Most of a tiny job's two seconds, and half of a dry run's, are imports. A process that is forked here is a real one,
 with a folder, an environment, open files and a status of its own; of the code under test nothing is imported before
 the fork. It differs from a cold start in two ways: the libraries are imported already, and Snakemake is no ancestor
-of its jobs. So what is about imports, signals or orphans is tested by cold starts; test_warm.py compares both, and the README is
-run cold from its clone to its end.
+of its jobs. So what is about imports, signals or orphans is tested by cold starts; test_warm.py compares both, and the
+README is run cold from its clone to its end.
 
 Run as a program, this file is the process that forks. It ends when its standard input does.
 """
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -26,46 +27,16 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-SNAKEMAKE = (
-    *("snakemake.cli", "snakemake.storage", "snakemake.profiles", "snakemake.notebook", "nbformat.v4"),
-    *(
-        "pydantic.main",
-        "pydantic.fields",
-        "pydantic.types",
-        "pydantic.root_model",
-        "pydantic.functional_validators",
-    ),
-    *(
-        "pydantic.json_schema",
-        "difflib",
-        "ftplib",
-        "graphlib",
-        "requests",
-        "jinja2",
-        "pygments.lexers",
-        "PIL.Image",
-    ),
-)
-JOBS = (
-    *(
-        "snakemake.script",
-        *SNAKEMAKE[5:],
-        "torch._dynamo",
-        "torch.export",
-        "torch.utils.flop_counter",
-        "pandas",
-    ),
-    *("scipy.stats", "sklearn.datasets", "sklearn.metrics", "safetensors.torch", "torch.utils.tensorboard"),
-    *("tensorboard.compat.proto.event_pb2", "tensorboard.summary.writer.event_file_writer", "torch.onnx"),
-    *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
-    *(
-        "PIL.PngImagePlugin",
-        "PIL.JpegImagePlugin",
-        "PIL.GifImagePlugin",
-        "PIL.BmpImagePlugin",
-        "PIL.PpmImagePlugin",
-    ),
-)
+# What each imports, of libraries alone; of several the parts that are imported when they are first used.
+_BOTH = """pydantic.main pydantic.fields pydantic.types pydantic.root_model pydantic.functional_validators
+    pydantic.json_schema difflib graphlib requests jinja2 numpy PIL.Image"""
+SNAKEMAKE = f"""{_BOTH} snakemake.cli snakemake.storage snakemake.profiles snakemake.notebook nbformat.v4
+    ftplib pygments.lexers""".split()
+JOBS = f"""{_BOTH} snakemake.script torch._dynamo torch.export torch.onnx torch.utils.flop_counter
+    torch.utils.tensorboard tensorboard.compat.proto.event_pb2 tensorboard.summary.writer.event_file_writer
+    pandas scipy.stats sklearn.datasets sklearn.metrics safetensors.torch
+    matplotlib.pyplot matplotlib.backends.backend_agg matplotlib.backends.backend_svg
+    PIL.PngImagePlugin PIL.JpegImagePlugin PIL.GifImagePlugin PIL.BmpImagePlugin PIL.PpmImagePlugin""".split()
 # A program that is a fork of a server's process: of Python with `first` before its arguments.
 PROGRAM = """\
 #!{python} -IS
@@ -154,12 +125,15 @@ def _serve(address: str, modules: list[str]) -> None:
     listener.bind(address)
     listener.listen(64)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for a program
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and this with them
+    gc.freeze()  # memory that nobody writes to is shared
     print("ready", flush=True)
     while listener in select.select([listener, sys.stdin], [], [])[0]:
         client, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             _answer(client)
         client.close()
 

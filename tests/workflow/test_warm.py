@@ -35,7 +35,7 @@ def test_jobs_write_the_same_bytes_and_what_one_leaves_the_other_goes_on_from(fr
 
 
 def test_a_failing_job_fails_the_run_and_says_why(fresh):
-    fresh.configure(recipe={"epochs": 2, "batch_size": 64, "lr": 1e9})
+    fresh.configure(recipe={"epochs": 2, "batch_size": 64, "lr": 1e6})
     done = fresh.snakemake(MODEL)
     assert done.returncode == 1
     assert " error: the " in done.stdout + done.stderr
