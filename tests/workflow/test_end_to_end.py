@@ -265,6 +265,7 @@ def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh):
     assert requests == ["/cifar-10-binary.tar.gz"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "made"), [("mnist", archives.mnist(80)), ("svhn", archives.svhn(80))])
 def test_what_is_downloaded_reaches_the_table(fresh, name, made):
     files = made.files()
