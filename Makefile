@@ -1,4 +1,5 @@
-# make run | make watch | make board | make test | make test-slurm | make lint | make bench | make schema | make docs
+# make run | make watch | make board | make bench | make schema | make docs
+# make test | make test-all | make test-slurm | make unit | make lint
 # make watch STUDY=cifar10 shows how far a study is, while it runs; make board what its trainings have come to.
 # make watch WAIT=--wait waits for the next run of a study that has ended.
 # make results STUDY=digits | make pictures STUDY=digits
@@ -8,9 +9,10 @@ VENV ?= .venv
 PYTHON ?= python3
 CORES ?= 4
 STUDY ?= digits
+WORKERS ?= 2
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: run watch board test test-slurm unit lint bench schema docs results pictures
+.PHONY: run watch board test test-all test-rest test-slurm unit lint bench schema docs results pictures
 
 ifeq ($(VENV),.venv)
 ready := .venv/ready
@@ -29,10 +31,19 @@ board: $(ready)
 	    { echo "error: results/$(STUDY) holds no run yet; STUDY=name names another study"; exit 1; }
 	tensorboard --logdir results/$(STUDY)
 
-# The pages are tested in a real browser, which is installed first where it can be; else those tests say why not.
+# What a change has to pass: all but the tests marked `full`, in WORKERS processes. The pages are tested in a real
+# browser, which is installed first where it can be; else those tests say why not.
 test: $(ready)
 	tests/browser/install.sh
-	python -m pytest
+	python -m pytest -n $(WORKERS) -m "not full and not slurm"
+
+# Everything but SLURM; test-rest is what test-all has and test has not.
+test-all: $(ready)
+	tests/browser/install.sh
+	python -m pytest -n $(WORKERS) -m "not slurm"
+
+test-rest: $(ready)
+	python -m pytest -n $(WORKERS) -m full tests/workflow
 
 # A real SLURM of one node, started by the tests; what it needs is installed first, where it is not there.
 test-slurm: $(ready)
@@ -43,7 +54,7 @@ test-slurm: $(ready)
 	python -m pytest tests/slurm
 
 unit: $(ready)
-	python -m pytest tests/unit
+	python -m pytest -n $(WORKERS) tests/unit
 
 lint: $(ready)
 	ruff check

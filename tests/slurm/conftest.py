@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,8 @@ HERE = [
 class Submitted(Checkout):
     """A copy of the repository whose jobs go to the cluster, with the profile as it is delivered."""
 
-    cluster: OneNodeSlurm
+    warm: bool = False  # a job's interpreter is the cluster's matter
+    cluster: OneNodeSlurm = field(kw_only=True)
 
     def options(self, arguments: tuple[str, ...]) -> list[str]:
         return HERE
@@ -46,6 +47,6 @@ def cluster() -> Iterator[OneNodeSlurm]:
 def submitted(tmp_path: Path, cluster: OneNodeSlurm) -> Iterator[Submitted]:
     """A copy of the code in which nothing has run; no job of it outlasts the test."""
     copy_code(tmp_path / "submitted")
-    yield Submitted(tmp_path / "submitted", cluster)
+    yield Submitted(tmp_path / "submitted", cluster=cluster)
     if jobs := cluster.active():
         cluster.ask("scancel", *jobs)

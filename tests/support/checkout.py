@@ -2,13 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import warm
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -28,9 +28,10 @@ TINY = {
 
 @dataclass
 class Checkout:
-    """A copy of the repository with a study of its own."""
+    """A copy of the repository with a study of its own; `warm` as warm.py says it, or as a user starts Snakemake."""
 
     folder: Path
+    warm: bool = True
 
     def configure(self, **changes: Any) -> None:
         (self.folder / "study.yaml").write_text(yaml.safe_dump({**TINY, **changes}))
@@ -49,6 +50,8 @@ class Checkout:
 
     def snakemake(self, *arguments: str, config: str | None = "study.yaml") -> subprocess.CompletedProcess:
         command, environment = self.command(*arguments, config=config), self.environment()
+        if self.warm:
+            return warm.run(command[3:], self.folder, environment)
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=environment)
 
     def run(self, *arguments: str) -> str:
@@ -92,11 +95,12 @@ def diagnosed(
 
 
 def copy_code(folder: Path) -> None:
+    """With the files' times, and with what Python has compiled of them, which then fits the copies as well."""
     folder.mkdir(parents=True, exist_ok=True)
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, folder / part, ignore=ignored, dirs_exist_ok=True)
-        else:
-            shutil.copy2(source, folder / part)
+    subprocess.run(["cp", "-a", *(ROOT / part for part in PARTS), folder], check=True)
+
+
+def copied(checkout: Checkout, folder: Path) -> Checkout:
+    """All of a checkout, with its times and Snakemake's records; what is done to the copy is not done to it."""
+    subprocess.run(["cp", "-a", checkout.folder, folder], check=True)
+    return Checkout(folder)

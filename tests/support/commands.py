@@ -74,7 +74,7 @@ RULES = (
         "`make run` had an environment given, rather than gigabytes installed once more",
     ),
     # What CI itself runs is not run by itself once more: .ci/run has these lines, as a test below compares.
-    Rule(r"make (test|test-slurm)", "{} --dry-run", "CI runs it; here make reads it"),
+    Rule(r"make (test|test-all|test-rest|test-slurm)", "{} --dry-run", "CI runs it; here make reads it"),
     Rule(r"make unit", "{} --dry-run", "`make test` runs them all"),
     Rule(
         r"pytest tests/unit/models/test_models\.py",
@@ -136,13 +136,13 @@ RULES = (
     Rule(r"python workflow/scripts/watch\.py results/digits --once", "{}", "as it stands"),
     Rule(
         r"make board( STUDY=digits)?",
-        "timeout 20 {} || test $? -eq 124",
-        "a server that stays: a third of a minute of it, in which it must not end by itself",
+        "timeout 12 {} || test $? -eq 124",
+        "a server that stays: twelve seconds of it, in which it must not end by itself",
     ),
     Rule(
         r"make board STUDY=cifar10",
         "mkdir -p results/cifar10 && cp -r results/digits/teachers results/cifar10"
-        " && { timeout 20 {} || test $? -eq 124; }",
+        " && { timeout 12 {} || test $? -eq 124; }",
         "as above, on results of the default study",
     ),
     Rule(

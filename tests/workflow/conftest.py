@@ -1,27 +1,52 @@
 """Studies that are really run, in copies of the repository."""
 
-import shutil
+import fcntl
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from checkout import Checkout, copy_code
+from checkout import Checkout, copied, copy_code
+
+Shared = Callable[[str, Callable[[Checkout], None]], Checkout]
 
 
 @pytest.fixture(scope="session")
-def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """A checkout of a name, made by a function of it when it is first asked for, once for all processes of pytest."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # the folder of this process lies in that of all
+
+    def made_once(name: str, make: Callable[[Checkout], None]) -> Checkout:
+        checkout, done = Checkout(folder / name), folder / f"{name}.done"
+        with open(folder / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                assert not checkout.folder.exists(), "it could not be made before"
+                copy_code(checkout.folder)
+                make(checkout)
+                done.touch()
+        return checkout
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def finished_study(shared: Shared) -> Checkout:
     """The tiny study, run once; tests that change anything take a copy."""
-    checkout = Checkout(tmp_path_factory.mktemp("finished"))
-    copy_code(checkout.folder)
-    checkout.configure()
-    checkout.run()
-    return checkout
+
+    def run(checkout: Checkout) -> None:
+        checkout.configure()
+        checkout.run()
+
+    return shared("finished", run)
 
 
 @pytest.fixture
 def finished(finished_study: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the finished study, with its times and Snakemake's records."""
-    shutil.copytree(finished_study.folder, tmp_path / "copy", symlinks=True)
-    return Checkout(tmp_path / "copy")
+    return copied(finished_study, tmp_path / "copy")
 
 
 @pytest.fixture

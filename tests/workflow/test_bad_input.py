@@ -1,4 +1,7 @@
-"""Bad input of every kind, each met by a real run of Snakemake; what is expected of all is in refusal.py."""
+"""Bad input of every kind, each met by a real run of Snakemake; what is expected of all is in refusal.py.
+
+Those of long tables are marked full: the unit tier has them as well, function by function.
+"""
 
 import hashlib
 import re
@@ -21,6 +24,7 @@ ALONE = "results/tiny/alone/cnn/0/model.safetensors"
 DOWNLOAD = f"_downloads/cifar10/{NAME}"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("changes", "says"), CONFIGS.values(), ids=CONFIGS)
 def test_a_config(fresh, changes, says):
     (fresh.folder / "study.yaml").write_text(yaml.safe_dump({**TINY, **changes}))
@@ -52,6 +56,7 @@ def test_no_default_config(fresh):
     refused(fresh, config=None, says=["Workflow defines configfile config/config.yaml but it is not present"])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("override", "says"), OVERRIDES.values(), ids=OVERRIDES)
 def test_an_override(fresh, override, says):
     refused(fresh, "--config", override, says=says)
@@ -63,6 +68,7 @@ def test_verbose_may_show_more(fresh):
     assert "Traceback (most recent call last)" in said
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("spoil", "says"), LAYOUTS.values(), ids=LAYOUTS)
 def test_a_folder(fresh, spoil, says):
     make_images(fresh.folder / "mine")
@@ -71,6 +77,7 @@ def test_a_folder(fresh, spoil, says):
     refused(fresh, says=[says])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("spoil", "says"), IMAGES.values(), ids=IMAGES)
 def test_an_image(fresh, spoil, says):
     make_images(fresh.folder / "mine")
@@ -112,6 +119,7 @@ def impatient(checkout, mirror):
     checkout.configure(dataset={"name": "cifar10", "mirror": mirror})
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("answer", "says"), SERVERS.values(), ids=SERVERS)
 def test_a_server(fresh, answer, says):
     with serving(answer) as address:
@@ -126,6 +134,7 @@ def test_no_server(fresh):
     refused(fresh, f"results/{DOWNLOAD}", says=[f"{GIVEN_UP}Connection refused…{REMEDY}"])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("make", "says"), ARCHIVES.values(), ids=ARCHIVES)
 def test_an_archive(fresh, make, says):
     """With the checksum of this very archive, so that it is read."""

@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
 from bench import gate
 from bench.overhead import measure
+
+pytestmark = pytest.mark.full
 
 
 def test_dry_runs_of_a_study_of_a_hundred_jobs():

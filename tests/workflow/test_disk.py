@@ -52,6 +52,7 @@ def test_a_file_where_the_results_should_be(fresh):
     assert (fresh.folder / "results").read_text() == "mine"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kilobytes", "writes"),
     [

@@ -265,6 +265,7 @@ def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh):
     assert requests == ["/cifar-10-binary.tar.gz"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "made"), [("mnist", archives.mnist(80)), ("svhn", archives.svhn(80))])
 def test_what_is_downloaded_reaches_the_table(fresh, name, made):
     files = made.files()
@@ -356,6 +357,7 @@ def test_snakemakes_own_checks(finished_study, command):
     finished_study.run(*command)
 
 
+@pytest.mark.full
 def test_the_code_is_formatted_and_clean():
     for command in (
         ["ruff", "check"],

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import onnxruntime
+import pytest
 import torch
 import yaml
 from PIL import Image
@@ -96,6 +97,7 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     assert finished.pending("export") == {"export_student": BOTH, "export": {""}}
 
 
+@pytest.mark.full
 def test_methods_that_change_the_student_or_need_no_teacher_are_shipped_as_well(finished):
     finished.configure(
         pairs=[["mobilenet", "cnn"]],
@@ -121,6 +123,7 @@ def test_methods_that_change_the_student_or_need_no_teacher_are_shipped_as_well(
     assert "None: this method needs no teacher." in (folder / "README.md").read_text()
 
 
+@pytest.mark.full
 def test_weights_that_are_not_those_of_their_metrics_are_one_line_and_no_folder(finished):
     results = finished.folder / "results/tiny"
     for seed in (0, 1):

@@ -32,6 +32,7 @@ def study(file="kept/vgg16.safetensors", **changes):
     return {"study": "other", "teachers": teachers, "seeds": [0]} | changes
 
 
+@pytest.mark.full
 def test_weights_of_another_study(with_weights):
     fresh = with_weights
     fresh.configure(**study(methods={"kd": {}, "at": {}}))
@@ -79,6 +80,7 @@ def retrained(path):
     return save(weights)
 
 
+@pytest.mark.full
 def test_weights_that_do_not_fit_are_one_line_of_the_job(with_weights):
     fresh = with_weights
     shutil.rmtree(fresh.folder / "results")
@@ -106,6 +108,7 @@ def stored(file="mine.npz"):
     }
 
 
+@pytest.mark.full
 def test_logits_instead_of_a_teacher(fresh):
     """Those that know every label, shuffled: with nothing but them a student is taught."""
     (fresh.folder / "mine.npz").write_bytes(archive(1, 1))

@@ -76,6 +76,7 @@ def test_after_ctrl_c_the_plain_command_goes_on(under_way, uninterrupted):
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted
 
 
+@pytest.mark.full
 def test_told_to_end_snakemake_lets_the_running_job_finish(under_way, uninterrupted):
     checkout, process = under_way
     process.terminate()
@@ -99,6 +100,7 @@ def test_a_killed_snakemake_leaves_no_job_behind(under_way, uninterrupted):
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted
 
 
+@pytest.mark.full
 def test_a_killed_job_is_started_again_and_goes_on(under_way, uninterrupted):
     checkout, process = under_way
     (job,) = [p for p in psutil.Process(process.pid).children(recursive=True) if "train" in p.cmdline()[-1]]

@@ -3,8 +3,10 @@
 import json
 
 import pandas as pd
+import pytest
 
 DIGITS = {"name": "digits", "test_fraction": 0.8}
+pytestmark = pytest.mark.full
 
 
 def models(checkout):

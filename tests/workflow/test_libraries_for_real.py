@@ -7,6 +7,7 @@ import pytest
 from refusal import PREPARED, refused
 
 NET = "torchvision/shufflenet_v2_x0_5"
+pytestmark = pytest.mark.full
 
 
 def test_a_student_of_a_library(fresh):

@@ -35,6 +35,7 @@ DATA = "results/tiny/data/dataset.safetensors"
 EVERYTHING = {"gather_data", "prepare_data", "train_teacher", "train_baseline", "cache_targets"}
 EVERYTHING |= {"distill_student", "measure_latency", "build_table", "draw_plots", "build_report"}
 EVERYTHING |= {*diagnosed("all", "of", "them")}
+pytestmark = pytest.mark.full
 
 
 @pytest.fixture

@@ -321,11 +321,11 @@ def test_what_the_page_is_made_of_reruns_the_page_alone(finished, file, old, new
     [
         ("page.html.jinja", "<table ", '<table data-edited="1" '),
         ("page.css", "h3 {", "h3  {"),
-        ("drawing.py", "BAR = 204, 10", "BAR = 204, 11"),
+        ("drawings.py", "BAR = 204, 10", "BAR = 204, 11"),
     ],
 )
 def test_how_diagnoses_look_reruns_pages_alone(finished, file, old, new):
-    finished.edit(f"{SCRIPTS}/kd/diagnosis/{file}", old, new)
+    finished.edit(f"{SCRIPTS}/kd/report/diagnosis/{file}", old, new)
     assert finished.pending() == PAGES
 
 

@@ -21,7 +21,7 @@ RUNS = [f"results/tiny/alone/cnn/{seed}/metrics.json" for seed in range(4)]
 @pytest.fixture
 def four_gpus(fresh, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    scripts = "workflow/scripts/kd"
+    scripts = "workflow/scripts/kd/runtime"
     fresh.edit(
         f"{scripts}/hardware.py",
         '    hidden = os.environ.get("CUDA',
@@ -44,6 +44,7 @@ def at_once(uses):
     return max(sum(start <= first < end for _, start, end in uses) for _, first, _ in uses)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("resources", "jobs"),
     [(["gpu=4"], 4), ([], 1), (["mem_mb=100000"], 1)],

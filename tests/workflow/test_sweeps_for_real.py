@@ -1,17 +1,18 @@
 """A sweep, really run: its trials share what is there, finished ones stay, and the best values are used."""
 
 import json
-import shutil
 
 import pandas as pd
 import pytest
 import yaml
-from checkout import Checkout, copy_code, diagnosed
+from checkout import Checkout, copied, copy_code, diagnosed
 
 TEMPERATURES, WEIGHTS = [1, 2, 4, 8, 12, 20], [0.3, 0.5, 0.7, 0.9]
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 SWEPT = "results/tiny/sweeps/vgg16/cnn/tuned"
 FINAL = "results/tiny/distilled/vgg16/cnn/tuned/0"
+
+pytestmark = pytest.mark.full
 
 
 def configure(checkout, **over):
@@ -37,8 +38,7 @@ def first(tmp_path_factory):
 
 @pytest.fixture
 def swept(first, tmp_path):
-    shutil.copytree(first[0].folder, tmp_path / "copy", symlinks=True)
-    return Checkout(tmp_path / "copy")
+    return copied(first[0], tmp_path / "copy")
 
 
 def test_24_trials_run_the_teacher_once(first):

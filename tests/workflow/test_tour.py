@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from checkout import ROOT, Checkout
 from nbclient import NotebookClient
 
@@ -18,6 +19,7 @@ def _output(cell: nbformat.NotebookNode) -> str:
     return "".join(parts)
 
 
+@pytest.mark.full
 def test_it_runs_from_top_to_bottom(fresh: Checkout):
     book = nbformat.read(FILE, as_version=4)
     folder = fresh.folder / "notebooks"

@@ -96,6 +96,7 @@ class Terminal:
         return self._said.decode()
 
 
+@pytest.mark.full
 def test_from_before_it_begins_until_it_is_done(fresh, runs):
     fresh.configure(**STUDY)
     text, status = look(fresh)
@@ -134,6 +135,7 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs):
     assert (fresh.folder / "results/tiny/progress/study.json").read_bytes() == before
 
 
+@pytest.mark.full
 def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, runs):
     fresh.configure(**STUDY)
     model = "results/tiny/teachers/cnn/model.safetensors"

@@ -9,6 +9,8 @@ from kd.registry import methods
 EPOCHS = 25
 CHANCE = 10  # per cent: ten digits
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):

@@ -2,15 +2,19 @@
 
 import csv
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from kd.errors import UserError
 from kd.io.files import atomic
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def read_history(path: Path) -> pd.DataFrame:
+
+def read_history(path: Path) -> "pd.DataFrame":
     """The epochs of a history.csv and the validation accuracy after each; UserError if it is not whole."""
+    import pandas as pd  # half a second, which a training that only writes a history does without
+
     try:
         return pd.read_csv(path)[["epoch", "validation_accuracy"]]
     except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are

@@ -7,6 +7,7 @@ import ast
 import hashlib
 import io
 import tokenize
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -63,10 +64,20 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     return _normal(source, tree), imported
 
 
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The module, all its statements, and the clauses of these; not expressions, which are most of a tree."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting.extend(getattr(node, part, ()))
+
+
 def _imports(tree: ast.Module, package: tuple[str, ...]) -> set[str]:
     """Names that may be modules: of `from kd import x` both kd and kd.x; `package` is that of the file."""
     names = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -79,7 +90,7 @@ def _imports(tree: ast.Module, package: tuple[str, ...]) -> set[str]:
 def _docstring_starts(tree: ast.Module) -> set[tuple[int, int]]:
     """(line, column) at which every docstring begins."""
     starts = set()  # ast counts columns in bytes, tokenize in characters: only spaces stand before these
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         body = getattr(node, "body", None)
         first = body[0] if isinstance(body, list) and body else None
         if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
