@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bench import ours
 from bench.images import Pictures
 from bench.small_task import BATCH
-from kd.data.sampler import count_views
+from kd.data.augmentation import Augmentation
 from kd.distillation.base import Output
 from kd.teachers.teacher import LiveTeacher, Teacher
 
@@ -71,7 +71,7 @@ def compare(
 
     The table is filled, stored, read and looked up by the workflow's own code, for every view.
     """
-    views, samples = count_views(pictures.pad, pictures.flip), len(pictures.labels)
+    views, samples = Augmentation(pictures.pad, pictures.flip).count, len(pictures.labels)
     with tempfile.TemporaryDirectory() as folder:
         stored = ours.stored_teacher(network, pictures, device, EVERY_VIEW, Path(folder))
         worst = torch.zeros(samples, device=device)

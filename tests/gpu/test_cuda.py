@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from kd.data.augmentation import Augmentation
 from kd.data.streaming import StreamedImages
 from kd.data.views import Split, ViewedImages
 from kd.distillation.base import Distillation
@@ -35,7 +36,7 @@ def split(device, samples, seed=0):
     random = np.random.default_rng(seed)
     pixels = torch.from_numpy(random.integers(0, 256, (samples, 32, 32, 3), dtype=np.uint8)).to(device)
     labels = torch.from_numpy(random.integers(0, 10, samples)).to(device)
-    return Split(ViewedImages(pixels, 4, True, (0.5,) * 3, (0.25,) * 3), labels)
+    return Split(ViewedImages(pixels, Augmentation(4, True), (0.5,) * 3, (0.25,) * 3), labels)
 
 
 def network(device, architecture="cnn", seed=0):
@@ -87,7 +88,8 @@ def streamed(device, samples):
     """`split`, with the images in host memory."""
     pixels = split(torch.device("cpu"), samples).images._images
     return Split(
-        StreamedImages(pixels, device, 4, True, (0.5,) * 3, (0.25,) * 3), split(device, samples).labels
+        StreamedImages(pixels, device, Augmentation(4, True), (0.5,) * 3, (0.25,) * 3),
+        split(device, samples).labels,
     )
 
 

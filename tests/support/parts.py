@@ -62,14 +62,14 @@ def real_batch(student, teacher, images, labels, *, preliminary=False, asked=Non
     """A batch that real networks answer; `asked` notes who was."""
     asked = [] if asked is None else asked
 
-    def ask(who, network):
+    def run(who, network):
         asked.append(who)
         stages, logits = network.forward_stages(images)
         return Output(logits, tuple(stages))
 
-    def ask_teacher(*_):
+    def run_teacher(*_):
         with torch.no_grad():
-            return ask("teacher", teacher)
+            return run("teacher", teacher)
 
     indices = torch.arange(len(labels))
     return Batch(
@@ -78,6 +78,6 @@ def real_batch(student, teacher, images, labels, *, preliminary=False, asked=Non
         indices,
         torch.tensor(0.0),
         preliminary,
-        lambda _: ask("student", student),
-        ask_teacher,
+        lambda _: run("student", student),
+        run_teacher,
     )

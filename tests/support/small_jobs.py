@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import train
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.jobs.training import TrainJob
 from kd.settings.compute import Compute
@@ -30,7 +31,12 @@ def dataset(tmp_path_factory):
     arrays = {f"{name}_images": images for name, (images, _) in parts.items()}
     arrays |= {f"{name}_labels": labels for name, (_, labels) in parts.items()}
     path = tmp_path_factory.mktemp("data") / "dataset.safetensors"
-    facts = {"classes": ("dark", "grey", "bright"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    facts = {
+        "classes": ("dark", "grey", "bright"),
+        "mean": (0.5,),
+        "std": (0.25,),
+        "augmentation": Augmentation(1, True),
+    }
     write_dataset(path, Dataset(**arrays, **facts))
     return path
 

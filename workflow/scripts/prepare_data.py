@@ -4,16 +4,17 @@ import hashlib
 import json
 import logging
 import shutil
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kd.data.augmentation import Augmentation
 from kd.data.card import compare, origin
 from kd.data.dataset import PARTS, SHARDS, Dataset, RawSplits, write_dataset
 from kd.data.prepare import blocks, prepare
-from kd.data.sampler import count_views
 from kd.data.shards import Shards
 from kd.errors import UserError
 from kd.io.files import write_json
@@ -45,7 +46,8 @@ def main(
     module = import_module(f"kd.datasets.{cfg['name']}")
     raw = module.load(downloads, **cfg["options"], **(places or {}))
     published = compare(vars(module).get("PUBLISHED"), raw.train_images)
-    settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip", "area")}
+    settings = {key: cfg[key] for key in ("validation", "split_seed")}
+    settings["augmentation"] = Augmentation(cfg["pad"], cfg["flip"], cfg["area"] and tuple(cfg["area"]))
     folder = dataset.parent / SHARDS
     shutil.rmtree(folder, ignore_errors=True)  # of a data set that is no more
     prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
@@ -77,6 +79,7 @@ def check_sum(path: Path, sha256: str) -> None:
 
 def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:
     """What the data set holds: images per part and class, pixel statistics, number of augmented views."""
+    augmentation = dataset.augmentation
     labels = {part: getattr(dataset, f"{part}_labels") for part in PARTS}
     return {
         "classes": dataset.classes,
@@ -85,10 +88,8 @@ def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:
         "images_per_class": {part: _count(array, dataset.classes) for part, array in labels.items()},
         "mean": dataset.mean,
         "std": dataset.std,
-        "pad": dataset.pad,
-        "flip": dataset.flip,
-        "area": dataset.area,
-        "views": "endless" if dataset.area else count_views(dataset.pad, dataset.flip),
+        **asdict(augmentation),
+        "views": "endless" if augmentation.area else augmentation.count,
         "sha256": fingerprint(dataset),
     }
 

@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from kd.data.dataset import PARTS, read_dataset
-from kd.data.sampler import plain_view
 from kd.evaluation.metrics import expected_calibration_error
 from kd.io.arrays import write_array
 from kd.io.files import write_json
@@ -37,12 +36,12 @@ def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test
     started = time.perf_counter()
     data = read_dataset(dataset)
     classes, arrays = len(data.classes), read_stored(logits, job.sha256)
-    train = training_logits(arrays, logits, len(data.train_labels), classes, data.pad, data.flip)
+    train = training_logits(arrays, logits, len(data.train_labels), classes, data.augmentation)
     test = test_logits(arrays, logits, len(data.test_labels), classes)
     write_array(test_logits_file, np.empty((0, classes), np.float32) if test is None else test)
     results = dict.fromkeys(NONE) | {"role": TEACHER, "name": job.name}
     results |= {"architecture": "logits", "loss_function": f"logits given ({job.sha256[:8]})"}
-    results |= _scored("train", train[plain_view(data.pad)], data.train_labels)
+    results |= _scored("train", train[data.augmentation.plain], data.train_labels)
     if test is not None:
         results |= _scored("test", test, data.test_labels)
         results["selected_test_accuracy"] = results["test_accuracy"]

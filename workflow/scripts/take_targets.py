@@ -26,7 +26,7 @@ def main(
     data = read_dataset(dataset)
     arrays = read_stored(logits, job.sha256)
     samples, classes = len(data.train_labels), len(data.classes)
-    given = training_logits(arrays, logits, samples, classes, data.pad, data.flip)
+    given = training_logits(arrays, logits, samples, classes, data.augmentation)
     needed = needed_views(job.seed, job.epochs, samples, len(given))
     if (missing := needed & np.isnan(given).any(axis=2)).any():
         view, sample = np.argwhere(missing)[0]

@@ -16,6 +16,7 @@ from torchvision import models
 
 from kd import registry
 from kd.config.load import load_study
+from kd.data.augmentation import Augmentation
 from kd.data.views import ViewedImages
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
@@ -285,7 +286,9 @@ def test_which_size_images_are_resized_to(options, size):
 
 def test_batches_are_as_large_as_resized_images_allow():
     """2**18 pixels on a CPU: 256 images of 32x32, but of 224x224 five, 5.2 being too many."""
-    viewed = ViewedImages(torch.zeros(2, 32, 32, 3, dtype=torch.uint8), 0, False, (0, 0, 0), (1, 1, 1))
+    viewed = ViewedImages(
+        torch.zeros(2, 32, 32, 3, dtype=torch.uint8), Augmentation(0, False), (0, 0, 0), (1, 1, 1)
+    )
     with torch.device("meta"):
         assert largest_batch(build("torchvision/resnet18"), viewed, CPU) == 256
         assert largest_batch(build("torchvision/resnet18", input_size=224), viewed, CPU) == 5

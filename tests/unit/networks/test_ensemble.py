@@ -9,6 +9,7 @@ from small_config import complaints, config
 
 import combine_teachers
 from kd.config.load import load_study
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
 from kd.jobs.teachers import EnsembleJob
@@ -79,7 +80,12 @@ def test_its_metrics_are_those_of_the_mean(tmp_path):
     random = np.random.default_rng(0)
     arrays = {f"{part}_images": random.integers(0, 256, (30, 8, 8, 1), dtype=np.uint8) for part in PARTS}
     arrays |= {f"{part}_labels": np.arange(30) % 3 for part in PARTS}
-    facts = {"classes": ("a", "b", "c"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    facts = {
+        "classes": ("a", "b", "c"),
+        "mean": (0.5,),
+        "std": (0.25,),
+        "augmentation": Augmentation(1, True),
+    }
     write_dataset(tmp_path / "data.safetensors", Dataset(**arrays, **facts))
     members = [saved(tmp_path, 0, 4), saved(tmp_path, 1, 6)]
     made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
 from kd.distillation.combined import build_method
 from kd.errors import UserError
@@ -35,7 +36,7 @@ def split(samples, seed=0):
     random = np.random.default_rng(seed)
     pixels = torch.from_numpy(random.integers(0, 256, (samples, 8, 8, 1), dtype=np.uint8))
     labels = torch.from_numpy(random.integers(0, 3, samples))
-    return Split(ViewedImages(pixels, 1, True, (0.5,), (0.3,)), labels)
+    return Split(ViewedImages(pixels, Augmentation(1, True), (0.5,), (0.3,)), labels)
 
 
 def train(how=Speed(), epochs=2):

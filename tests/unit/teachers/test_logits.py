@@ -9,6 +9,7 @@ from small_config import complaints, config
 import take_logits
 import take_targets
 from kd.config.load import load_study
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.data.sampler import views_seen
 from kd.errors import UserError
@@ -33,7 +34,7 @@ def saved(tmp_path, **arrays):
 def plain(tmp_path, pad=0, flip=False, **changes):
     arrays = {"train_ids": IDS, "train_logits": ROWS} | changes
     path, sha256 = saved(tmp_path, **arrays)
-    return training_logits(read_stored(path, sha256), path, SAMPLES, CLASSES, pad, flip)
+    return training_logits(read_stored(path, sha256), path, SAMPLES, CLASSES, Augmentation(pad, flip))
 
 
 # --- In a config.
@@ -200,7 +201,9 @@ def data(tmp_path):
         arrays[f"{part}_labels"] = np.arange(count) % 3
     facts = {"classes": ("a", "b", "c"), "mean": (0.5,), "std": (0.25,)}
     for flip in (False, True):
-        write_dataset(tmp_path / f"{flip}.safetensors", Dataset(**arrays, **facts, pad=0, flip=flip))
+        write_dataset(
+            tmp_path / f"{flip}.safetensors", Dataset(**arrays, **facts, augmentation=Augmentation(0, flip))
+        )
     return tmp_path
 
 

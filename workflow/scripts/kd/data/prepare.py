@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, RawSplits
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
@@ -78,9 +79,7 @@ def prepare(
     *,
     validation: float,
     split_seed: int,
-    pad: int,
-    flip: bool,
-    area: tuple[float, float] | None = None,
+    augmentation: Augmentation,
     folder: Path | None = None,
 ) -> Dataset[np.ndarray]:
     """Cut the validation images off and measure the channels on what is left for training.
@@ -111,9 +110,7 @@ def prepare(
         classes=raw.classes,
         mean=mean,
         std=std,
-        pad=pad,
-        flip=flip,
-        area=area,
+        augmentation=augmentation,
     )
 
 

@@ -28,7 +28,7 @@ class Output:
 
 
 class Batch:
-    """One batch of B samples as a method sees it. Each network runs when it is first asked, and once."""
+    """One batch of B samples as a method sees it. A network runs when its output is first read, and once."""
 
     def __init__(
         self,
@@ -37,27 +37,27 @@ class Batch:
         indices: Tensor,
         epoch: Tensor,
         preliminary: bool,
-        ask_student: Callable[[Tensor], Output],
-        ask_teacher: Callable[[Tensor, Tensor], Output] | None = None,
+        run_student: Callable[[Tensor], Output],
+        run_teacher: Callable[[Tensor, Tensor], Output] | None = None,
     ) -> None:
         self.images = images  # (B, C, H, W) float32, normalised: the very views that both networks see
         self.labels = labels  # (B,) int64
         self.indices = indices  # (B,) int64, the samples' numbers in the training split
         self.epoch = epoch  # () float32, epochs done; a tensor, for a replayed step would repeat a number
         self.preliminary = preliminary  # whether the recipe's epochs have not yet begun
-        self._ask_student, self._ask_teacher = ask_student, ask_teacher
+        self._run_student, self._run_teacher = run_student, run_teacher
 
     @cached_property
     def student(self) -> Output:
         """The answer of the network that learns, in train mode and with gradients."""
-        return self._ask_student(self.images)
+        return self._run_student(self.images)
 
     @cached_property
     def teacher(self) -> Output:
         """The teacher's, stored or computed on the spot, without gradients."""
-        if self._ask_teacher is None:
+        if self._run_teacher is None:
             raise TypeError("this method asks for a teacher that its NEEDS do not name")
-        return self._ask_teacher(self.images, self.indices)
+        return self._run_teacher(self.images, self.indices)
 
 
 @dataclass(frozen=True)

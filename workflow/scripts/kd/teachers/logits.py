@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd.data.sampler import count_views
+from kd.data.augmentation import Augmentation
 from kd.errors import UserError
 
 PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
@@ -26,7 +26,7 @@ def read_stored(path: Path, sha256: str) -> dict[str, np.ndarray]:
 
 
 def training_logits(
-    arrays: dict[str, np.ndarray], path: Path, samples: int, classes: int, pad: int, flip: bool
+    arrays: dict[str, np.ndarray], path: Path, samples: int, classes: int, augmentation: Augmentation
 ) -> np.ndarray:
     """Logits (views, samples, classes) float32 of every view of the training images, in their order.
 
@@ -34,7 +34,7 @@ def training_logits(
     images as they are, where the study shows them in no other way, or (views, N, classes), with NaN where a
     view is never seen. Raises UserError naming the file and the array.
     """
-    views, logits = count_views(pad, flip), arrays["train_logits"]
+    views, logits = augmentation.count, arrays["train_logits"]
     if logits.ndim == 2 and views > 1:
         raise UserError(
             f"{path}: train_logits are of images as they are, and this study shows {views} views of each;"
