@@ -4,15 +4,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import nn
-
 from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
-from kd.data.views import ViewedImages
-from kd.evaluation.fidelity import Tally
-from kd.evaluation.inference import logits_of
+from kd.evaluation.fidelity import fidelity_on
 from kd.evaluation.logits import open_logits
 from kd.io.files import write_json
 from kd.jobs.diagnosis import ComparisonJob
@@ -49,17 +43,6 @@ def main(
     runs = [{"seed": seed, "train": each} for seed, each in zip(job.seeds, found, strict=True)]
     write_json(fidelity, {"runs": runs})
     logger.info("%s  beside its teacher on %d training images", job.label, len(data.train_labels))
-
-
-def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -> dict[str, float]:
-    """Of a student that runs over un-augmented images, and its teacher's logits (N, classes) of them."""
-    tally, first = Tally(), 0
-    everything = torch.arange(images.samples, device=images.device)
-    for logits in logits_of(network, images, everything, images.plain):
-        taught = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
-        tally.add(logits.float().cpu(), torch.from_numpy(taught))
-        first += len(logits)
-    return tally.result()
 
 
 if __name__ == "__main__":

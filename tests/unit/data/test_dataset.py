@@ -13,6 +13,7 @@ import pytest
 import prepare_data
 from kd.data import prepare as preparation
 from kd.data.augmentation import Augmentation
+from kd.data.card import fingerprint
 from kd.data.dataset import PARTS, RawSplits, read_dataset, write_dataset
 from kd.data.prepare import channel_statistics, prepare, stratified_split
 from kd.errors import UserError
@@ -201,23 +202,6 @@ def test_preparing_does_not_import_torch():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(prepare_data.__file__).parent)
 
 
-def test_a_download_that_is_not_what_it_was_is_named(tmp_path):
-    path = tmp_path / "archive.tar.gz"
-    path.write_bytes(b"abc")
-    # SHA-256 of "abc", from FIPS 180-2, appendix B.1
-    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    prepare_data.check_sum(path, sha256)
-    for content in (b"abd", b"", b"ab"):
-        path.write_bytes(content)
-        with pytest.raises(
-            UserError, match=rf"archive\.tar\.gz: the checksum is wrong: SHA-256 {sha256} expec"
-        ):
-            prepare_data.check_sum(path, sha256)
-    path.unlink()
-    with pytest.raises(UserError, match=r"archive\.tar\.gz: cannot be read"):
-        prepare_data.check_sum(path, sha256)
-
-
 def test_images_in_shards_are_the_same_data_set(raw, tmp_path, monkeypatch):
     """In files beside it, each image once; whoever reads them there reads what the one file would hold."""
     monkeypatch.setattr(preparation, "BLOCK", 7 * 60)  # of the bytes of seven images
@@ -226,7 +210,7 @@ def test_images_in_shards_are_the_same_data_set(raw, tmp_path, monkeypatch):
     packed = prepare(raw, **settings, folder=tmp_path / "shards")
     assert packed.mean == whole.mean
     assert packed.std == whole.std
-    assert prepare_data.fingerprint(packed) == prepare_data.fingerprint(whole)
+    assert fingerprint(packed) == fingerprint(whole)
     write_dataset(tmp_path / "dataset.safetensors", packed)
     read = read_dataset(tmp_path / "dataset.safetensors")
     assert read.augmentation.area == (0.1, 0.5)
@@ -251,5 +235,5 @@ def test_a_damaged_shard_of_a_data_set_is_told(raw, tmp_path):
 )
 def test_images_are_packed_where_they_are_many(raw, shards, expected, monkeypatch):
     if shards == "auto above":
-        monkeypatch.setattr(prepare_data, "PACKED_FROM", 90 * 60 - 1)
-    assert prepare_data.packs(raw, shards.split()[0]) == expected
+        monkeypatch.setattr(preparation, "PACKED_FROM", 90 * 60 - 1)
+    assert preparation.packs(raw, shards.split()[0]) == expected

@@ -14,6 +14,7 @@ from kd.data.dataset import Dataset, RawSplits
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
 
+PACKED_FROM = 2**32  # bytes of images
 BLOCK = 2**24  # bytes that are looked at together, so that memory does not grow with the images
 
 log = logging.getLogger("kd")
@@ -112,6 +113,12 @@ def prepare(
         std=std,
         augmentation=augmentation,
     )
+
+
+def packs(raw: RawSplits, shards: str) -> bool:
+    """Whether images are packed into shards; "auto" does so where they might not fit into memory."""
+    size = sum(int(np.prod(images.shape)) for images in (raw.train_images, raw.test_images))
+    return shards == "always" or (shards == "auto" and size > PACKED_FROM)
 
 
 def _packed(folder: Path, part: str, source: np.ndarray, indices: np.ndarray) -> Shards:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.data.views import ViewedImages
+from kd.evaluation.inference import logits_of
 from kd.evaluation.logits import pieces
 
 
@@ -37,4 +40,15 @@ def fidelity(student: np.ndarray, teacher: np.ndarray) -> dict[str, float]:
     tally = Tally()
     for both in pieces(student, teacher):
         tally.add(*both)
+    return tally.result()
+
+
+def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -> dict[str, float]:
+    """Of a student run over un-augmented images, and its teacher's logits (N, classes) of them: see Tally."""
+    tally, first = Tally(), 0
+    everything = torch.arange(images.samples, device=images.device)
+    for logits in logits_of(network, images, everything, images.plain):
+        taught = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
+        tally.add(logits.float().cpu(), torch.from_numpy(taught))
+        first += len(logits)
     return tally.result()

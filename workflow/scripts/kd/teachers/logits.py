@@ -1,6 +1,5 @@
 """Logits of the user's own, in place of a teacher: put in the order of the samples, and checked."""
 
-import hashlib
 import zipfile
 from pathlib import Path
 
@@ -8,19 +7,18 @@ import numpy as np
 
 from kd.data.augmentation import Augmentation
 from kd.errors import UserError
+from kd.io.files import sha256
 
 PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
 
 
-def read_stored(path: Path, sha256: str) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file; UserError naming it if it is not what its digest says, or not whole."""
+def read_stored(path: Path, expected: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; UserError if its SHA-256 is not `expected`, or it is not whole."""
     try:
-        with open(path, "rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != sha256:
+        if sha256(path) != expected:
             raise UserError(f"{path}: has changed since the study was read; run again")
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a whole file of arrays ({error})") from error
 
