@@ -82,5 +82,5 @@ def _plain_accuracy(model: nn.Module, test: Pictures, device: torch.device) -> f
     mean, std = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (test.mean, test.std))
     model.eval()
     with torch.no_grad():
-        answers = model(((pixels - mean) / std).to(device)).argmax(1).cpu()
-    return 100 * (answers == torch.from_numpy(test.labels)).double().mean().item()
+        predicted = model(((pixels - mean) / std).to(device)).argmax(1).cpu()
+    return 100 * (predicted == torch.from_numpy(test.labels)).double().mean().item()

@@ -1,4 +1,4 @@
-"""Compare the stages of the students of a teacher and method with those of their teacher, on test images."""
+"""Compare the feature maps of the students of a teacher and method with their teacher's, on test images."""
 
 import logging
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def main(
     *,
     compute: Compute = Compute(),
 ) -> None:
-    """Write how alike the stages are; null where a network has none.
+    """Write the CKA of the feature maps of each stage; null where a network has none.
 
     `models` are of each seed of the job. Raises UserError naming the file that is not whole.
     """
@@ -34,11 +34,11 @@ def main(
     data = read_dataset(dataset)
     with memory_explained(where):
         images = load_split(data, "test", where, compute.stream).images
-        taught = stage_grams(load_network(teacher_model, where), images)
-        found = [similarities(taught, stage_grams(load_network(model, where), images)) for model in models]
-    runs = [{"seed": seed, "cka": each} for seed, each in zip(job.seeds, found, strict=True)]
+        teacher = stage_grams(load_network(teacher_model, where), images)
+        values = [similarities(teacher, stage_grams(load_network(model, where), images)) for model in models]
+    runs = [{"seed": seed, "cka": cka} for seed, cka in zip(job.seeds, values, strict=True)]
     write_json(cka, {"runs": runs})
-    logger.info("%s  stages compared with those of its teacher", job.label)
+    logger.info("%s  feature maps compared with those of its teacher", job.label)
 
 
 if __name__ == "__main__":

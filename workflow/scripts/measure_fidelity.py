@@ -1,4 +1,4 @@
-"""Run the students of a teacher and method over the training images, beside what their teacher says."""
+"""Measure the fidelity of the students of a teacher and method on the training images."""
 
 import logging
 from collections.abc import Sequence
@@ -27,20 +27,20 @@ def main(
     *,
     compute: Compute = Compute(),
 ) -> None:
-    """Write how faithful each is on the training images as they are.
+    """Write the fidelity of each on the training images as they are.
 
     `models` are of each seed of the job. Where their teacher has no logits of these images no network runs,
     and null stands for each. Raises UserError naming the file that is not whole.
     """
     data = read_dataset(dataset)
-    taught = open_logits(teacher_train, len(data.train_labels), len(data.classes))
-    found = [None for _ in models]
-    if taught is not None:
+    teacher = open_logits(teacher_train, len(data.train_labels), len(data.classes))
+    values = [None for _ in models]
+    if teacher is not None:
         where = set_up_device(compute)
         with memory_explained(where):
             images = load_split(data, "train", where, compute.stream).images
-            found = [fidelity_on(load_network(model, where), images, taught) for model in models]
-    runs = [{"seed": seed, "train": each} for seed, each in zip(job.seeds, found, strict=True)]
+            values = [fidelity_on(load_network(model, where), images, teacher) for model in models]
+    runs = [{"seed": seed, "train": value} for seed, value in zip(job.seeds, values, strict=True)]
     write_json(fidelity, {"runs": runs})
     logger.info("%s  beside its teacher on %d training images", job.label, len(data.train_labels))
 

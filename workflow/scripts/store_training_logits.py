@@ -27,8 +27,8 @@ def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = C
     with memory_explained(where):
         images = load_split(data, "train", where, compute.stream).images
         everything = torch.arange(images.samples, device=where)
-        found = logits_of(load_network(model, where), images, everything, images.plain)
-        pieces = (logits.float().cpu().numpy() for logits in found)
+        batches = logits_of(load_network(model, where), images, everything, images.plain)
+        pieces = (logits.float().cpu().numpy() for logits in batches)
         write_rows(train_logits, (images.samples, len(data.classes)), pieces)
     logger.info("[logits of %s]  %d training images", model.parent.name, images.samples)
 

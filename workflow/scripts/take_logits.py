@@ -10,7 +10,7 @@ from kd.data.dataset import read_dataset
 from kd.io.arrays import write_array
 from kd.io.files import write_json
 from kd.jobs.teachers import LogitsTeacherJob
-from kd.teachers.logits import read_stored, test_logits, training_logits
+from kd.teachers.logits import read_user_logits, test_logits, training_logits
 from kd.teachers.measure import measure_logits
 
 logger = logging.getLogger("kd")
@@ -24,7 +24,7 @@ def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test
     """
     started = time.perf_counter()
     data = read_dataset(dataset)
-    classes, arrays = len(data.classes), read_stored(logits, job.sha256)
+    classes, arrays = len(data.classes), read_user_logits(logits, job.sha256)
     train = training_logits(arrays, logits, len(data.train_labels), classes, data.augmentation)
     test = test_logits(arrays, logits, len(data.test_labels), classes)
     write_array(test_logits_file, np.empty((0, classes), np.float32) if test is None else test)

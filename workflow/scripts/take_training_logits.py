@@ -7,7 +7,7 @@ import numpy as np
 
 from kd.data.dataset import read_dataset
 from kd.io.arrays import write_rows
-from kd.teachers.logits import read_stored, training_logits
+from kd.teachers.logits import read_user_logits, training_logits
 
 logger = logging.getLogger("kd")
 
@@ -20,7 +20,7 @@ def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
     """
     data = read_dataset(dataset)
     samples, classes = len(data.train_labels), len(data.classes)
-    views = training_logits(read_stored(logits, sha256), logits, samples, classes, data.augmentation)
+    views = training_logits(read_user_logits(logits, sha256), logits, samples, classes, data.augmentation)
     plain = views[data.augmentation.plain]
     if np.isnan(plain).any():
         logger.info("%s: not all training images are there as they are, without augmentation", logits)

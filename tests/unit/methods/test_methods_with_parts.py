@@ -123,7 +123,7 @@ def test_maps_of_zeros_give_no_nan(name):
 @pytest.mark.parametrize("name", [name for name in DESCRIBED if name not in ("dml", "byot")])
 def test_a_teacher_without_stages_is_refused(name):
     context = Context(Shaped([(3, 8, 8)]), torch.nn.Linear(1, 1), (1, 8, 8), 3, LABELS, 5)
-    with pytest.raises(UserError, match="compares stages, and the teacher has none that could be"):
+    with pytest.raises(UserError, match="compares feature maps, and the teacher has none that could be"):
         build_method(name, {}).prepare(context)
 
 

@@ -264,7 +264,9 @@ def test_the_last_stage_and_classifier_are_taught_by_the_labels_alone():
 
 def test_a_student_of_one_stage_cannot_teach_itself():
     context = Context(Shaped(SMALL[0][:1]), None, (1, 8, 8), 3, LABELS, 5)
-    with pytest.raises(UserError, match="byot needs a student of two stages or more, and this one has one"):
+    with pytest.raises(
+        UserError, match="byot needs a student with feature maps of two stages or more, and this one has one"
+    ):
         build_method("byot", {}).prepare(context)
 
 

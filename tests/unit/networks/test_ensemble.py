@@ -60,13 +60,13 @@ def test_one_file_holds_all_and_says_how_to_build_them(tmp_path):
 def test_stored_members_answer_as_live_ones_do():
     images = torch.randn(6, 1, 8, 8)
     ensemble = Ensemble([small(0), small(1)], (1.0, 2.0))
-    live = LiveTeacher(ensemble).answer(images, torch.arange(6))
+    live = LiveTeacher(ensemble).output(images, torch.arange(6))
     tables = [logits[None].detach().half().numpy() for logits in ensemble.forward_members(images)]
 
     def stored(weights):
         teacher = CachedTeacher(tables, CPU, weights)
         teacher.start_epoch(np.zeros(6, dtype=np.int64))
-        return teacher.answer(images, torch.arange(6))
+        return teacher.output(images, torch.arange(6))
 
     answer = stored((1.0, 2.0))
     assert torch.allclose(answer.logits, live.logits, atol=2e-3)

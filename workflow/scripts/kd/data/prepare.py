@@ -63,7 +63,7 @@ def channel_statistics(images: np.ndarray | Shards) -> tuple[tuple[float, ...], 
     """
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), dtype=np.int64)
-    for block in blocks(images):  # bincount widens what it is given to eight bytes a pixel
+    for block in blocks(images):  # bincount widens its input to eight bytes a pixel
         for channel in range(channels):
             counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
     values = np.arange(256) / 255

@@ -1,4 +1,4 @@
-"""The contract between distillation methods and the engine: what a method is given, may own, and returns.
+"""The contract between distillation methods and the engine: what a method gets, may own, and returns.
 
 A method is a file of methods/ with a class `Method(Distillation)`. The engine calls `prepare` once, before
 the optimizer is made, and `losses` in every step; nothing else. It knows no method, and a method knows
@@ -15,15 +15,17 @@ from torch import Tensor, nn
 
 from kd.errors import UserError
 
-Shape = tuple[int, int, int]  # channels, height, width of a stage's maps
+Shape = tuple[int, int, int]  # channels, height, width of a stage's feature maps
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a network says of a batch of B images."""
+    """A network's outputs for a batch of B images."""
 
     logits: Tensor  # (B, classes) float32
-    stages: tuple[Tensor, ...] = ()  # every stage's maps (B, C_i, H_i, W_i) float32, where they are asked for
+    stages: tuple[
+        Tensor, ...
+    ] = ()  # feature maps (B, C_i, H_i, W_i) float32 of every stage, where NEEDS names them
     members: tuple[Tensor, ...] = ()  # of an ensemble, the logits (B, classes) float32 of each network
 
 
@@ -49,12 +51,12 @@ class Batch:
 
     @cached_property
     def student(self) -> Output:
-        """The answer of the network that learns, in train mode and with gradients."""
+        """The outputs of the network that learns, in train mode and with gradients."""
         return self._run_student(self.images)
 
     @cached_property
     def teacher(self) -> Output:
-        """The teacher's, stored or computed on the spot, without gradients."""
+        """The teacher's, cached or computed on the spot, without gradients."""
         if self._run_teacher is None:
             raise TypeError("this method asks for a teacher that its NEEDS do not name")
         return self._run_teacher(self.images, self.indices)
@@ -65,7 +67,7 @@ class Context:
     """What is known before the first step. The networks are those of the run: `student` may be changed."""
 
     student: nn.Module
-    teacher: nn.Module | None  # None where nothing but stored logits is needed
+    teacher: nn.Module | None  # None where nothing but cached logits is needed
     image: Shape
     classes: int
     labels: Tensor  # (N,) int64, of every training sample in order
@@ -74,26 +76,26 @@ class Context:
 
     @cached_property
     def student_stages(self) -> list[Shape]:
-        """Shape of each of the student's stages, in order."""
+        """Shape of the student's feature maps, stage by stage."""
         return _stage_shapes(self.student, self.image, "student")
 
     @cached_property
     def teacher_stages(self) -> list[Shape]:
-        """Shape of each of the teacher's stages; UserError if it has none, as an ensemble."""
+        """Shape of the teacher's feature maps, stage by stage; UserError if it has none, as an ensemble."""
         return _stage_shapes(self.teacher, self.image, "teacher")
 
 
 class Distillation(nn.Module):
     """What every method is. Its own parameters and buffers are trained, moved and resumed with the student.
 
-    `NEEDS`, a literal in the class, says what it asks for: "logits" and "stages" of the teacher, "members"
-    (the logits of each network of an ensemble), "network" (to look into the teacher itself), "own_stages"
-    (the student's). Without one of the first four it has no teacher.
+    `NEEDS`, a literal in the class, names what it uses: "logits" and "stages" (feature maps) of the teacher,
+    "members" (the logits of each network of an ensemble), "network" (the teacher itself), "own_stages" (the
+    student's feature maps). Without one of the first four it has no teacher.
     """
 
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
-    preliminary: int = 0  # epochs before the recipe's, at its first learning rate, for a stage of its own
+    preliminary: int = 0  # epochs before the recipe's, at its first learning rate, with a loss of their own
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +110,7 @@ class Distillation(nn.Module):
     def prepare(self, context: Context) -> None:
         """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be.
 
-        Unless a method has its own: makes sure that both networks have the stages that are asked for.
+        Unless a method has its own: makes sure that both networks have feature maps, if NEEDS names them.
         """
         if "stages" in self.NEEDS:
             _ = context.teacher_stages, context.student_stages
@@ -127,7 +129,7 @@ class Distillation(nn.Module):
 
 
 def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[Shape]:
-    none = f"this method compares stages, and the {whose} has none that could be"
+    none = f"this method compares feature maps, and the {whose} has none that could be"
     if not hasattr(network, "forward_stages"):
         raise UserError(f"{none} (an ensemble?)")
     was_training = network.training

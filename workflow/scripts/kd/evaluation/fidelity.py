@@ -1,4 +1,4 @@
-"""How faithful a student is: whether it predicts, and believes, what its teacher does."""
+"""The fidelity of a student: how far it predicts, and with which probabilities, what its teacher does."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,8 @@ class Tally:
         """Logits (B, classes) of the same samples."""
         self.samples += len(student)
         self.same += int((student.argmax(1) == teacher.argmax(1)).sum())
-        believed, taught = (functional.log_softmax(each.double(), dim=1) for each in (student, teacher))
-        self.nats += float(functional.kl_div(believed, taught, log_target=True, reduction="sum"))
+        student, teacher = (functional.log_softmax(logits.double(), dim=1) for logits in (student, teacher))
+        self.nats += float(functional.kl_div(student, teacher, log_target=True, reduction="sum"))
 
     def result(self) -> dict[str, float]:
         """Agreement in percent, and the mean over samples of KL(teacher ‖ student) in nats, at temperature 1.
@@ -36,7 +36,7 @@ class Tally:
 
 
 def fidelity(student: np.ndarray, teacher: np.ndarray) -> dict[str, float]:
-    """Of stored logits (N, classes) float of the same samples; see Tally.result."""
+    """Of logits (N, classes) float of the same samples; see Tally.result."""
     tally = Tally()
     for both in pieces(student, teacher):
         tally.add(*both)
@@ -48,7 +48,7 @@ def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -
     tally, first = Tally(), 0
     everything = torch.arange(images.samples, device=images.device)
     for logits in logits_of(network, images, everything, images.plain):
-        taught = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
-        tally.add(logits.float().cpu(), torch.from_numpy(taught))
+        batch = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
+        tally.add(logits.float().cpu(), torch.from_numpy(batch))
         first += len(logits)
     return tally.result()

@@ -26,7 +26,9 @@ def rows_of(
     none of these.
     """
     together = [runs[start : start + seeds] for start in range(0, len(runs), seeds)]
-    return [_row(values[place], place, own, epochs) for place, own in zip(places, together, strict=True)]
+    return [
+        _row(values[place], place, metrics, epochs) for place, metrics in zip(places, together, strict=True)
+    ]
 
 
 def best(rows: Sequence[Row], keep: int) -> list[int]:
@@ -37,7 +39,7 @@ def best(rows: Sequence[Row], keep: int) -> list[int]:
     """
     sound = [row for row in rows if row["validation_accuracy"] is not None]
     if not sound:
-        raise UserError("none of the trials can be chosen: each has diverged with a seed at least")
+        raise UserError("no trial can be selected: every one has diverged with at least one seed")
     ranked = sorted(
         sound, key=lambda row: (-row["validation_accuracy"], row["validation_loss"], row["place"])
     )

@@ -12,7 +12,7 @@ from kd.io.files import sha256
 PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
 
 
-def read_stored(path: Path, expected: str) -> dict[str, np.ndarray]:
+def read_user_logits(path: Path, expected: str) -> dict[str, np.ndarray]:
     """The arrays of an .npz file; UserError if its SHA-256 is not `expected`, or it is not whole."""
     try:
         if sha256(path) != expected:

@@ -41,7 +41,7 @@ def fit(
     `method`, which has been prepared, says what is minimised. Its preliminary epochs go before those of the
     recipe, with its first learning rate and an optimizer of their own. With `checkpoints` it begins where the
     last one left off, and keeps its state there from time to time.
-    Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is told
+    Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is
     to end.
     """
     callback, loader = callback or Callback(), Loader(train, recipe.batch_size, seed)
@@ -94,7 +94,7 @@ class _Course:
     def place(self, epoch: int) -> tuple[int, int]:
         """Its number within its phase, and the one that its views and its order are drawn by.
 
-        The recipe's epochs keep their own numbers whatever goes before them: targets are stored for those.
+        The recipe's epochs keep their own numbers whatever goes before them: logits are cached for those.
         """
         before = self.method.preliminary
         return (epoch, self.recipe.epochs + epoch) if epoch < before else (epoch - before, epoch - before)

@@ -81,8 +81,8 @@ class Step:
     def __call__(self, samples: Samples) -> None:
         """One update by the batch of the loader that is at hand.
 
-        Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct answers, and
-        counts in "sound" the steps before the first one whose loss is not finite.
+        Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct predictions,
+        and counts in "sound" the steps before the first one whose loss is not finite.
         """
         images, labels = self._loader.take(samples)
         networks = self._run_student, self._teacher and self._run_teacher
@@ -94,8 +94,10 @@ class Step:
         self.optimizer.step()
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
-        answered = "student" in vars(batch)
-        sums["correct"] = (batch.student.logits.argmax(1) == labels).sum() if answered else labels.sum() * 0
+        student_ran = "student" in vars(batch)
+        sums["correct"] = (
+            (batch.student.logits.argmax(1) == labels).sum() if student_ran else labels.sum() * 0
+        )
         sums["sound"] = self._sound.logical_and_(loss.detach().isfinite()).long()
         for name, value in sums.items():
             if name not in self.totals:
@@ -111,7 +113,7 @@ class Step:
 
     def _run_teacher(self, images: Tensor, indices: Tensor) -> Output:
         with self._speed.autocast(self._device):
-            return self._teacher.answer(images, indices)
+            return self._teacher.output(images, indices)
 
     def state(self) -> dict[str, Tensor]:
         """What the steps to come depend on, and the totals, as tensors by name."""
@@ -125,7 +127,7 @@ class Step:
         return weights | momenta | {f"total.{name}": total for name, total in self.totals.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to `state`, after `start_epoch`."""
+        """Go back to `state`."""
         self._model.load_state_dict(parts(state, "model."))
         self._method.load_state_dict(parts(state, "method."))
         for name, parameter in self._learning():
@@ -136,7 +138,7 @@ class Step:
 
 
 class _Plain(nn.Module):
-    """A network's logits, and no stages."""
+    """A network's logits, and no feature maps."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -147,7 +149,7 @@ class _Plain(nn.Module):
 
 
 class _WithStages(_Plain):
-    """A network's logits, and the maps of its stages."""
+    """A network's logits, and the feature maps of its stages."""
 
     def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         stages, logits = self.network.forward_stages(images)
