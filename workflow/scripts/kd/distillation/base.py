@@ -23,9 +23,7 @@ class Output:
     """A network's outputs for a batch of B images."""
 
     logits: Tensor  # (B, classes) float32
-    stages: tuple[
-        Tensor, ...
-    ] = ()  # feature maps (B, C_i, H_i, W_i) float32 of every stage, where NEEDS names them
+    stages: tuple[Tensor, ...] = ()  # every stage's feature maps (B, C_i, H_i, W_i) float32, if needed
     members: tuple[Tensor, ...] = ()  # of an ensemble, the logits (B, classes) float32 of each network
 
 

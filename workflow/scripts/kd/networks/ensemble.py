@@ -14,9 +14,8 @@ def mean_of(logits: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     the temperature to the student's method.
     """
     total = sum(weights)
-    return torch.stack([weight / total * member for weight, member in zip(weights, logits, strict=True)]).sum(
-        0
-    )
+    weighted = [weight / total * member for weight, member in zip(weights, logits, strict=True)]
+    return torch.stack(weighted).sum(0)
 
 
 class Ensemble(nn.Module):

@@ -1,4 +1,4 @@
-"""What cannot be trained here: refused in one line, before it is begun or, where only trying shows it, after."""
+"""Refuses what cannot be trained here: before it is begun or, where only trying shows it, after."""
 
 from collections.abc import Callable
 

@@ -25,10 +25,8 @@ def rows_of(
     deviation, None for a single seed. Losses are in nats. Of a trial that diverged with any seed there is
     none of these.
     """
-    together = [runs[start : start + seeds] for start in range(0, len(runs), seeds)]
-    return [
-        _row(values[place], place, metrics, epochs) for place, metrics in zip(places, together, strict=True)
-    ]
+    trials = [runs[start : start + seeds] for start in range(0, len(runs), seeds)]
+    return [_row(values[place], place, trial, epochs) for place, trial in zip(places, trials, strict=True)]
 
 
 def best(rows: Sequence[Row], keep: int) -> list[int]:

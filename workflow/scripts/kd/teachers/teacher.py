@@ -23,7 +23,7 @@ class Teacher(Protocol):
 
 
 class LiveTeacher:
-    """Runs the network beside the student, in eval mode and without gradients; `stages`: with feature maps."""
+    """Runs the network beside the student, in eval mode, without gradients; `stages`: with feature maps."""
 
     def __init__(self, network: nn.Module, *, stages: bool = False) -> None:
         self._network = network.eval().requires_grad_(False)
