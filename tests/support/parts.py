@@ -35,17 +35,17 @@ def prepared(name, options=None, shapes=SMALL, labels=LABELS, seed=0, teacher=No
     return method.double().train()
 
 
-def answers(shapes=SMALL, size=4, seed=0, classes=3):
-    """Random answers in float64 of a student, which take gradients, and of a teacher: maps as after a ReLU."""
+def random_outputs(shapes=SMALL, size=4, seed=0, classes=3):
+    """Random outputs in float64 of a student, which take gradients, and of a teacher: maps as after a ReLU."""
     random = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
         return torch.randn(*shape, generator=random, dtype=torch.float64)
 
-    def answer(stages):
+    def output(stages):
         return Output(draw(size, classes), tuple(draw(size, *shape).relu() for shape in stages))
 
-    student, teacher = (answer(stages) for stages in shapes)
+    student, teacher = (output(stages) for stages in shapes)
     for tensor in (student.logits, *student.stages):
         tensor.requires_grad_()
     return student, teacher
@@ -59,7 +59,7 @@ def real_pair(student, teacher, size, seed=0):
 
 
 def real_batch(student, teacher, images, labels, *, preliminary=False, asked=None):
-    """A batch that real networks answer; `asked` notes who was."""
+    """A batch that real networks run on; `asked` notes who was."""
     asked = [] if asked is None else asked
 
     def run(who, network):
