@@ -37,7 +37,7 @@ def best(rows: Sequence[Row], keep: int) -> list[int]:
     """
     sound = [row for row in rows if row["validation_accuracy"] is not None]
     if not sound:
-        raise UserError("no trial can be selected: every one has diverged with at least one seed")
+        raise UserError("no trial can be selected: each has diverged with at least one seed")
     ranked = sorted(
         sound, key=lambda row: (-row["validation_accuracy"], row["validation_loss"], row["place"])
     )
