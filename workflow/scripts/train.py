@@ -1,4 +1,4 @@
-"""Train one network, in any role: a teacher, a student alone, or a student of a teacher."""
+"""Train one network, in any role: a teacher, a baseline, or a distilled student."""
 
 import logging
 import time
