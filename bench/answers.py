@@ -1,4 +1,4 @@
-"""A teacher's stored logits beside those it gives live, for the very images that a student sees."""
+"""A teacher's cached logits beside those of its live network, for the very images that a student sees."""
 
 import tempfile
 from pathlib import Path
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from bench import ours
 from bench.images import Pictures
 from bench.small_task import BATCH
-from kd.data.sampler import count_views
+from kd.data.augmentation import Augmentation
 from kd.distillation.base import Output
 from kd.teachers.teacher import LiveTeacher, Teacher
 
 EVERY_VIEW = 500  # epochs that see each of 18 views of 1,000 images, but for a chance of 10⁻⁸
-# Live and stored logits come from batches of different sizes, in which sums run in another order. What that
+# Live and cached logits come from batches of different sizes, in which sums run in another order. What that
 # may change, relative to the largest logit of a sample: float32's rounding on a CPU (where none was seen
 # at all); elsewhere convolutions may round to TF32 or bfloat16, and each order to another neighbour.
 MARGIN = {"cpu": 2.0**-16}
@@ -23,9 +23,9 @@ OTHER_MARGIN = 2.0**-6
 
 
 class Compared:
-    """A teacher that answers with its stored logits, and keeps how far they were from its live ones.
+    """A teacher whose outputs are its cached logits, and which keeps how far they were from its live ones.
 
-    `shift` is added to the number of every view before the stored logits are looked up.
+    `shift` is added to the number of every view before the cached logits are looked up.
     """
 
     def __init__(self, stored: Teacher, live: Teacher, worst: Tensor, views: int, shift: int = 0) -> None:
@@ -38,12 +38,12 @@ class Compared:
         self._live.start_epoch(views)
         self._stored.start_epoch((views + self._shift) % self._views)
 
-    def answer(self, images: Tensor, indices: Tensor) -> Output:
-        """The stored logits."""
-        stored, live = (teacher.answer(images, indices) for teacher in (self._stored, self._live))
-        found = excess(stored.logits, live.logits, MARGIN.get(images.device.type, OTHER_MARGIN))
+    def output(self, images: Tensor, indices: Tensor) -> Output:
+        """The cached logits."""
+        stored, live = (teacher.output(images, indices) for teacher in (self._stored, self._live))
+        error = excess(stored.logits, live.logits, MARGIN.get(images.device.type, OTHER_MARGIN))
         # In place, because a CUDA graph replays what is done to tensors and nothing else.
-        self.worst[indices] = torch.maximum(self.worst[indices], found)
+        self.worst[indices] = torch.maximum(self.worst[indices], error)
         return stored
 
 
@@ -67,11 +67,11 @@ def compare(
     epochs: int,
     shift: int,
 ) -> Tensor:
-    """Train `student` with the stored logits of `network`; the largest `excess` of every sample, (N,).
+    """Train `student` with the cached logits of `network`; the largest `excess` of every sample, (N,).
 
     The table is filled, stored, read and looked up by the workflow's own code, for every view.
     """
-    views, samples = count_views(pictures.pad, pictures.flip), len(pictures.labels)
+    views, samples = Augmentation(pictures.pad, pictures.flip).count, len(pictures.labels)
     with tempfile.TemporaryDirectory() as folder:
         stored = ours.stored_teacher(network, pictures, device, EVERY_VIEW, Path(folder))
         worst = torch.zeros(samples, device=device)

@@ -8,7 +8,7 @@ from bench.images import FLIP, PAD
 from bench.interleave import interleave
 from bench.spec import Setting, Spec, command, network
 from bench.statistics import column, stat
-from kd.data.sampler import count_views
+from kd.data.augmentation import Augmentation
 from kd.teachers.targets import needed_views
 
 TEACHERS = ("resnet18", "preact_resnet18", "vgg16", "mobilenet", "googlenet", "densenet")
@@ -35,7 +35,7 @@ def measure(
     images = setting.images or IMAGES[setting.device]
     live, cached = _student_epochs(setting, teachers, students, images)
     tables = _target_epochs(setting, teachers, images)
-    views = needed_views(0, epochs, SAMPLES, count_views(PAD, FLIP)).sum() / SAMPLES
+    views = needed_views(0, epochs, SAMPLES, Augmentation(PAD, FLIP).count).sum() / SAMPLES
     sums = {
         "live_seconds": epochs * sum(pair["median"] for pair in live.values()),
         "tables_seconds": views * sum(epoch["median"] for epoch in tables.values()),

@@ -38,4 +38,5 @@ def load(count: int, dataset: str | None = None) -> Pictures:
     data = read_dataset(Path(dataset))
     first = np.resize(np.arange(len(data.train_labels)), count)
     images, labels = data.train_images.numpy()[first], data.train_labels.numpy()[first]
-    return Pictures(images, labels, len(data.classes), data.mean, data.std, data.pad, data.flip)
+    how = data.augmentation
+    return Pictures(images, labels, len(data.classes), data.mean, data.std, how.pad, how.flip)

@@ -13,6 +13,7 @@ import cache_targets
 from bench.images import Pictures
 from bench.spec import Network
 from kd import registry
+from kd.data.augmentation import Augmentation
 from kd.data.sampler import views_seen
 from kd.data.views import Split, ViewedImages
 from kd.distillation.base import Context, Distillation
@@ -170,8 +171,8 @@ def time_targets(
 def load_split(pictures: Pictures, device: torch.device, count: int | None = None) -> Split:
     """Pictures as our engine takes them: the first `count`, or all."""
     images, labels = torch.from_numpy(pictures.images[:count]), torch.from_numpy(pictures.labels[:count])
-    viewed = ViewedImages(images.to(device), pictures.pad, pictures.flip, pictures.mean, pictures.std)
-    return Split(viewed, labels.to(device))
+    how = Augmentation(pictures.pad, pictures.flip), pictures.mean, pictures.std
+    return Split(ViewedImages(images.to(device), *how), labels.to(device))
 
 
 def _fill(

@@ -8,6 +8,7 @@ from torch import nn
 
 from bench import ours, reference
 from bench.images import Pictures
+from kd.data.augmentation import Augmentation
 from kd.data.prepare import prepare
 from kd.datasets import digits
 from kd.distillation.combined import build_method
@@ -33,8 +34,8 @@ class Task:
 def load() -> Task:
     """809 images to learn, 90 for validation and 898 for the test; crops from one pixel of padding."""
     raw = digits.load(Path(), test_fraction=0.5)
-    data = prepare(raw, validation=0.1, split_seed=0, pad=digits.PAD, flip=digits.FLIP)
-    tensors, facts = data.tensors(), (len(data.classes), data.mean, data.std, data.pad, data.flip)
+    data = prepare(raw, validation=0.1, split_seed=0, augmentation=Augmentation(digits.PAD, digits.FLIP))
+    tensors, facts = data.tensors(), (len(data.classes), data.mean, data.std, digits.PAD, digits.FLIP)
     return Task(
         *(
             Pictures(tensors[f"{part}_images"], tensors[f"{part}_labels"], *facts)
@@ -81,5 +82,5 @@ def _plain_accuracy(model: nn.Module, test: Pictures, device: torch.device) -> f
     mean, std = (torch.tensor(values).reshape(1, -1, 1, 1) for values in (test.mean, test.std))
     model.eval()
     with torch.no_grad():
-        answers = model(((pixels - mean) / std).to(device)).argmax(1).cpu()
-    return 100 * (answers == torch.from_numpy(test.labels)).double().mean().item()
+        predicted = model(((pixels - mean) / std).to(device)).argmax(1).cpu()
+    return 100 * (predicted == torch.from_numpy(test.labels)).double().mean().item()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from kd.data.augmentation import Augmentation
+from kd.data.loader import Loader
 from kd.data.streaming import StreamedImages
 from kd.data.views import Split, ViewedImages
 from kd.distillation.base import Distillation
@@ -20,7 +22,9 @@ from kd.settings.recipe import Recipe
 from kd.teachers.teacher import CachedTeacher, LiveTeacher
 from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
+from kd.training.cuda_graph import GraphedStep
 from kd.training.engine import fit
+from kd.training.step import Step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 
@@ -35,7 +39,7 @@ def split(device, samples, seed=0):
     random = np.random.default_rng(seed)
     pixels = torch.from_numpy(random.integers(0, 256, (samples, 32, 32, 3), dtype=np.uint8)).to(device)
     labels = torch.from_numpy(random.integers(0, 10, samples)).to(device)
-    return Split(ViewedImages(pixels, 4, True, (0.5,) * 3, (0.25,) * 3), labels)
+    return Split(ViewedImages(pixels, Augmentation(4, True), (0.5,) * 3, (0.25,) * 3), labels)
 
 
 def network(device, architecture="cnn", seed=0):
@@ -87,7 +91,8 @@ def streamed(device, samples):
     """`split`, with the images in host memory."""
     pixels = split(torch.device("cpu"), samples).images._images
     return Split(
-        StreamedImages(pixels, device, 4, True, (0.5,) * 3, (0.25,) * 3), split(device, samples).labels
+        StreamedImages(pixels, device, Augmentation(4, True), (0.5,) * 3, (0.25,) * 3),
+        split(device, samples).labels,
     )
 
 
@@ -100,6 +105,22 @@ def test_streamed_images_train_the_same_network(cuda, graph):
         fit(model, method, images, split(cuda, 64, 1), recipe, seed=3, speed=speed)
     for first, second in zip(*(model.state_dict().values() for model in models), strict=True):
         assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_streamed_batch_that_was_overwritten_is_noticed(cuda, graph):
+    """Without asking the device; a replayed step runs no code that would look at its batch."""
+    loader, recipe = Loader(streamed(cuda, 512), 64, 3), Recipe(epochs=2, batch_size=64, lr=0.02)
+    step = Step(network(cuda), build_method("cross_entropy", {}), loader, recipe, None, Speed(graph=graph))
+    step = GraphedStep(step, loader) if graph else step
+    batches = loader.epoch(0)
+    step.start_epoch(0, 0.02)
+    first = next(batches)
+    step(first)
+    for batch in batches:
+        step(batch)
+    with pytest.raises(RuntimeError, match="at hand"):
+        step(first)
 
 
 def test_no_step_with_streamed_images_waits_for_the_device(cuda):

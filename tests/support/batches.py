@@ -1,20 +1,19 @@
-"""Batches made of given answers, for tests of methods."""
+"""Batches made of outputs that a test chooses, for tests of methods."""
 
 import torch
 
 from kd.distillation.base import Batch, Output
 
 
+def _output(value):
+    if value is None or isinstance(value, Output):
+        return value
+    return Output(*value) if isinstance(value, tuple) else Output(value)
+
+
 def batch_of(student, teacher=None, labels=None, *, images=None, indices=None, epoch=0, preliminary=False):
-    """A batch in which the networks answer so: logits (B, C), or a pair of logits and stages."""
-    student, teacher = (
-        answer
-        if answer is None or isinstance(answer, Output)
-        else Output(*answer)
-        if isinstance(answer, tuple)
-        else Output(answer)
-        for answer in (student, teacher)
-    )
+    """A batch whose networks put these out: logits (B, C), or a pair of logits and feature maps."""
+    student, teacher = _output(student), _output(teacher)
     size = len(student.logits if student else teacher.logits)
     return Batch(
         images,

@@ -35,17 +35,17 @@ def prepared(name, options=None, shapes=SMALL, labels=LABELS, seed=0, teacher=No
     return method.double().train()
 
 
-def answers(shapes=SMALL, size=4, seed=0, classes=3):
-    """Random answers in float64 of a student, which take gradients, and of a teacher: maps as after a ReLU."""
+def random_outputs(shapes=SMALL, size=4, seed=0, classes=3):
+    """Random outputs in float64 of a student, which take gradients, and of a teacher: maps as after a ReLU."""
     random = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
         return torch.randn(*shape, generator=random, dtype=torch.float64)
 
-    def answer(stages):
+    def output(stages):
         return Output(draw(size, classes), tuple(draw(size, *shape).relu() for shape in stages))
 
-    student, teacher = (answer(stages) for stages in shapes)
+    student, teacher = (output(stages) for stages in shapes)
     for tensor in (student.logits, *student.stages):
         tensor.requires_grad_()
     return student, teacher
@@ -59,17 +59,17 @@ def real_pair(student, teacher, size, seed=0):
 
 
 def real_batch(student, teacher, images, labels, *, preliminary=False, asked=None):
-    """A batch that real networks answer; `asked` notes who was."""
+    """A batch that real networks run on; `asked` notes who was."""
     asked = [] if asked is None else asked
 
-    def ask(who, network):
+    def run(who, network):
         asked.append(who)
         stages, logits = network.forward_stages(images)
         return Output(logits, tuple(stages))
 
-    def ask_teacher(*_):
+    def run_teacher(*_):
         with torch.no_grad():
-            return ask("teacher", teacher)
+            return run("teacher", teacher)
 
     indices = torch.arange(len(labels))
     return Batch(
@@ -78,6 +78,6 @@ def real_batch(student, teacher, images, labels, *, preliminary=False, asked=Non
         indices,
         torch.tensor(0.0),
         preliminary,
-        lambda _: ask("student", student),
-        ask_teacher,
+        lambda _: run("student", student),
+        run_teacher,
     )

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 import export_student
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.jobs.export import ExportJob
 from kd.jobs.training import TrainJob
@@ -79,7 +80,7 @@ def ship(folder: Path, **settings) -> Ship:
     arrays = {}
     for part, chosen in zip(("test", "validation", "train"), parts, strict=True):
         arrays |= {f"{part}_images": images[chosen, :, :, None], f"{part}_labels": labels[chosen]}
-    data = Dataset(**arrays, classes=CLASSES, mean=MEAN, std=STD, pad=1, flip=False)
+    data = Dataset(**arrays, classes=CLASSES, mean=MEAN, std=STD, augmentation=Augmentation(1))
     write_dataset(folder / "dataset.safetensors", data)
     network = trained(images[parts[2][:300]], labels[parts[2][:300]])
     inputs = {"dataset": folder / "dataset.safetensors", "data": folder / "summary.json"}

@@ -6,11 +6,15 @@ import json
 import numpy as np
 import pytest
 
+import cache_targets
 import train
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
+from kd.jobs.teachers import TargetsJob
 from kd.jobs.training import TrainJob
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
+from kd.teachers.targets import needed_views, open_targets
 from kd.training.outputs import Outputs
 
 CPU = Compute(device="cpu")
@@ -18,7 +22,7 @@ CPU = Compute(device="cpu")
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """Three classes, told apart by how bright the image is: 60 training, 9 validation, 30 test images."""
+    """Three classes, which differ in how bright the image is: 60 training, 9 validation, 30 test images."""
     random = np.random.default_rng(0)
 
     def part(count):
@@ -30,7 +34,12 @@ def dataset(tmp_path_factory):
     arrays = {f"{name}_images": images for name, (images, _) in parts.items()}
     arrays |= {f"{name}_labels": labels for name, (_, labels) in parts.items()}
     path = tmp_path_factory.mktemp("data") / "dataset.safetensors"
-    facts = {"classes": ("dark", "grey", "bright"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    facts = {
+        "classes": ("dark", "grey", "bright"),
+        "mean": (0.5,),
+        "std": (0.25,),
+        "augmentation": Augmentation(1, True),
+    }
     write_dataset(path, Dataset(**arrays, **facts))
     return path
 
@@ -68,3 +77,12 @@ def rows_of(folder):
 def teacher(dataset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("teacher")
     return folder, run(folder, dataset, job("teacher", name="big", seed=1000, epochs=12))
+
+
+def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc"):
+    """Cache targets; return the note, and the table as it then is."""
+    note = folder / str(seed) / f"{epochs}.json"
+    what = TargetsJob(seed=seed, epochs=epochs)
+    model = teacher[0] / "model.safetensors"
+    cache_targets.main(what, code, dataset, model, folder / "table", note, compute=CPU)
+    return note, np.array(open_targets(note, needed_views(seed, epochs, 60, 18)))

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
 from kd.networks.factory import build_network
 from kd.runtime.signals import StopSignal
@@ -13,7 +14,7 @@ def split(samples, seed=0):
     random = np.random.default_rng(seed)
     pixels = torch.from_numpy(random.integers(0, 256, (samples, 8, 8, 1), dtype=np.uint8))
     labels = torch.from_numpy(random.integers(0, 3, samples))
-    return Split(ViewedImages(pixels, 1, True, (0.5,), (0.3,)), labels)
+    return Split(ViewedImages(pixels, Augmentation(1, True), (0.5,), (0.3,)), labels)
 
 
 def network(seed=0, architecture="cnn"):

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 
 # Processes that are forked from one which has torch already: each is then there in milliseconds.
@@ -29,7 +30,12 @@ def dataset(tmp_path_factory):
         arrays[f"{part}_images"] = random.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
         arrays[f"{part}_labels"] = np.arange(count) % 3
     path = tmp_path_factory.mktemp("data") / "dataset.safetensors"
-    facts = {"classes": ("a", "b", "c"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    facts = {
+        "classes": ("a", "b", "c"),
+        "mean": (0.5,),
+        "std": (0.25,),
+        "augmentation": Augmentation(1, True),
+    }
     write_dataset(path, Dataset(**arrays, **facts))
     return path
 

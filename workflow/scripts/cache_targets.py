@@ -1,4 +1,4 @@
-"""Run a teacher over everything that its students of one seed will see, and keep its logits."""
+"""Run a teacher over everything that its students of one seed will see, and cache its logits."""
 
 import logging
 import time
@@ -55,8 +55,8 @@ def main(
     shape = (images.count, images.samples, len(data.classes))
     with open_table(table_folder, key, shape) as table:
         missing = lacking(table, needed)
-        told = (label, needed.sum(), missing.sum(), device_name(where))
-        logger.info("%s  %d views needed, %d to be computed on %s", *told)
+        counts = label, needed.sum(), missing.sum()
+        logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
         # By the size of the whole table, so that whoever fills a part of it computes in the same way.
         speed = choose_speed(compute, where, missing.size // BATCH, training=False)
         logger.info("%s  %s", label, speed.reason)
@@ -71,8 +71,8 @@ def lacking(table: np.ndarray, needed: np.ndarray) -> np.ndarray:
     View by view: of many views and classes the whole table is larger than memory.
     """
     missing = np.zeros_like(needed)
-    for view, wanted, found in zip(table, needed, missing, strict=True):
-        found[wanted] = np.isnan(view[wanted]).any(axis=1)
+    for view, wanted, lacks in zip(table, needed, missing, strict=True):
+        lacks[wanted] = np.isnan(view[wanted]).any(axis=1)
     return missing
 
 
@@ -93,26 +93,26 @@ def fill(
     """
     views, samples = np.nonzero(missing)
     on_device = [torch.from_numpy(numbers).to(device) for numbers in (samples, views)]
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     done = 0
     with speed.autocast(device):
         # Whole batches: a table must not depend on which seed's job came first.
         for logits in logits_of(speed.compiled(network), images, *on_device, whole=True):
             now, done = time.monotonic(), done + len(logits)
             here = slice(done - len(logits), done)
-            table[views[here], samples[here]] = _as_stored(logits, label)
+            table[views[here], samples[here]] = _as_float16(logits, label)
             left = (now - started) * (len(views) / done - 1)
             progress.tell(share=done / len(views), left=left)
-            if now - told > EVERY or done == len(views):
-                told = now
+            if now - reported > EVERY or done == len(views):
+                reported = now
                 logger.info("%s  %d of %d  left %s", label, done, len(views), duration(left))
 
 
-def _as_stored(logits: Tensor, label: str) -> np.ndarray:
-    stored = logits.half().cpu().numpy()
-    if not np.isfinite(stored).all():
+def _as_float16(logits: Tensor, label: str) -> np.ndarray:
+    rounded = logits.half().cpu().numpy()
+    if not np.isfinite(rounded).all():
         raise UserError(f"{label} some logits are not finite in float16; train the teacher with a lower lr")
-    return stored
+    return rounded
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def main(
     *,
     compute: Compute = Compute(),
 ) -> None:
-    """Write the CKA of every two stages; null where a network has none.
+    """Write the CKA of the feature maps of each stage; null where a network has none.
 
     `models` are of each seed of the job. Raises UserError naming the file that is not whole.
     """
@@ -36,9 +36,9 @@ def main(
         images = load_split(data, "test", where, compute.stream).images
         teacher = stage_grams(load_network(teacher_model, where), images)
         values = [similarities(teacher, stage_grams(load_network(model, where), images)) for model in models]
-    runs = [{"seed": seed, "cka": value} for seed, value in zip(job.seeds, values, strict=True)]
+    runs = [{"seed": seed, "cka": cka} for seed, cka in zip(job.seeds, values, strict=True)]
     write_json(cka, {"runs": runs})
-    logger.info("%s  feature maps compared with its teacher's", job.label)
+    logger.info("%s  feature maps compared with those of its teacher", job.label)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Look closely at a teacher, a student alone or a distilled student, over all its seeds."""
+"""Diagnose a teacher, a baseline or a distilled student, over all its seeds."""
 
 import logging
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ def main(
     cka: Path | None = None,
     compute: Compute = Compute(),
 ) -> None:
-    """Write the diagnosis of a cell, of what is stored alone: it needs no GPU, and must not wait for one.
+    """Write the diagnosis of a cell, from files alone: it needs no GPU, and must not wait for one.
 
-    `test_logits` and `alone_logits` (of the same student without a teacher) are of each seed of the job,
-    `teacher_test` are those of the teacher; `fidelity` and `cka` are what measure_fidelity and
+    `test_logits` and `alone_logits` (of the baseline, the same student without a teacher) are of each seed of
+    the job, `teacher_test` are those of the teacher; `fidelity` and `cka` are what measure_fidelity and
     compare_feature_maps wrote. Raises UserError naming the file that is not whole.
     """
     set_up_device(compute.model_copy(update={"device": "cpu"}))
@@ -39,15 +39,15 @@ def main(
         job=job,
         labels=data.test_labels.numpy(),
         classes=data.classes,
-        own=test_logits,
-        alone=alone_logits,
+        logits=test_logits,
+        baseline=alone_logits,
         teacher=teacher_test,
-        faithful=fidelity and _by_seed(fidelity, "train"),
-        alike=cka and _by_seed(cka, "cka"),
+        fidelity=fidelity and _by_seed(fidelity, "train"),
+        cka=cka and _by_seed(cka, "cka"),
     )
-    found = cell.diagnosis()
-    write_json(diagnosis, found)
-    logger.info("%s  diagnosed, %d of %d runs", job.label, len(found["runs"]), len(job.seeds))
+    results = cell.diagnosis()
+    write_json(diagnosis, results)
+    logger.info("%s  diagnosed, %d of %d runs", job.label, len(results["runs"]), len(job.seeds))
 
 
 def _by_seed(path: Path, key: str) -> dict[int, Any]:

@@ -9,7 +9,7 @@ from kd.data.dataset import read_dataset
 from kd.errors import UserError
 from kd.io.files import digest
 from kd.jobs.teachers import LogitsTargetsJob
-from kd.teachers.logits import read_stored, training_logits
+from kd.teachers.logits import read_user_logits, training_logits
 from kd.teachers.targets import needed_views, open_table, write_note
 
 logger = logging.getLogger("kd")
@@ -24,9 +24,9 @@ def main(
     there, or not finite in float16.
     """
     data = read_dataset(dataset)
-    arrays = read_stored(logits, job.sha256)
+    arrays = read_user_logits(logits, job.sha256)
     samples, classes = len(data.train_labels), len(data.classes)
-    views = training_logits(arrays, logits, samples, classes, data.pad, data.flip)
+    views = training_logits(arrays, logits, samples, classes, data.augmentation)
     needed = needed_views(job.seed, job.epochs, samples, len(views))
     if (missing := needed & np.isnan(views).any(axis=2)).any():
         view, sample = np.argwhere(missing)[0]
@@ -35,12 +35,12 @@ def main(
             f" {job.seed} see in {job.epochs} epochs, the first is sample {sample} in view {view}"
         )
     with np.errstate(over="ignore"):
-        targets = views.astype(np.float16)
-    if np.isinf(targets).any():
+        table_rows = views.astype(np.float16)
+    if np.isinf(table_rows).any():
         raise UserError(f"{logits}: some train_logits are not finite in float16; they must be below 65,504")
     key = digest(f"{code}\0{job.sha256}", dataset)
     with open_table(table_folder, key, views.shape) as table:
-        table[:] = targets
+        table[:] = table_rows
     write_note(note, table_folder, key, needed)
     logger.info("%s: %d views of %d samples", logits, len(views), samples)
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from kd.data.dataset import read_dataset
-from kd.data.sampler import plain_view
 from kd.io.arrays import write_rows
-from kd.teachers.logits import read_stored, training_logits
+from kd.teachers.logits import read_user_logits, training_logits
 
 logger = logging.getLogger("kd")
 
@@ -21,8 +20,8 @@ def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
     """
     data = read_dataset(dataset)
     samples, classes = len(data.train_labels), len(data.classes)
-    views = training_logits(read_stored(logits, sha256), logits, samples, classes, data.pad, data.flip)
-    plain = views[plain_view(data.pad)]
+    views = training_logits(read_user_logits(logits, sha256), logits, samples, classes, data.augmentation)
+    plain = views[data.augmentation.plain]
     if np.isnan(plain).any():
         logger.info("%s: lacks the logits of some training images without augmentation", logits)
         plain = plain[:0]

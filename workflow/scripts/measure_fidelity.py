@@ -1,18 +1,12 @@
-"""Run the students of a teacher and method over the training images, beside what their teacher says."""
+"""Measure the fidelity of the students of a teacher and method on the training images."""
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import nn
-
 from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
-from kd.data.views import ViewedImages
-from kd.evaluation.fidelity import Tally
-from kd.evaluation.inference import logits_of
+from kd.evaluation.fidelity import fidelity_on
 from kd.evaluation.logits import open_logits
 from kd.io.files import write_json
 from kd.jobs.diagnosis import ComparisonJob
@@ -33,33 +27,22 @@ def main(
     *,
     compute: Compute = Compute(),
 ) -> None:
-    """Write how faithful each is on the training images as they are.
+    """Write the fidelity of each on the training images as they are.
 
     `models` are of each seed of the job. Where their teacher has no logits of these images no network runs,
     and null stands for each. Raises UserError naming the file that is not whole.
     """
     data = read_dataset(dataset)
-    taught = open_logits(teacher_train, len(data.train_labels), len(data.classes))
-    found = [None for _ in models]
-    if taught is not None:
+    teacher = open_logits(teacher_train, len(data.train_labels), len(data.classes))
+    values = [None for _ in models]
+    if teacher is not None:
         where = set_up_device(compute)
         with memory_explained(where):
             images = load_split(data, "train", where, compute.stream).images
-            found = [fidelity_on(load_network(model, where), images, taught) for model in models]
-    runs = [{"seed": seed, "train": each} for seed, each in zip(job.seeds, found, strict=True)]
+            values = [fidelity_on(load_network(model, where), images, teacher) for model in models]
+    runs = [{"seed": seed, "train": value} for seed, value in zip(job.seeds, values, strict=True)]
     write_json(fidelity, {"runs": runs})
     logger.info("%s  beside its teacher on %d training images", job.label, len(data.train_labels))
-
-
-def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -> dict[str, float]:
-    """Of a student that runs over un-augmented images, and its teacher's logits (N, classes) of them."""
-    tally, first = Tally(), 0
-    everything = torch.arange(images.samples, device=images.device)
-    for logits in logits_of(network, images, everything, images.plain):
-        taught = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
-        tally.add(logits.float().cpu(), torch.from_numpy(taught))
-        first += len(logits)
-    return tally.result()
 
 
 if __name__ == "__main__":

@@ -1,24 +1,17 @@
 """Turns a data set into the one file that every training job reads, and a card and a picture for people."""
 
-import hashlib
 import logging
 import shutil
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from kd.data.card import compare, origin
-from kd.data.dataset import PARTS, SHARDS, Dataset, RawSplits, write_dataset
-from kd.data.prepare import blocks, prepare
-from kd.data.sampler import count_views
-from kd.data.shards import Shards
-from kd.errors import UserError
-from kd.io.files import write_json
+from kd.data.augmentation import Augmentation
+from kd.data.card import compare, describe, origin, summarise
+from kd.data.dataset import SHARDS, write_dataset
+from kd.data.prepare import packs, prepare
+from kd.io.files import check_sum, write_json
 from kd.plots.samples import write_samples
-
-PACKED_FROM = 2**32  # bytes of images
 
 log = logging.getLogger("kd")
 
@@ -44,7 +37,8 @@ def main(
     module = import_module(f"kd.datasets.{cfg['name']}")
     raw = module.load(downloads, **cfg["options"], **(places or {}))
     published = compare(vars(module).get("PUBLISHED"), raw.train_images)
-    settings = {key: cfg[key] for key in ("validation", "split_seed", "pad", "flip", "area")}
+    settings = {key: cfg[key] for key in ("validation", "split_seed")}
+    settings["augmentation"] = Augmentation(cfg["pad"], cfg["flip"], cfg["area"] and tuple(cfg["area"]))
     folder = dataset.parent / SHARDS
     shutil.rmtree(folder, ignore_errors=True)  # of a data set that is no more
     prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
@@ -53,69 +47,6 @@ def main(
     card = {**origin(vars(module), cfg["files"], cfg["listing"]), "published": published}
     write_json(summary, {"dataset": cfg["name"], **summarise(prepared), **card})
     log.info("%s", describe(prepared))
-
-
-def packs(raw: RawSplits, shards: str) -> bool:
-    """Whether images are packed into shards; "auto" does so where they might not fit into memory."""
-    size = sum(int(np.prod(images.shape)) for images in (raw.train_images, raw.test_images))
-    return shards == "always" or (shards == "auto" and size > PACKED_FROM)
-
-
-def check_sum(path: Path, sha256: str) -> None:
-    """UserError if `path` has another SHA-256: it was right when it was fetched, and a disk can forget."""
-    try:
-        with open(path, "rb") as file:
-            got = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    if got != sha256:
-        raise UserError(
-            f"{path}: the checksum is wrong: SHA-256 {sha256} expected, {got} got; delete it and run again"
-        )
-
-
-def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:
-    """What the data set holds: images per part and class, pixel statistics, number of augmented views."""
-    labels = {part: getattr(dataset, f"{part}_labels") for part in PARTS}
-    return {
-        "classes": dataset.classes,
-        "image_shape": dataset.train_images.shape[1:],  # height, width, channels
-        "images": {part: len(array) for part, array in labels.items()},
-        "images_per_class": {part: _count(array, dataset.classes) for part, array in labels.items()},
-        "mean": dataset.mean,
-        "std": dataset.std,
-        "pad": dataset.pad,
-        "flip": dataset.flip,
-        "area": dataset.area,
-        "views": "endless" if dataset.area else count_views(dataset.pad, dataset.flip),
-        "sha256": fingerprint(dataset),
-    }
-
-
-def _count(labels: np.ndarray, classes: tuple[str, ...]) -> dict[str, int]:
-    counts = np.bincount(labels, minlength=len(classes))
-    return dict(zip(classes, counts.tolist(), strict=True))
-
-
-def fingerprint(dataset: Dataset[np.ndarray]) -> str:
-    """SHA-256 over the six arrays: their names, types, shapes and bytes."""
-    digest = hashlib.sha256()
-    for name, array in sorted(dataset.tensors().items()):
-        kind = np.uint8 if isinstance(array, Shards) else array.dtype
-        digest.update(f"{name} {np.dtype(kind)} {tuple(array.shape)}\n".encode())
-        for block in blocks(array):
-            digest.update(np.ascontiguousarray(block))
-    return digest.hexdigest()
-
-
-def describe(dataset: Dataset[np.ndarray]) -> str:
-    """The data set in one line."""
-    train, validation, test = (len(getattr(dataset, f"{part}_labels")) for part in PARTS)
-    shape = "×".join(str(side) for side in dataset.train_images.shape[1:])
-    return (
-        f"{train + validation:,} training images ({train:,} + {validation:,} for validation),"
-        f" {test:,} test images, {len(dataset.classes)} classes, {shape}"
-    )
 
 
 if __name__ == "__main__":

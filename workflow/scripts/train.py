@@ -1,4 +1,4 @@
-"""Train one network, in any role: a teacher, a student alone, or a student of a teacher."""
+"""Train one network, in any role: a teacher, a baseline, or a distilled student."""
 
 import logging
 import time
@@ -44,8 +44,8 @@ def main(
 ) -> None:
     """Train by `job` on `dataset` and write the network, its metrics, history, test logits and events.
 
-    With the notes `targets`, one for each network that its teacher is made of, a student reads stored logits,
-    otherwise it runs `teacher_model`.
+    With the notes `targets`, one for each network that its teacher is made of, a student reads cached teacher
+    logits, otherwise it runs `teacher_model`.
     `teacher_logits` are the teacher's on the test set, for the agreement. Losses are means in nats,
     accuracies, agreement and calibration error in percent. What is evaluated at the end is in float32.
     The file `chosen` has values that a sweep chose, which take the place of the job's. A trial of a sweep is
@@ -62,7 +62,7 @@ def main(
     splits = {part: load_split(data, part, where, compute.stream) for part in parts}
     images = splits["train"].images
     check_batch(job.recipe.batch_size, images.samples)
-    setup = set_up(job, data, where, teacher_model, stored=bool(targets))
+    setup = set_up(job, data, where, teacher_model, cached=bool(targets))
     epochs = setup.method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
     results = describe_run(job, setup.method.describe(), values)

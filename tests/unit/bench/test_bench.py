@@ -20,6 +20,7 @@ from bench.statistics import ratios, stat
 from torch import nn
 
 from kd import registry
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
 from kd.methods.kd import Method
@@ -191,7 +192,7 @@ def test_images_are_random_but_always_the_same_unless_a_data_set_is_given(tmp_pa
         for name in ("train", "validation", "test")
         for kind, array in zip(("images", "labels"), part, strict=True)
     }
-    facts = {"classes": tuple("abcde"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": False}
+    facts = {"classes": tuple("abcde"), "mean": (0.5,), "std": (0.25,), "augmentation": Augmentation(1)}
     write_dataset(tmp_path / "dataset.safetensors", Dataset(**arrays, **facts))
     given = load(7, str(tmp_path / "dataset.safetensors"))
     assert given.labels.tolist() == [0, 1, 2, 3, 4, 0, 1]

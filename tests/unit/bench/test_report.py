@@ -115,7 +115,7 @@ def test_a_shifted_view_is_noticed(shift, agree):
         seen = views_seen(0, epoch, 20, 18)
         teacher.start_epoch(seen)
         for part in everyone.split(7):
-            teacher.answer(images.take(part, torch.from_numpy(seen)[part]), part)
+            teacher.output(images.take(part, torch.from_numpy(seen)[part]), part)
     assert gate.judge_stored(teacher.worst)["passed"] is agree
     assert gate.judge_shifted(teacher.worst)["passed"] is not agree
     assert ("the gate itself is broken" in gate.judge_shifted(teacher.worst)["text"]) is agree

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from kd.data.crops import PLAIN, ResizedCrops
-from kd.data.sampler import ENDLESS, views_seen
+from kd.data.augmentation import ENDLESS, PLAIN, Augmentation
+from kd.data.crops import ResizedCrops
+from kd.data.sampler import views_seen
 from kd.data.views import ViewedImages
 
 RANDOM = np.random.default_rng(0)
@@ -76,7 +77,9 @@ def test_mirroring_is_only_where_it_is_allowed():
 
 
 def test_the_plain_view_is_the_image_itself_to_the_bit():
-    viewed = ViewedImages(torch.from_numpy(IMAGES), 0, True, (0.0, 0.0), (1 / 255, 1 / 255), AREA)
+    viewed = ViewedImages(
+        torch.from_numpy(IMAGES), Augmentation(0, True, AREA), (0.0, 0.0), (1 / 255, 1 / 255)
+    )
     taken = viewed.take(torch.arange(3), viewed.plain)
     assert torch.equal(taken.permute(0, 2, 3, 1), torch.from_numpy(IMAGES).float())
     assert viewed.plain == PLAIN

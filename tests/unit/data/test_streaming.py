@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from kd.data.augmentation import Augmentation
+from kd.data.loader import Loader
 from kd.data.streaming import AHEAD, StreamedImages
 from kd.data.views import Split, ViewedImages
 from kd.distillation.combined import build_method
@@ -30,7 +32,7 @@ class Counting:
 
 
 def images(kind, area=None):
-    how = (1, True, (0.5,), (0.3,), area)
+    how = (Augmentation(1, True, area), (0.5,), (0.3,))
     return ViewedImages(PIXELS, *how) if kind == "resident" else StreamedImages(Counting(PIXELS), CPU, *how)
 
 
@@ -63,48 +65,59 @@ def test_views_outside_a_training_are_the_same_too(area):
     assert torch.equal(evaluate(network, one, LABELS).logits, evaluate(network, other, LABELS).logits)
 
 
-def batches(size=5):
-    order = torch.randperm(37, generator=torch.Generator().manual_seed(1))
-    return [(first, order[first : first + size]) for first in range(0, 37, size)]
+def loader(images):
+    return Loader(Split(images, LABELS), 5, seed=3)
 
 
 def test_every_batch_is_read_once_and_before_it_is_wanted():
     streamed = images("streamed")
-    source = streamed._source
-    for seen, (first, indices) in enumerate(streamed.fed(batches()), 1):
-        assert first == 5 * (seen - 1)
-        torch.testing.assert_close(streamed.take(indices, 4), images("resident").take(indices, 4))
+    source, resident = streamed._source, loader(images("resident"))
+    streaming, expected = loader(streamed), resident.epoch(2)
+    indices = []
+    for seen, batch in enumerate(streaming.epoch(2), 1):
+        assert batch.first == 5 * (seen - 1)
+        torch.testing.assert_close(streaming.take(batch), resident.take(next(expected)))
         assert len(source.read) <= seen + AHEAD + 1
-    assert sorted(source.read) == sorted(batch.tolist() for _, batch in batches())
+        indices.append(batch.indices.tolist())
+    assert sorted(source.read) == sorted(indices)
 
 
 def test_what_is_done_is_not_read_again():
     streamed = images("streamed")
-    assert [first for first, _ in streamed.fed(batches(), done=25)] == [25, 30, 35]
+    assert [batch.first for batch in loader(streamed).epoch(0, done=25)] == [25, 30, 35]
     assert len(streamed._source.read) == 3
-    assert [first for first, _ in images("resident").fed(batches(), done=25)] == [25, 30, 35]
 
 
 def test_the_place_of_the_batches_stays_between_epochs():
     """A CUDA graph reads where it read when it was recorded."""
-    streamed, places = images("streamed"), set()
-    for _ in range(2):
-        for _, indices in streamed.fed(batches(), done=30):
-            places.add(streamed._rows(indices).data_ptr())
+    streaming, places = loader(images("streamed")), set()
+    for epoch, done in ((0, 30), (1, 0), (2, 20)):
+        for batch in streaming.epoch(epoch, done):
+            places.add(batch.rows.data_ptr())
     assert len(places) == 1
 
 
-def test_samples_that_were_not_fed_are_noticed():
+def test_images_that_are_not_of_the_batch_are_read_from_their_source():
+    """While batches are streamed too, as by a callback that evaluates on the training images."""
     streamed = images("streamed")
-    for _, indices in streamed.fed(batches()):
-        with pytest.raises(RuntimeError, match="other samples"):
-            streamed.take(indices.flip(0), 4)
-        break
+    streaming, everything = loader(streamed), torch.arange(37)
+    for batch in streaming.epoch(0):
+        assert torch.equal(streamed.take(everything, 4), images("resident").take(everything, 4))
+        views = torch.from_numpy(streaming.views)[batch.indices]
+        assert torch.equal(streaming.take(batch)[0], images("resident").take(batch.indices, views))
+
+
+def test_a_batch_that_was_overwritten_is_noticed():
+    streaming = loader(images("streamed"))
+    batches = streaming.epoch(0)
+    first, second = next(batches), next(batches)
+    assert first.rows.data_ptr() == second.rows.data_ptr()
+    with pytest.raises(RuntimeError, match="at hand"):
+        streaming.take(first)
 
 
 def test_a_reader_that_fails_ends_the_training():
     streamed = images("streamed")
-
     streamed._source.images = None
     with pytest.raises(TypeError, match="not subscriptable"):
-        list(streamed.fed(batches()))
+        list(loader(streamed).epoch(0))

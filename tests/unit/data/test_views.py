@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from kd.data.sampler import count_views, order_seen, views_seen
+from kd.data.augmentation import Augmentation
+from kd.data.sampler import order_seen, views_seen
 from kd.data.views import ViewedImages
 
 
@@ -17,14 +18,16 @@ def images(samples=3, side=4, channels=2):
 
 def viewed(pad, flip, **shape):
     pixels = images(**shape)
-    return ViewedImages(pixels, pad, flip, (0.0,) * pixels.shape[3], (1 / 255,) * pixels.shape[3])
+    return ViewedImages(
+        pixels, Augmentation(pad, flip), (0.0,) * pixels.shape[3], (1 / 255,) * pixels.shape[3]
+    )
 
 
 def test_pad_4_with_mirroring_has_162_views():
-    assert count_views(4, True) == 162
-    assert count_views(8, True) == 578
-    assert count_views(12, True) == 1250
-    assert count_views(0, False) == 1
+    assert Augmentation(4, True).count == 162
+    assert Augmentation(8, True).count == 578
+    assert Augmentation(12, True).count == 1250
+    assert Augmentation().count == 1
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -67,7 +70,7 @@ def test_each_sample_of_a_batch_gets_its_own_view():
 
 def test_pixels_are_normalised_by_mean_and_deviation():
     pixels = torch.tensor([[[[51, 255]]]], dtype=torch.uint8)
-    subject = ViewedImages(pixels, 0, False, (0.1, 0.5), (0.2, 0.25))
+    subject = ViewedImages(pixels, Augmentation(0, False), (0.1, 0.5), (0.2, 0.25))
     taken = subject.take(torch.tensor([0]), 0).flatten()
     # (51/255 - 0.1) / 0.2 = 0.5 and (1 - 0.5) / 0.25 = 2
     assert taken.tolist() == pytest.approx([0.5, 2.0], abs=1e-6)

@@ -13,6 +13,7 @@ import compute_training_logits
 import diagnose
 import import_training_logits
 import measure_fidelity
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
@@ -59,7 +60,12 @@ def make(folder, shards=False):
         }
         arrays = {name: Shards(folder / "shards", each) for name, each in packed.items()}
     arrays |= {f"{part}_labels": labels for part, labels in LABELS.items()}
-    facts = {"classes": ("dark", "grey", "bright"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    facts = {
+        "classes": ("dark", "grey", "bright"),
+        "mean": (0.5,),
+        "std": (0.25,),
+        "augmentation": Augmentation(1, True),
+    }
     write_dataset(folder / "dataset.safetensors", Dataset(**arrays, **facts))
     (folder / "metrics.json").write_text(json.dumps(METRICS))
     for name, channels in NETWORKS.items():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, softened
 
+from kd.data.augmentation import Augmentation
 from kd.data.views import ViewedImages
 from kd.errors import UserError
 from kd.evaluation import logits as pieces
@@ -168,7 +169,9 @@ class Says(torch.nn.Module):
 
 def cka(first, second):
     """Of networks that say this of the same images."""
-    images = ViewedImages(torch.zeros(len(first), 2, 2, 1, dtype=torch.uint8), 0, False, (0.5,), (0.25,))
+    images = ViewedImages(
+        torch.zeros(len(first), 2, 2, 1, dtype=torch.uint8), Augmentation(0, False), (0.5,), (0.25,)
+    )
     ((found,),) = similarities(*(stage_grams(Says(each), images) for each in (first, second)))["values"]
     return found
 
@@ -201,7 +204,7 @@ class Stages(torch.nn.Module):
 def test_stages_are_compared_each_with_each():
     random = np.random.default_rng(2)
     pixels = random.integers(0, 256, (30, 4, 6, 3), dtype=np.uint8)
-    images = ViewedImages(torch.from_numpy(pixels), 0, False, (0.5,) * 3, (0.25,) * 3)
+    images = ViewedImages(torch.from_numpy(pixels), Augmentation(0, False), (0.5,) * 3, (0.25,) * 3)
     grams = stage_grams(Stages(), images)
     found = similarities(grams, grams)
     assert (found["teacher_stages"], found["student_stages"]) == (2, 2)
@@ -213,7 +216,7 @@ def test_stages_are_compared_each_with_each():
 
 
 def test_a_stage_that_says_nothing_is_like_no_other():
-    images = ViewedImages(torch.zeros(5, 2, 2, 1, dtype=torch.uint8), 0, False, (0.5,), (0.25,))
+    images = ViewedImages(torch.zeros(5, 2, 2, 1, dtype=torch.uint8), Augmentation(0, False), (0.5,), (0.25,))
     grams = stage_grams(Stages(), images)
     assert similarities(grams, grams)["values"] == [[None, None], [None, None]]
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from kd.data.augmentation import Augmentation
 from kd.data.views import ViewedImages
 from kd.evaluation import inference
 from kd.evaluation.metrics import agreement, evaluate, expected_calibration_error
@@ -30,7 +31,7 @@ def five_images():
     """Logits (0, ln 3), so p = (1/4, 3/4), for all five samples."""
     pixels = torch.zeros(5, 1, 1, 2, dtype=torch.uint8)
     pixels[..., 1] = 255
-    return ViewedImages(pixels, 0, False, (0.0, 0.0), (1.0, 1 / math.log(3)))
+    return ViewedImages(pixels, Augmentation(0, False), (0.0, 0.0), (1.0, 1 / math.log(3)))
 
 
 def test_every_sample_counts_the_same_also_in_a_short_last_batch(monkeypatch):

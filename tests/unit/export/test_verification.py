@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset
 from kd.errors import UserError
 from kd.export.pixels import spread
@@ -69,7 +70,9 @@ def verified(int8, onnx=None):
         for split in ("train", "validation")
         for what in ("images", "labels")
     }
-    data = Dataset(**part, **others, classes=("a", "b", "c"), mean=(0.0,), std=(1.0,), pad=0, flip=False)
+    data = Dataset(
+        **part, **others, classes=("a", "b", "c"), mean=(0.0,), std=(1.0,), augmentation=Augmentation()
+    )
     return verify(made, FILES, data, table[[0, 1, 2, 0]], 10)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from kd.errors import UserError
-from kd.io.files import atomic, read_json, write_json
+from kd.io.files import atomic, check_sum, read_json, write_json
 from kd.io.history import read_history
 
 
@@ -80,3 +80,20 @@ def test_a_history_that_is_not_whole_is_named(tmp_path, content):
     (tmp_path / "history.csv").write_text(content)
     with pytest.raises(UserError, match=r"history\.csv: not whole"):
         read_history(tmp_path / "history.csv")
+
+
+def test_a_download_that_is_not_what_it_was_is_named(tmp_path):
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(b"abc")
+    # SHA-256 of "abc", from FIPS 180-2, appendix B.1
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    check_sum(path, sha256)
+    for content in (b"abd", b"", b"ab"):
+        path.write_bytes(content)
+        with pytest.raises(
+            UserError, match=rf"archive\.tar\.gz: the checksum is wrong: SHA-256 {sha256} expec"
+        ):
+            check_sum(path, sha256)
+    path.unlink()
+    with pytest.raises(UserError, match=r"archive\.tar\.gz: cannot be read"):
+        check_sum(path, sha256)

@@ -7,6 +7,7 @@ import torch
 from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER, kl, mean, softened
 
+from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
 from kd.distillation.combined import build_method
 from kd.methods.ctkd import reversed_gradient, strength_at
@@ -134,7 +135,7 @@ def test_its_state_is_one_number():
 def test_the_run_trains_it_with_the_student_and_resumes_it(tmp_path):
     """Stopped after the first of two epochs: the same temperature to the bit as without a stop."""
     pixels = torch.randint(0, 256, (16, 8, 8, 1), dtype=torch.uint8, generator=torch.manual_seed(0))
-    data = Split(ViewedImages(pixels, 1, True, (0.5,), (0.3,)), torch.arange(16) % 3)
+    data = Split(ViewedImages(pixels, Augmentation(1, True), (0.5,), (0.3,)), torch.arange(16) % 3)
     teacher = build_network("cnn", {"width": 0.125}, 1, 3)
 
     def trained(epochs, folder):

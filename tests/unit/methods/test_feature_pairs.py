@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
 from kd.distillation.base import Batch, Context, Output
 from kd.distillation.combined import build_method
@@ -172,7 +173,9 @@ def split(samples, seed=0):
     random = np.random.default_rng(seed)
     labels = torch.from_numpy(random.integers(0, 3, samples))
     pixels = random.integers(0, 128, (samples, 8, 8, 1)) + 40 * labels.numpy()[:, None, None, None]
-    return Split(ViewedImages(torch.from_numpy(pixels.astype(np.uint8)), 1, True, (0.5,), (0.3,)), labels)
+    return Split(
+        ViewedImages(torch.from_numpy(pixels.astype(np.uint8)), Augmentation(1, True), (0.5,), (0.3,)), labels
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from batches import batch_of
-from parts import LABELS, Shaped, answers, prepared, real_batch, real_pair
+from parts import LABELS, Shaped, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
@@ -108,7 +108,7 @@ def test_every_part_gets_a_gradient_that_is_not_zero(name):
 @pytest.mark.parametrize("name", [name for name in DESCRIBED if name not in ("simkd", "dml")])
 def test_maps_of_zeros_give_no_nan(name):
     method = prepared(name)
-    student, teacher = answers()
+    student, teacher = random_outputs()
     for preliminary in [True, False][not method.preliminary :]:
         dead = tuple(torch.zeros_like(stage).requires_grad_() for stage in student.stages)
         none = tuple(torch.zeros_like(stage) for stage in teacher.stages)
@@ -123,7 +123,7 @@ def test_maps_of_zeros_give_no_nan(name):
 @pytest.mark.parametrize("name", [name for name in DESCRIBED if name not in ("dml", "byot")])
 def test_a_teacher_without_stages_is_refused(name):
     context = Context(Shaped([(3, 8, 8)]), torch.nn.Linear(1, 1), (1, 8, 8), 3, LABELS, 5)
-    with pytest.raises(UserError, match="compares stages, and the teacher has none that could be"):
+    with pytest.raises(UserError, match="compares feature maps, and the teacher has none that could be"):
         build_method(name, {}).prepare(context)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from batches import batch_of
 from layers_by_hand import array, cross_entropy, linear
-from parts import SMALL, Shaped, answers, prepared
+from parts import SMALL, Shaped, prepared, random_outputs
 
 from kd.distillation.base import Context
 from kd.errors import UserError
@@ -22,7 +22,7 @@ def method(memory="bank", labels=MANY, **options):
 
 
 def batch(seed=0, indices=BATCH):
-    return batch_of(*answers(seed=seed, size=len(indices)), MANY[indices], indices=indices)
+    return batch_of(*random_outputs(seed=seed, size=len(indices)), MANY[indices], indices=indices)
 
 
 def unit(rows):
@@ -197,7 +197,7 @@ def test_maps_of_zeros_stay_finite():
     crd = method()
     for layer in crd.embed:
         torch.nn.init.zeros_(layer.bias)
-    student, teacher = answers()
+    student, teacher = random_outputs()
     zeros = tuple(torch.zeros_like(stage).requires_grad_() for stage in student.stages)
     context = batch_of((student.logits, zeros), teacher, MANY[BATCH], indices=BATCH)
     sum(crd.losses(context).values()).backward()

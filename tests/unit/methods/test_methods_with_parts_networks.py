@@ -7,7 +7,7 @@ import pytest
 import torch
 from batches import batch_of
 from layers_by_hand import array, conv, conv_norm, cross_entropy, divergence, linear, norm, pool, relu, repeat
-from parts import LABELS, SMALL, Shaped, answers, prepared, real_batch, real_pair
+from parts import LABELS, SMALL, Shaped, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
@@ -19,7 +19,7 @@ from kd.methods.srrl import srrl_losses
 
 
 def both(shapes=SMALL, **more):
-    return batch_of(*answers(shapes), LABELS, **more)
+    return batch_of(*random_outputs(shapes), LABELS, **more)
 
 
 def context_by_hand(student, teacher):
@@ -252,7 +252,7 @@ def test_heads_learn_from_the_labels_and_from_the_last_classifier():
 
 
 def test_the_last_stage_and_classifier_are_taught_by_the_labels_alone():
-    method, student = prepared("byot"), answers()[0]
+    method, student = prepared("byot"), random_outputs()[0]
     terms = method.losses(batch_of(student, None, LABELS))
     (terms["heads"] + terms["kd"] + terms["features"]).backward(retain_graph=True)
     assert student.logits.grad is None
@@ -264,7 +264,9 @@ def test_the_last_stage_and_classifier_are_taught_by_the_labels_alone():
 
 def test_a_student_of_one_stage_cannot_teach_itself():
     context = Context(Shaped(SMALL[0][:1]), None, (1, 8, 8), 3, LABELS, 5)
-    with pytest.raises(UserError, match="byot needs a student of two stages or more, and this one has one"):
+    with pytest.raises(
+        UserError, match="byot needs a student with feature maps of two stages or more, and this one has one"
+    ):
         build_method("byot", {}).prepare(context)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from batches import batch_of
 from layers_by_hand import array, conv, conv_norm, cross_entropy, divergence, pool
-from parts import LABELS, SMALL, answers, prepared, real_batch, real_pair
+from parts import LABELS, SMALL, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
@@ -35,7 +35,7 @@ def ab(shapes=SMALL, **options):
 
 
 def both(shapes=SMALL, preliminary=True, **more):
-    return batch_of(*answers(shapes, **more), LABELS, preliminary=preliminary)
+    return batch_of(*random_outputs(shapes, **more), LABELS, preliminary=preliminary)
 
 
 def test_boundaries_of_four_neurons():
@@ -54,7 +54,9 @@ def test_boundaries_cost_nothing_beyond_the_margin():
 
 
 def test_only_the_side_of_the_teacher_counts():
-    student, teacher = (stage.detach() for stage in (answers()[0].stages[1] - 0.5, answers()[1].stages[1]))
+    student, teacher = (
+        stage.detach() for stage in (random_outputs()[0].stages[1] - 0.5, random_outputs()[1].stages[1])
+    )
     assert boundary_loss(student, teacher, 1.0) == boundary_loss(student, 100 * teacher, 1.0)
     assert boundary_loss(student, teacher, 1.0) != boundary_loss(student, -teacher, 1.0)
 

@@ -177,7 +177,7 @@ def test_a_student_with_a_reused_classifier_comes_back_from_its_file_alone(datas
     loaded = load_network(tmp_path / "out" / "model.safetensors", torch.device("cpu"))
     data = read_dataset(dataset)
     images, labels = (data.tensors()[f"test_{part}"] for part in ("images", "labels"))
-    score = evaluate(loaded, ViewedImages(images, data.pad, data.flip, data.mean, data.std), labels)
+    score = evaluate(loaded, ViewedImages(images, data.augmentation, data.mean, data.std), labels)
     assert np.array_equal(score.logits.numpy(), np.load(tmp_path / "out" / "test_logits.npy"))
     assert metrics["test_accuracy"] == score.accuracy
     taught_by = load_network(teacher[0] / "model.safetensors", torch.device("cpu"))

@@ -1,52 +1,33 @@
-"""Classifiers of torchvision and timm: found by name, with stages, a stem for small images, and any channels."""
+"""Classifiers of torchvision: feature maps, a stem for small images, and any channels."""
 
-import subprocess
-import sys
 from copy import deepcopy
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
+from library_networks import build, images
 from parts import real_batch
-from small_config import complaints, config
 from torch import nn
 from torch.nn import functional
 from torchvision import models
 
-from kd import registry
-from kd.config.load import load_study
+from kd.data.augmentation import Augmentation
 from kd.data.views import ViewedImages
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
 from kd.errors import UserError
 from kd.evaluation.inference import largest_batch
-from kd.models.libraries.names import known_architecture, names
 from kd.networks.checkpoint import load_network, save_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 
 CPU = torch.device("cpu")
-SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 SMALL = "torchvision/shufflenet_v2_x0_5"
 
 
 @pytest.fixture(autouse=True)
 def _one_thread(one_thread):
     pass
-
-
-def build(name, in_channels=3, classes=7, **options):
-    torch.manual_seed(0)
-    return build_network(name, options, in_channels, classes)
-
-
-def images(count=2, channels=3, size=32):
-    return torch.randn(count, channels, size, size, generator=torch.Generator().manual_seed(1))
-
-
-def student(name, **options):
-    return {"students": {"small": {"architecture": name, **options}}}
 
 
 def ready(network, batch):
@@ -57,89 +38,6 @@ def ready(network, batch):
     with torch.no_grad():
         network.train()(batch)
     return network.eval()
-
-
-# --- Names.
-
-
-def test_the_names_are_those_of_the_library():
-    assert names("torchvision") == set(models.list_models(module=models))
-
-
-def test_a_classifier_of_a_library_in_a_config():
-    study = load_study(config(**student("torchvision/resnet18", stem="cifar", lr=0.01)))
-    network = study.students["small"]
-    assert (network.architecture, network.recipe.lr) == ("torchvision/resnet18", 0.01)
-    assert network.options == {"pretrained": False, "input_size": None, "stem": "cifar"}
-    assert registry.find_architecture("torchvision/resnet18").module == "kd.models.torchvision"
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "line"),
-    [
-        (
-            "torchvision/resnt18",
-            {},
-            "architecture: torchvision has no classifier 'resnt18'; did you mean 'resnet18'?",
-        ),
-        (
-            "torchvison/resnet18",
-            {},
-            "architecture: there is no library 'torchvison'; did you mean 'torchvision'?; allowed: timm, torchvision",
-        ),
-        # Neither detectors nor what stands beside the classifiers in the same files.
-        ("torchvision/fcn_resnet50", {}, "architecture: torchvision has no classifier 'fcn_resnet50'"),
-        ("torchvision/BasicBlock", {}, "architecture: torchvision has no classifier 'BasicBlock'"),
-        ("torchvision/", {}, "architecture: a name holds letters, digits"),
-        ("torchvision/../x", {}, "architecture: a name holds letters, digits"),
-        ("torchvision/resnet18", {"width": 0.5}, "width: unknown key; allowed: architecture, "),
-        ("torchvision/resnet18", {"stem": "tiny"}, "stem: should be 'own' or 'cifar' (it is 'tiny')"),
-        ("torchvision/resnet18", {"input_size": 4}, "input_size: should be greater than or equal to 8"),
-        ("torchvision/resnet18", {"pretrained": "some"}, "pretrained: should be a valid boolean"),
-    ],
-)
-def test_a_mistake_in_a_name_or_option(name, options, line):
-    (found,) = complaints(**student(name, **options))
-    assert found.startswith(f"students.small.{line}")
-
-
-def test_a_library_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr(registry, "find_spec", lambda name: None)
-    line = "timm/resnet18: timm is not installed; pip install -r envs/requirements-timm.txt"
-    assert complaints(**student("timm/resnet18")) == [f"students.small.architecture: {line}"]
-    with pytest.raises(UserError, match="timm is not installed"):  # in a job's own environment
-        build("timm/resnet18")
-
-
-def test_a_name_is_checked_without_importing_the_library():
-    code = (
-        "import sys; from kd.models.libraries.names import known_architecture; known_architecture('torchvision/resnet18');"
-        "sys.exit(any(name in sys.modules for name in ('torch', 'torchvision')))"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, check=True)
-
-
-def test_another_library_is_one_more_file(tmp_path, monkeypatch):
-    """Its names, options and module are read from it, and from the package that it is called after."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "email.py").write_text(
-        'NAMES = {"mime/*.py": (r"(?m)^class (MIME\\w+)",)}\nINSTALL = "x"\n'
-        "def library(name, in_channels, num_classes, *, depth: Count = 3): raise SystemExit\n"
-    )
-    monkeypatch.setattr(registry, "HERE", tmp_path)
-    finders = registry.architectures, registry.libraries, names
-    for finder in finders:
-        finder.cache_clear()
-    try:
-        assert registry.architectures() == {}
-        assert "MIMEText" in names("email")
-        found = registry.find_architecture("email/MIMEText")
-        assert (found.module, found.inside) == ("kd.models.email", ("MIMEText",))
-        assert found.options().depth == 3
-    finally:
-        monkeypatch.undo()
-        for finder in finders:
-            finder.cache_clear()
 
 
 # --- Stages, by hand: channels of the papers' tables; (channels, side) for 64 pixels, or 32 with stem cifar.
@@ -285,7 +183,9 @@ def test_which_size_images_are_resized_to(options, size):
 
 def test_batches_are_as_large_as_resized_images_allow():
     """2**18 pixels on a CPU: 256 images of 32x32, but of 224x224 five, 5.2 being too many."""
-    viewed = ViewedImages(torch.zeros(2, 32, 32, 3, dtype=torch.uint8), 0, False, (0, 0, 0), (1, 1, 1))
+    viewed = ViewedImages(
+        torch.zeros(2, 32, 32, 3, dtype=torch.uint8), Augmentation(0, False), (0, 0, 0), (1, 1, 1)
+    )
     with torch.device("meta"):
         assert largest_batch(build("torchvision/resnet18"), viewed, CPU) == 256
         assert largest_batch(build("torchvision/resnet18", input_size=224), viewed, CPU) == 5
@@ -369,55 +269,6 @@ def test_a_file_says_all(tmp_path):
     save_network(tmp_path / "model.safetensors", network.state_dict(), **about)
     loaded = load_network(tmp_path / "model.safetensors", CPU)
     torch.testing.assert_close(loaded(images(2, 1)), network(images(2, 1)))
-
-
-# --- timm, where it is installed.
-
-
-@pytest.fixture
-def timm():
-    return pytest.importorskip("timm", reason="timm is optional: envs/requirements-timm.txt")
-
-
-def test_the_names_of_timm(timm):
-    found = names("timm")
-    assert {name for name in found if "." not in name} == set(timm.list_models())
-    for name in timm.list_pretrained():
-        if name.partition("_vit_")[0] not in ("deepseek", "qwen3", "gemma4"):  # no classifiers
-            assert known_architecture(f"timm/{name}").inside == (name,)
-    with pytest.raises(UserError, match="Invalid pretrained tag"):
-        build("timm/resnet18.openai")
-    (line,) = complaints(**student("timm/resnet18.a1_in2k"))
-    assert "timm has no classifier 'resnet18.a1_in2k'; did you mean 'resnet18.a1_in1k'?" in line
-
-
-@pytest.mark.parametrize(
-    ("name", "stem", "stages"),
-    [
-        ("resnet18", "cifar", [(64, 32), (128, 16), (256, 8), (512, 4)]),
-        ("mobilenetv3_small_050", "cifar", [(16, 32), (8, 16), (16, 8), (24, 4), (288, 2)]),
-        ("swin_tiny_patch4_window7_224", "own", [(96, 56), (192, 28), (384, 14), (768, 7)]),
-        ("vit_tiny_patch16_224", "own", []),
-    ],
-)
-def test_stages_of_timm(timm, name, stem, stages):
-    with torch.device("meta"):
-        network = build(f"timm/{name}", in_channels=1, stem=stem).eval()
-        maps, logits = network.forward_stages(torch.zeros(2, 1, 32, 32))
-    assert [(each.shape[1], each.shape[2]) for each in maps][: len(stages) - 1] == stages[:-1]
-    assert [each.shape[2] for each in maps] == [side for _, side in stages]
-    assert logits.shape == (2, 7)
-
-
-def test_a_vision_transformer_of_timm_is_made_for_the_size(timm):
-    network = build("timm/vit_tiny_patch16_224", input_size=32)
-    assert network.network.pos_embed.shape[1] == 1 + (32 // 16) ** 2
-    assert network(images(size=20)).shape == (2, 7)
-
-
-def test_what_is_in_timm_and_no_classifier(timm):
-    with torch.device("meta"), pytest.raises(UserError, match="is no classifier of images"):
-        build("timm/qwen3_vit_88m_enc")
 
 
 def test_sides_never_grow():

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
 from kd.jobs.training import TrainJob
 from kd.monitor.hparams import hparams_of
@@ -36,7 +37,7 @@ def job(method="kd", temperature=4.0, seed=0, **more):
 def flat(values, **how):
     """One image of 4×4 pixels for each value, all of which it has."""
     pixels = torch.tensor(values, dtype=torch.uint8)[:, None, None, None].expand(-1, 4, 4, 1).contiguous()
-    return ViewedImages(pixels, **{"pad": 0, "flip": False, "mean": (0.5,), "std": (0.25,), **how})
+    return ViewedImages(pixels, Augmentation(**how), (0.5,), (0.25,))
 
 
 def test_pixels_are_those_of_the_data_set():

@@ -9,6 +9,7 @@ from small_config import complaints, config
 
 import build_ensemble
 from kd.config.load import load_study
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
 from kd.jobs.teachers import EnsembleJob
@@ -59,13 +60,13 @@ def test_one_file_holds_all_and_says_how_to_build_them(tmp_path):
 def test_stored_members_answer_as_live_ones_do():
     images = torch.randn(6, 1, 8, 8)
     ensemble = Ensemble([small(0), small(1)], (1.0, 2.0))
-    live = LiveTeacher(ensemble).answer(images, torch.arange(6))
+    live = LiveTeacher(ensemble).output(images, torch.arange(6))
     tables = [logits[None].detach().half().numpy() for logits in ensemble.forward_members(images)]
 
     def stored(weights):
         teacher = CachedTeacher(tables, CPU, weights)
         teacher.start_epoch(np.zeros(6, dtype=np.int64))
-        return teacher.answer(images, torch.arange(6))
+        return teacher.output(images, torch.arange(6))
 
     answer = stored((1.0, 2.0))
     assert torch.allclose(answer.logits, live.logits, atol=2e-3)
@@ -79,7 +80,12 @@ def test_its_metrics_are_those_of_the_mean(tmp_path):
     random = np.random.default_rng(0)
     arrays = {f"{part}_images": random.integers(0, 256, (30, 8, 8, 1), dtype=np.uint8) for part in PARTS}
     arrays |= {f"{part}_labels": np.arange(30) % 3 for part in PARTS}
-    facts = {"classes": ("a", "b", "c"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    facts = {
+        "classes": ("a", "b", "c"),
+        "mean": (0.5,),
+        "std": (0.25,),
+        "augmentation": Augmentation(1, True),
+    }
     write_dataset(tmp_path / "data.safetensors", Dataset(**arrays, **facts))
     members = [saved(tmp_path, 0, 4), saved(tmp_path, 1, 6)]
     made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]

@@ -11,6 +11,7 @@ from torchvision import models
 
 import import_weights
 from kd.config.load import load_study
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
 from kd.jobs.teachers import ExternalJob
@@ -251,7 +252,12 @@ def test_its_metrics_are_those_of_the_weights(tmp_path):
     arrays = {f"{part}_images": random.integers(0, 256, (30, 8, 8, 1), dtype=np.uint8) for part in PARTS}
     labels = np.arange(30) % 3
     arrays |= {f"{part}_labels": labels for part in PARTS}
-    facts = {"classes": ("a", "b", "c"), "mean": (0.5,), "std": (0.25,), "pad": 1, "flip": True}
+    facts = {
+        "classes": ("a", "b", "c"),
+        "mean": (0.5,),
+        "std": (0.25,),
+        "augmentation": Augmentation(1, True),
+    }
     write_dataset(tmp_path / "data.safetensors", Dataset(**arrays, **facts))
     path, sha256 = given(tmp_path, cnn().state_dict())
     made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]

@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 import torch
 from torch import nn
 
+from kd.data.augmentation import Augmentation
+from kd.data.loader import Loader
+from kd.data.streaming import StreamedImages
 from kd.data.views import Split, ViewedImages
 from kd.distillation.combined import build_method
 from kd.errors import UserError
@@ -21,6 +25,7 @@ from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
 from kd.training.cuda_graph import GraphedStep
 from kd.training.engine import fit
+from kd.training.step import Step
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -31,20 +36,20 @@ def hopper(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
 
 
-def split(samples, seed=0):
+def split(samples, seed=0, streamed=False):
     random = np.random.default_rng(seed)
     pixels = torch.from_numpy(random.integers(0, 256, (samples, 8, 8, 1), dtype=np.uint8))
     labels = torch.from_numpy(random.integers(0, 3, samples))
-    return Split(ViewedImages(pixels, 1, True, (0.5,), (0.3,)), labels)
+    how = Augmentation(1, True), (0.5,), (0.3,)
+    return Split(StreamedImages(pixels, CPU, *how) if streamed else ViewedImages(pixels, *how), labels)
 
 
-def train(how=Speed(), epochs=2):
+def train(how=Speed(), epochs=2, streamed=False):
     torch.manual_seed(0)
     model = build_network("cnn", {"width": 0.125}, 1, 3)
     recipe = Recipe(epochs=epochs, batch_size=8, lr=0.05)
-    training = fit(
-        model, build_method("cross_entropy", {}), split(20), split(10, 1), recipe, seed=5, speed=how
-    )
+    data = split(20, streamed=streamed), split(10, 1)
+    training = fit(model, build_method("cross_entropy", {}), *data, recipe, seed=5, speed=how)
     return model.state_dict(), training.history
 
 
@@ -105,7 +110,7 @@ def test_bf16_trains_about_as_float32_does():
 
 def test_a_step_that_cannot_be_recorded_goes_on_as_it_is(monkeypatch, caplog):
     """On a machine without CUDA none can, which is what a method that reads a number back looks like."""
-    monkeypatch.setattr(GraphedStep, "_on_another_stream", lambda self, indices: self._step(indices))
+    monkeypatch.setattr(GraphedStep, "_on_another_stream", lambda self, samples: self._step(samples))
 
     class Refused:
         def __init__(self, *more):
@@ -127,19 +132,41 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_it_is(monkeypatch, caplog):
     assert told == ["goes on without a CUDA graph: operation not permitted when stream is capturing"]
 
 
-def test_a_replay_computes_the_batch_at_hand(monkeypatch):
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_replay_computes_the_batch_at_hand(monkeypatch, streamed):
     """A recording replaced by its own meaning: run the same step on what the buffers hold by then."""
-    monkeypatch.setattr(GraphedStep, "_on_another_stream", lambda self, indices: self._step(indices))
+    monkeypatch.setattr(GraphedStep, "_on_another_stream", lambda self, samples: self._step(samples))
 
-    def record(self):
-        self._graph = type("Graph", (), {"replay": lambda graph: self._step(self._indices)})()
+    def record(self, samples):
+        recorded = replace(samples, indices=self._indices)
+        self._graph = type("Graph", (), {"replay": lambda graph: self._step(recorded)})()
         return True
 
     monkeypatch.setattr(GraphedStep, "_record", record)
-    graphed, plain = train(Speed(graph=True), epochs=4), train(epochs=4)
+    plain = train(epochs=4)
+    monkeypatch.setattr(Loader, "check", lambda loader, samples: None)  # a replay runs no such code
+    graphed = train(Speed(graph=True), epochs=4, streamed=streamed)
     for name, tensor in graphed[0].items():
         assert torch.equal(tensor, plain[0][name])
     assert [row["loss"] for row in graphed[1]] == [row["loss"] for row in plain[1]]
+
+
+def test_a_batch_that_was_overwritten_is_not_replayed(monkeypatch):
+    def record(self, samples):
+        self._graph = type("Graph", (), {"replay": lambda graph: None})()
+        return True
+
+    monkeypatch.setattr(GraphedStep, "_on_another_stream", lambda self, samples: self._step(samples))
+    monkeypatch.setattr(GraphedStep, "_record", record)
+    loader, model = Loader(split(40, streamed=True), 8, 5), build_network("cnn", {"width": 0.125}, 1, 3)
+    recipe, method = Recipe(epochs=1, batch_size=8, lr=0.05), build_method("cross_entropy", {})
+    step = GraphedStep(Step(model, method, loader, recipe, None, Speed()), loader)
+    batches = list(loader.epoch(0))
+    for _ in range(4):
+        step(batches[-1])
+    assert step._graph
+    with pytest.raises(RuntimeError, match="at hand"):
+        step(batches[0])
 
 
 def test_a_compiled_run_is_the_same_run(monkeypatch):

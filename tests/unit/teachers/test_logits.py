@@ -9,6 +9,7 @@ from small_config import complaints, config
 import import_logits
 import import_targets
 from kd.config.load import load_study
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.data.sampler import views_seen
 from kd.errors import UserError
@@ -16,7 +17,7 @@ from kd.jobs.teachers import LogitsTargetsJob, LogitsTeacherJob
 from kd.plan.teachers import user_teachers
 from kd.plan.user_files import content
 from kd.results.table import seed_table, summarise
-from kd.teachers.logits import read_stored, test_logits, training_logits
+from kd.teachers.logits import read_user_logits, test_logits, training_logits
 from kd.teachers.targets import needed_views, open_targets
 
 CLASSES, SAMPLES = 3, 5
@@ -33,7 +34,7 @@ def saved(tmp_path, **arrays):
 def plain(tmp_path, pad=0, flip=False, **changes):
     arrays = {"train_ids": IDS, "train_logits": ROWS} | changes
     path, sha256 = saved(tmp_path, **arrays)
-    return training_logits(read_stored(path, sha256), path, SAMPLES, CLASSES, pad, flip)
+    return training_logits(read_user_logits(path, sha256), path, SAMPLES, CLASSES, Augmentation(pad, flip))
 
 
 # --- In a config.
@@ -168,7 +169,7 @@ def test_what_does_not_fit(tmp_path, changes, says):
 def test_those_of_the_test_images(tmp_path):
     def found(**changes):
         path, sha256 = saved(tmp_path, **{"test_ids": IDS, "test_logits": ROWS} | changes)
-        return test_logits(read_stored(path, sha256), path, SAMPLES, CLASSES)
+        return test_logits(read_user_logits(path, sha256), path, SAMPLES, CLASSES)
 
     assert found()[:, 0].tolist() == [3, 9, 12, 0, 6]
     for changes, says in (
@@ -183,9 +184,9 @@ def test_a_file_that_changed_or_is_cut_short(tmp_path):
     path, sha256 = saved(tmp_path, train_ids=IDS)
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UserError, match="has changed since the study was read"):
-        read_stored(path, sha256)
+        read_user_logits(path, sha256)
     with pytest.raises(UserError, match="not a whole file of arrays"):
-        read_stored(path, content(str(path), "x", tmp_path / "cache"))
+        read_user_logits(path, content(str(path), "x", tmp_path / "cache"))
 
 
 # --- The scripts.
@@ -200,7 +201,9 @@ def data(tmp_path):
         arrays[f"{part}_labels"] = np.arange(count) % 3
     facts = {"classes": ("a", "b", "c"), "mean": (0.5,), "std": (0.25,)}
     for flip in (False, True):
-        write_dataset(tmp_path / f"{flip}.safetensors", Dataset(**arrays, **facts, pad=0, flip=flip))
+        write_dataset(
+            tmp_path / f"{flip}.safetensors", Dataset(**arrays, **facts, augmentation=Augmentation(0, flip))
+        )
     return tmp_path
 
 

@@ -18,7 +18,7 @@ from kd.settings.recipe import Recipe
 from kd.teachers.teacher import CachedTeacher, LiveTeacher
 from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
-from kd.training.engine import _batches, fit
+from kd.training.engine import fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05)
@@ -100,17 +100,6 @@ def test_history_weighs_samples_not_batches():
 
     history = fit(network(), Constant(), split(20), split(10, 1), RECIPE, seed=5).history
     assert [row["loss"] for row in history] == pytest.approx([2.0] * 3)
-
-
-@pytest.mark.parametrize(
-    ("samples", "sizes"), [(16, [8, 8]), (17, [8, 9]), (20, [8, 8, 4]), (5, [5]), (9, [9]), (2, [2])]
-)
-def test_batches_hold_every_sample_once_and_never_one_alone(samples, sizes):
-    numbered = list(_batches(torch.randperm(samples), 8))
-    parts = [part for _, part in numbered]
-    assert [first for first, _ in numbered] == [sum(sizes[:index]) for index in range(len(sizes))]
-    assert [len(part) for part in parts] == sizes
-    assert sorted(torch.cat(parts).tolist()) == list(range(samples))
 
 
 def test_nothing_is_read_back_within_an_epoch(monkeypatch):

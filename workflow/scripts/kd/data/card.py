@@ -1,17 +1,21 @@
-"""What a data set's card says beyond its images: where they come from, and what others measured of them.
+"""What a data set's card says: what it holds, where it comes from, and what others measured of it.
 
-Read from the constants of the data set's own file: MIRROR or SOURCE, LICENCE, PAPER and PUBLISHED, which is
-the shape of an image, and the mean and deviation of each channel over the whole training split as others
-give them.
+The last two are read from the constants of the data set's own file: MIRROR or SOURCE, LICENCE, PAPER and
+PUBLISHED, which is the shape of an image, and the mean and deviation of each channel over the whole training
+split as others give them.
 """
 
+import hashlib
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from kd.data.prepare import channel_statistics
+from kd.data.dataset import PARTS, Dataset
+from kd.data.prepare import blocks, channel_statistics
+from kd.data.shards import Shards
 
 log = logging.getLogger("kd")
 FAR = 0.005  # published values have three or four digits; a wrong decoding is off by far more
@@ -56,6 +60,49 @@ def compare(published: Mapping[str, Any] | None, images: np.ndarray) -> dict[str
         "std_here": std,
         "largest_difference": difference,
     }
+
+
+def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:
+    """What the data set holds: images per part and class, pixel statistics, number of augmented views."""
+    augmentation = dataset.augmentation
+    labels = {part: getattr(dataset, f"{part}_labels") for part in PARTS}
+    return {
+        "classes": dataset.classes,
+        "image_shape": dataset.train_images.shape[1:],  # height, width, channels
+        "images": {part: len(array) for part, array in labels.items()},
+        "images_per_class": {part: _count(array, dataset.classes) for part, array in labels.items()},
+        "mean": dataset.mean,
+        "std": dataset.std,
+        **asdict(augmentation),
+        "views": "endless" if augmentation.area else augmentation.count,
+        "sha256": fingerprint(dataset),
+    }
+
+
+def _count(labels: np.ndarray, classes: tuple[str, ...]) -> dict[str, int]:
+    counts = np.bincount(labels, minlength=len(classes))
+    return dict(zip(classes, counts.tolist(), strict=True))
+
+
+def fingerprint(dataset: Dataset[np.ndarray]) -> str:
+    """SHA-256 over the six arrays: their names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, array in sorted(dataset.tensors().items()):
+        kind = np.uint8 if isinstance(array, Shards) else array.dtype
+        digest.update(f"{name} {np.dtype(kind)} {tuple(array.shape)}\n".encode())
+        for block in blocks(array):
+            digest.update(np.ascontiguousarray(block))
+    return digest.hexdigest()
+
+
+def describe(dataset: Dataset[np.ndarray]) -> str:
+    """The data set in one line."""
+    train, validation, test = (len(getattr(dataset, f"{part}_labels")) for part in PARTS)
+    shape = "×".join(str(side) for side in dataset.train_images.shape[1:])
+    return (
+        f"{train + validation:,} training images ({train:,} + {validation:,} for validation),"
+        f" {test:,} test images, {len(dataset.classes)} classes, {shape}"
+    )
 
 
 def _short(values: tuple[float, ...]) -> str:

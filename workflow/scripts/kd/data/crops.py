@@ -6,23 +6,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.data.sampler import ENDLESS, count_views, plain_view
+from kd.data.augmentation import PLAIN
 
-PLAIN = -1  # the number of the view that shows the image as it is, where views are endless
 BITS = 15  # of a view's number, for each of the four that a resized crop is drawn by
 RATIO = 4 / 3  # of its sides, either way; torchvision's
 
 
 class PaddedCrops:
-    """The image padded by `pad` zeros on each side, cropped back to its size, mirrored where `flip`.
+    """The image padded by `pad` zeros on each side, cropped back to its size, and mirrored or not.
 
     View v begins at row (v mod (2p + 1)²) div (2p + 1) and column v mod (2p + 1) of the padded image, and is
     mirrored from (2p + 1)² on.
     """
 
-    def __init__(self, pad: int, flip: bool) -> None:
-        self.pad, self.count = pad, count_views(pad, flip)
-        self.plain = plain_view(pad)
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
 
     def cut(self, images: Tensor, views: Tensor) -> Tensor:
         """Views (B,) int64 of images (B, H, W, C) uint8: the same shape and type."""
@@ -44,8 +42,6 @@ class ResizedCrops:
     logarithm of its sides' ratio in ±log 4/3. Where torchvision draws again if a side is longer than the
     image, that side is cut here, so that a view is a function of its number.
     """
-
-    count, plain = ENDLESS, PLAIN
 
     def __init__(self, area: tuple[float, float], flip: bool) -> None:
         self.area, self.flip = area, flip

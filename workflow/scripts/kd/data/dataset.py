@@ -3,12 +3,13 @@
 Torch is imported only when that file is read, so that preparing a data set does not wait for it.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
+from kd.data.augmentation import Augmentation
 from kd.data.shards import Packed, Shards
 from kd.errors import UserError
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 SHARDS = "shards"  # the folder beside the file
 PARTS = ("train", "validation", "test")
 _TENSORS = tuple(f"{part}_{kind}" for part in PARTS for kind in ("images", "labels"))
-_FACTS = ("classes", "mean", "std", "pad", "flip", "area")
 Array = TypeVar("Array")  # numpy.ndarray when prepared, torch.Tensor when read back
 
 
@@ -67,9 +67,7 @@ class Dataset(Generic[Array]):
     classes: tuple[str, ...]
     mean: tuple[float, ...]  # per channel, of pixels scaled to [0, 1]
     std: tuple[float, ...]
-    pad: int  # pixels on each side from which random crops are taken
-    flip: bool  # whether a mirrored image still belongs to its class
-    area: tuple[float, float] | None = None  # shares of the image that are cropped and resized, instead
+    augmentation: Augmentation
 
     def tensors(self) -> dict[str, Array]:
         """The six arrays by name."""
@@ -81,7 +79,9 @@ def write_dataset(path: Path, dataset: Dataset[np.ndarray]) -> None:
 
     Of images that lie in shards there is what finds and checks them.
     """
-    facts, arrays = {name: getattr(dataset, name) for name in _FACTS}, dataset.tensors()
+    facts = {name: getattr(dataset, name) for name in ("classes", "mean", "std")}
+    facts |= asdict(dataset.augmentation)
+    arrays = dataset.tensors()
     shards = {name: arrays.pop(name).packed for name in list(arrays) if isinstance(arrays[name], Shards)}
     arrays |= {f"{name}_checksums": packed.checksums for name, packed in shards.items()}
     facts["shards"] = {name: (packed.files, packed.images, packed.shape) for name, packed in shards.items()}
@@ -98,11 +98,12 @@ def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
         tensors, facts = read_tensors(path)
         for name in ("classes", "mean", "std"):
             facts[name] = tuple(facts[name])
-        facts["area"] = tuple(facts["area"]) if facts["area"] else None
+        area = facts.pop("area")
+        how = Augmentation(facts.pop("pad"), facts.pop("flip"), tuple(area) if area else None)
         for name, (files, images, shape) in facts.pop("shards").items():
             checksums = tensors.pop(f"{name}_checksums").numpy()
             packed = Packed(tuple(files), images, tuple(shape), checksums)
             tensors[name] = Shards(path.parent / SHARDS, packed)
-        return Dataset(**tensors, **facts)
+        return Dataset(**tensors, **facts, augmentation=how)
     except (Corrupt, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a whole data set ({error}); delete it and run again") from error

@@ -1,9 +1,15 @@
-"""The parts of a data set as training sees them, whether their images are on the device or come to it."""
+"""The parts of a data set as training sees them, and the batches that it goes through them in."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from kd.data.dataset import PARTS, Dataset
+from kd.data.sampler import order_seen, views_seen
 from kd.data.shards import Shards
 from kd.data.streaming import StreamedImages
 from kd.data.views import Split, ViewedImages
@@ -19,7 +25,7 @@ def load_split(data: Dataset[Tensor], part: str, device: torch.device, stream: s
     """
     tensors = data.tensors()
     images, labels = tensors[f"{part}_images"], tensors[f"{part}_labels"].to(device)
-    how = data.pad, data.flip, data.mean, data.std, data.area
+    how = data.augmentation, data.mean, data.std
     if stream == "always" or (stream == "auto" and _fill(tensors, device)):
         return Split(StreamedImages(images, device, *how), labels)
     if isinstance(images, Shards):
@@ -30,6 +36,76 @@ def load_split(data: Dataset[Tensor], part: str, device: torch.device, stream: s
 def _fill(tensors: dict[str, Tensor], device: torch.device) -> bool:
     images = [tensors[f"{part}_images"] for part in PARTS]
     if device.type != "cuda":
-        return any(isinstance(each, Shards) for each in images)
-    size = sum(torch.Size(each.shape).numel() for each in images)
+        return any(isinstance(part, Shards) for part in images)
+    size = sum(torch.Size(part.shape).numel() for part in images)
     return size > SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A batch of B samples that is at hand."""
+
+    epoch: int  # by whose number views and order are drawn
+    first: int  # how many samples of the epoch go before
+    indices: Tensor  # (B,) int64, on the device
+    rows: Tensor | None = None  # (B, H, W, C) uint8 where images are streamed
+
+
+class Loader:
+    """Takes a training split apart into batches: in which order, in which views, and read ahead if streamed.
+
+    The views of an epoch lie in a tensor that stays where it is, as do streamed images: a CUDA graph reads
+    there again. So a batch can be taken only until the next one is handed over.
+    """
+
+    def __init__(self, split: Split, batch_size: int, seed: int) -> None:
+        self._images, self._labels = split.images, split.labels
+        self.samples, self.batch_size, self.device = split.images.samples, batch_size, split.labels.device
+        self._seed, self._at = seed, (-1, 0)  # epoch and place of the batch that was handed over last
+        self.views = np.empty(0, dtype=np.int64)  # (N,) of the epoch that was begun last
+        self._views = torch.zeros_like(split.labels)
+
+    def epoch(self, number: int, done: int = 0) -> Iterator[Samples]:
+        """The batches of epoch `number` (from 0) that come after `done` samples, every sample once.
+
+        `views` are those of this epoch from the call on, before the first batch is asked for.
+        """
+        self._at = number, -1  # of the epoch that went before no batch is right any more
+        self.views = views_seen(self._seed, number, self.samples, self._images.count)
+        self._views.copy_(torch.from_numpy(self.views))
+        return self._batches(number, done)
+
+    def _batches(self, number: int, done: int) -> Iterator[Samples]:
+        order = torch.from_numpy(order_seen(self._seed, number, self.samples))
+        sizes = _batch_sizes(self.samples, self.batch_size)
+        # What is read is known on the host: to read numbers back between two steps would wait for the device.
+        starts = accumulate([0, *sizes[:-1]])
+        parts = zip(starts, order.split(sizes), order.to(self.device).split(sizes), strict=True)
+        left = [part for part in parts if part[0] >= done]
+        ahead = self._images.prefetch([samples.numpy() for _, samples, _ in left], max(sizes))
+        for (first, _, indices), rows in zip(left, ahead, strict=True):
+            self._at = number, first
+            yield Samples(number, first, indices, rows)
+
+    def take(self, batch: Samples) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) float32 and labels (B,) int64 of the batch that was handed over last.
+
+        Raises RuntimeError for another one.
+        """
+        self.check(batch)
+        views = self._views[batch.indices]
+        rows = self._images.rows(batch.indices) if batch.rows is None else batch.rows
+        return self._images.normalise(self._images.cut(rows, views)), self._labels[batch.indices]
+
+    def check(self, batch: Samples) -> None:
+        """RuntimeError unless this batch is the last: the views or images of others are no longer there."""
+        if (batch.epoch, batch.first) != self._at:
+            raise RuntimeError(f"batch {batch.epoch, batch.first} is taken, and {self._at} is at hand")
+
+
+def _batch_sizes(samples: int, batch_size: int) -> list[int]:
+    """A last single sample joins the batch before it: batch norm cannot take one alone."""
+    whole, rest = divmod(samples, batch_size)
+    if rest == 1 and whole:
+        return [batch_size] * (whole - 1) + [batch_size + 1]
+    return [batch_size] * whole + ([rest] if rest else [])

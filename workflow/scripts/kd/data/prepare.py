@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, RawSplits
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
 
+PACKED_FROM = 2**32  # bytes of images
 BLOCK = 2**24  # bytes that are looked at together, so that memory does not grow with the images
 
 log = logging.getLogger("kd")
@@ -61,7 +63,7 @@ def channel_statistics(images: np.ndarray | Shards) -> tuple[tuple[float, ...], 
     """
     channels = images.shape[-1]
     counts = np.zeros((channels, 256), dtype=np.int64)
-    for block in blocks(images):  # bincount widens what it is given to eight bytes a pixel
+    for block in blocks(images):  # bincount widens its input to eight bytes a pixel
         for channel in range(channels):
             counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
     values = np.arange(256) / 255
@@ -78,9 +80,7 @@ def prepare(
     *,
     validation: float,
     split_seed: int,
-    pad: int,
-    flip: bool,
-    area: tuple[float, float] | None = None,
+    augmentation: Augmentation,
     folder: Path | None = None,
 ) -> Dataset[np.ndarray]:
     """Cut the validation images off and measure the channels on what is left for training.
@@ -111,10 +111,14 @@ def prepare(
         classes=raw.classes,
         mean=mean,
         std=std,
-        pad=pad,
-        flip=flip,
-        area=area,
+        augmentation=augmentation,
     )
+
+
+def packs(raw: RawSplits, shards: str) -> bool:
+    """Whether images are packed into shards; "auto" does so where they might not fit into memory."""
+    size = sum(int(np.prod(images.shape)) for images in (raw.train_images, raw.test_images))
+    return shards == "always" or (shards == "auto" and size > PACKED_FROM)
 
 
 def _packed(folder: Path, part: str, source: np.ndarray, indices: np.ndarray) -> Shards:

@@ -1,14 +1,12 @@
-"""The finite, numbered set of augmented views of an image, and which of them is seen when.
+"""Which of an image's numbered views is seen when, and in which order samples come.
 
-Padding by p and cropping back gives (2p + 1)² positions, times two with mirroring: 162 views for p = 4.
-Which view a sample gets, and in which order samples come, are pure functions of (seed, epoch, sample):
-not of batches, workers, devices or what ran before. So a student sees exactly the view whose teacher
-logits were stored, and a resumed run sees what an uninterrupted one would have seen.
+Both are pure functions of (seed, epoch, sample): not of batches, workers, devices or what ran before. So a
+student sees exactly the view whose teacher logits were cached, and a resumed run sees what an uninterrupted
+one would have seen.
 """
 
 import numpy as np
 
-ENDLESS = 2**61  # views of an image whose crops are resized: more than could be stored, so none are
 _VIEW_STREAM, _ORDER_STREAM = 1, 2  # so that view and order of a sample are unrelated
 
 
@@ -26,16 +24,6 @@ def _random_words(stream: int, seed: int, epoch: int, samples: int) -> np.ndarra
     for part in (stream, seed, epoch, np.arange(samples, dtype=np.uint64)):
         state = _scramble(state + golden + np.asarray(part, dtype=np.uint64))
     return state
-
-
-def count_views(pad: int, flip: bool) -> int:
-    """How many views an image has."""
-    return (2 * pad + 1) ** 2 * (2 if flip else 1)
-
-
-def plain_view(pad: int) -> int:
-    """The number of the view that shows the image as it is: centred, not mirrored."""
-    return pad * (2 * pad + 1) + pad
 
 
 def views_seen(seed: int, epoch: int, samples: int, views: int) -> np.ndarray:

@@ -58,7 +58,7 @@ def _write(path: Path, images: np.ndarray) -> str:
 
 
 class Shards:
-    """The images of one part, read from their files as they are asked for; many threads may ask."""
+    """The images of one part, read from their files when they are indexed; many threads may do so."""
 
     def __init__(self, folder: Path, packed: Packed) -> None:
         """Raises UserError naming the file that is missing or of another size than it was written."""
@@ -75,14 +75,14 @@ class Shards:
         Raises UserError naming the file of one that is damaged.
         """
         samples = np.arange(len(self))[samples]
-        found = np.empty((len(samples), *self.shape[1:]), dtype=np.uint8)
+        pixels = np.empty((len(samples), *self.shape[1:]), dtype=np.uint8)
         # In the order of the files: neighbours on the disk are read together.
         for place in np.argsort(samples, kind="stable"):
             file, row = divmod(int(samples[place]), self.packed.images)
-            found[place] = self._maps[file][row]
-            if zlib.crc32(found[place]) != self.packed.checksums[samples[place]]:
+            pixels[place] = self._maps[file][row]
+            if zlib.crc32(pixels[place]) != self.packed.checksums[samples[place]]:
                 raise UserError(_damaged(self._files[file], f"the checksum of image {row} is wrong"))
-        return found
+        return pixels
 
     def _open(self, path: Path, number: int) -> np.ndarray:
         count = min(self.packed.images, len(self) - number * self.packed.images)

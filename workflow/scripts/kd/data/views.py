@@ -1,35 +1,31 @@
-"""The pixels of an image's numbered views (see numbering.py), as batched operations on a device."""
+"""The pixels of an image's numbered views (see augmentation.py), as batched operations on a device."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from kd.data.augmentation import Augmentation
 from kd.data.crops import PaddedCrops, ResizedCrops
 
 
 class ViewedImages:
     """Images on a device, from which any (sample, view) can be taken as a normalised batch.
 
-    images: (N, H, W, C) uint8. mean, std: per channel, in units of [0, 1]. With `area`, views are resized
-    crops of such shares of the image, and `pad` is not used.
+    images: (N, H, W, C) uint8. mean, std: per channel, in units of [0, 1].
     """
 
     def __init__(
-        self,
-        images: Tensor,
-        pad: int,
-        flip: bool,
-        mean: Sequence[float],
-        std: Sequence[float],
-        area: tuple[float, float] | None = None,
+        self, images: Tensor, augmentation: Augmentation, mean: Sequence[float], std: Sequence[float]
     ) -> None:
         self.device = device = images.device
         self.samples, self.height, self.width = images.shape[:3]
+        self.count, self.plain = augmentation.count, augmentation.plain
         self._images = images
-        self._crops = ResizedCrops(area, flip) if area else PaddedCrops(pad, flip)
-        self.count, self.plain = self._crops.count, self._crops.plain
+        area, flip = augmentation.area, augmentation.flip
+        self._crops = ResizedCrops(area, flip) if area else PaddedCrops(augmentation.pad)
         self._mean = torch.tensor(mean, device=device) * 255
         self._scale = 1 / (torch.tensor(std, device=device) * 255)
 
@@ -38,19 +34,30 @@ class ViewedImages:
 
         What a view shows, kd.data.crops says. Returns (B, C, H, W) float32, channels last in memory.
         """
-        return ((self.pixels(indices, views) - self._mean) * self._scale).permute(0, 3, 1, 2)
+        return self.normalise(self.pixels(indices, views))
 
     def pixels(self, indices: Tensor, views: Tensor | int) -> Tensor:
         """The same views as (B, H, W, C), 0 to 255: uint8, or float32 where they are resized."""
-        views = torch.as_tensor(views, device=indices.device).expand_as(indices)
-        return self._crops.cut(self._rows(indices), views)
+        return self.cut(self.rows(indices), torch.as_tensor(views, device=indices.device).expand_as(indices))
 
-    def fed(self, batches: Iterable[tuple[int, Tensor]], done: int = 0) -> Iterator[tuple[int, Tensor]]:
-        """Of the batches, each with the number of samples before it, those that come after `done` samples."""
-        return (batch for batch in batches if batch[0] >= done)
-
-    def _rows(self, indices: Tensor) -> Tensor:
+    def rows(self, indices: Tensor) -> Tensor:
+        """The samples (B,) int64 as they are: (B, H, W, C) uint8 on the device."""
         return self._images[indices]
+
+    def cut(self, rows: Tensor, views: Tensor) -> Tensor:
+        """Views (B,) int64 of images (B, H, W, C) uint8: the same shape, 0 to 255, uint8 or float32."""
+        return self._crops.cut(rows, views)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, H, W, C), 0 to 255, as a network takes them: (B, C, H, W) float32."""
+        return ((pixels - self._mean) * self._scale).permute(0, 3, 1, 2)
+
+    def prefetch(self, batches: Sequence[np.ndarray], room: int) -> Iterator[Tensor | None]:
+        """What `rows` would give of each of the batches (B,) int64, read ahead; here none has to be.
+
+        `room`: samples in the largest batch there will ever be.
+        """
+        return (None for _ in batches)
 
 
 @dataclass(frozen=True)

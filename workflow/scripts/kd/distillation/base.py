@@ -1,4 +1,4 @@
-"""The contract between distillation methods and the engine: what a method is given, may own, and returns.
+"""The contract between distillation methods and the engine: what a method gets, may own, and returns.
 
 A method is a file of methods/ with a class `Method(Distillation)`. The engine calls `prepare` once, before
 the optimizer is made, and `losses` in every step; nothing else. It knows no method, and a method knows
@@ -15,20 +15,20 @@ from torch import Tensor, nn
 
 from kd.errors import UserError
 
-Shape = tuple[int, int, int]  # channels, height, width of a stage's maps
+Shape = tuple[int, int, int]  # channels, height, width of a stage's feature maps
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a network says of a batch of B images."""
+    """A network's outputs for a batch of B images."""
 
     logits: Tensor  # (B, classes) float32
-    stages: tuple[Tensor, ...] = ()  # every stage's maps (B, C_i, H_i, W_i) float32, where they are asked for
+    stages: tuple[Tensor, ...] = ()  # every stage's feature maps (B, C_i, H_i, W_i) float32, if needed
     members: tuple[Tensor, ...] = ()  # of an ensemble, the logits (B, classes) float32 of each network
 
 
 class Batch:
-    """One batch of B samples as a method sees it. Each network runs when it is first asked, and once."""
+    """One batch of B samples as a method sees it. A network runs when its output is first read, and once."""
 
     def __init__(
         self,
@@ -37,27 +37,27 @@ class Batch:
         indices: Tensor,
         epoch: Tensor,
         preliminary: bool,
-        ask_student: Callable[[Tensor], Output],
-        ask_teacher: Callable[[Tensor, Tensor], Output] | None = None,
+        run_student: Callable[[Tensor], Output],
+        run_teacher: Callable[[Tensor, Tensor], Output] | None = None,
     ) -> None:
         self.images = images  # (B, C, H, W) float32, normalised: the very views that both networks see
         self.labels = labels  # (B,) int64
         self.indices = indices  # (B,) int64, the samples' numbers in the training split
         self.epoch = epoch  # () float32, epochs done; a tensor, for a replayed step would repeat a number
         self.preliminary = preliminary  # whether the recipe's epochs have not yet begun
-        self._ask_student, self._ask_teacher = ask_student, ask_teacher
+        self._run_student, self._run_teacher = run_student, run_teacher
 
     @cached_property
     def student(self) -> Output:
-        """The answer of the network that learns, in train mode and with gradients."""
-        return self._ask_student(self.images)
+        """The outputs of the network that learns, in train mode and with gradients."""
+        return self._run_student(self.images)
 
     @cached_property
     def teacher(self) -> Output:
-        """The teacher's, stored or computed on the spot, without gradients."""
-        if self._ask_teacher is None:
+        """The teacher's, cached or computed on the spot, without gradients."""
+        if self._run_teacher is None:
             raise TypeError("this method asks for a teacher that its NEEDS do not name")
-        return self._ask_teacher(self.images, self.indices)
+        return self._run_teacher(self.images, self.indices)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Context:
     """What is known before the first step. The networks are those of the run: `student` may be changed."""
 
     student: nn.Module
-    teacher: nn.Module | None  # None where nothing but stored logits is needed
+    teacher: nn.Module | None  # None where nothing but cached logits is needed
     image: Shape
     classes: int
     labels: Tensor  # (N,) int64, of every training sample in order
@@ -74,26 +74,26 @@ class Context:
 
     @cached_property
     def student_stages(self) -> list[Shape]:
-        """Shape of each of the student's stages, in order."""
+        """Shape of the student's feature maps, stage by stage."""
         return _stage_shapes(self.student, self.image, "student")
 
     @cached_property
     def teacher_stages(self) -> list[Shape]:
-        """Shape of each of the teacher's stages; UserError if it has none, as an ensemble."""
+        """Shape of the teacher's feature maps, stage by stage; UserError if it has none, as an ensemble."""
         return _stage_shapes(self.teacher, self.image, "teacher")
 
 
 class Distillation(nn.Module):
     """What every method is. Its own parameters and buffers are trained, moved and resumed with the student.
 
-    `NEEDS`, a literal in the class, says what it asks for: "logits" and "stages" of the teacher, "members"
-    (the logits of each network of an ensemble), "network" (to look into the teacher itself), "own_stages"
-    (the student's). Without one of the first four it has no teacher.
+    `NEEDS`, a literal in the class, names what it uses: "logits" and "stages" (feature maps) of the teacher,
+    "members" (the logits of each network of an ensemble), "network" (the teacher itself), "own_stages" (the
+    student's feature maps). Without one of the first four it has no teacher.
     """
 
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
-    preliminary: int = 0  # epochs before the recipe's, at its first learning rate, for a stage of its own
+    preliminary: int = 0  # epochs before the recipe's, at its first learning rate, with a loss of their own
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Distillation(nn.Module):
     def prepare(self, context: Context) -> None:
         """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be.
 
-        Unless a method has its own: makes sure that both networks have the stages that are asked for.
+        Unless a method has its own: makes sure that both networks have feature maps, if NEEDS names them.
         """
         if "stages" in self.NEEDS:
             _ = context.teacher_stages, context.student_stages
@@ -127,7 +127,7 @@ class Distillation(nn.Module):
 
 
 def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[Shape]:
-    none = f"this method compares stages, and the {whose} has none that could be"
+    none = f"this method compares feature maps, and the {whose} has none that could be"
     if not hasattr(network, "forward_stages"):
         raise UserError(f"{none} (an ensemble?)")
     was_training = network.training

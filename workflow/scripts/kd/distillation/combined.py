@@ -20,8 +20,9 @@ class Combined(Distillation):
 
     def describe(self) -> str:
         """Each of the losses, in order."""
-        said = [method.describe() for method in self._methods.values()]
-        return "; ".join(said) + (" (CE once, the first)" if sum("CE" in each for each in said) > 1 else "")
+        losses = [method.describe() for method in self._methods.values()]
+        once = " (CE once, the first)" if sum("CE" in loss for loss in losses) > 1 else ""
+        return "; ".join(losses) + once
 
     def prepare(self, context: Context) -> None:
         """Prepare each, those first that change the student: the others see it as it then is."""

@@ -1,4 +1,4 @@
-"""Which stages of two networks are compared, and how maps of different shapes are made to fit."""
+"""Which feature maps of two networks are compared, and how maps of different shapes are made to fit."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def match_chain(context: Context) -> list[tuple[int, int]]:
             for shapes in (context.student_stages, context.teacher_stages)
         ]
         raise UserError(
-            "this method relates a stage to the next, so both networks need two stages or more of the same"
+            "this method relates feature maps to the next ones, so both networks need two or more of the same"
             f" resolutions; the student has {sizes[0]}, the teacher {sizes[1]}"
         )
     return pairs

@@ -9,7 +9,7 @@ from kd.errors import UserError
 
 
 def compared(batch: Batch, *, standardize: bool) -> tuple[Tensor, Tensor]:
-    """Logits (B, C) of the student, and of the teacher without gradients; standardised where it is asked."""
+    """Logits (B, C) of the student, and of the teacher without gradients; standardised if `standardize`."""
     student, teacher = batch.student.logits, batch.teacher.logits.detach()
     return (standardized(student), standardized(teacher)) if standardize else (student, teacher)
 

@@ -1,4 +1,4 @@
-"""How alike the stages of two networks are: linear CKA."""
+"""The similarity of the feature maps of two networks: linear CKA."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ PLACES = 8  # a side; larger maps are averaged down to so many, or the first sta
 def similarities(
     teacher: Sequence[Tensor], student: Sequence[Tensor]
 ) -> dict[str, int | list[list[float | None]]] | None:
-    """CKA between every stage of a teacher (rows) and of a student, of the Gram matrices of their stages.
+    """CKA of the feature maps of every stage of a teacher (rows) and of a student, of their Gram matrices.
 
     Kornblith et al. 2019 (arXiv:1905.00414), section 3: ‖YᵀX‖² / (‖XᵀX‖·‖YᵀY‖) in Frobenius norms, with the
-    columns of the features X and Y centred: 0 to 1, and 1 up to rotation and scale. None of a stage that is
-    the same for all samples, and instead of all where one of the networks has no stages.
+    columns of the features X and Y centred: 0 to 1, and 1 up to rotation and scale. None of maps that are
+    the same for all samples, and instead of all where one of the networks has none.
     """
     if not (teacher and student):
         return None
@@ -32,8 +32,8 @@ def similarities(
 def stage_grams(network: nn.Module, images: ViewedImages) -> list[Tensor]:
     """A Gram matrix (N, N) float64 for each stage, on some of the un-augmented images.
 
-    None where the network has no stages, as an ensemble or a network of tokens. Maps are flattened, as in the
-    paper: what a stage says where counts, which their means over places would hide.
+    None where the network has no feature maps, as an ensemble or a network of tokens. They are flattened, as
+    in the paper: positions count, which means over them would hide.
     """
     if not hasattr(network, "forward_stages"):
         return []

@@ -1,4 +1,4 @@
-"""A network's test answers against the truth: its losses, its confidence, its mistakes."""
+"""A network's test logits against the labels: its losses, its confidence, its mistakes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ MISTAKES = 10  # the most frequent, which are named
 
 @dataclass(frozen=True)
 class Judged:
-    """What a network says of N samples, one by one."""
+    """A network's predictions for N samples, beside their labels."""
 
     labels: np.ndarray  # (N,) int64
     predicted: np.ndarray  # (N,) int64
@@ -39,7 +39,7 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Judged:
     what is the case, 0 to 2.
     """
     classes, first, brier = logits.shape[1], 0, 0.0
-    found: list[tuple[np.ndarray, ...]] = []
+    columns: list[tuple[np.ndarray, ...]] = []
     for (piece,) in pieces(logits):
         here = labels[first : first + len(piece)]
         probabilities = functional.softmax(piece, dim=1)
@@ -48,15 +48,16 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Judged:
         distance = brier_score_loss(here, probabilities.numpy(), labels=range(classes), scale_by_half=False)
         brier += len(piece) * float(distance)
         first += len(piece)
-        found.append((predicted.numpy(), confidence.numpy(), losses.numpy()))
-    predicted, confidence, losses = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        columns.append((predicted.numpy(), confidence.numpy(), losses.numpy()))
+    predicted, confidence, losses = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     return Judged(labels, predicted, confidence, losses, brier / len(labels), classes)
 
 
 def figures(judged: Judged) -> dict[str, Any]:
     """The numbers of a run, by the names that diagnosis.json has for them."""
     right, bins = judged.right, reliability(judged)
-    gaps = [each["count"] * abs(each["accuracy"] - each["confidence"]) for each in bins if each["count"]]
+    filled = [part for part in bins if part["count"]]
+    gaps = [part["count"] * abs(part["accuracy"] - part["confidence"]) for part in filled]
     return {
         "correct": int(right.sum()),
         "wrong": int((~right).sum()),
@@ -74,7 +75,7 @@ def figures(judged: Judged) -> dict[str, Any]:
 
 
 def reliability(judged: Judged) -> list[dict[str, Any]]:
-    """How often a network is right that is so sure: for 15 bins (low, high] of its confidence.
+    """Accuracy at each level of confidence: for 15 bins (low, high] of it.
 
     DeGroot & Fienberg 1983, as Guo et al. 2017 draw it. Confidence and accuracy are means from 0 to 1.
     """

@@ -1,4 +1,4 @@
-"""The diagnosis of one cell, of what its runs left behind: no network runs."""
+"""The diagnosis of one cell of a study, from the files of its runs: no network runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,61 +25,63 @@ class Cell:
     job: DiagnosisJob
     labels: np.ndarray  # (N,) int64, of the test split
     classes: Sequence[str]
-    own: Sequence[Path]  # of each seed
-    alone: Sequence[Path] = ()  # of the same student without a teacher, of each seed
+    logits: Sequence[Path]  # of each seed
+    baseline: Sequence[Path] = ()  # of the same student without a teacher, of each seed
     teacher: Path | None = None
-    faithful: Mapping[int, Any] | None = None  # by seed, on training images: what measure_fidelity found
-    alike: Mapping[int, Any] | None = None  # by seed: what compare_feature_maps found
+    fidelity: Mapping[int, Any] | None = None  # by seed, on training images: what measure_fidelity wrote
+    cka: Mapping[int, Any] | None = None  # by seed: what compare_feature_maps wrote
 
     def diagnosis(self) -> dict[str, Any]:
-        """What diagnosis.json says. A run without test logits (none were given) is left out."""
+        """What diagnosis.json says. A run without test logits (the user gave none) is left out."""
         job = self.job
         names = {"role": job.role, "name": job.name, "teacher": job.teacher, "method": job.method}
         images = np.bincount(self.labels, minlength=len(self.classes)).tolist()
-        logits = [self._opened(path) for path in self.own]
-        runs = [self._run(place, own) for place, own in enumerate(logits) if own is not None]
+        opened = [self._open(path) for path in self.logits]
+        runs = [self._run(place, logits) for place, logits in enumerate(opened) if logits is not None]
         return names | {"classes": list(self.classes), "class_images": images, "runs": runs}
 
-    def _run(self, place: int, own: np.ndarray) -> dict[str, Any]:
+    def _run(self, place: int, logits: np.ndarray) -> dict[str, Any]:
         """What is known of one seed."""
         seed = self.job.seeds[place]
-        judged = judge(own, self.labels)
-        chosen = choose_images(entropies(own) if self._doubts is None else self._doubts, judged.losses)
+        judged = judge(logits, self.labels)
+        entropy = entropies(logits) if self._teacher_entropies is None else self._teacher_entropies
+        chosen = choose_images(entropy, judged.losses)
+        teacher = self._teacher_logits
         return (
             {"seed": seed}
             | figures(judged)
             | {
                 "worst": worst(judged, self.job.worst),
-                "soft_targets": soft_targets(chosen, self.labels, own, self._taught, self.job.temperatures),
-                "class_gain": self._gain(place, own),
-                "fidelity": self._fidelity(own, self.faithful[seed] if self.faithful else None),
-                "cka": self.alike[seed] if self.alike else None,
+                "soft_targets": soft_targets(chosen, self.labels, logits, teacher, self.job.temperatures),
+                "class_gain": self._gain(place, logits),
+                "fidelity": self._fidelity(logits, self.fidelity[seed] if self.fidelity else None),
+                "cka": self.cka[seed] if self.cka else None,
             }
         )
 
-    def _gain(self, place: int, own: np.ndarray) -> list[float | None] | None:
-        """Of each class, in percentage points over the same student with the same seed alone."""
-        alone = self._opened(self.alone[place]) if self.alone else None
-        if alone is None:
+    def _gain(self, place: int, logits: np.ndarray) -> list[float | None] | None:
+        """Of each class, in percentage points over the baseline: the same student with the same seed."""
+        baseline = self._open(self.baseline[place]) if self.baseline else None
+        if baseline is None:
             return None
         after, before = (
-            class_accuracy(predictions(logits), self.labels, len(self.classes)) for logits in (own, alone)
+            class_accuracy(predictions(array), self.labels, len(self.classes)) for array in (logits, baseline)
         )
         return [None if now is None else now - then for now, then in zip(after, before, strict=True)]
 
-    def _fidelity(self, own: np.ndarray, train: Mapping[str, float] | None) -> dict[str, Any] | None:
-        test = None if self._taught is None else fidelity(own, self._taught)
+    def _fidelity(self, logits: np.ndarray, train: Mapping[str, float] | None) -> dict[str, Any] | None:
+        test = None if self._teacher_logits is None else fidelity(logits, self._teacher_logits)
         return None if test is None and train is None else {"test": test, "train": train}
 
     @cached_property
-    def _taught(self) -> np.ndarray | None:
+    def _teacher_logits(self) -> np.ndarray | None:
         """The teacher's test logits (N, classes) float."""
-        return None if self.teacher is None else self._opened(self.teacher)
+        return None if self.teacher is None else self._open(self.teacher)
 
     @cached_property
-    def _doubts(self) -> np.ndarray | None:
-        """How unsure the teacher is of each test image, (N,) float64: the same for all its students."""
-        return None if self._taught is None else entropies(self._taught)
+    def _teacher_entropies(self) -> np.ndarray | None:
+        """Of its probabilities of each test image, (N,) float64 in nats: the same for all its students."""
+        return None if self._teacher_logits is None else entropies(self._teacher_logits)
 
-    def _opened(self, path: Path) -> np.ndarray | None:
+    def _open(self, path: Path) -> np.ndarray | None:
         return open_logits(path, len(self.labels), len(self.classes))

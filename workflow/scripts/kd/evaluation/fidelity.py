@@ -1,11 +1,14 @@
-"""How faithful a student is: whether it predicts, and believes, what its teacher does."""
+"""The fidelity of a student: how far it predicts, and with which probabilities, what its teacher does."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.data.views import ViewedImages
+from kd.evaluation.inference import logits_of
 from kd.evaluation.logits import pieces
 
 
@@ -21,8 +24,8 @@ class Tally:
         """Logits (B, classes) of the same samples."""
         self.samples += len(student)
         self.same += int((student.argmax(1) == teacher.argmax(1)).sum())
-        believed, taught = (functional.log_softmax(each.double(), dim=1) for each in (student, teacher))
-        self.nats += float(functional.kl_div(believed, taught, log_target=True, reduction="sum"))
+        student, teacher = (functional.log_softmax(logits.double(), dim=1) for logits in (student, teacher))
+        self.nats += float(functional.kl_div(student, teacher, log_target=True, reduction="sum"))
 
     def result(self) -> dict[str, float]:
         """Agreement in percent, and the mean over samples of KL(teacher ‖ student) in nats, at temperature 1.
@@ -33,8 +36,19 @@ class Tally:
 
 
 def fidelity(student: np.ndarray, teacher: np.ndarray) -> dict[str, float]:
-    """Of stored logits (N, classes) float of the same samples; see Tally.result."""
+    """Of logits (N, classes) float of the same samples; see Tally.result."""
     tally = Tally()
     for both in pieces(student, teacher):
         tally.add(*both)
+    return tally.result()
+
+
+def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -> dict[str, float]:
+    """Of a student run over un-augmented images, and its teacher's logits (N, classes) of them: see Tally."""
+    tally, first = Tally(), 0
+    everything = torch.arange(images.samples, device=images.device)
+    for logits in logits_of(network, images, everything, images.plain):
+        batch = np.array(teacher[first : first + len(logits)])  # read from the disk now, and no more of it
+        tally.add(logits.float().cpu(), torch.from_numpy(batch))
+        first += len(logits)
     return tally.result()

@@ -1,4 +1,4 @@
-"""A network's answers without gradients, in batches as large as memory allows and speed repays."""
+"""A network's logits without gradients, in batches as large as memory allows and speed repays."""
 
 import logging
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ def logits_of(
 ) -> Iterator[Tensor]:
     """The logits (B, classes) of the samples (N,) int64 in these views (N,) int64, one batch after the other.
 
-    `whole`: the last batch is filled up to the size of the others, and its surplus answers are dropped. The
-    last bits of an answer depend on the size of its batch, though not on the others in it.
+    `whole`: the last batch is filled up to the size of the others, and its surplus logits are dropped. The
+    last bits of a logit depend on the size of its batch, though not on the others in it.
     A batch that does not fit the device's memory is halved, as are those that follow.
     """
     size, first = largest_batch(network, images, samples.device), 0

@@ -31,11 +31,11 @@ def pieces(*arrays: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
 
 def entropies(logits: np.ndarray) -> np.ndarray:
     """Entropy in nats of each sample's probabilities: (N,) float64. logits: (N, classes)."""
-    found = []
+    parts = []
     for (piece,) in pieces(logits):
         logarithms = functional.log_softmax(piece, dim=1)
-        found.append(-(logarithms.exp() * logarithms).sum(1))
-    return torch.cat(found).numpy()
+        parts.append(-(logarithms.exp() * logarithms).sum(1))
+    return torch.cat(parts).numpy()
 
 
 def predictions(logits: np.ndarray) -> np.ndarray:

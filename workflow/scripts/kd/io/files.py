@@ -139,3 +139,16 @@ def sha256(path: Path) -> str:
     """Of what a file holds, as hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sum(path: Path, expected: str) -> None:
+    """UserError if `path` has another SHA-256: it was right when it was fetched, and a disk can forget."""
+    try:
+        actual = sha256(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    if actual != expected:
+        raise UserError(
+            f"{path}: the checksum is wrong: SHA-256 {expected} expected, {actual} got; delete it and run"
+            " again"
+        )

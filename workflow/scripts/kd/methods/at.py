@@ -7,7 +7,7 @@ $$
         \quad a(A) = \frac{\sum_c A_c^2}{\left\| \sum_c A_c^2 \right\|_2}
 $$
 
-Over the pairs l of stages of one resolution and their channels c.
+Over the pairs l of feature maps of one resolution and their channels c.
 """
 
 import math
@@ -31,7 +31,7 @@ def attention(maps: Tensor) -> Tensor:
 
 
 def at_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared difference of two stages' attention, over positions and samples.
+    """Mean squared difference of two feature maps' attention, over positions and samples.
 
     Equation 2 has β/2 · ‖Q_S/‖Q_S‖ − Q_T/‖Q_T‖‖ for each pair, and section 4.1 divides β by the number of
     positions and by the batch size. As in the authors' code and in Tian et al. 2020 (arXiv:1910.10699) the
@@ -44,7 +44,7 @@ def at_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 class Method(Distillation):
-    """CE + `weight` · the sum, over the pairs of stages of one resolution, of the attention's difference.
+    """CE + `weight` · the sum, over the pairs of feature maps of one resolution, of the attention loss.
 
     The default is the paper's β = 10³, which Tian et al. 2020 (arXiv:1910.10699) use as well.
     """
@@ -60,13 +60,13 @@ class Method(Distillation):
         return f"CE + {self.weight:g}·AT"
 
     def prepare(self, context: Context) -> None:
-        """Choose the stages. Attention over one position is always 1, and would teach nothing."""
+        """Choose the feature maps. Attention over one position is always 1, and would teach nothing."""
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         positions = [math.prod(map(min, student[s][1:], teacher[t][1:])) for s, t in self.pairs]
         if max(positions) == 1:
             raise UserError(
-                "attention transfer compares positions, and the stages that can be compared have maps of one"
+                "attention transfer compares positions, and the feature maps that can be compared have one"
                 " pixel; larger images, or networks that share a larger resolution, are needed"
             )
 

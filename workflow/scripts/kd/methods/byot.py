@@ -79,7 +79,9 @@ class Method(Distillation):
         """A head for each stage but the last."""
         *earlier, last = context.student_stages
         if not earlier:
-            raise UserError("byot needs a student of two stages or more, and this one has one")
+            raise UserError(
+                "byot needs a student with feature maps of two stages or more, and this one has one"
+            )
         self.heads = nn.ModuleList(Head(stage, last, context.classes) for stage in earlier)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -88,9 +90,9 @@ class Method(Distillation):
         deepest, teacher = pooled(last), logits.detach()
         labels = soft = hints = 0.0
         for head, stage in zip(self.heads, earlier, strict=True):
-            features, answer = head(stage)
-            labels = labels + functional.cross_entropy(answer, batch.labels)
-            soft = soft + kd_loss(answer, teacher, self.temperature)
+            features, outputs = head(stage)
+            labels = labels + functional.cross_entropy(outputs, batch.labels)
+            soft = soft + kd_loss(outputs, teacher, self.temperature)
             hints = hints + hint_loss(features, deepest)
         return {
             "ce": functional.cross_entropy(logits, batch.labels),

@@ -103,10 +103,10 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and the contrast; then the memory learns of this batch."""
-        answers = batch.student, batch.teacher
+        outputs = batch.student, batch.teacher
         vectors = [
-            functional.normalize(embed(pooled(answer.stages[-1])), eps=1e-6)
-            for embed, answer in zip(self.embed, answers, strict=True)
+            functional.normalize(embed(pooled(output.stages[-1])), eps=1e-6)
+            for embed, output in zip(self.embed, outputs, strict=True)
         ]
         counts, contrast, log_z = self._counts(batch.labels), 0.0, []
         for own, vector in enumerate(vectors):

@@ -1,6 +1,6 @@
 r"""A head for each teacher: You, Xu, Xu & Tao 2017, "Learning from Multiple Teacher Networks" (KDD).
 
-They let a student learn from the averaged answers of several teachers; here each teacher has, besides, a
+They let a student learn from the averaged outputs of several teachers; here each teacher has, besides, a
 linear head of its own on the student's last features, which has to please that teacher alone, so that what
 the teachers disagree on is not averaged away.
 

@@ -10,7 +10,7 @@ $$
     \end{split}
 $$
 
-Over the pairs l of stages, with the channels' maps x (C, student) and y (D, teacher), of length 1.
+Over the pairs l of feature maps, with the channels' maps x (C, student) and y (D, teacher), of length 1.
 """
 
 from torch import Tensor
@@ -47,7 +47,7 @@ def nst_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 class Method(Distillation):
-    """CE + `weight` · the sum, over the pairs of stages of one resolution, of the discrepancies.
+    """CE + `weight` · the sum, over the pairs of feature maps of one resolution, of the discrepancies.
 
     The default is the 50 of the paper, which writes λ/2, and of Tian et al. 2020 (arXiv:1910.10699),
     who leave the ½ out, as here.
@@ -64,7 +64,7 @@ class Method(Distillation):
         return f"CE + {self.weight:g}·NST"
 
     def prepare(self, context: Context) -> None:
-        """Choose the stages."""
+        """Choose the feature maps."""
         self.pairs = match_stages(context.student_stages, context.teacher_stages)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

@@ -113,11 +113,11 @@ class Method(Distillation):
 
     def _review(self, levels: Sequence[Tensor]) -> list[Tensor]:
         """The student's levels, deepest first, each fused with all before it."""
-        found, deeper = [], None
+        fused, deeper = [], None
         for fusion, stage in zip(self.fusions, levels, strict=True):
             compared, deeper = fusion(stage, deeper)
-            found.append(compared)
-        return found
+            fused.append(compared)
+        return fused
 
 
 def _levels(stages: Sequence[Tensor], numbers: Sequence[int]) -> list[Tensor]:

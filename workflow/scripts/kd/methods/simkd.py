@@ -72,8 +72,8 @@ class Method(Distillation):
         source, target = tuple(facts["source"]), tuple(facts["target"])
         if not isinstance(student.stages, nn.ModuleList):
             raise UserError(
-                "simkd puts a projector behind the student's last stage, and this network of a library has no"
-                " place for it; as a student it can have other methods"
+                "simkd puts a projector behind the student's last feature maps, and this network of a library"
+                " has no place for it; as a student it can have other methods"
             )
         student.stages.append(_projector(source, target, facts["middle"]))
         classes = student.classifier.out_features

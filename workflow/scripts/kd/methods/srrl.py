@@ -23,14 +23,14 @@ from kd.distillation.features import Regressor, pooled
 from kd.settings.types import NonNegative
 
 
-def srrl_losses(student: Tensor, teacher: Tensor, answer: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def srrl_losses(student: Tensor, teacher: Tensor, outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Feature matching L_FM and softmax regression L_SR of the paper, both as mean squared differences.
 
     The paper's norms are sums; the authors' code takes the mean over channels, or classes, and samples.
 
-    student, teacher: (B, D) features, pooled; answer, target: (B, C) the teacher's classifier on them.
+    student, teacher: (B, D) features, pooled; outputs, target: (B, C) the teacher's classifier on them.
     """
-    return functional.mse_loss(student, teacher), functional.mse_loss(answer, target)
+    return functional.mse_loss(student, teacher), functional.mse_loss(outputs, target)
 
 
 class Method(Distillation):

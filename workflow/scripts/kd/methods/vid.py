@@ -7,7 +7,7 @@ $$
         - m(A^s))^2}{v_c} \right)
 $$
 
-Over the pairs l of stages of one resolution, with a network m and a variance v of each channel c.
+Over the pairs l of feature maps of one resolution, with a network m and a variance v of each channel c.
 """
 
 import math
@@ -56,7 +56,7 @@ class Guess(nn.Module):
 
 
 class Method(Distillation):
-    """CE + `weight` · the sum of the losses over the pairs of stages of one resolution.
+    """CE + `weight` · the sum of the losses over the pairs of feature maps of one resolution.
 
     The default and the networks that guess are those of Tian et al. 2020 (arXiv:1910.10699).
     """
@@ -72,7 +72,7 @@ class Method(Distillation):
         return f"CE + {self.weight:g}·VID"
 
     def prepare(self, context: Context) -> None:
-        """Choose the stages, and make a guess for each pair."""
+        """Choose the feature maps, and make a guess for each pair."""
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         self.guesses = nn.ModuleList(Guess(student[s], teacher[t]) for s, t in self.pairs)

@@ -61,11 +61,11 @@ def _fetch(name: str, settings: dict[str, Any]) -> Weights:
     title, about = f"timm/{name}", timm.models.get_pretrained_cfg(name)
     if not about or not about.has_weights:
         raise UserError(f"{title}: timm has no weights for it; set pretrained: false")
-    found = {}
+    overlay = {}
     if about.url and not about.hf_hub_id:
-        found = {"pretrained_cfg_overlay": {"state_dict": fetch_checked(title, about.url)}}
+        overlay = {"pretrained_cfg_overlay": {"state_dict": fetch_checked(title, about.url)}}
     try:
-        return timm.create_model(name, pretrained=True, **settings, **found).state_dict()
+        return timm.create_model(name, pretrained=True, **settings, **overlay).state_dict()
     except Exception as error:  # the library that timm fetches with has many kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

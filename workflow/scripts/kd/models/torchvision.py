@@ -56,7 +56,7 @@ def library(
 
 
 def _arguments(name: str) -> set[str]:
-    """What the class of a network can be told."""
+    """The arguments of a network's class."""
     made = inspect.signature(models.get_model_builder(name)).return_annotation
     return set(inspect.signature(made.__init__).parameters)
 
@@ -76,15 +76,15 @@ def _fetch(name: str, in_channels: int) -> Weights:
     """The weights, in the form that the network has which they were made for."""
     weights = models.get_model_weights(name).DEFAULT
     size, takes = weights.transforms.keywords["crop_size"], _arguments(name)
-    found = fetch_checked(f"torchvision/{name}", weights.url)
+    tensors = fetch_checked(f"torchvision/{name}", weights.url)
     # The oldest files have "norm.1" for "norm1" in DenseNets.
-    for key in [key for key in found if "denselayer" in key]:
-        found[re.sub(r"\.(norm|conv)\.([12])\.", r".\1\2.", key)] = found.pop(key)
+    for key in [key for key in tensors if "denselayer" in key]:
+        tensors[re.sub(r"\.(norm|conv)\.([12])\.", r".\1\2.", key)] = tensors.pop(key)
     settings = {"num_classes": len(weights.meta["categories"])} | _settings(takes, size, False)
     settings |= {key: key == "aux_logits" for key in {"aux_logits", "init_weights"} & takes}
     network = models.get_model(name, **settings)
     try:
-        network.load_state_dict(found)  # which knows the other forms that files have had
+        network.load_state_dict(tensors)  # which knows the other forms that files have had
     except RuntimeError as error:
         raise UserError(
             f"torchvision/{name}: the weights at {weights.url} are not those of this version of torchvision"

@@ -14,11 +14,12 @@ def mean_of(logits: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     the temperature to the student's method.
     """
     total = sum(weights)
-    return torch.stack([weight / total * each for weight, each in zip(weights, logits, strict=True)]).sum(0)
+    weighted = [weight / total * member for weight, member in zip(weights, logits, strict=True)]
+    return torch.stack(weighted).sum(0)
 
 
 class Ensemble(nn.Module):
-    """Networks of the same classes that answer together."""
+    """Networks of the same classes, whose logits are averaged."""
 
     def __init__(self, networks: Sequence[nn.Module], weights: Sequence[float]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What cannot be trained here, said before it is begun or, where only trying can tell, in one line after."""
+"""Refuses what cannot be trained here: before it is begun or, where only trying shows it, after."""
 
 from collections.abc import Callable
 

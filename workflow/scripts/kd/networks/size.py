@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Numbers that a network's answer is made of, running statistics apart; frozen ones are some of them."""
+    """Trainable and frozen parameters, without running statistics."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 

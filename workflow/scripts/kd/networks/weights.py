@@ -1,6 +1,5 @@
 """Weights of the user's own for one of the architectures, which must fit it to the last number."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,22 +9,20 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kd.errors import UserError
+from kd.io.files import sha256
 from kd.io.tensors import Corrupt, read_tensors
 
 SHOWN = 3  # names of a kind in a message; the rest is counted
 
 
-def read_weights(path: Path, sha256: str, about: Mapping[str, Any]) -> dict[str, Tensor]:
+def read_weights(path: Path, expected: str, about: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a safetensors file, in host memory.
 
-    `about`: architecture and options that it is said to be of; a file of this workflow says it itself.
-    Raises UserError naming the file if it is not what the digest `sha256` says, is no such file, or says that
-    it holds something else.
+    `about`: architecture and options that it should be of; a file of this workflow holds its own. Raises
+    UserError naming the file if its SHA-256 is not `expected`, it is no such file, or holds another network.
     """
     try:
-        with open(path, "rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != sha256:
+        if sha256(path) != expected:
             raise UserError(f"{path}: has changed since the study was read; run again")
         with safe_open(path, framework="pt") as file:
             if "sealed" not in (file.metadata() or {}):
@@ -38,7 +35,7 @@ def read_weights(path: Path, sha256: str, about: Mapping[str, Any]) -> dict[str,
 
 
 def _check_facts(path: Path, facts: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """UserError if a file of this workflow holds another network than is said."""
+    """UserError if a file of this workflow holds another network than `about`."""
     if "architecture" not in facts or facts.get("changes"):
         what = "several networks; name its members" if "networks" in facts else "layers that a method added"
         raise UserError(f"{path}: holds {what}")
@@ -57,15 +54,15 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) 
     A network of a library is also known by the names that the library gives. Raises UserError naming the file
     and the first names of each kind that are missing, not known, of another shape, or not finite.
     """
-    own = network.state_dict()
+    state = network.state_dict()
     inner = getattr(network, "network", None)
-    if isinstance(inner, nn.Module) and not any(name in own for name in weights):
+    if isinstance(inner, nn.Module) and not any(name in state for name in weights):
         weights = {f"network.{name}": tensor for name, tensor in weights.items()}
-    shapes = {name: tuple(tensor.shape) for name, tensor in own.items()}
-    both = [name for name in own if name in weights]
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    both = [name for name in state if name in weights]
     wrong = {
-        "lacks": [name for name in own if name not in weights],
-        "has besides": [name for name in weights if name not in own],
+        "lacks": [name for name in state if name not in weights],
+        "has besides": [name for name in weights if name not in state],
         "has of another shape": [
             f"{name} {tuple(weights[name].shape)}, not {shapes[name]}"
             for name in both
@@ -73,8 +70,8 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) 
         ],
         "has numbers that are not finite in": [name for name in both if not weights[name].isfinite().all()],
     }
-    if said := [f"{kind} {_few(names)}" for kind, names in wrong.items() if names]:
-        raise UserError(f"{path}: does not fit this architecture and data set: it {'; '.join(said)}")
+    if mismatches := [f"{kind} {_few(names)}" for kind, names in wrong.items() if names]:
+        raise UserError(f"{path}: does not fit this architecture and data set: it {'; '.join(mismatches)}")
     network.load_state_dict(weights)
 
 

@@ -25,8 +25,8 @@ def rows_of(
     deviation, None for a single seed. Losses are in nats. Of a trial that diverged with any seed there is
     none of these.
     """
-    together = [runs[start : start + seeds] for start in range(0, len(runs), seeds)]
-    return [_row(values[place], place, own, epochs) for place, own in zip(places, together, strict=True)]
+    trials = [runs[start : start + seeds] for start in range(0, len(runs), seeds)]
+    return [_row(values[place], place, trial, epochs) for place, trial in zip(places, trials, strict=True)]
 
 
 def best(rows: Sequence[Row], keep: int) -> list[int]:
@@ -37,7 +37,7 @@ def best(rows: Sequence[Row], keep: int) -> list[int]:
     """
     sound = [row for row in rows if row["validation_accuracy"] is not None]
     if not sound:
-        raise UserError("none of the trials can be chosen: each has diverged with a seed at least")
+        raise UserError("no trial can be selected: each has diverged with at least one seed")
     ranked = sorted(
         sound, key=lambda row: (-row["validation_accuracy"], row["validation_loss"], row["place"])
     )

@@ -55,12 +55,12 @@ def drawn(axes: Sequence[Axis], trials: int, seed: int) -> Iterator[Values]:
 
 def _share(seed: int, place: int, key: str) -> float:
     """A number of [0, 1), from the first 53 bits of a SHA-256: the same on every machine, for ever."""
-    found = hashlib.sha256(f"{seed}\0{place}\0{key}".encode()).digest()
-    return (int.from_bytes(found[:8]) >> 11) / 2**53
+    digest = hashlib.sha256(f"{seed}\0{place}\0{key}".encode()).digest()
+    return (int.from_bytes(digest[:8]) >> 11) / 2**53
 
 
 def trial_name(values: Mapping[str, Any], epochs: int) -> str:
-    """A name made of what the trial is, so that it is found again however the sweep around it changes."""
+    """A name made of what the trial is, so that it stays however the sweep around it changes."""
     return digest(json.dumps({"values": values, "epochs": epochs}, sort_keys=True))
 
 

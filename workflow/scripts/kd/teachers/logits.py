@@ -1,32 +1,30 @@
 """Logits of the user's own, in place of a teacher: put in the order of the samples, and checked."""
 
-import hashlib
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from kd.data.sampler import count_views
+from kd.data.augmentation import Augmentation
 from kd.errors import UserError
+from kd.io.files import sha256
 
 PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
 
 
-def read_stored(path: Path, sha256: str) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file; UserError naming it if it is not what its digest says, or not whole."""
+def read_user_logits(path: Path, expected: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; UserError if its SHA-256 is not `expected`, or it is not whole."""
     try:
-        with open(path, "rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != sha256:
+        if sha256(path) != expected:
             raise UserError(f"{path}: has changed since the study was read; run again")
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a whole file of arrays ({error})") from error
 
 
 def training_logits(
-    arrays: dict[str, np.ndarray], path: Path, samples: int, classes: int, pad: int, flip: bool
+    arrays: dict[str, np.ndarray], path: Path, samples: int, classes: int, augmentation: Augmentation
 ) -> np.ndarray:
     """Logits (views, samples, classes) float32 of every view of the training images, in their order.
 
@@ -34,7 +32,7 @@ def training_logits(
     images as they are, where the study shows them in no other way, or (views, N, classes), with NaN where a
     view is never seen. Raises UserError naming the file and the array.
     """
-    views, logits = count_views(pad, flip), arrays["train_logits"]
+    views, logits = augmentation.count, arrays["train_logits"]
     if logits.ndim == 2 and views > 1:
         raise UserError(
             f"{path}: train_logits are of images as they are, and this study shows {views} views of each;"

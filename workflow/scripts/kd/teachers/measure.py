@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kd.data.dataset import PARTS, Dataset
 from kd.data.loader import load_split
@@ -16,7 +17,11 @@ from kd.runtime.device import device_name
 from kd.runtime.memory import memory_explained
 from kd.runtime.provenance import commit, versions
 
-NONE = ("teacher", "method", "seed", "epochs", "selected_epoch", "agreement")  # what such a teacher has not
+NONE = (  # what such a teacher has not, or not always
+    *("teacher", "method", "seed", "epochs", "selected_epoch", "agreement", "ece", "parameters", "macs"),
+    *(f"{part}_{what}" for part in PARTS for what in ("loss", "accuracy")),
+    *("selected_validation_accuracy", "selected_test_accuracy"),
+)
 
 
 def measure(
@@ -28,14 +33,39 @@ def measure(
     """
     splits = {part: load_split(data, part, where, stream) for part in PARTS}
     with memory_explained(where):
-        scores = {part: evaluate(network, each.images, each.labels) for part, each in splits.items()}
-    results = dict.fromkeys(NONE) | {"role": TEACHER}
-    results |= {f"{part}_loss": score.loss for part, score in scores.items()}
+        scores = {part: evaluate(network, split.images, split.labels) for part, split in splits.items()}
+    results = {f"{part}_loss": score.loss for part, score in scores.items()}
     results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
     results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}
     results |= {"ece": expected_calibration_error(scores["test"].logits, data.test_labels)}
     image = splits["test"].images.take(torch.zeros(1, dtype=torch.int64, device=where), 0)
     results |= {"parameters": count_parameters(network), "macs": count_macs(network, image)}
-    results |= {"seconds": time.perf_counter() - started}
-    results |= {"device": device_name(where), "versions": versions(), "commit": commit()}
-    return results, scores["test"].logits.numpy()
+    return _metrics(results, where, started), scores["test"].logits.numpy()
+
+
+def measure_logits(
+    train: np.ndarray, test: np.ndarray | None, data: Dataset[Tensor], started: float
+) -> dict[str, Any]:
+    """The scores of logits (N, classes) float32 of the training images, and of the test images if given.
+
+    None for the training images if some of them have no logits (NaN).
+    """
+    results = {} if np.isnan(train).any() else _scores("train", train, data.train_labels)
+    if test is not None:
+        results |= _scores("test", test, data.test_labels)
+        results["selected_test_accuracy"] = results["test_accuracy"]
+        results["ece"] = expected_calibration_error(torch.from_numpy(test), data.test_labels)
+    return _metrics(results, torch.device("cpu"), started)
+
+
+def _scores(part: str, logits: np.ndarray, labels: Tensor) -> dict[str, float]:
+    """Loss in nats and accuracy in percent."""
+    outputs = torch.from_numpy(logits)
+    right = 100 * (outputs.argmax(1) == labels).double().mean().item()
+    return {f"{part}_loss": functional.cross_entropy(outputs, labels).item(), f"{part}_accuracy": right}
+
+
+def _metrics(results: dict[str, Any], where: torch.device, started: float) -> dict[str, Any]:
+    results = dict.fromkeys(NONE) | {"role": TEACHER} | results
+    results |= {"seconds": time.perf_counter() - started, "device": device_name(where)}
+    return results | {"versions": versions(), "commit": commit()}

@@ -1,4 +1,4 @@
-"""The table of a teacher's stored logits: (views, samples, classes) float16, NaN where none was computed.
+"""The table of a teacher's cached logits: (views, samples, classes) float16, NaN where none was computed.
 
 One table serves every student of a teacher. It is filled in place, seed by seed, as runs come to need it,
 so that a seed that is added later costs what it adds, and touches no file that finished students were made
@@ -92,8 +92,8 @@ def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
 def write_note(path: Path, folder: Path, key: str, needed: np.ndarray) -> None:
     """Declare that the table `key` in `folder` holds what the run of this note needs, and its checksum."""
     table = folder / f"{key}.npy"
-    found = _checksum(_open(table, "r"), needed)
-    write_json(path, {"table": os.path.relpath(table, path.parent), "sha256": found})
+    checksum = _checksum(_open(table, "r"), needed)
+    write_json(path, {"table": os.path.relpath(table, path.parent), "sha256": checksum})
 
 
 def open_targets(note: Path, needed: np.ndarray) -> np.ndarray:

@@ -1,8 +1,4 @@
-"""A teacher's answers during a student's training, stored or computed on the spot.
-
-Both kinds answer the same two calls: `start_epoch(views)` with the view (N,) of every sample, and
-`answer(images, indices)` for a batch of exactly these views.
-"""
+"""A teacher's outputs during a student's training, cached or computed on the spot."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,17 +13,17 @@ from kd.networks.ensemble import Ensemble, mean_of
 
 
 class Teacher(Protocol):
-    """What the engine asks of a teacher."""
+    """What the engine calls, whichever kind a teacher is."""
 
     def start_epoch(self, views: np.ndarray) -> None:
         """Announce the view of every sample: (N,) int64."""
 
-    def answer(self, images: Tensor, indices: Tensor) -> Output:
-        """Of the images (B, C, H, W), which are the samples `indices` (B,) int64."""
+    def output(self, images: Tensor, indices: Tensor) -> Output:
+        """Of the images (B, C, H, W), which are the samples `indices` (B,) int64 in the epoch's views."""
 
 
 class LiveTeacher:
-    """Runs the network beside the student, in eval mode and without gradients; `stages` if asked for."""
+    """Runs the network beside the student, in eval mode, without gradients; `stages`: with feature maps."""
 
     def __init__(self, network: nn.Module, *, stages: bool = False) -> None:
         self._network = network.eval().requires_grad_(False)
@@ -36,8 +32,8 @@ class LiveTeacher:
     def start_epoch(self, views: np.ndarray) -> None:
         """Nothing to prepare: the images carry their views."""
 
-    def answer(self, images: Tensor, indices: Tensor) -> Output:
-        """The network's answer to the very images that the student sees."""
+    def output(self, images: Tensor, indices: Tensor) -> Output:
+        """The network's outputs for the very images that the student sees."""
         with torch.no_grad():
             if isinstance(self._network, Ensemble):
                 members = [logits.float() for logits in self._network.forward_members(images)]
@@ -75,8 +71,8 @@ class CachedTeacher:
                 )
             here.copy_(epoch)
 
-    def answer(self, images: Tensor, indices: Tensor) -> Output:
-        """The stored logits; the images are not looked at."""
+    def output(self, images: Tensor, indices: Tensor) -> Output:
+        """The cached logits; the images are not used."""
         members = tuple(epoch[indices] for epoch in self._epoch)
         if len(members) == 1:
             return Output(members[0])

@@ -1,8 +1,8 @@
-"""What a training tells while it runs, and to whom: the engine knows neither logs nor boards."""
+"""The events of a training that others follow: the engine knows neither logs nor boards."""
 
 
 class Callback:
-    """What a caller may want to be told of. Does nothing by itself."""
+    """What the engine calls while it trains. Does nothing by itself."""
 
     def on_resume(self, history: list[dict[str, float]], done: float) -> None:
         """These epochs were run before; `done` counts them, with a part for the one that is under way."""

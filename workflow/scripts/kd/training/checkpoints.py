@@ -31,7 +31,7 @@ class Checkpoints:
     """Keeps the latest state of one training in a folder of its own, which is gone when the work is done.
 
     The folder must be named by all that the training is made from: a state is never read by another one.
-    `every`: seconds between two states; `stopping` says whether the process has been told to end.
+    `every`: seconds between two states; `stopping` says whether the process is to end.
     """
 
     def __init__(self, folder: Path, every: float, stopping: StopSignal) -> None:

@@ -1,11 +1,12 @@
 """A training step as a CUDA graph: the host launches one graph instead of its kernels."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from kd.data.loader import Loader, Samples
 from kd.training.step import Step
 
 logger = logging.getLogger("kd")
@@ -19,9 +20,9 @@ class GraphedStep:
     as that of a method which reads a number back, goes on as it is and says so.
     """
 
-    def __init__(self, step: Step, batch_size: int, device: torch.device) -> None:
-        self._step, self._run_before = step, 0
-        self._indices = torch.zeros(batch_size, dtype=torch.int64, device=device)
+    def __init__(self, step: Step, loader: Loader) -> None:
+        self._step, self._loader, self._run_before = step, loader, 0
+        self._indices = torch.zeros(loader.batch_size, dtype=torch.int64, device=loader.device)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._possible = True
 
@@ -29,33 +30,38 @@ class GraphedStep:
         """All but the running of it is the step's own."""
         return getattr(self._step, name)
 
-    def __call__(self, indices: Tensor) -> None:
+    def __call__(self, samples: Samples) -> None:
         """As Step does."""
-        if len(indices) != len(self._indices) or not self._possible:
-            return self._step(indices)
+        if len(samples.indices) != len(self._indices) or not self._possible:
+            return self._step(samples)
         if self._run_before < WARM_UP:
             self._run_before += 1
-            return self._on_another_stream(indices)
-        self._indices.copy_(indices)
-        if self._graph is None and not self._record():
-            return self._step(indices)
+            return self._on_another_stream(samples)
+        self._loader.check(samples)  # a replay runs no code that would
+        self._indices.copy_(samples.indices)
+        if self._graph is None and not self._record(samples):
+            return self._step(samples)
         return self._graph.replay()
 
-    def _on_another_stream(self, indices: Tensor) -> None:
+    def _on_another_stream(self, samples: Samples) -> None:
         """Autograd remembers the stream of a step, and a graph cannot be recorded on the default one."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            self._step(indices)
+            self._step(samples)
         torch.cuda.current_stream().wait_stream(stream)
 
-    def _record(self) -> bool:
-        """Recording runs nothing: the batch at hand is computed by the first replay."""
+    def _record(self, samples: Samples) -> bool:
+        """Recording runs nothing: the batch at hand is computed by the first replay.
+
+        The graph reads where `samples` lie now: their numbers in a tensor of its own, and their images, where
+        they are streamed, in the place that the loader has for all batches.
+        """
         graph = torch.cuda.CUDAGraph()
         self._step.optimizer.zero_grad()  # so that the gradients are made anew, in the memory of the graph
         try:
             with torch.cuda.graph(graph):
-                self._step(self._indices)
+                self._step(replace(samples, indices=self._indices))
         except RuntimeError as error:
             self._possible = False
             logger.warning("goes on without a CUDA graph: %s", str(error).splitlines()[0])

@@ -74,9 +74,9 @@ def save_outputs(
     """
     write_history(outputs.history, training.history)
     last = training.history[-1]
-    found = {name: last[name] for name in ("validation_loss", "validation_accuracy")}
+    results = {name: last[name] for name in ("validation_loss", "validation_accuracy")}
     if job.role == TRIAL:
-        return found
+        return results
     network, test = setup.network, splits["test"]
     scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
     if training.last is None:  # of its epochs nothing was left to do when it went on
@@ -85,7 +85,7 @@ def save_outputs(
     write_array(outputs.test_logits, scores["test"].logits.numpy())
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
     return (
-        found
+        results
         | _scored(scores, test.labels.cpu(), teacher_logits)
         | _selected(network, training, scores["test"], test)
         | {"parameters": count_parameters(network), "macs": count_macs(network, image)}
@@ -98,14 +98,14 @@ def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split) -> Sco
 
 
 def _scored(scores: dict[str, Score], labels: Tensor, teacher_logits: Path | None) -> dict[str, Any]:
-    """The last epoch's weights on these splits, and how the test answers compare with truth and teacher."""
-    answers = scores["test"].logits
-    taught = read_logits(teacher_logits, *answers.shape) if teacher_logits else None
-    found = {f"{part}_loss": score.loss for part, score in scores.items()}
-    found |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
-    found["ece"] = expected_calibration_error(answers, labels)
-    found["agreement"] = None if taught is None else agreement(answers, torch.tensor(taught))
-    return found
+    """The last epoch's weights on these splits, and how the test logits compare with labels and teacher."""
+    logits = scores["test"].logits
+    teacher = read_logits(teacher_logits, *logits.shape) if teacher_logits else None
+    results = {f"{part}_loss": score.loss for part, score in scores.items()}
+    results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
+    results["ece"] = expected_calibration_error(logits, labels)
+    results["agreement"] = None if teacher is None else agreement(logits, torch.tensor(teacher))
+    return results
 
 
 def _selected(network: nn.Module, training: Training, last: Score, test: Split) -> dict[str, Any]:

@@ -29,13 +29,13 @@ class Setup:
     network: nn.Module
     about: dict[str, Any]  # what builds such a network again
     method: Distillation
-    taught_by: nn.Module | None  # None where there is no teacher, or its logits are stored
+    teacher: nn.Module | None  # None where there is no teacher, or its logits are cached
 
 
 def set_up(
-    job: TrainJob, data: Dataset[Tensor], device: torch.device, teacher_model: Path | None, stored: bool
+    job: TrainJob, data: Dataset[Tensor], device: torch.device, teacher_model: Path | None, cached: bool
 ) -> Setup:
-    """The network with its first weights, the method, and the teacher unless its logits are `stored`.
+    """The network with its first weights, the method, and the teacher unless its logits are `cached`.
 
     Raises UserError for a network that the device cannot hold or the images do not fit, for a pair that the
     method cannot be for, and naming the teacher's file if that is not whole.
@@ -46,14 +46,16 @@ def set_up(
     network = _first_weights(job, partial(build_network, *about.values()), device)
     check_image(network, job.architecture, image, device)
     method = build_methods(job.methods)
-    if stored and method.preliminary:
-        raise UserError("targets: none are stored for epochs that a method has before the recipe's; use live")
-    taught_by = load_network(teacher_model, device) if teacher_model and not stored else None
+    if cached and method.preliminary:
+        raise UserError(
+            "targets: no teacher logits are cached for epochs that a method has before the recipe's; use live"
+        )
+    teacher = load_network(teacher_model, device) if teacher_model and not cached else None
     known = image, len(data.classes), data.train_labels.to(device), job.recipe.epochs
-    method.prepare(Context(network, taught_by, *known, members=len(job.weights)))
+    method.prepare(Context(network, teacher, *known, members=len(job.weights)))
     method.to(device)
-    network.to(device=device, memory_format=torch.channels_last)  # and what the method may have given it
-    return Setup(network, about, method, taught_by)
+    network.to(device=device, memory_format=torch.channels_last)  # and what the method may have added
+    return Setup(network, about, method, teacher)
 
 
 def _first_weights(job: TrainJob, build: partial, device: torch.device) -> nn.Module:
@@ -67,7 +69,7 @@ def _first_weights(job: TrainJob, build: partial, device: torch.device) -> nn.Mo
 
 
 def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: ViewedImages) -> Teacher | None:
-    """Who answers for the teacher while `images` are trained on: its network, or stored logits.
+    """The teacher of a training on `images`: its network, or its cached logits.
 
     `targets`: the notes that say where these are, one for each network of the teacher. Raises UserError
     naming a table that does not hold what the run will see.
@@ -75,9 +77,9 @@ def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: Vi
     if targets:
         needed = needed_views(job.seed, job.recipe.epochs, images.samples, images.count)
         return CachedTeacher([open_targets(note, needed) for note in targets], images.device, job.weights)
-    if setup.taught_by is None:
+    if setup.teacher is None:
         return None
-    return LiveTeacher(setup.taught_by, stages="stages" in setup.method.NEEDS)
+    return LiveTeacher(setup.teacher, stages="stages" in setup.method.NEEDS)
 
 
 def check_batch(batch_size: int, samples: int) -> None:

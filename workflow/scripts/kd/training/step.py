@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kd.data.views import Split
+from kd.data.loader import Loader, Samples
 from kd.distillation.base import Batch, Distillation, Output
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
@@ -25,15 +24,14 @@ class Step:
         self,
         model: nn.Module,
         method: Distillation,
-        train: Split,
+        loader: Loader,
         recipe: Recipe,
         teacher: Teacher | None,
         speed: Speed,
         preliminary: bool = False,
     ) -> None:
         self._model, self._method, self._teacher = model, method, teacher
-        self._train, self._device = train, train.labels.device
-        self._batch_size, self._speed = recipe.batch_size, speed
+        self._loader, self._device, self._speed = loader, loader.device, speed
         self._preliminary = preliminary
         self._student = _WithStages(model) if {"stages", "own_stages"} & set(method.NEEDS) else _Plain(model)
         self._compiled = speed.compiled(self._student)
@@ -47,7 +45,6 @@ class Step:
             nesterov=recipe.nesterov,
             fused=True,
         )
-        self._views = torch.zeros_like(train.labels)
         self._epoch = torch.zeros((), device=self._device)
         self._sound = torch.ones((), dtype=torch.bool, device=self._device)
         self.totals: dict[str, Tensor] = {}
@@ -59,8 +56,8 @@ class Step:
                 if parameter.requires_grad:
                     yield f"{owner}.{name}", parameter
 
-    def start_epoch(self, epoch: int, views: np.ndarray, lr: float) -> None:
-        """Announce the epoch (from 0), the view of every sample, (N,) int64, and the learning rate."""
+    def start_epoch(self, epoch: int, lr: float) -> None:
+        """Announce the epoch (from 0 in its phase), which the loader has begun, and the learning rate."""
         self._epoch.fill_(epoch)
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
@@ -68,8 +65,7 @@ class Step:
             else:
                 group["lr"] = lr
         if self._teacher:
-            self._teacher.start_epoch(views)
-        self._views.copy_(torch.from_numpy(views))
+            self._teacher.start_epoch(self._loader.views)
 
     def clear(self) -> None:
         """The totals begin at 0."""
@@ -82,15 +78,15 @@ class Step:
         """Whether the loss was finite in all steps since; reading it waits for the device."""
         return bool(self._sound)
 
-    def __call__(self, indices: Tensor) -> None:
-        """One update by the samples `indices` (B,) int64.
+    def __call__(self, samples: Samples) -> None:
+        """One update by the batch of the loader that is at hand.
 
-        Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct answers, and
-        counts in "sound" the steps before the first one whose loss is not finite.
+        Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct predictions,
+        and counts in "sound" the steps before the first one whose loss is not finite.
         """
-        images, labels = self._train.images.take(indices, self._views[indices]), self._train.labels[indices]
-        asked = self._ask_student, self._teacher and self._ask_teacher
-        batch = Batch(images, labels, indices, self._epoch, self._preliminary, *asked)
+        images, labels = self._loader.take(samples)
+        networks = self._run_student, self._teacher and self._run_teacher
+        batch = Batch(images, labels, samples.indices, self._epoch, self._preliminary, *networks)
         terms = self._method.losses(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad()
@@ -98,24 +94,26 @@ class Step:
         self.optimizer.step()
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
-        answered = "student" in vars(batch)
-        sums["correct"] = (batch.student.logits.argmax(1) == labels).sum() if answered else labels.sum() * 0
+        student_ran = "student" in vars(batch)
+        sums["correct"] = (
+            (batch.student.logits.argmax(1) == labels).sum() if student_ran else labels.sum() * 0
+        )
         sums["sound"] = self._sound.logical_and_(loss.detach().isfinite()).long()
         for name, value in sums.items():
             if name not in self.totals:
                 self.totals[name] = torch.zeros_like(value)
             self.totals[name] += value
 
-    def _ask_student(self, images: Tensor) -> Output:
+    def _run_student(self, images: Tensor) -> Output:
         # Another size than usual, the last of an epoch, is not worth being compiled for.
-        network = self._compiled if len(images) == self._batch_size else self._student
+        network = self._compiled if len(images) == self._loader.batch_size else self._student
         with self._speed.autocast(self._device):
             logits, stages = network(images)
         return Output(logits.float(), tuple(stage.float() for stage in stages))
 
-    def _ask_teacher(self, images: Tensor, indices: Tensor) -> Output:
+    def _run_teacher(self, images: Tensor, indices: Tensor) -> Output:
         with self._speed.autocast(self._device):
-            return self._teacher.answer(images, indices)
+            return self._teacher.output(images, indices)
 
     def state(self) -> dict[str, Tensor]:
         """What the steps to come depend on, and the totals, as tensors by name."""
@@ -129,7 +127,7 @@ class Step:
         return weights | momenta | {f"total.{name}": total for name, total in self.totals.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to `state`, after `start_epoch`."""
+        """Go back to `state`."""
         self._model.load_state_dict(parts(state, "model."))
         self._method.load_state_dict(parts(state, "method."))
         for name, parameter in self._learning():
@@ -140,7 +138,7 @@ class Step:
 
 
 class _Plain(nn.Module):
-    """A network's logits, and no stages."""
+    """A network's logits, and no feature maps."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -151,7 +149,7 @@ class _Plain(nn.Module):
 
 
 class _WithStages(_Plain):
-    """A network's logits, and the maps of its stages."""
+    """A network's logits, and the feature maps of its stages."""
 
     def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         stages, logits = self.network.forward_stages(images)

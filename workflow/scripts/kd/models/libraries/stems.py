@@ -12,16 +12,16 @@ def cifar_stem(title: str, network: nn.Module, root: Call) -> str:
 
     He et al. 2015 (arXiv:1512.03385, section 4.2) begin so on CIFAR; it makes the maps of a usual stem, which
     quarters the resolution, four times as large a side. `root`: what `trace` saw. Returns the name of the
-    convolution, whose weights are drawn anew. Raises UserError where the network does not begin with a
+    convolution, whose weights are drawn again. Raises UserError where the network does not begin with a
     strided convolution, or cuts the image into patches.
     """
     first = first_convolution(root)
     layer = first.module if first else None
     if not layer or max(layer.stride) == 1 or layer.stride == layer.kernel_size:
-        found = "cuts the image into patches" if layer and max(layer.stride) > 1 else "keeps the resolution"
+        reason = "cuts the image into patches" if layer and max(layer.stride) > 1 else "keeps the resolution"
         raise UserError(
             f"{title}: stem: 'cifar' is for networks that begin with a strided convolution, and this one"
-            f" {found}; allowed: own"
+            f" {reason}; allowed: own"
         )
     if pool := _next_pooling(root, first):
         parent, _, name = pool.name.rpartition(".")

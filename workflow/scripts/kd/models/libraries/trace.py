@@ -49,18 +49,18 @@ def trace(network: nn.Module, image: tuple[int, int, int]) -> Call:
     try:
         with torch.no_grad():
             shapes = {name: tensor.to("meta") for name, tensor in there.items()}
-            answer = functional_call(network.eval(), shapes, torch.zeros(1, *image, device="meta"))
+            output = functional_call(network.eval(), shapes, torch.zeros(1, *image, device="meta"))
     finally:
         network.train(was_training)
         for hook in hooks:
             hook.remove()
-    root.source, root.result = (1, *image), _shape(answer)
+    root.source, root.result = (1, *image), _shape(output)
     return root
 
 
 def _enter(path: list[Call], name: str, module: nn.Module, args: tuple, kwargs: dict) -> None:
-    given = next(filter(_shape, (*args, *kwargs.values())), None)
-    call = Call(name, module, _shape(given))
+    first = next(filter(_shape, (*args, *kwargs.values())), None)
+    call = Call(name, module, _shape(first))
     path[-1].inner.append(call)
     path.append(call)
 

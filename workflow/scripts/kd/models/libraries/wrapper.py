@@ -76,7 +76,7 @@ class LibraryNetwork(nn.Module):
             turned = channels_last(call.result)
             call.module.register_forward_hook(partial(self._hear, number, turned))
 
-    def _hear(self, number: int, turned: bool, module: nn.Module, given: tuple, maps: Tensor) -> None:
+    def _hear(self, number: int, turned: bool, module: nn.Module, inputs: tuple, maps: Tensor) -> None:
         if self._heard is not None:
             self._heard[number] = maps.permute(0, 3, 1, 2) if turned else maps
 
@@ -117,15 +117,16 @@ class LibraryNetwork(nn.Module):
         """
         if self._fetch is None:
             return
-        given, own = self._fetch(), self.network.state_dict()
-        new = {name for name in own if name.rpartition(".")[0] in self._new}
-        for name in own.keys() - new:
-            if name not in given or given[name].shape != own[name].shape or not given[name].isfinite().all():
+        weights, state = self._fetch(), self.network.state_dict()
+        new = {name for name in state if name.rpartition(".")[0] in self._new}
+        for name in state.keys() - new:
+            tensor = weights.get(name)
+            if tensor is None or tensor.shape != state[name].shape or not tensor.isfinite().all():
                 raise UserError(
                     f"{self.title}: the pretrained weights do not fit, or are not finite, in {name!r}; leave"
                     " input_size out or set pretrained: false"
                 )
-            own[name].copy_(given[name])
+            state[name].copy_(tensor)
 
     def _fitted(self, images: Tensor) -> Tensor:
         size = (self.resizes_to, self.resizes_to)
