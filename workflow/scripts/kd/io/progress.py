@@ -50,7 +50,7 @@ class Progress:
 def describe(done: int, total: int | None, speed: float) -> str:
     """One line of progress from bytes done, bytes in all (None: not known) and bytes a second."""
     share = f"{done / total:.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
-    if speed == 0:
+    if speed <= 0:  # below 0 where a download has begun again
         return f"{share}, waiting for the server"
     left = f", {(total - done) / speed:.0f} s left" if total else ""
     return f"{share}, {speed / 1e6:.1f} MB/s{left}"
