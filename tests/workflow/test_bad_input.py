@@ -9,10 +9,10 @@ import yaml
 from bad_configs import CONFIGS, FILES, OVERRIDES
 from bad_downloads import ARCHIVES, GIVEN_UP, NAME, REMEDY, SERVERS, serving, whole
 from bad_images import IMAGES, LAYOUTS, STUDY, make_images
+from checkout import TINY
 from PIL import Image
 from refusal import PREPARED, refused
 
-from checkout import TINY
 from kd.data.dataset import read_dataset
 from kd.runtime.hardware import has_gpu
 
@@ -108,7 +108,7 @@ def test_odd_images_are_no_bad_ones(fresh):
 def impatient(checkout, mirror):
     """Of the same code, only the waits are shorter."""
     checkout.edit("workflow/scripts/kd/io/download.py", "pause: float = 1.0", "pause: float = 0.01")
-    checkout.edit("workflow/scripts/kd/io/download.py", "TIMEOUT = (10, 30)", "TIMEOUT = (10, 0.3)")
+    checkout.edit("workflow/scripts/kd/io/http.py", "TIMEOUT = (10, 30)", "TIMEOUT = (10, 0.3)")
     checkout.configure(dataset={"name": "cifar10", "mirror": mirror})
 
 

@@ -16,7 +16,7 @@ from kd.data.prepare import blocks, prepare
 from kd.data.sampler import count_views
 from kd.data.shards import Shards
 from kd.errors import UserError
-from kd.io.files import write_json
+from kd.io.files import sha256, write_json
 from kd.plots.samples import write_samples
 
 PACKED_FROM = 2**32  # bytes of images
@@ -40,8 +40,8 @@ def main(
     are, which is no part of what they are.
     Raises UserError when the images or the options do not allow it, or a download is not what it was.
     """
-    for name, sha256 in cfg["files"].items():
-        check_sum(downloads / name, sha256)
+    for name, expected in cfg["files"].items():
+        check_sum(downloads / name, expected)
     module = import_module(f"kd.datasets.{cfg['name']}")
     raw = module.load(downloads, **cfg["options"], **(places or {}))
     published = compare(vars(module).get("PUBLISHED"), raw.train_images)
@@ -62,16 +62,15 @@ def packs(raw: RawSplits, shards: str) -> bool:
     return shards == "always" or (shards == "auto" and size > PACKED_FROM)
 
 
-def check_sum(path: Path, sha256: str) -> None:
+def check_sum(path: Path, expected: str) -> None:
     """UserError if `path` has another SHA-256: it was right when it was fetched, and a disk can forget."""
     try:
-        with open(path, "rb") as file:
-            got = hashlib.file_digest(file, "sha256").hexdigest()
+        got = sha256(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
-    if got != sha256:
+    if got != expected:
         raise UserError(
-            f"{path}: the checksum is wrong: SHA-256 {sha256} expected, {got} got; delete it and run again"
+            f"{path}: the checksum is wrong: SHA-256 {expected} expected, {got} got; delete it and run again"
         )
 
 

@@ -23,9 +23,8 @@ log = logging.getLogger("kd")
 class _LoggedTries(http.Tries):
     """Says which try has failed, and how long it waits before the next."""
 
-    def increment(
-        self, *args: Any, response: Any = None, error: Exception | None = None, **more: Any
-    ) -> Self:
+    def increment(self, *args: Any, response: Any = None, error: Any = None, **more: Any) -> Self:
+        """The tries that are left after this response or error; urllib3's MaxRetryError if none are."""
         tries = super().increment(*args, response=response, error=error, **more)
         reason = error or f"the server answered {response.status} {response.reason}"
         count = len(tries.history)

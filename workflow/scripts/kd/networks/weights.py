@@ -1,6 +1,5 @@
 """Weights of the user's own for one of the architectures, which must fit it to the last number."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kd.errors import UserError
+from kd.io.files import refuse_changed
 from kd.io.tensors import Corrupt, read_tensors
 
 SHOWN = 3  # names of a kind in a message; the rest is counted
@@ -23,10 +23,7 @@ def read_weights(path: Path, sha256: str, about: Mapping[str, Any]) -> dict[str,
     it holds something else.
     """
     try:
-        with open(path, "rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != sha256:
-            raise UserError(f"{path}: has changed since the study was read; run again")
+        refuse_changed(path, sha256)
         with safe_open(path, framework="pt") as file:
             if "sealed" not in (file.metadata() or {}):
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)

@@ -1,6 +1,5 @@
 """Logits of the user's own, in place of a teacher: put in the order of the samples, and checked."""
 
-import hashlib
 import zipfile
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from kd.data.sampler import count_views
 from kd.errors import UserError
+from kd.io.files import refuse_changed
 
 PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
 
@@ -15,10 +15,7 @@ PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip:
 def read_stored(path: Path, sha256: str) -> dict[str, np.ndarray]:
     """The arrays of an .npz file; UserError naming it if it is not what its digest says, or not whole."""
     try:
-        with open(path, "rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != sha256:
-            raise UserError(f"{path}: has changed since the study was read; run again")
+        refuse_changed(path, sha256)
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

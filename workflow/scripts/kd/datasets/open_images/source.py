@@ -1,6 +1,5 @@
 """Where the files of Open Images come from, and where they are kept."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from kd.datasets.open_images.metadata import Info
 from kd.datasets.readers.images import read_image
 from kd.errors import UserError
 from kd.io.download import download
-from kd.io.files import atomic
+from kd.io.files import atomic, sha256
 
 METADATA = "https://storage.googleapis.com/openimages"
 IMAGES = "https://open-images-dataset.s3.amazonaws.com"  # of the Common Visual Data Foundation
@@ -101,13 +100,13 @@ class Source:
         made = partial(upright, turn=candidate.info.turn, box=candidate.box)
         if file.exists():
             try:
-                return read_image(str(file), size, made), hashlib.sha256(file.read_bytes()).hexdigest()
+                return read_image(str(file), size, made), sha256(file)
             except UserError:
                 file.unlink()
         content = fetch(url)
         with atomic(file) as temporary:
             temporary.write_bytes(content)
             try:
-                return read_image(str(temporary), size, made), hashlib.sha256(content).hexdigest()
+                return read_image(str(temporary), size, made), sha256(temporary)
             except UserError as error:
                 raise Failed(url, f"no whole image: {error.__cause__}") from error

@@ -1,6 +1,5 @@
 """Pretrained weights, fetched by torch.hub into its own folder, and checked."""
 
-import hashlib
 import logging
 import pickle
 import re
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from kd.errors import UserError
+from kd.io.files import sha256
 
 logger = logging.getLogger("kd")
 PATIENCE = 60.0  # seconds without an answer; torch.hub would wait for ever
@@ -47,10 +47,8 @@ def fetch_checked(title: str, address: str) -> dict[str, Tensor]:
 def _check(file: Path) -> None:
     """UserError if a file is not what its name says."""
     named = re.search(r"-([0-9a-f]{8,})\.", file.name)
-    with open(file, "rb") as content:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
-    if named and not found.startswith(named[1]):
-        raise UserError(f"{file}: its SHA-256 begins with {found[:8]}, not as its name says; delete it")
+    if named and not (digest := sha256(file)).startswith(named[1]):
+        raise UserError(f"{file}: its SHA-256 begins with {digest[:8]}, not as its name says; delete it")
 
 
 @contextmanager
