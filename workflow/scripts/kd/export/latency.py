@@ -32,14 +32,14 @@ def measure(
     `networks` are as kd.export.fresh takes them; `image` is (C, H, W). Times are None, and the log says
     why, where a network cannot be run so: that is for its training to complain of.
     """
-    found = {
+    latencies = {
         name: {"architecture": about["architecture"], "pytorch_ms": None, "onnxruntime_ms": None}
         for name, about in networks.items()
     }
     for calls in _groups(networks, image, classes):
         for (name, runtime), times in milliseconds(calls).items():
-            found[name][runtime] = times
-    return found
+            latencies[name][runtime] = times
+    return latencies
 
 
 def _groups(
@@ -72,8 +72,8 @@ def _calls(
     last = torch.channels_last
     yield "pytorch_ms", partial(_eager, network.to(memory_format=last), images.to(memory_format=last))
     if file:
-        given = {"images": np.ascontiguousarray(images.numpy())}
-        yield "onnxruntime_ms", partial(session_of(file).run, None, given)
+        feed = {"images": np.ascontiguousarray(images.numpy())}
+        yield "onnxruntime_ms", partial(session_of(file).run, None, feed)
 
 
 def _eager(network: nn.Module, images: Tensor) -> Tensor:

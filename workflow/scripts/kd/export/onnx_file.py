@@ -24,8 +24,8 @@ def write_program(program: ExportedProgram, path: Path) -> None:
 
 def write_plain(model: onnx.ModelProto, path: Path) -> None:
     """Write a model without what exporters note beside it: half of a small file, and whose it is."""
-    given = model.graph.input[0].type.tensor_type.shape.dim[0]
-    _clear(model, given.dim_param)
+    batch = model.graph.input[0].type.tensor_type.shape.dim[0]
+    _clear(model, batch.dim_param)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
