@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kd.monitor.status import RunningJob, Study
 
-# Students are trained alone as long as by a teacher whose answers are stored.
+# A baseline takes as long as a student whose teacher logits are stored.
 STUDENTS = ("train_student_alone", "distill_student", "distill_link", "try_values")
 NETWORKS = ("train_teacher", "cache_targets", *STUDENTS)  # rules whose jobs run networks
 GUESS = 30.0  # seconds, the most that a job of an unknown rule counts: those that come late are short
@@ -41,7 +41,7 @@ def estimate(study: Study, now: float) -> Estimate:
 
 
 def seconds_per_job(study: Study, now: float) -> Mapping[str, float]:
-    """Of each rule of which that can be said."""
+    """Seconds that one job of a rule takes, of those rules of which it is known."""
     took = {name: rule.seconds / rule.done for name, rule in study.rules.items() if rule.done}
     for job in study.running:  # the first of its rule
         if job.left is not None and job.rule not in took:
@@ -53,7 +53,7 @@ def seconds_per_job(study: Study, now: float) -> Mapping[str, float]:
 
 
 def side_by_side(study: Study, now: float) -> float:
-    """How many jobs run at once: now, or on average where that is more, as between two jobs it is."""
+    """How many jobs run at once: now, or on average where that is more, as it is between two jobs."""
     busy = sum(rule.seconds for rule in study.rules.values())
     busy += sum(now - job.started for job in study.running)
     return max(1.0, len(study.running), busy / max(1.0, now - study.started))

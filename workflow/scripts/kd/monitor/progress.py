@@ -1,4 +1,4 @@
-"""How far a running job is, in a small file for whoever looks on. No result depends on it."""
+"""How far a running job is, in a small file for monitors. No result depends on it."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from kd.monitor.clock import Throttle
 
 
 def beside_log(folder: str, log: str) -> Path:
-    """Where the job with this log tells how far it is: below `folder` as the log is below logs/."""
+    """Where the job with this log writes how far it is: below `folder` as the log is below logs/."""
     root = Path(folder)
     return root / Path(log).relative_to(root.parent / "logs").with_suffix(".json")
 
 
-def write_shown(path: Path, content: Any) -> None:
+def write_progress(path: Path, content: Any) -> None:
     """Write `content` as JSON, whole or not at all; OSError if that cannot be.
 
     Not by kd.io.files: that waits until the disk has it, a tenth of a second on a busy one, and after a power
@@ -44,7 +44,7 @@ class ProgressFile:
 
     def __enter__(self) -> Self:
         self._facts["started"] = time.time()
-        self.tell()
+        self.update()
         return self
 
     def __exit__(
@@ -56,13 +56,13 @@ class ProgressFile:
 
     @property
     def due(self) -> bool:
-        """Whether something told now would be written."""
+        """Whether an update would be written now."""
         return self._path is not None and not self._throttle.left
 
-    def tell(self, **facts: Any) -> None:
-        """Write these facts, beside those told before, unless it was done just now."""
+    def update(self, **facts: Any) -> None:
+        """Write these facts, beside the earlier ones, unless it was done just now."""
         self._facts |= facts
         if not self.due:
             return
         with self._throttle.writing(), suppress(OSError, ValueError):
-            write_shown(self._path, self._facts | {"updated": time.time()})
+            write_progress(self._path, self._facts | {"updated": time.time()})
