@@ -19,11 +19,11 @@ def memory_explained(device: torch.device) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch.OutOfMemoryError is one
-        said = str(error).splitlines()[0] if str(error) else ""
-        if not isinstance(error, torch.OutOfMemoryError) and not any(text in said for text in _NO_MEMORY):
+        reason = str(error).splitlines()[0] if str(error) else ""
+        if not isinstance(error, torch.OutOfMemoryError) and not any(text in reason for text in _NO_MEMORY):
             raise
         raise UserError(
-            f"the memory of {device_name(device)} is too small ({said}); lower batch_size or the network's"
+            f"the memory of {device_name(device)} is too small ({reason}); lower batch_size or the network's"
             " width, or let fewer jobs share the device (compute.slots_per_device, --cores)"
         ) from error
 

@@ -24,7 +24,7 @@ class StopSignal:
         """Whether it has."""
         return bool(self.name)
 
-    def _told(self, number: int, frame: FrameType | None) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self.name = signal.Signals(number).name
 
     @contextmanager
@@ -33,7 +33,7 @@ class StopSignal:
 
         After one the process is ending: another, such as a cluster sends, must not cut that short.
         """
-        before = {number: signal.signal(number, self._told) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield self
         finally:

@@ -19,13 +19,13 @@ def milliseconds(calls: Mapping[Any, Callable[[], object]]) -> dict[Any, dict[st
     one is not timed, because what ran before has emptied the caches.
     """
     counts = {name: _count(call) for name, call in calls.items()}
-    found: dict[Any, list[float]] = {name: [] for name in calls}
+    times_of: dict[Any, list[float]] = {name: [] for name in calls}
     for _ in range(REPETITIONS):
         for name, call in calls.items():
             if counts[name] > 1:
                 call()
-            found[name].append(1000 * _seconds(call, counts[name]) / counts[name])
-    return {name: summary(times) for name, times in found.items()}
+            times_of[name].append(1000 * _seconds(call, counts[name]) / counts[name])
+    return {name: summary(times) for name, times in times_of.items()}
 
 
 def summary(times: list[float]) -> dict[str, float]:

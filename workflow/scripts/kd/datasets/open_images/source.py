@@ -57,14 +57,14 @@ class Source:
         self, subset: str, labels: Collection[str], seed: int, boxes: bool
     ) -> dict[str, list[tuple[str, Box | None]]]:
         """Images of a subset by label, in the order in which they are taken, with their boxes if wanted."""
-        found = open_images.find_images(self.metadata(open_images.LABELS[subset]), labels, seed)
+        images_of = open_images.find_images(self.metadata(open_images.LABELS[subset]), labels, seed)
         if not boxes:
-            return {label: [(image, None) for image in images] for label, images in found.items()}
-        label_of = {image: label for label, images in found.items() for image in images}
+            return {label: [(image, None) for image in images] for label, images in images_of.items()}
+        label_of = {image: label for label, images in images_of.items() for image in images}
         boxed = open_images.find_boxes(self.metadata(open_images.BOXES[subset]), label_of)
         return {
             label: [(image, boxed[image]) for image in images if image in boxed]
-            for label, images in found.items()
+            for label, images in images_of.items()
         }
 
     def candidates(

@@ -32,16 +32,16 @@ def _classes(folder: Path) -> dict[str, list[os.DirEntry]]:
     """Image files of each class folder inside `folder`."""
     if not folder.is_dir():
         raise UserError(f"dataset.path: no folder {str(folder)!r}; {_LAYOUT}")
-    found = {}
+    images_of = {}
     for entry in _visible(folder):
         if _follow(entry).is_dir():
             images = [file for file in _visible(entry) if _is_image(file.name) and _follow(file).is_file()]
-            found[_readable(entry)] = images
+            images_of[_readable(entry)] = images
             if not images:
                 raise UserError(
                     f"dataset.path: no image in {entry.path!r}; allowed are {', '.join(SUFFIXES)}"
                 )
-    return found
+    return images_of
 
 
 def _readable(entry: os.DirEntry) -> str:
