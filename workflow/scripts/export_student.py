@@ -8,8 +8,8 @@ import torch
 
 from kd.data.dataset import read_dataset
 from kd.export.card.card import CardFacts, card_of, choose
+from kd.export.card.hub_config import config_of, preprocessor_of
 from kd.export.formats import FILES, times, write_formats
-from kd.export.hub_config import config_of, preprocessor_of
 from kd.export.pixels import calibration, image_shape
 from kd.export.program import WithNormalisation
 from kd.export.verification import verify

@@ -1,4 +1,4 @@
-"""Measure what one image takes in each network of a study, on this machine's CPU. Nothing is trained."""
+"""Measure the latency of one image in each network of a study, on this machine's CPU. Nothing is trained."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ def main(networks: dict[str, dict[str, Any]], data: Path, latency: Path) -> None
     """Write `latency`: milliseconds of each of the `networks`, by PyTorch and by onnxruntime.
 
     `networks`: by name an architecture and its options. `data` is the data set's card (summary.json), which
-    says how large an image is. UserError names it if it is not whole.
+    has the shape of an image. UserError names it if it is not whole.
     """
     card = read_json(data)
     height, width, channels = card["image_shape"]

@@ -20,14 +20,14 @@ from kd.export.exported import Exported, load_exported
 from kd.export.pictures import find, shown
 from kd.io.files import atomic
 
-QUIET = 2.0  # seconds between two lines that say how far it is
+QUIET = 2.0  # seconds between two lines of progress
 STDOUT = Path("-")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the likeliest classes of every picture; 0, or 1 if something could not be read."""
+    """Print the most probable classes of every picture; 0, or 1 if something could not be read."""
     options = _arguments(arguments)
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # kd.export.pictures says it in a line
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # kd.export.pictures logs a line
     try:
         exported = load_exported(options.export, "model_int8.onnx" if options.int8 else "model.onnx")
         files, wrong = find(options.pictures)
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 def predict(
     exported: Exported, files: list[str], top: int, wrong: list[str], table: TextIO | None
 ) -> list[dict[str, Any]]:
-    """Of each file that can be read its `image` and its `top` classes, likeliest first; a line of `table`.
+    """Each file that can be read with its `top` classes, most probable first; it is a line of `table` as well.
 
     A line for each of the others is added to `wrong`.
     """
@@ -132,6 +132,6 @@ if __name__ == "__main__":
         stream.reconfigure(errors="backslashreplace")  # a name need not be in a terminal's alphabet
     try:
         sys.exit(main())
-    except BrokenPipeError:  # whoever read what is printed has gone
+    except BrokenPipeError:  # the reader of stdout has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -157,7 +157,7 @@ WRONG = {
     "other-config": (lambda folder: edited(folder, id2label=[]), "config.json: not that of an export"),
     "classes": (
         lambda folder: edited(folder, id2label={"0": "a"}),
-        "is another network than config.json says",
+        "is not the network that config.json describes",
     ),
     "not-square": (lambda folder: edited(folder, image_size=[8, 9]), "which picture files are not"),
 }

@@ -18,7 +18,7 @@ FLIP = True
 SOURCE = "a folder of images"
 LICENCE = "unknown: a folder of images does not say"
 WATCHES = "path"  # the option that names a folder whose changes make the data set be prepared again
-LISTED_WITH = ("test_folder", "class_names")  # options that say what in it counts
+LISTED_WITH = ("test_folder", "class_names")  # options that decide what in it counts
 
 
 def load(

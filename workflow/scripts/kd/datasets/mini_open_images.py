@@ -1,7 +1,7 @@
 """A small part of Open Images V7 (Kuznetsova et al. 2020, arXiv:1811.00982), of classes of your choice.
 
 As many images of each class, which show it and no other of the classes, as people have verified; licences.csv
-says whose each of them is.
+names the author and licence of each.
 """
 
 import logging
@@ -33,7 +33,7 @@ LICENCE = (
     "annotations: CC BY 4.0, Google LLC; images: listed as having a CC BY 2.0 licence, which Open Images does"
     " not vouch for; licences.csv names the author of each"
 )
-MANNER = ("tolerated_failures", "workers")  # options that say how images are gathered, and not which
+MANNER = ("tolerated_failures", "workers")  # options that decide how images are gathered, and not which
 TESTED_ON = {"test": "validation", "train": "test"}  # subset of the training images -> of the test images
 COLUMNS = ("split", "index", "class", "ImageID", "url", "sha256", "turned", "left_out", *open_images.FACTS)
 

@@ -34,12 +34,12 @@ class Exported:
         return softmax(logits.astype(np.float64), axis=1)
 
     def predictions(self, files: list[str]) -> Iterator[tuple[str, np.ndarray | str]]:
-        """Of each file, in order, its probabilities (classes,), or a line that says why there are none."""
+        """Each file, in order, with its probabilities (classes,) float64, or why there are none."""
         Image.init()  # all formats now: threads that load them at the same time can miss one
         with ThreadPoolExecutor(WORKERS) as pool:
             for first in range(0, len(files), BATCH):
                 part = files[first : first + BATCH]
-                pictures = list(pool.map(self._read, part))  # or lines that say what is wrong
+                pictures = list(pool.map(self._read, part))  # or errors, as text
                 whole = [pixels for pixels in pictures if not isinstance(pixels, str)]
                 rows = iter(self.probabilities(np.stack(whole)) if whole else [])
                 for file, pixels in zip(part, pictures, strict=True):
@@ -55,7 +55,7 @@ class Exported:
 def load_exported(folder: Path, file: str = "model.onnx") -> Exported:
     """The network in `file` of a folder that `snakemake export` made.
 
-    Raises UserError naming what is missing, damaged, or not what the folder's config.json says.
+    Raises UserError naming what is missing, damaged, or not what the folder's config.json describes.
     """
     if not (folder / "config.json").is_file() or not (folder / file).is_file():
         lacks = file if (folder / "config.json").is_file() else "config.json"
@@ -73,7 +73,7 @@ def load_exported(folder: Path, file: str = "model.onnx") -> Exported:
         raise UserError(f"{folder / file}: cannot be run: {str(error).splitlines()[0][:200]}") from error
     facts = images.name, images.type, tuple(images.shape[1:]), logits.shape[-1]
     if facts != ("images", "tensor(uint8)", shape, len(classes)):
-        raise UserError(f"{folder / file}: is another network than config.json says")
+        raise UserError(f"{folder / file}: is not the network that config.json describes")
     return Exported(session, shape, classes)
 
 

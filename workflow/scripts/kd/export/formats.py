@@ -51,7 +51,7 @@ def write_formats(
 
 @contextmanager
 def _written(name: str, remedy: str = "") -> Iterator[None]:
-    """Turn what exporters raise, which has many kinds, into a UserError; what the disk says stays."""
+    """Turn whatever exporters raise into a UserError; errors of the disk stay as they are."""
     try:
         yield
     except OSError:

@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 
 
 class WithNormalisation(nn.Module):
-    """A network with what its training did to the pixels first, which nobody can then forget or do twice.
+    """A network with the normalisation of its training in front, which cannot be forgotten or done twice.
 
     mean, std: per channel, in units of [0, 1].
     """
@@ -29,7 +29,7 @@ class WithNormalisation(nn.Module):
 def program_of(network: WithNormalisation, image: tuple[int, int, int]) -> ExportedProgram:
     """The network as a graph of operators that takes batches of any size of images (C, H, W).
 
-    It says nothing of the machine it was made on. Raises what torch.export raises for a network that it
+    It has no traces of the machine it was made on. Raises what torch.export raises for a network that it
     cannot follow.
     """
     # Of weights that lie channels last torch.export could not tell whether they are whole, and says so.

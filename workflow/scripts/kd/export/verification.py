@@ -82,7 +82,7 @@ def compared(logits: np.ndarray, expected: np.ndarray, labels: np.ndarray) -> di
 def checked(
     name: str, logits: np.ndarray, expected: np.ndarray, labels: np.ndarray, tolerance: float = TOLERANCE
 ) -> dict[str, float]:
-    """What `compared` says of the file `name`; UserError if the logits differ by more than rounding.
+    """The scores of `compared` for the file `name`; UserError if the logits differ by more than rounding.
 
     No logit may be further from the expected one than `tolerance` of the largest, and a prediction may be
     another one only where the two highest logits are as close as that.
@@ -107,7 +107,7 @@ def checked(
 
 
 def rounded(name: str, logits: np.ndarray, expected: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """What `compared` says of a quantised file; UserError where its logits are not finite.
+    """The scores of `compared` for a quantised file; UserError where its logits are not finite.
 
     Warns if fewer than 90 % of the predictions are those of the network.
     """

@@ -1,4 +1,4 @@
-"""Fetches a file over HTTP until its checksum is right, or says why that cannot be."""
+"""Downloads a file over HTTP until its checksum is right, or raises an error with the reason."""
 
 import base64
 import hashlib
@@ -49,7 +49,7 @@ def download(
     What a broken connection, or a process that was killed, has fetched is kept beside it and not again.
     Broken connections, 5xx answers, short bodies and wrong checksums are tried again up to `attempts` times
     in all, after `pause` seconds, then twice that, and so on. Raises UserError naming the address: at once
-    when the server says that the file is not to be had, and with the last error after the last try.
+    when the server refuses the file, and with the last error after the last try.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -75,7 +75,7 @@ class _Part:
     def __init__(self, url: str, path: Path, checksum: str | None, progress: Progress) -> None:
         self._url, self._target, self._checksum, self._progress = url, path, checksum, progress
         self._path = path.with_name(f".{path.name}.part")
-        self._version = path.with_name(f".{path.name}.etag")  # of what it begins; a checksum tells more
+        self._version = path.with_name(f".{path.name}.etag")  # of the whole; with a checksum not needed
         self._have = 0  # bytes
 
     def headers(self) -> dict[str, str]:
@@ -88,7 +88,7 @@ class _Part:
         return {"Range": f"bytes={self._have}-"} | ({} if self._checksum else {"If-Range": known})
 
     def fill(self, response: requests.Response) -> str:
-        """Take the body in, compare and move the file to its place; says what it was compared with."""
+        """Save the body, verify the file and move it to its place; returns what it was verified by."""
         progress = self._progress
         if response.status_code == UNSATISFIABLE:
             self._path.unlink()
@@ -110,7 +110,7 @@ class _Part:
         return checked
 
     def _remember_version(self, response: requests.Response) -> None:
-        """Keep the server's name for this version of a file, so that no other is taken for its rest."""
+        """Keep the server's name for this version of the file: the rest of another must not follow."""
         tag = response.headers.get("ETag", "")
         if not self._checksum and tag.startswith('"'):  # others, "weak" ones, do not promise the same bytes
             self._version.write_text(tag)

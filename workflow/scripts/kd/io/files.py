@@ -36,7 +36,7 @@ def atomic(path: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_UMASK)  # safetensors would let nobody else read its files
+        temporary.chmod(0o666 & ~_UMASK)  # safetensors makes files that only their owner can read
         temporary.replace(path)
     except OSError as error:
         reason = error.strerror or error

@@ -1,4 +1,4 @@
-"""How a server is asked for a file: which answers are final, what is tried again, and after how long.
+"""HTTP requests for files: which responses are final, what is tried again, and after how long.
 
 urllib3's Retry repeats by itself what fails before a body comes (a refused connection, a silent server, a
 transient status); a body that breaks off or is wrong counts as a try of the same number.
@@ -27,11 +27,11 @@ Result = TypeVar("Result")
 
 
 class Refused(Exception):
-    """The server says that the file is not to be had; another try would not help."""
+    """The server has refused the file; another try would not help."""
 
 
 class GivenUp(Exception):
-    """The last try has failed; the message counts the tries and says why."""
+    """The last try has failed; the message has the number of tries and the reason."""
 
 
 class BadBody(Exception):
@@ -71,7 +71,7 @@ def get(
     """What `read` makes of the server's response, whose body is not read yet.
 
     `read` raises BadBody for one that is to be tried again. `headers` are made for each try; `accepted` are
-    the statuses that `read` knows. Raises Refused, GivenUp, and one of WRONG_ADDRESS for what is no address.
+    the statuses that `read` knows. Raises Refused, GivenUp, and one of WRONG_ADDRESS for an invalid address.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""How long a study will take, from what its jobs have taken so far."""
+"""Time left of a study, from the times of its jobs so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Estimate:
 def estimate(study: Study, now: float) -> Estimate:
     """What is left to do, divided by the jobs that run side by side; never less than the longest of these.
 
-    A job takes what those of its rule took on average in this run, or in the one before. A running one that
-    says how long it will take is believed. One of an unknown rule counts as the shortest of those that run
+    A job takes what those of its rule took on average in this run, or in the one before. The estimate of a
+    running job itself is believed. One of an unknown rule counts as the shortest of those that run
     networks, but GUESS at most. What waits for what is not considered.
     """
     took = seconds_per_job(study, now)

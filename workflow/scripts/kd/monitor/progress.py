@@ -22,7 +22,7 @@ def write_progress(path: Path, content: Any) -> None:
     """Write `content` as JSON, whole or not at all; OSError if that cannot be.
 
     Not by kd.io.files: that waits until the disk has it, a tenth of a second on a busy one, and after a power
-    cut nobody asks how far a job was.
+    cut the progress of a job does not matter.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -33,7 +33,7 @@ def write_progress(path: Path, content: Any) -> None:
 class ProgressFile:
     """Keeps `path` up to date while its block runs, and removes it at the end; does nothing if that is None.
 
-    A job that is killed leaves the file behind; `updated`, `host` and `pid` then say so. What cannot be
+    A job that is killed leaves the file behind; `updated`, `host` and `pid` then show it. What cannot be
     written (a full disk) is left out: the job goes on.
     """
 

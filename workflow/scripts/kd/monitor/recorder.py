@@ -24,11 +24,11 @@ from kd.monitor.progress import write_progress
 STUDY = "study.json"
 ALIVE = 5.0  # seconds after which it is written even if nothing has happened
 BY_USER = "Terminating processes on user request"  # with which Snakemake reports Ctrl-C
-TOGETHER = 1.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake says so
+TOGETHER = 1.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake reports it
 
 
 class Recorder(logging.Handler):
-    """Keeps `folder`/study.json. `planned` says how many jobs of each rule there are, those done among them;
+    """Keeps `folder`/study.json. `planned` returns how many jobs each rule has, those done among them, and
     nothing where they are not really run.
 
     What it writes: `host`, `pid`, `started`, `updated` and `ended` (None while Snakemake runs) in seconds

@@ -1,4 +1,4 @@
-"""What the progress files of a study say together."""
+"""The state of a study, from all its progress files."""
 
 import socket
 import time
@@ -13,7 +13,7 @@ from kd.monitor.clock import SILENT
 from kd.monitor.recorder import STUDY
 
 SKEW = 5.0  # seconds by which clocks of two machines may differ
-NUMBERED = ("trial", "rung", "seed", "epochs")  # wildcards whose values say nothing without their names
+NUMBERED = ("trial", "rung", "seed", "epochs")  # wildcards whose values mean nothing without their names
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Board:
 
     def begin(self, job: TrainJob, train: ViewedImages) -> None:
         """The hyperparameters of the job, and the first images that its network sees."""
-        # Not what `hparams` says of the experiment: that would have to name the values of all other runs too.
+        # Not the summary of the experiment that `hparams` makes: it would need the values of all other runs.
         _, start, _ = hparams(hparams_of(job), {})
         self._writer.file_writer.add_summary(start)
         epoch = job.recipe.epochs if job.epochs > job.recipe.epochs else 0  # as the engine numbers them

@@ -38,7 +38,7 @@ def take_slot(devices: int, slots_per_device: int) -> int:
 
 
 def _name(device: int) -> str:
-    """What tells the device from others of the machine, also when some of them are hidden from this job."""
+    """Identifies the device among all of the machine, also when some are hidden from this job."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     own = visible.split(",")[device].strip() if visible else str(device)
     jobs = [os.environ[name] for name in SCHEDULED if name in os.environ]

@@ -10,12 +10,12 @@ import torch
 from kd.errors import UserError
 from kd.runtime.device import device_name
 
-_NO_MEMORY = ("can't allocate memory", "out of memory")  # what the CPU's allocator and MPS's say
+_NO_MEMORY = ("can't allocate memory", "out of memory")  # in the errors of the CPU's allocator and of MPS
 
 
 @contextmanager
 def memory_explained(device: torch.device) -> Iterator[None]:
-    """Turn the device's running out of memory into a UserError that says what to do."""
+    """Turn the device's out-of-memory error into a UserError with the remedy."""
     try:
         yield
     except RuntimeError as error:  # torch.OutOfMemoryError is one

@@ -1,4 +1,4 @@
-"""Timing calls beside each other, so that what disturbs the machine for a while disturbs them alike."""
+"""Timing calls in turn, so that a disturbance of the machine affects all of them alike."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +35,7 @@ def summary(times: list[float]) -> dict[str, float]:
 
 
 def _count(call: Callable[[], object]) -> int:
-    """Calls in a burst; the first of all, which sets things up, tells nothing."""
+    """Calls in a burst; the very first, which sets things up, does not count."""
     call()
     return max(1, round(BURST / max(_seconds(call, 1), 1e-5)))
 

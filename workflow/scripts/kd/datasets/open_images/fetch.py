@@ -74,7 +74,7 @@ def first_good(
     failed: list[tuple[Candidate, Failed]] = []
     pool = ThreadPoolExecutor(workers)
     try:
-        with Progress("images", tell=describe) as progress:
+        with Progress("images", line=describe) as progress:
             progress.total = sum(count.values())
             while True:
                 batch = {}

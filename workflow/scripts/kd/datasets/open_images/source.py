@@ -96,7 +96,7 @@ class Source:
         """
         file, url = self.file(candidate), self.url(candidate)
         if candidate.info is None:
-            raise Failed(url, "nothing says whose it is")
+            raise Failed(url, "no licence or author is listed for it")
         made = partial(upright, turn=candidate.info.turn, box=candidate.box)
         if file.exists():
             try:

@@ -60,7 +60,7 @@ def _is_image(name: str) -> bool:
 def find_images(path: str, test_folder: str | None = None) -> Images:
     """The image files under `path` by split, "train" and "test", and class; a leading ~ is the home folder.
 
-    Those of the split "test" are in test/ or in val/, and `test_folder` says in which if both are there.
+    Those of "test" are in test/ or in val/; if both are there, `test_folder` names the one to use.
     Other files, hidden ones and deeper folders are ignored. Raises UserError naming `dataset.path` and the
     folder when a split is missing, a class has no image, there are fewer than two classes, or the two
     splits have different classes; and naming what cannot be read, such as a link to nowhere.
@@ -118,7 +118,7 @@ def names_of(path: str, class_names: str, classes: Sequence[str]) -> tuple[str, 
 
 @contextmanager
 def reading_images() -> Iterator[None]:
-    """Turn what the system says of a file or folder into a UserError."""
+    """Turn the system's error about a file or folder into a UserError."""
     try:
         yield
     except OSError as error:
