@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 def predict(
     exported: Exported, files: list[str], top: int, wrong: list[str], table: TextIO | None
 ) -> list[dict[str, Any]]:
-    """Each file that can be read with its `top` classes, most probable first; it is a line of `table` as well.
+    """Each file that can be read with its `top` classes, most probable first; also a line of `table`.
 
     A line for each of the others is added to `wrong`.
     """

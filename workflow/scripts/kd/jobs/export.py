@@ -1,4 +1,4 @@
-"""What the job that ships a student is told."""
+"""What the job that exports a student gets."""
 
 from kd.jobs.base import Job
 from kd.jobs.training import TrainJob
@@ -7,7 +7,7 @@ from kd.settings.export import Export
 
 
 class ExportJob(Job):
-    """Ship the student of a teacher: of the runs that differ in the seed alone, the best on validation."""
+    """Export the student of a teacher: of the runs that differ in the seed alone, the best on validation."""
 
     study: str
     run: TrainJob  # with the first of the seeds

@@ -1,4 +1,4 @@
-"""`export:` of a config: what the folders hold in which students are shipped."""
+"""`export:` of a config: what the folders of exported students hold."""
 
 from typing import Annotated, Self
 
