@@ -96,7 +96,7 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     assert finished.pending("export") == {"export_student": BOTH, "export": {""}}
 
 
-def test_methods_that_change_the_student_or_need_no_teacher_are_shipped_as_well(finished):
+def test_methods_that_change_the_student_or_need_no_teacher_are_exported_as_well(finished):
     finished.configure(
         pairs=[["mobilenet", "cnn"]],
         methods={"simkd": {}, "label_smoothing": {}},

@@ -144,7 +144,7 @@ def test_without_int_8_there_is_no_such_file_and_an_old_one_goes(exported_studen
     assert "model_int8" not in (folder / "README.md").read_text()
 
 
-def test_weights_that_do_not_give_what_was_recorded_are_not_shipped(exported_student, tmp_path):
+def test_weights_that_do_not_give_what_was_recorded_are_not_exported(exported_student, tmp_path):
     other = exported_student.inputs | {"test_logits": exported_student.inputs["test_logits"][::-1]}
     with pytest.raises(
         UserError, match=r"model\.safetensors: its logits differ by up to .* nothing is exported"
