@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from kd.errors import UserError
-from kd.monitor.clock import duration
+from kd.monitor.clock import clock_time
 
 ROOT = Path(__file__).parent.parent
 TAIL = 20  # lines of a dead worker's errors that are shown
@@ -105,9 +105,9 @@ def rounds(what: str, repeats: int) -> Iterator[str]:
     started = time.monotonic()
     for done in range(repeats):
         spent = time.monotonic() - started
-        left = f", left {duration(spent / done * (repeats - done))}" if done else ""
+        left = f", left {clock_time(spent / done * (repeats - done))}" if done else ""
         yield f"repetition {done + 1} of {repeats}{left}"
-    tell(what, f"done in {duration(time.monotonic() - started)}")
+    tell(what, f"done in {clock_time(time.monotonic() - started)}")
 
 
 def tell(what: str, how_far: str) -> None:

@@ -13,8 +13,8 @@ def one_thread_each():
 
 
 @pytest.fixture(scope="session")
-def shipped(tmp_path_factory):
-    """A small network that knows digits, shipped; see shipped.py."""
-    from shipped import ship
+def exported_student(tmp_path_factory):
+    """A small network that knows digits, exported; see exported.py."""
+    from exported import export
 
-    return ship(tmp_path_factory.mktemp("shipped"))
+    return export(tmp_path_factory.mktemp("exported"))

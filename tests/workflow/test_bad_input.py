@@ -115,7 +115,7 @@ def test_odd_images_are_no_bad_ones(fresh):
 def impatient(checkout, mirror):
     """Of the same code, only the waits are shorter."""
     checkout.edit("workflow/scripts/kd/io/download.py", "pause: float = 1.0", "pause: float = 0.01")
-    checkout.edit("workflow/scripts/kd/io/download.py", "TIMEOUT = (10, 30)", "TIMEOUT = (10, 0.3)")
+    checkout.edit("workflow/scripts/kd/io/http.py", "TIMEOUT = (10, 30)", "TIMEOUT = (10, 0.3)")
     checkout.configure(dataset={"name": "cifar10", "mirror": mirror})
 
 

@@ -1,4 +1,4 @@
-"""Students are shipped by a target of their own: what it makes, from what, and when it makes it again."""
+"""Students are exported by a target of their own: what it makes, from what, and when it makes it again."""
 
 import json
 import re
@@ -66,8 +66,8 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     again = tmp_path / "again"
     again.mkdir()
     network = load_network(folder / "model.safetensors", torch.device("cpu"))
-    shipped = WithNormalisation(network, data.mean, data.std).eval()
-    write_formats(again, shipped, (1, 8, 8), calibration(data, Export()))
+    exported = WithNormalisation(network, data.mean, data.std).eval()
+    write_formats(again, exported, (1, 8, 8), calibration(data, Export()))
     for name in ("model.onnx", "model.pt2", "model_int8.onnx"):
         assert (again / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -92,13 +92,13 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     finished.configure(seeds=[0])
     assert finished.pending("export") == {"export_student": BOTH, "export": {""}}
     finished.configure()
-    finished.edit("workflow/scripts/kd/export/card/card.py", "How well it does", "How good it is")
+    finished.edit("workflow/scripts/kd/export/card/card.md.jinja", "How well it does", "How good it is")
     assert finished.pending() == {}
     assert finished.pending("export") == {"export_student": BOTH, "export": {""}}
 
 
 @pytest.mark.full
-def test_methods_that_change_the_student_or_need_no_teacher_are_shipped_as_well(finished):
+def test_methods_that_change_the_student_or_need_no_teacher_are_exported_as_well(finished):
     finished.configure(
         pairs=[["mobilenet", "cnn"]],
         methods={"simkd": {}, "label_smoothing": {}},

@@ -15,7 +15,7 @@ from kd.errors import UserError
 from kd.evaluation.inference import logits_of
 from kd.io.files import digest
 from kd.jobs.teachers import TargetsJob
-from kd.monitor.clock import duration
+from kd.monitor.clock import clock_time
 from kd.monitor.progress import ProgressFile
 from kd.networks.checkpoint import load_network
 from kd.runtime.device import device_name, set_up_device
@@ -102,10 +102,10 @@ def fill(
             here = slice(done - len(logits), done)
             table[views[here], samples[here]] = _as_float16(logits, label)
             left = (now - started) * (len(views) / done - 1)
-            progress.tell(share=done / len(views), left=left)
+            progress.update(share=done / len(views), left=left)
             if now - reported > EVERY or done == len(views):
                 reported = now
-                logger.info("%s  %d of %d  left %s", label, done, len(views), duration(left))
+                logger.info("%s  %d of %d  left %s", label, done, len(views), clock_time(left))
 
 
 def _as_float16(logits: Tensor, label: str) -> np.ndarray:

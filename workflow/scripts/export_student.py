@@ -1,4 +1,4 @@
-"""Ship a student: its weights and programs in a folder with a card, each verified on real images."""
+"""Export a student: its weights and programs in a folder with a card, each verified on real images."""
 
 import logging
 import shutil
@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 
 from kd.data.dataset import read_dataset
-from kd.export.card.card import card_of
-from kd.export.card.facts import CardFacts, choose
+from kd.export.card.card import CardFacts, card_of, choose
+from kd.export.card.hub_config import config_of, preprocessor_of
 from kd.export.formats import FILES, times, write_formats
-from kd.export.hub_config import config_of, preprocessor_of
 from kd.export.pixels import calibration, image_shape
 from kd.export.program import WithNormalisation
 from kd.export.verification import verify
@@ -41,46 +40,47 @@ def main(
 
     `metrics` and `test_logits` are those of the same runs, which differ in the seed alone; `alone` and
     `teacher` the metrics of what they are compared with, and `data` the card of the data set.
-    Raises UserError naming the file that is not whole, or does not answer as the trained network does.
+    Raises UserError naming the file that is not whole, or whose logits are not those of the trained network.
     """
     runs = [read_json(path) for path in metrics]
     best = choose(runs)
     network, images = load_network(models[best], torch.device("cpu")), read_dataset(dataset)
     recorded = read_logits(test_logits[best], len(images.test_labels), len(images.classes))
-    shipped = WithNormalisation(network, images.mean, images.std).eval()
+    exported = WithNormalisation(network, images.mean, images.std).eval()
     with atomic_folder(folder) as new:
         shutil.copyfile(models[best], new / FILES["pytorch"])
-        made = write_formats(new, shipped, image_shape(images), calibration(images, job.settings))
-        found = verify(made, FILES, images, recorded, job.settings.images)
-        found |= {"seed": runs[best]["seed"], "bytes": {name: _size(new, name) for name in made}}
-        found["milliseconds"] = times(made, images, job.settings.batch)
-        write_json(new / "verification.json", found)
+        made = write_formats(new, exported, image_shape(images), calibration(images, job.settings))
+        verification = verify(made, FILES, images, recorded, job.settings.images)
+        verification |= {"seed": runs[best]["seed"], "bytes": {name: _size(new, name) for name in made}}
+        verification["milliseconds"] = times(made, images, job.settings.batch)
+        write_json(new / "verification.json", verification)
         changes = read_tensors(models[best])[1].get("changes", {})
         sums = {FILES[name]: sha256(new / FILES[name]) for name in made}
         write_json(new / "config.json", config_of(job, images, runs[best]["seed"], changes, sums))
         write_json(new / "preprocessor_config.json", preprocessor_of(images))
-        told = job.model_copy(update={"run": with_values(job.run, runs[best].get("chosen", {}))})
+        tuned = job.model_copy(update={"run": with_values(job.run, runs[best].get("chosen", {}))})
         about = read_json(data) | {"dataset": job.data_name}
-        story = CardFacts(told, runs, best, [read_json(path) for path in alone], found, about)
-        card = card_of(story, read_json(teacher) if teacher else None)
+        baselines = [read_json(path) for path in alone]
+        facts = CardFacts(tuned, runs, best, baselines, verification, about)
+        card = card_of(facts, read_json(teacher) if teacher else None)
         (new / "README.md").write_text(card, encoding="utf-8")
-    _tell(job, found, len(runs))
+    _log(job, verification, len(runs))
 
 
 def _size(folder: Path, name: str) -> int:
     return (folder / FILES[name]).stat().st_size
 
 
-def _tell(job: ExportJob, found: dict, seeds: int) -> None:
-    logger.info("%s: seed %d of %d seeds", job.title, found["seed"], seeds)
-    for name, scores in found["formats"].items():
+def _log(job: ExportJob, verification: dict, seeds: int) -> None:
+    logger.info("%s: seed %d of %d seeds", job.title, verification["seed"], seeds)
+    for name, scores in verification["formats"].items():
         logger.info(
             "%s: accuracy %.2f %%, %.2f %% of the predictions the same, %s bytes, %.3f ms",
-            found["files"][name],
+            verification["files"][name],
             scores["accuracy"],
             scores["same_predictions"],
-            f"{found['bytes'][name]:,}",
-            found["milliseconds"]["1"][name]["median"],
+            f"{verification['bytes'][name]:,}",
+            verification["milliseconds"]["1"][name]["median"],
         )
 
 

@@ -1,4 +1,4 @@
-"""What a student that was shipped sees in pictures: python workflow/scripts/predict.py FOLDER IMAGE ..."""
+"""What an exported student predicts for pictures: python workflow/scripts/predict.py FOLDER IMAGE ..."""
 
 import argparse
 import csv
@@ -20,23 +20,23 @@ from kd.export.exported import Exported, load_exported
 from kd.export.pictures import find, shown
 from kd.io.files import atomic
 
-QUIET = 2.0  # seconds between two lines that say how far it is
+QUIET = 2.0  # seconds between two lines of progress
 STDOUT = Path("-")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the likeliest classes of every picture; 0, or 1 if something could not be read."""
-    given = _arguments(arguments)
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # kd.export.pictures says it in a line
+    """Print the most probable classes of every picture; 0, or 1 if something could not be read."""
+    options = _arguments(arguments)
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # kd.export.pictures logs a line
     try:
-        exported = load_exported(given.export, "model_int8.onnx" if given.int8 else "model.onnx")
-        files, wrong = find(given.pictures)
-        table = None if STDOUT in (given.csv, given.json) else sys.stdout
-        rows = predict(exported, files, given.top, wrong, table)
-        if given.csv:
-            write_csv(given.csv, rows)
-        if given.json:
-            write_json(given.json, rows)
+        exported = load_exported(options.export, "model_int8.onnx" if options.int8 else "model.onnx")
+        files, wrong = find(options.pictures)
+        table = None if STDOUT in (options.csv, options.json) else sys.stdout
+        rows = predict(exported, files, options.top, wrong, table)
+        if options.csv:
+            write_csv(options.csv, rows)
+        if options.json:
+            write_json(options.json, rows)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -48,20 +48,20 @@ def main(arguments: list[str] | None = None) -> int:
 def predict(
     exported: Exported, files: list[str], top: int, wrong: list[str], table: TextIO | None
 ) -> list[dict[str, Any]]:
-    """Of each file that can be read its `image` and its `top` classes, likeliest first; a line of `table`.
+    """Each file that can be read with its `top` classes, most probable first; also a line of `table`.
 
     A line for each of the others is added to `wrong`.
     """
     rows, spoken = [], time.monotonic()
     width = max(map(len, exported.classes))
-    for number, (file, found) in enumerate(exported.answers(files), 1):
-        if isinstance(found, str):
-            wrong.append(found)
+    for number, (file, probabilities) in enumerate(exported.predictions(files), 1):
+        if isinstance(probabilities, str):  # what is wrong with the file
+            wrong.append(probabilities)
             continue
-        best = np.argsort(-found, kind="stable")[:top]
-        chosen = [{"class": exported.classes[k], "probability": float(found[k])} for k in best]
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        chosen = [{"class": exported.classes[k], "probability": float(probabilities[k])} for k in best]
         rows.append({"image": file, "predictions": chosen})
-        cells = [f"{shown(each['class']):<{width}} {each['probability']:7.2%}" for each in chosen]
+        cells = [f"{shown(guess['class']):<{width}} {guess['probability']:7.2%}" for guess in chosen]
         if table:
             print("   ".join([shown(file), *cells]), file=table)
         if time.monotonic() - spoken > QUIET:
@@ -76,8 +76,8 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "rank", "class", "probability"])
         for row in rows:
-            for rank, each in enumerate(row["predictions"], 1):
-                writer.writerow([row["image"], rank, each["class"], f"{each['probability']:.6f}"])
+            for rank, guess in enumerate(row["predictions"], 1):
+                writer.writerow([row["image"], rank, guess["class"], f"{guess['probability']:.6f}"])
 
 
 def write_json(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -105,15 +105,15 @@ def _top(text: str) -> int:
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = _parser()
-    given = parser.parse_args(arguments)
-    if given.csv == given.json == STDOUT:
+    options = parser.parse_args(arguments)
+    if options.csv == options.json == STDOUT:
         parser.error("--csv - and --json - cannot both be printed")
-    return given
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="What an exported student sees in pictures. Each is made upright, cut to its middle"
+        description="What an exported student predicts for pictures. Each is made upright, cut to its middle"
         " square and resized, as the images of a data set are.",
     )
     parser.add_argument("export", type=Path, help="a folder that `snakemake export` made")
@@ -132,6 +132,6 @@ if __name__ == "__main__":
         stream.reconfigure(errors="backslashreplace")  # a name need not be in a terminal's alphabet
     try:
         sys.exit(main())
-    except BrokenPipeError:  # whoever read what is printed has gone
+    except BrokenPipeError:  # the reader of stdout has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -32,8 +32,8 @@ def main(
     are, which is no part of what they are.
     Raises UserError when the images or the options do not allow it, or a download is not what it was.
     """
-    for name, sha256 in cfg["files"].items():
-        check_sum(downloads / name, sha256)
+    for name, expected in cfg["files"].items():
+        check_sum(downloads / name, expected)
     module = import_module(f"kd.datasets.{cfg['name']}")
     raw = module.load(downloads, **cfg["options"], **(places or {}))
     published = compare(vars(module).get("PUBLISHED"), raw.train_images)

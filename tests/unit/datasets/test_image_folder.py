@@ -1,11 +1,9 @@
-"""Folders of images, and the script that prepares a data set, on images made here."""
+"""Folders of images: their layout, their classes, and the data set that is made of them."""
 
 import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,25 +22,6 @@ from kd.plan.data import data_job
 from kd.plan.user_files import listing
 
 NOWHERE = Path("nowhere")
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """The digests of listings are kept below the working folder."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Two classes with three training images and one test image each, of 6x6 random pixels."""
-    random = np.random.RandomState(0)
-    for split, count in (("train", 3), ("test", 1)):
-        for name in ("bird", "ape"):
-            for number in range(count):
-                path = tmp_path / split / name / f"{number}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(random.randint(0, 256, (6, 6, 3)).astype(np.uint8)).save(path)
-    return tmp_path
 
 
 def load(folder, size=6):
@@ -79,82 +58,6 @@ def test_hidden_and_other_files_are_ignored(folder):
     assert before[1] == after[1]
 
 
-def save(folder, image, name="new.png", **options):
-    path = folder / name
-    image.save(path, **options)
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("mode", "colour", "name", "expected"),
-    [
-        ("1", 1, "a.png", (255, 255, 255)),
-        ("L", 100, "a.png", (100, 100, 100)),
-        ("LA", (100, 50), "a.png", (100, 100, 100)),
-        ("P", 2, "a.png", (6, 7, 8)),
-        ("RGB", (10, 20, 30), "a.webp", (10, 20, 30)),
-        ("RGBA", (10, 20, 30, 40), "a.png", (10, 20, 30)),
-        ("CMYK", (0, 255, 255, 0), "a.tif", (255, 0, 0)),
-        ("I;16", 25700, "a.png", (100, 100, 100)),
-        ("I;16", 65535, "a.tif", (255, 255, 255)),
-        ("I", 25700, "a.tif", (100, 100, 100)),
-    ],
-)
-def test_modes_become_rgb(tmp_path, mode, colour, name, expected):
-    image = Image.new(mode, (4, 4), colour)
-    if mode == "P":
-        image.putpalette(list(range(30)))
-    options = {"lossless": True} if name.endswith("webp") else {}
-    pixels = image_folder.read_image(save(tmp_path, image, name, **options), 4)
-    assert pixels.dtype == np.uint8
-    assert (pixels == expected).all()
-
-
-def test_a_transparent_palette_gives_no_warning(tmp_path, recwarn):
-    image = Image.new("P", (4, 4), 2)
-    image.putpalette(list(range(30)))
-    pixels = image_folder.read_image(save(tmp_path, image, transparency=b"\xff\xff\x00"), 4)
-    assert (pixels == (6, 7, 8)).all()
-    assert not recwarn.list
-
-
-def test_cmyk_jpeg(tmp_path):
-    file = save(tmp_path, Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "a.jpg", quality=95)
-    assert np.abs(image_folder.read_image(file, 8).astype(int) - (255, 0, 0)).max() < 5
-
-
-@pytest.mark.parametrize(("width", "height"), [(20, 10), (10, 20), (21, 10)])
-def test_the_middle_is_kept(tmp_path, width, height):
-    """White outside the middle square: none of it may be left, and no pixel of the middle changed."""
-    pixels = np.full((height, width, 3), 255, dtype=np.uint8)
-    left, top = (width - 10) // 2, (height - 10) // 2
-    middle = np.random.RandomState(0).randint(0, 200, (10, 10, 3)).astype(np.uint8)
-    pixels[top : top + 10, left : left + 10] = middle
-    assert np.array_equal(image_folder.read_image(save(tmp_path, Image.fromarray(pixels)), 10), middle)
-
-
-def test_shrinking_is_antialiased(tmp_path):
-    """One-pixel stripes become grey; picking single pixels would make them all black or all white."""
-    stripes = np.zeros((64, 64), dtype=np.uint8)
-    stripes[:, ::2] = 255
-    pixels = image_folder.read_image(save(tmp_path, Image.fromarray(stripes)), 16)
-    assert np.abs(pixels[:, 1:-1].astype(int) - 127).max() < 12
-
-
-def test_enlarging(tmp_path):
-    assert image_folder.read_image(save(tmp_path, Image.new("RGB", (1, 3), (9, 9, 9))), 8).shape == (8, 8, 3)
-
-
-def test_exif_orientation(tmp_path):
-    image = Image.new("RGB", (4, 4), (0, 0, 0))
-    image.putpixel((0, 0), (255, 255, 255))
-    exif = Image.Exif()
-    exif[0x0112] = 3  # upside down
-    pixels = image_folder.read_image(save(tmp_path, image, exif=exif), 4)
-    assert pixels[3, 3].tolist() == [255, 255, 255]
-    assert pixels.sum() == 3 * 255
-
-
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "tif", "webp", "bmp", "ppm"])
 @pytest.mark.parametrize("share", [0, 0.1, 0.6])
 def test_a_truncated_image_is_named(folder, suffix, share):
@@ -165,12 +68,6 @@ def test_a_truncated_image_is_named(folder, suffix, share):
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(UserError, match=rf"bird/broken\.{suffix}: cannot be read as an image"):
         load(folder)
-
-
-def test_floating_point_pixels_are_refused(tmp_path):
-    file = save(tmp_path, Image.new("F", (4, 4), 0.5), "a.tif")
-    with pytest.raises(UserError, match=r"a\.tif: .* 8 or 16 bits are allowed"):
-        image_folder.read_image(file, 4)
 
 
 @pytest.mark.parametrize(
@@ -221,46 +118,12 @@ def test_a_link_to_nowhere_is_named(folder, link, target):
         load(folder)
 
 
-def test_links_to_images_and_folders_are_followed(folder, tmp_path_factory):
-    before = listing(str(folder))
-    moved = (folder / "train").rename(tmp_path_factory.mktemp("disk") / "images")
-    (folder / "train").mkdir()
-    (folder / "train" / "bird").symlink_to(moved / "bird")
-    (folder / "train" / "ape").mkdir()
-    for image in (moved / "ape").iterdir():
-        (folder / "train" / "ape" / image.name).symlink_to(image)
-    assert listing(str(folder)) == before
-
-
-@pytest.mark.parametrize("call", ["datasets.readers.folder.os.scandir", "io.digests.hashlib.file_digest"])
-def test_what_may_not_be_read_is_named(folder, monkeypatch, call):
-    """Root may read everything, so the system's answer is put in its place."""
-
-    def refuse(path, *_):
-        raise PermissionError(13, "Permission denied", str(path.name if hasattr(path, "read") else path))
-
-    monkeypatch.setattr(f"kd.{call}", refuse)
-    with pytest.raises(
-        UserError, match=r"dataset\.path: '.*/train.*' cannot be read: Permission denied; mend"
-    ):
-        listing(str(folder))
-
-
 def test_the_name_of_a_class_is_text(folder):
     (folder / "train" / os.fsdecode(b"\xff")).mkdir()
     with pytest.raises(
         UserError, match=r"dataset\.path: the name of '.*/train/\\udcff' is no UTF-8 text; rename"
     ):
         load(folder)
-
-
-def test_looking_at_many_images_is_reported(folder, caplog, monkeypatch):
-    caplog.set_level(logging.INFO)
-    listing(str(folder))
-    assert not caplog.messages
-    monkeypatch.setattr("kd.plan.user_files.QUIET", -1)
-    listing(str(folder))
-    assert caplog.messages[2] == f"{folder}: 3 of 8 images looked at"
 
 
 def test_long_reading_is_reported(folder, caplog, monkeypatch):
@@ -287,63 +150,6 @@ def test_an_image_is_read_when_it_is_asked_for(folder, monkeypatch):
     assert np.array_equal(images[np.array([5, 0])], whole[[5, 0]])
     assert np.array_equal(images[1:2], whole[1:2])
     assert sorted(read) == ["0.png", "1.png", "2.png"]  # of which class, the pixels say
-
-
-def test_listing_sees_changes_but_neither_place_nor_time(folder, tmp_path_factory):
-    before = listing(str(folder))
-    os.utime(folder / "train" / "ape" / "0.png", (0, 0))
-    moved = tmp_path_factory.mktemp("elsewhere") / "images"
-    folder.rename(moved)
-    assert listing(str(moved)) == before
-    (moved / "train" / "ape" / "0.png").rename(moved / "train" / "ape" / "00.png")
-    renamed = listing(str(moved))
-    with open(moved / "train" / "ape" / "00.png", "ab") as file:
-        file.write(b"more")
-    assert len({before, renamed, listing(str(moved))}) == 3
-
-
-def test_listing_sees_an_edit_that_keeps_the_size(folder, tmp_path):
-    path = folder / "train" / "ape" / "0.png"
-    before = listing(str(folder), tmp_path)
-    content = bytearray(path.read_bytes())
-    content[-20] ^= 1
-    path.write_bytes(content)
-    assert listing(str(folder), tmp_path) != before
-
-
-def test_listing_reads_a_file_once(folder, tmp_path, monkeypatch):
-    before = listing(str(folder), tmp_path)
-    monkeypatch.setattr(Path, "read_bytes", None)
-    assert listing(str(folder), tmp_path) == before
-
-
-def test_a_broken_cache_of_listings_is_no_harm(folder, tmp_path):
-    before = listing(str(folder), tmp_path)
-    (cache,) = tmp_path.glob("*.json")
-    cache.write_text("{")
-    assert listing(str(folder), tmp_path) == before
-
-
-@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "x" * 5000])
-def test_a_path_that_cannot_be_one_is_said(path):
-    with pytest.raises(UserError, match=r"dataset\.path: "):
-        listing(path)
-
-
-def test_listing_refuses_what_load_refuses(folder):
-    shutil.rmtree(folder / "test")
-    with pytest.raises(UserError, match=r"dataset\.path: no folder"):
-        listing(str(folder))
-
-
-def test_home_folder(folder, monkeypatch):
-    monkeypatch.setenv("HOME", str(folder.parent))
-    assert listing(f"~/{folder.name}") == listing(str(folder))
-
-
-def test_listing_is_quick_to_import():
-    code = "import sys, kd.plan.user_files; assert not {'numpy', 'PIL', 'pydantic'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(prepare_data.__file__).parent)
 
 
 def test_prepare_data(folder, caplog):

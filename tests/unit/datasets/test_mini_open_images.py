@@ -170,7 +170,7 @@ def test_images_that_cannot_be_had_are_left_out_and_listed(gathered, images):
     assert left_out[CATS[0]] == "the server answered 404 Not Found"
     assert left_out[CATS[2]].startswith("no whole image: image file is truncated")
     assert left_out[DOGS[1]].startswith("no whole image: cannot identify image file")
-    assert left_out[DOGS[2]] == "nothing says whose it is"
+    assert left_out[DOGS[2]] == "no licence or author is listed for it"
     assert load(folder).train_images.shape == (8, 16, 16, 3)
 
 

@@ -9,6 +9,7 @@ from open_images_server import OpenImages, Server
 from kd.datasets.open_images import fetch as gathering
 from kd.datasets.open_images.fetch import Failed, describe, fetch, first_good
 from kd.errors import UserError
+from kd.io import http
 
 BODY = bytes(range(256)) * 40
 
@@ -58,7 +59,7 @@ def test_what_is_too_large_is_no_image(images, url, monkeypatch):
 
 
 def test_a_server_that_is_silent(images, url, monkeypatch):
-    monkeypatch.setattr(gathering, "TIMEOUT", (1, 0.1))
+    monkeypatch.setattr(http, "TIMEOUT", (1, 0.1))
     images.plan["/a.jpg"] = ["slow", "whole"]
     assert fetch(url) == BODY
     assert len(images.requests) == 2

@@ -1,4 +1,4 @@
-"""The folder in which a student is shipped: what its files answer, what its card says, what makes it fail."""
+"""The folder in which a student is exported: what its files answer, what its card says, what makes it fail."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from shipped import MEAN, STD, job, normalised
+from exported import MEAN, STD, job, normalised
 from torch import nn
 
 import export_student
@@ -27,39 +27,42 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 MODELS = ["model.onnx", "model.pt2", "model.safetensors", "model_int8.onnx"]
 
 
-def logits_of(shipped):
+def logits_of(exported_student):
     with torch.no_grad():
-        return shipped.network(normalised(shipped.images)).numpy()
+        return exported_student.network(normalised(exported_student.images)).numpy()
 
 
-def test_the_folder_is_complete_and_its_weights_are_those_of_the_best_seed(shipped):
+def test_the_folder_is_complete_and_its_weights_are_those_of_the_best_seed(exported_student):
     others = ["README.md", "config.json", "preprocessor_config.json", "verification.json"]
-    assert sorted(path.name for path in shipped.folder.iterdir()) == sorted(MODELS + others)
-    assert not list(shipped.folder.parent.glob(".export*"))
-    weights = (shipped.folder / "model.safetensors").read_bytes()
-    assert weights == shipped.inputs["models"][1].read_bytes()
-    config = json.loads((shipped.folder / "config.json").read_text())
+    assert sorted(path.name for path in exported_student.folder.iterdir()) == sorted(MODELS + others)
+    assert not list(exported_student.folder.parent.glob(".export*"))
+    weights = (exported_student.folder / "model.safetensors").read_bytes()
+    assert weights == exported_student.inputs["models"][1].read_bytes()
+    config = json.loads((exported_student.folder / "config.json").read_text())
     assert config["id2label"]["3"] == "3"
     assert config["label2id"]["8"] == 8
     assert (config["image_size"], config["num_channels"], config["seed"]) == ([8, 8], 1, 1)
     for name in MODELS:
-        assert config["sha256"][name] == hashlib.sha256((shipped.folder / name).read_bytes()).hexdigest()
+        assert (
+            config["sha256"][name]
+            == hashlib.sha256((exported_student.folder / name).read_bytes()).hexdigest()
+        )
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 150])
-def test_pixels_go_in_and_the_networks_logits_come_out(shipped, count):
-    expected, pixels = logits_of(shipped)[:count], shipped.images[:count, None]
-    session = onnxruntime.InferenceSession(shipped.folder / "model.onnx")
+def test_pixels_go_in_and_the_networks_logits_come_out(exported_student, count):
+    expected, pixels = logits_of(exported_student)[:count], exported_student.images[:count, None]
+    session = onnxruntime.InferenceSession(exported_student.folder / "model.onnx")
     np.testing.assert_allclose(session.run(None, {"images": pixels})[0], expected, atol=1e-4)
-    program = torch.export.load(shipped.folder / "model.pt2").module()
+    program = torch.export.load(exported_student.folder / "model.pt2").module()
     np.testing.assert_allclose(program(torch.from_numpy(pixels)).detach(), expected, atol=1e-4)
 
 
-def test_the_verification_says_what_is_found_again(shipped):
-    found = json.loads((shipped.folder / "verification.json").read_text())
+def test_the_verification_says_what_is_found_again(exported_student):
+    found = json.loads((exported_student.folder / "verification.json").read_text())
     chosen = np.rint(np.linspace(0, 149, 100)).astype(int)
-    pixels, labels = shipped.images[chosen, None], shipped.labels[chosen]
-    expected = logits_of(shipped)[chosen]
+    pixels, labels = exported_student.images[chosen, None], exported_student.labels[chosen]
+    expected = logits_of(exported_student)[chosen]
     assert (found["images"], found["test_images"], found["seed"]) == (100, 150, 1)
     assert found["largest_logit"] == pytest.approx(np.abs(expected).max(), rel=1e-5)
     right = (expected.argmax(1) == labels).mean()
@@ -69,14 +72,14 @@ def test_the_verification_says_what_is_found_again(shipped):
         assert scores["accuracy"] == pytest.approx(100 * right)
         assert scores["same_predictions"] == 100
         assert scores["largest_difference"] < 1e-4
-    session = onnxruntime.InferenceSession(shipped.folder / "model_int8.onnx")
+    session = onnxruntime.InferenceSession(exported_student.folder / "model_int8.onnx")
     rounded = session.run(None, {"images": pixels})[0]
     scores = found["formats"]["int8"]
     assert scores["accuracy"] == pytest.approx(100 * (rounded.argmax(1) == labels).mean(), abs=1.01)
     assert scores["same_predictions"] > 90
     assert 0.001 < scores["largest_difference"] < np.abs(expected).max()
     for name, file in found["files"].items():
-        assert found["bytes"][name] == (shipped.folder / file).stat().st_size
+        assert found["bytes"][name] == (exported_student.folder / file).stat().st_size
         assert all(0 < found["milliseconds"][batch][name]["median"] < 1000 for batch in ("1", "32"))
 
 
@@ -88,59 +91,61 @@ def contents(path):
         return b"".join(archive.read(name) for name in archive.namelist())
 
 
-def test_no_file_says_on_whose_machine_it_was_made(shipped):
+def test_no_file_says_on_whose_machine_it_was_made(exported_student):
     private = {str(ROOT), sys.prefix, str(Path(torch.__file__).parents[1]), str(Path.home()), gettempdir()}
-    private |= {str(shipped.folder.parent), "stack_trace", "forward(", 'File "'}
-    for path in shipped.folder.iterdir():
+    private |= {str(exported_student.folder.parent), "stack_trace", "forward(", 'File "'}
+    for path in exported_student.folder.iterdir():
         assert [text for text in private if text.encode() in contents(path)] == [], path.name
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "model_int8.onnx"])
-def test_the_onnx_files_hold_no_notes_and_call_their_batch_so(shipped, name):
-    model = onnx.load(shipped.folder / name)
+def test_the_onnx_files_hold_no_notes_and_call_their_batch_so(exported_student, name):
+    model = onnx.load(exported_student.folder / name)
     assert not re.search("metadata_props|doc_string", str(model))
     for value in (model.graph.input[0], model.graph.output[0]):
         assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
-def test_the_weights_of_int8_have_seven_bits(shipped):
+def test_the_weights_of_int8_have_seven_bits(exported_student):
     """Of eight, the sums of two products overflow sixteen bits on x86 CPUs without VNNI."""
-    arrays = map(onnx.numpy_helper.to_array, onnx.load(shipped.folder / "model_int8.onnx").graph.initializer)
+    arrays = map(
+        onnx.numpy_helper.to_array, onnx.load(exported_student.folder / "model_int8.onnx").graph.initializer
+    )
     weights = [array for array in arrays if array.dtype == np.int8 and array.ndim > 1]
     assert len(weights) == 3  # two convolutions and the classifier
     assert max(abs(array.astype(int)).max() for array in weights) == 64
     assert 2 * 255 * 64 < 2**15
 
 
-def test_as_many_threads_as_before_are_used_after_an_export(shipped, tmp_path):
+def test_as_many_threads_as_before_are_used_after_an_export(exported_student, tmp_path):
     torch.set_num_threads(2)
     with pytest.raises(UserError):
         export_student.main(
-            job(), **shipped.inputs | {"models": [tmp_path / "none"] * 2}, folder=tmp_path / "export"
+            job(), **exported_student.inputs | {"models": [tmp_path / "none"] * 2}, folder=tmp_path / "export"
         )
     assert torch.get_num_threads() == 2
 
 
-def test_damaged_logits_are_one_line_and_no_folder(shipped, tmp_path):
+def test_damaged_logits_are_one_line_and_no_folder(exported_student, tmp_path):
     path = tmp_path / "test_logits.npy"
-    path.write_bytes(shipped.inputs["test_logits"][1].read_bytes()[:-1])
-    other = shipped.inputs | {"test_logits": [path, path]}
+    path.write_bytes(exported_student.inputs["test_logits"][1].read_bytes()[:-1])
+    other = exported_student.inputs | {"test_logits": [path, path]}
     with pytest.raises(UserError, match=r"test_logits\.npy: not whole"):
         export_student.main(job(int8=False), **other, folder=tmp_path / "export")
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_without_int_8_there_is_no_such_file_and_an_old_one_goes(shipped, tmp_path):
+def test_without_int_8_there_is_no_such_file_and_an_old_one_goes(exported_student, tmp_path):
     folder = tmp_path / "export"
     folder.mkdir()
     (folder / "model_int8.onnx").write_text("old")
-    export_student.main(job(int8=False), **shipped.inputs, folder=folder)
+    export_student.main(job(int8=False), **exported_student.inputs, folder=folder)
     assert not (folder / "model_int8.onnx").exists()
     assert "model_int8" not in (folder / "README.md").read_text()
 
 
-def test_weights_that_do_not_give_what_was_recorded_are_not_shipped(shipped, tmp_path):
-    other = shipped.inputs | {"test_logits": shipped.inputs["test_logits"][::-1]}
+def test_weights_that_do_not_give_what_was_recorded_are_not_exported(exported_student, tmp_path):
+    other = exported_student.inputs | {"test_logits": exported_student.inputs["test_logits"][::-1]}
     with pytest.raises(
         UserError, match=r"model\.safetensors: its logits differ by up to .* nothing is exported"
     ):
@@ -148,7 +153,7 @@ def test_weights_that_do_not_give_what_was_recorded_are_not_shipped(shipped, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_program_that_answers_otherwise_is_not_shipped(shipped, tmp_path, monkeypatch):
+def test_a_program_with_other_logits_is_not_exported(exported_student, tmp_path, monkeypatch):
     real = formats.program_of
 
     def shifted(network, image):
@@ -160,7 +165,7 @@ def test_a_program_that_answers_otherwise_is_not_shipped(shipped, tmp_path, monk
 
     monkeypatch.setattr(formats, "program_of", shifted)
     with pytest.raises(UserError, match=r"model\.pt2: its logits differ by up to"):
-        export_student.main(job(int8=False), **shipped.inputs, folder=tmp_path / "export")
+        export_student.main(job(int8=False), **exported_student.inputs, folder=tmp_path / "export")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -204,14 +209,14 @@ def test_a_network_that_asks_for_the_length_of_a_batch_takes_any():
     torch.testing.assert_close(program(images), network(images))
 
 
-def test_what_cannot_be_made_is_one_line(shipped, tmp_path, monkeypatch):
+def test_what_cannot_be_made_is_one_line(exported_student, tmp_path, monkeypatch):
     def fail(*arguments):
         raise TypeError("no such shape\nand more")
 
     monkeypatch.setattr(formats, "write_int8", fail)
     says = r"model_int8\.onnx: cannot be made of this network \(no such shape\); leave it out with export: \{int8"
     with pytest.raises(UserError, match=says):
-        export_student.main(job(), **shipped.inputs, folder=tmp_path / "export")
+        export_student.main(job(), **exported_student.inputs, folder=tmp_path / "export")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The model card of a shipped student: what its head and its text say, and whether its lines do what they say."""
+"""The model card of an exported student: what its head and its text say, and whether its lines do what they say."""
 
 import json
 import re
@@ -11,18 +11,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from exported import ACCURACIES, CARD, job, normalised
 from fake_runs import fake_run
 from PIL import Image
-from shipped import ACCURACIES, CARD, job, normalised
 
 import export_student
 import predict
 from kd import registry
 from kd.config.load import load_study
-from kd.export.card.card import card_of
-from kd.export.card.facts import CardFacts, choose
+from kd.export.card.card import CardFacts, card_of, choose
 from kd.export.card.papers import paper_of
-from kd.export.card.snippets import blocks
 from kd.plan.export import export_job
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,8 +31,8 @@ def parts(text):
     return yaml.safe_load(head), body
 
 
-def card(shipped):
-    return parts((shipped.folder / "README.md").read_text())
+def card(exported_student):
+    return parts((exported_student.folder / "README.md").read_text())
 
 
 def cells(body):
@@ -42,9 +40,9 @@ def cells(body):
 
 
 @pytest.fixture
-def story(shipped):
-    """Of two seeds, the second being shipped."""
-    found = json.loads((shipped.folder / "verification.json").read_text())
+def story(exported_student):
+    """Of two seeds, the second being exported_student."""
+    found = json.loads((exported_student.folder / "verification.json").read_text())
     runs = {
         role: [
             fake_run(role, "small", seed, test_accuracy=accuracy) | {"architecture": "cnn"}
@@ -55,8 +53,8 @@ def story(shipped):
     return CardFacts(job(), runs["distilled"], 1, runs["alone"], found, CARD)
 
 
-def test_the_head_of_the_card_is_what_the_hub_reads(shipped):
-    head, _ = card(shipped)
+def test_the_head_of_the_card_is_what_the_hub_reads(exported_student):
+    head, _ = card(exported_student)
     assert head["license"] == "unknown"
     assert not {"license_name", "license_link"} & set(head)
     assert head["pipeline_tag"] == "image-classification"
@@ -68,8 +66,10 @@ def test_the_head_of_the_card_is_what_the_hub_reads(shipped):
     assert result["dataset"] == {"name": "my digits", "type": "someone/digits", "split": "test"}
 
 
-def test_the_head_has_the_numbers_of_the_whole_test_set_and_the_table_says_of_how_many_its_are(shipped):
-    head, body = card(shipped)
+def test_the_head_has_the_numbers_of_the_whole_test_set_and_the_table_says_of_how_many_its_are(
+    exported_student,
+):
+    head, body = card(exported_student)
     (result,) = head["model-index"][0]["results"]
     # As the run's metrics have them; files were compared on 100 of the 150 test images.
     assert {metric["type"]: metric["value"] for metric in result["metrics"]} == {
@@ -87,8 +87,8 @@ def test_data_that_the_hub_has_not_are_not_named_to_it(story):
     assert head["model-index"][0]["results"][0]["dataset"]["type"] == "my digits"
 
 
-def test_own_data_are_called_as_their_folder_is(shipped):
-    _, body = card(shipped)
+def test_own_data_are_called_as_their_folder_is(exported_student):
+    _, body = card(exported_student)
     assert "on my digits: 94.00 % test accuracy" in body
     assert "- data set: my digits" in body
     own = {"name": "image_folder", "path": "/data/somewhere/beetles/"}
@@ -132,14 +132,14 @@ def test_a_licence_that_is_no_known_one_has_a_name_and_a_place(story, settings, 
     assert says in body
 
 
-def test_the_card_tells_all_with_intervals_worked_out_by_hand(shipped):
-    _, body = card(shipped)
+def test_the_card_tells_all_with_intervals_worked_out_by_hand(exported_student):
+    _, body = card(exported_student)
     found = cells(body)
     assert found["test accuracy of this model"] == "94.00 %"
     # Of two values the deviation is |a - b|/√2, and t(0.975, 1) = 12.7062 times that over √2 is 12.7062·|a - b|/2.
     assert found["mean of the 2 seeds of its recipe"] == "92.00 ± 25.41 %"
-    assert found["the same student trained alone, mean"] == "88.50 ± 6.35 %"
-    assert found["gain over it, in points"] == "+3.50 ± 19.06"  # of +2 and +5
+    assert found["baseline, mean"] == "88.50 ± 6.35 %"
+    assert found["gain over the baseline, in points"] == "+3.50 ± 19.06"  # of +2 and +5
     assert found["expected calibration error (15 bins)"] == "3.21 %"
     for said in (
         "unknown: nobody knows",
@@ -159,20 +159,20 @@ def test_the_card_tells_all_with_intervals_worked_out_by_hand(shipped):
 
 
 def test_the_card_of_one_run_speaks_of_no_mean_and_no_interval(story):
-    one = replace(story, runs=story.runs[1:], best=0, alone=story.alone[1:])
+    one = replace(story, runs=story.runs[1:], best=0, baselines=story.baselines[1:])
     _, body = parts(card_of(one, None))
     found = cells(body)
-    assert found["the same student trained alone"] == "89.00 %"
-    assert found["gain over it, in points"] == "+5.00"
+    assert found["baseline"] == "89.00 %"
+    assert found["gain over the baseline, in points"] == "+5.00"
     assert "There is one run, with seed 1" in body
     for said in ("1 seeds", "±", "mean of", ", mean", "best of", "intervals over seeds"):
         assert said not in body, said
 
 
 def with_int8(story, **scores):
-    formats = story.found["formats"]
+    formats = story.verification["formats"]
     formats = formats | {"int8": formats["int8"] | scores}
-    return card_of(replace(story, found=story.found | {"formats": formats}), None)
+    return card_of(replace(story, verification=story.verification | {"formats": formats}), None)
 
 
 def test_an_int8_file_of_no_use_is_called_so(story):
@@ -180,49 +180,50 @@ def test_an_int8_file_of_no_use_is_called_so(story):
     text = with_int8(story, same_predictions=89.0, accuracy=13.0)
     assert "**Do not use `model_int8.onnx`**: only 89.00 % of its predictions are the network's." in text
     assert "is that of this CPU" in text
-    formats = {name: scores for name, scores in story.found["formats"].items() if name != "int8"}
-    assert "VNNI" not in card_of(replace(story, found=story.found | {"formats": formats}), None)
+    formats = {name: scores for name, scores in story.verification["formats"].items() if name != "int8"}
+    assert "VNNI" not in card_of(replace(story, verification=story.verification | {"formats": formats}), None)
 
 
-def test_the_lines_of_the_card_load_the_model(shipped, tmp_path):
+def test_the_lines_of_the_card_load_the_model(exported_student, tmp_path):
     """In a process of its own, in a folder that was copied elsewhere, on a picture whose class is known."""
     folder = tmp_path / "downloaded"
-    shutil.copytree(shipped.folder, folder)
-    _, body = card(shipped)
-    found = re.findall(r"(?s)```python\n(.*?)\n```", body)
-    assert len(found) == 3
-    assert len(found[0].splitlines()) == 5
-    place = int(np.flatnonzero(logits_of(shipped).argmax(1) == shipped.labels)[0])
-    Image.fromarray(shipped.images[place]).save(folder / "image.png")
-    done = subprocess.run([sys.executable, "-c", found[0]], cwd=folder, capture_output=True, text=True)
-    assert done.stdout == f"{shipped.labels[place]}\n", done.stderr
+    shutil.copytree(exported_student.folder, folder)
+    _, body = card(exported_student)
+    snippets = re.findall(r"(?s)```python\n(.*?)\n```", body)
+    assert len(snippets) == 3
+    assert len(snippets[0].splitlines()) == 5
+    place = int(np.flatnonzero(logits_of(exported_student).argmax(1) == exported_student.labels)[0])
+    Image.fromarray(exported_student.images[place]).save(folder / "image.png")
+    done = subprocess.run([sys.executable, "-c", snippets[0]], cwd=folder, capture_output=True, text=True)
+    assert done.stdout == f"{exported_student.labels[place]}\n", done.stderr
     scripts = str(export_student.__file__).rpartition("/")[0]
-    code = f"import sys; sys.path.insert(0, {scripts!r})\n{found[1]}\nprint(tuple(logits.shape))\n{found[2]}"
+    code = f"import sys; sys.path.insert(0, {scripts!r})\n{snippets[1]}\nprint(tuple(logits.shape))\n{snippets[2]}"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
     assert done.stdout == "(1, 10)\n", done.stderr
 
 
-def logits_of(shipped):
+def logits_of(exported_student):
     with torch.no_grad():
-        return shipped.network(normalised(shipped.images)).numpy()
+        return exported_student.network(normalised(exported_student.images)).numpy()
 
 
 TURNED = 6  # EXIF's orientation of a camera held upright: the rows that are stored are columns
 
 
-def test_lines_and_predict_see_the_same_in_a_turned_photograph(shipped, tmp_path, monkeypatch):
+def test_lines_and_predict_see_the_same_in_a_turned_photograph(exported_student, tmp_path, monkeypatch):
     """It is larger than the network's images, and no square; its class would be another one if it lay."""
     place = next(
         number
-        for number, digit in enumerate(shipped.images)
-        if seen(shipped, digit) != seen(shipped, np.rot90(digit).copy())
+        for number, digit in enumerate(exported_student.images)
+        if seen(exported_student, digit) != seen(exported_student, np.rot90(digit).copy())
     )
-    upright = np.pad(np.kron(shipped.images[place], np.ones((4, 4), np.uint8)), ((0, 0), (10, 10)))
+    upright = np.pad(np.kron(exported_student.images[place], np.ones((4, 4), np.uint8)), ((0, 0), (10, 10)))
     exif = Image.Exif()
     exif[0x0112] = TURNED
     Image.fromarray(np.rot90(upright)).save(tmp_path / "image.png", exif=exif)
-    path = shipped.folder
-    code = blocks(1, 8, 8)["model.onnx"].replace('"model.onnx"', repr(str(path / "model.onnx")))
+    path = exported_student.folder
+    code = re.search(r"(?s)```python\n(.*?)\n```", card(exported_student)[1])[1]
+    code = code.replace('"model.onnx"', repr(str(path / "model.onnx")))
     code = code.replace('"config.json"', repr(str(path / "config.json")))
     monkeypatch.chdir(tmp_path)
     found = {}
@@ -235,17 +236,17 @@ def test_lines_and_predict_see_the_same_in_a_turned_photograph(shipped, tmp_path
     for each in row["predictions"]:
         expected = powers[names.index(each["class"])] / powers.sum()
         assert each["probability"] == pytest.approx(expected, abs=1e-3)
-    assert logits.argmax() == seen(shipped, shipped.images[place])
+    assert logits.argmax() == seen(exported_student, exported_student.images[place])
 
 
-def seen(shipped, digit):
+def seen(exported_student, digit):
     with torch.no_grad():
-        return int(shipped.network(normalised(digit[None])).argmax())
+        return int(exported_student.network(normalised(digit[None])).argmax())
 
 
-def test_the_preprocessor_is_one_that_transformers_has(shipped):
+def test_the_preprocessor_is_one_that_transformers_has(exported_student):
     """Tried with transformers 5.23: of these keys AutoImageProcessor makes the pixels that the network knows."""
-    found = json.loads((shipped.folder / "preprocessor_config.json").read_text())
+    found = json.loads((exported_student.folder / "preprocessor_config.json").read_text())
     assert found == {
         "image_processor_type": "CLIPImageProcessor",
         "do_convert_rgb": False,  # it would give a network of one channel three

@@ -12,9 +12,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from exported import CLASSES, normalised
 from PIL import Image
 from scipy.special import softmax
-from shipped import CLASSES, normalised
 
 import predict
 from kd.export import exported
@@ -23,28 +23,28 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def pictures(shipped, tmp_path):
+def pictures(exported_student, tmp_path):
     """Twelve digits as PNG files: two of them below another folder."""
     folder = tmp_path / "pictures"
     (folder / "more").mkdir(parents=True)
     for number in range(12):
         place = folder / ("more" if number >= 10 else ".") / f"{number:02}.png"
-        Image.fromarray(shipped.images[number]).save(place)
+        Image.fromarray(exported_student.images[number]).save(place)
     return folder
 
 
-def probabilities(shipped, images):
+def probabilities(exported_student, images):
     with torch.no_grad():
-        return torch.softmax(shipped.network(normalised(images)).double(), 1).numpy()
+        return torch.softmax(exported_student.network(normalised(images)).double(), 1).numpy()
 
 
-def test_digits_are_seen_as_the_network_sees_them(shipped, pictures, tmp_path, capsys):
+def test_digits_are_seen_as_the_network_sees_them(exported_student, pictures, tmp_path, capsys):
     files = {"csv": tmp_path / "out.csv", "json": tmp_path / "out.json"}
-    given = [str(shipped.folder), str(pictures), "--top", "2"]
+    given = [str(exported_student.folder), str(pictures), "--top", "2"]
     assert predict.main([*given, "--csv", str(files["csv"]), "--json", str(files["json"])]) == 0
-    expected = probabilities(shipped, shipped.images[:12])
+    expected = probabilities(exported_student, exported_student.images[:12])
     order = (-expected).argsort(1)
-    assert (order[:, 0] == shipped.labels[:12]).mean() > 0.7
+    assert (order[:, 0] == exported_student.labels[:12]).mean() > 0.7
     rows = json.loads(files["json"].read_text())
     names = [Path(row["image"]).name for row in rows]
     assert names == [f"{number:02}.png" for number in range(12)]
@@ -61,7 +61,7 @@ def test_digits_are_seen_as_the_network_sees_them(shipped, pictures, tmp_path, c
     assert told.err == ""
 
 
-def test_what_cannot_be_read_is_named_at_the_end(shipped, pictures, tmp_path, capsys):
+def test_what_cannot_be_read_is_named_at_the_end(exported_student, pictures, tmp_path, capsys):
     (pictures / "03.png").write_bytes(b"no picture")
     whole = (pictures / "05.png").read_bytes()
     (pictures / "05.png").write_bytes(whole[:60])
@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_named_at_the_end(shipped, pictures, tmp_path, ca
     (pictures / "notes.txt").write_text("left out")
     (tmp_path / "empty").mkdir()
     places = [str(pictures), str(tmp_path / "empty"), str(tmp_path / "gone.png")]
-    assert predict.main([str(shipped.folder), *places]) == 1
+    assert predict.main([str(exported_student.folder), *places]) == 1
     told = capsys.readouterr()
     assert len(told.out.splitlines()) == 10
     errors = told.err.splitlines()
@@ -84,9 +84,9 @@ def test_what_cannot_be_read_is_named_at_the_end(shipped, pictures, tmp_path, ca
         assert any(line.startswith("error: ") and name in line and why in line for line in errors), name
 
 
-def test_pictures_of_every_kind_are_brought_to_grey(shipped, tmp_path):
+def test_pictures_of_every_kind_are_brought_to_grey(exported_student, tmp_path):
     """The same digit in colour, with a palette, with alpha, in 16 bits, and larger, in the middle of a strip."""
-    digit = shipped.images[0]
+    digit = exported_student.images[0]
     grey = Image.fromarray(digit)
     large = np.pad(np.kron(digit, np.ones((4, 4), np.uint8)), ((0, 0), (16, 16)))
     kinds = {
@@ -99,27 +99,35 @@ def test_pictures_of_every_kind_are_brought_to_grey(shipped, tmp_path):
     }
     for name, picture in kinds.items():
         picture.save(tmp_path / f"{name}.png")
-    network = exported.load_exported(shipped.folder)
-    found = dict(network.answers([str(tmp_path / f"{name}.png") for name in kinds]))
-    expected = probabilities(shipped, shipped.images[:1])[0]
+    network = exported.load_exported(exported_student.folder)
+    found = dict(network.predictions([str(tmp_path / f"{name}.png") for name in kinds]))
+    expected = probabilities(exported_student, exported_student.images[:1])[0]
     for file, answer in found.items():
         np.testing.assert_allclose(answer, expected, atol=1e-4, err_msg=file)
     Image.fromarray(large).save(tmp_path / "large.png")
-    ((_, answer),) = network.answers([str(tmp_path / "large.png")])
+    ((_, answer),) = network.predictions([str(tmp_path / "large.png")])
     assert answer.argmax() == expected.argmax()
 
 
-def test_int8_is_run_when_it_is_asked_for(shipped, pictures, tmp_path):
-    given = [str(shipped.folder), str(pictures), "--int8", "--top", "1", "--json", str(tmp_path / "out.json")]
+def test_int8_is_run_when_it_is_asked_for(exported_student, pictures, tmp_path):
+    given = [
+        str(exported_student.folder),
+        str(pictures),
+        "--int8",
+        "--top",
+        "1",
+        "--json",
+        str(tmp_path / "out.json"),
+    ]
     assert predict.main(given) == 0
     found = [row["predictions"][0] for row in json.loads((tmp_path / "out.json").read_text())]
-    session = onnxruntime.InferenceSession(str(shipped.folder / "model_int8.onnx"))
-    (logits,) = session.run(None, {session.get_inputs()[0].name: shipped.images[:12, None]})
+    session = onnxruntime.InferenceSession(str(exported_student.folder / "model_int8.onnx"))
+    (logits,) = session.run(None, {session.get_inputs()[0].name: exported_student.images[:12, None]})
     expected = softmax(logits.astype(np.float64), axis=1)
     assert [one["class"] for one in found] == [CLASSES[number] for number in expected.argmax(1)]
     said = [one["probability"] for one in found]
     assert said == pytest.approx(expected.max(1), abs=1e-5)
-    in_float = probabilities(shipped, shipped.images[:12])
+    in_float = probabilities(exported_student, exported_student.images[:12])
     assert said != pytest.approx(in_float.max(1), abs=1e-3)  # it is another network
 
 
@@ -149,16 +157,18 @@ WRONG = {
     "other-config": (lambda folder: edited(folder, id2label=[]), "config.json: not that of an export"),
     "classes": (
         lambda folder: edited(folder, id2label={"0": "a"}),
-        "is another network than config.json says",
+        "is not the network that config.json describes",
     ),
     "not-square": (lambda folder: edited(folder, image_size=[8, 9]), "which picture files are not"),
 }
 
 
 @pytest.mark.parametrize(("spoil", "says"), WRONG.values(), ids=WRONG)
-def test_a_folder_that_is_no_whole_export_is_one_line(shipped, pictures, tmp_path, capsys, spoil, says):
+def test_a_folder_that_is_no_whole_export_is_one_line(
+    exported_student, pictures, tmp_path, capsys, spoil, says
+):
     folder = tmp_path / "copy"
-    shutil.copytree(shipped.folder, folder)
+    shutil.copytree(exported_student.folder, folder)
     spoil(folder)
     assert predict.main([str(folder), str(pictures)]) == 1
     told = capsys.readouterr()
@@ -167,9 +177,9 @@ def test_a_folder_that_is_no_whole_export_is_one_line(shipped, pictures, tmp_pat
     assert says in told.err
 
 
-def test_a_file_that_onnxruntime_cannot_read_is_one_line(shipped, pictures, tmp_path, capsys):
+def test_a_file_that_onnxruntime_cannot_read_is_one_line(exported_student, pictures, tmp_path, capsys):
     folder = tmp_path / "copy"
-    shutil.copytree(shipped.folder, folder)
+    shutil.copytree(exported_student.folder, folder)
     (folder / "model.onnx").write_bytes(b"nonsense")
     digest = subprocess.run(["sha256sum", str(folder / "model.onnx")], capture_output=True, text=True).stdout
     edited(folder, sha256={"model.onnx": digest.split()[0]})
@@ -178,16 +188,16 @@ def test_a_file_that_onnxruntime_cannot_read_is_one_line(shipped, pictures, tmp_
 
 
 @pytest.mark.parametrize("top", ["0", "-1", "x", "1.5"])
-def test_a_number_of_classes_that_cannot_be_is_refused(shipped, capsys, top):
+def test_a_number_of_classes_that_cannot_be_is_refused(exported_student, capsys, top):
     with pytest.raises(SystemExit) as caught:
-        predict.main([str(shipped.folder), "a.png", "--top", top])
+        predict.main([str(exported_student.folder), "a.png", "--top", top])
     assert caught.value.code == 2
     assert "whole number of 1 or more" in capsys.readouterr().err
 
 
-def test_names_cannot_write_on_the_terminal(shipped, pictures, capsys):
+def test_names_cannot_write_on_the_terminal(exported_student, pictures, capsys):
     (pictures / "00.png").rename(pictures / "a\x1b[31m.png")
-    assert predict.main([str(shipped.folder), str(pictures)]) == 0
+    assert predict.main([str(exported_student.folder), str(pictures)]) == 0
     assert "\x1b" not in capsys.readouterr().out
 
 
@@ -196,24 +206,37 @@ def test_predicting_imports_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(predict.__file__).parent)
 
 
-def test_json_can_be_printed_and_is_then_alone(shipped, pictures, tmp_path, monkeypatch, capsys):
+def test_json_can_be_printed_and_is_then_alone(exported_student, pictures, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert predict.main([str(shipped.folder), str(pictures / "00.png"), "--top", "1", "--json", "-"]) == 0
+    assert (
+        predict.main([str(exported_student.folder), str(pictures / "00.png"), "--top", "1", "--json", "-"])
+        == 0
+    )
     (row,) = json.loads(capsys.readouterr().out)
     assert row["image"] == str(pictures / "00.png")
-    assert predict.main([str(shipped.folder), str(pictures / "00.png"), "--top", "1", "--csv", "-"]) == 0
+    assert (
+        predict.main([str(exported_student.folder), str(pictures / "00.png"), "--top", "1", "--csv", "-"])
+        == 0
+    )
     header, line = csv.reader(capsys.readouterr().out.splitlines())
     assert (header[0], line[2]) == ("image", row["predictions"][0]["class"])
     assert not (tmp_path / "-").exists()
     with pytest.raises(SystemExit):
-        predict.main([str(shipped.folder), str(pictures), "--json", "-", "--csv", "-"])
+        predict.main([str(exported_student.folder), str(pictures), "--json", "-", "--csv", "-"])
     assert "cannot both be printed" in capsys.readouterr().err
 
 
-def test_names_that_the_terminal_cannot_write_lose_nothing(shipped, tmp_path):
+def test_names_that_the_terminal_cannot_write_lose_nothing(exported_student, tmp_path):
     picture = tmp_path / "käfer.png"
-    Image.fromarray(shipped.images[0]).save(picture)
-    command = [sys.executable, "predict.py", str(shipped.folder), str(picture), "--json", str(tmp_path / "a")]
+    Image.fromarray(exported_student.images[0]).save(picture)
+    command = [
+        sys.executable,
+        "predict.py",
+        str(exported_student.folder),
+        str(picture),
+        "--json",
+        str(tmp_path / "a"),
+    ]
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     where = Path(predict.__file__).parent
     done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True)
@@ -223,10 +246,10 @@ def test_names_that_the_terminal_cannot_write_lose_nothing(shipped, tmp_path):
     assert row["image"] == str(picture)
 
 
-def test_a_very_large_picture_is_one_line_of_ours(shipped, pictures, monkeypatch, caplog, recwarn):
-    Image.fromarray(shipped.images[0]).resize((1000, 1500)).save(pictures / "00.png")
+def test_a_very_large_picture_is_one_line_of_ours(exported_student, pictures, monkeypatch, caplog, recwarn):
+    Image.fromarray(exported_student.images[0]).resize((1000, 1500)).save(pictures / "00.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
-    assert predict.main([str(shipped.folder), str(pictures)]) == 0
+    assert predict.main([str(exported_student.folder), str(pictures)]) == 0
     assert [record.message for record in caplog.records] == [
         f"{pictures / '00.png'}: 2 megapixels, which take time and memory"
     ]

@@ -1,4 +1,4 @@
-"""Whether a shipped file answers as its network: worked out by hand on a few logits."""
+"""Whether an exported file has the logits of its network: worked out by hand on a few logits."""
 
 import numpy as np
 import pytest
@@ -8,13 +8,13 @@ from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset
 from kd.errors import UserError
 from kd.export.pixels import spread
-from kd.export.verification import answers, checked, compared, rounded, verify
+from kd.export.verification import checked, compared, rounded, run_all, verify
 from kd.io.arrays import read_logits
 
 LABELS = np.array([0, 1, 1, 1])
 
 
-def test_answers_are_compared_by_hand():
+def test_logits_are_compared_by_hand():
     expected = np.array([[2, 1], [0, 1], [3, 0], [0, 0.5]], dtype=np.float32)
     logits = np.array([[2, 1.5], [0, 1], [3, 0], [0.75, 0.5]], dtype=np.float32)
     found = compared(logits, expected, LABELS)
@@ -47,7 +47,7 @@ def test_a_prediction_may_change_where_two_logits_tie_and_nowhere_else():
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_what_is_no_number_is_refused(examine, number):
     logits = np.array([[1.0, 0.0], [number, 0.0]])
-    with pytest.raises(UserError, match=r"model\.onnx: answers with what is no number; nothing is exported"):
+    with pytest.raises(UserError, match=r"model\.onnx: its logits are not all finite; nothing is exported"):
         examine("model.onnx", logits, np.zeros((2, 2)), LABELS[:2])
 
 
@@ -102,7 +102,7 @@ def test_batches_of_every_size_are_tried(count, sizes):
         seen.append(len(batch))
         return batch[:, None]
 
-    assert answers(run, images)[:, 0].tolist() == images.tolist()
+    assert run_all(run, images)[:, 0].tolist() == images.tolist()
     assert seen == sizes
 
 

@@ -104,6 +104,13 @@ def test_tries_again(server, target, caplog, failures):
     assert caplog.text.count("failed: ") == len(failures)
 
 
+def test_broken_bodies_and_bad_statuses_are_counted_together(server, target):
+    server.plan = ["half", 500, "wrong", 503, "half", 500, "whole"]
+    with pytest.raises(UserError, match="not downloaded in 4 tries: the server answered 503"):
+        download(server.url, target, SHA256, attempts=4, pause=0)
+    assert server.requests == 4
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

@@ -33,10 +33,10 @@ def test_it_is_written_at_most_once_a_second_and_says_the_last_then(tmp_path, mo
     monkeypatch.setattr(throttle.time, "monotonic", lambda: clock[0])
     with ProgressFile(tmp_path / "0.json", "[cnn]") as shown:
         for epoch in (1, 2, 3):
-            shown.tell(epoch=epoch)
+            shown.update(epoch=epoch)
         assert "epoch" not in json.loads((tmp_path / "0.json").read_text())
         clock[0] += 1.01
-        shown.tell(share=0.5)
+        shown.update(share=0.5)
         said = json.loads((tmp_path / "0.json").read_text())
         assert (said["epoch"], said["share"]) == (3, 0.5)
 
@@ -57,21 +57,21 @@ def test_writing_takes_a_hundredth_of_the_time_until_that_would_be_silence(
 
     written = []
     monkeypatch.setattr(throttle.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(progress, "write_shown", write)
+    monkeypatch.setattr(progress, "write_progress", write)
     shown = ProgressFile(tmp_path / "0.json", "[cnn]")
     for seconds in range(50):
         clock[0] = max(clock[0], 100.0 + seconds)
         if clock[0] == 100.0 + seconds:  # while it writes it tells nothing
-            shown.tell(epoch=seconds)
+            shown.update(epoch=seconds)
     assert written[:4] == expected
 
 
 def test_what_cannot_be_written_stops_nothing(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with ProgressFile(tmp_path / "file" / "0.json", "[cnn]") as shown:
-        shown.tell(epoch=1)
+        shown.update(epoch=1)
     with ProgressFile(None, "[cnn]") as shown:
-        shown.tell(epoch=1)
+        shown.update(epoch=1)
         assert not shown.due
 
 
@@ -196,7 +196,7 @@ def test_a_failed_job_is_named_with_its_log_unless_it_is_started_again(study):
 def test_what_happens_while_it_is_written_is_written_the_next_time(study, planned, monkeypatch):
     """JSON cannot be made of a dictionary that changes meanwhile."""
     handler, folder = study
-    original, first = recorder.write_shown, []
+    original, first = recorder.write_progress, []
 
     def write(path, content):
         if content["running"] and not first:
@@ -206,7 +206,7 @@ def test_what_happens_while_it_is_written_is_written_the_next_time(study, planne
             first.append(("failed" in content["running"][0], content["rules"]["train_teacher"]["jobs"]))
         original(path, content)
 
-    monkeypatch.setattr(recorder, "write_shown", write)
+    monkeypatch.setattr(recorder, "write_progress", write)
     start(handler, 1, "prepare_data")
     assert soon(folder, lambda it: it.failed).jobs == 6
     assert first == [(False, 2)]

@@ -117,6 +117,10 @@ def test_runs_of_a_method_are_found_by_its_name_in_the_code():
     assert (values["method"], values["base method"]) == ("both", "crd + kd")
 
 
+def test_a_student_without_a_teacher_is_called_baseline():
+    assert hparams_of(job(role="alone", teacher=None, method_name=None))["role"] == "baseline"
+
+
 def test_a_teacher_has_no_teacher_and_no_method():
     values = hparams_of(job(role="teacher", teacher=None, method_name=None, methods=[("cross_entropy", {})]))
     assert not {"teacher", "method"} & values.keys()
@@ -146,7 +150,7 @@ def test_a_run_has_scalars_pictures_and_who_is_in_them(tmp_path):
     assert picture[17, 17].tolist() == [20, 20, 20]
     (text,) = events.Tensors(f"{PICTURE}/text_summary")
     # ln(1 + e^9) = 9.000123...
-    assert text.tensor_proto.string_val[0].decode().splitlines()[0] == "1. dog, taken for cat, loss 9.000"
+    assert text.tensor_proto.string_val[0].decode().splitlines()[0] == "1. dog, predicted as cat, loss 9.000"
 
 
 def test_the_hparams_tab_compares_temperatures_and_methods(tmp_path):

@@ -120,7 +120,7 @@ def test_at_80_columns_a_running_job_takes_one_line():
     assert lines[0] == "digits: 3 of 38 jobs done"
     # waiting: 5 students of 10 s, 3 teachers of 30 s, 24 of unknown length that count 10 s as students do;
     # running: 60 s, and 12 s of 10: 440 s by two
-    assert lines[1] == "running for 1:40, about 3:40 left, with a guess of 1 kind of job"
+    assert lines[1] == "running for 1:40, about 3:40 left (no timing yet for 1 of 3 rules)"
     (big,) = [line for line in lines if line.startswith("    big ")]
     assert lines[lines.index(big) - 1] == "  train_teacher"
     for part in ("3/8", "━━━", "88.5 %", "1:00 left"):
@@ -219,7 +219,7 @@ def test_jobs_that_were_cut_off_are_named():
 def test_of_jobs_of_which_nothing_is_heard_no_time_is_counted(phase):
     old = RunningJob("train_teacher", "old", None, 900.0, silent=60.0)
     gone = study(phase, {"train_teacher": (3,)}, running=(BIG, old), updated=940.0)
-    head, text = drawn(gone, 80).split("were running when it was last heard of (2)")
+    head, text = drawn(gone, 80).split("were running at the last update (2)")
     assert "running" not in head
     assert "3/8" in text
     assert not [word for word in (" for ", " left", "silent") if word in text]
@@ -229,7 +229,7 @@ def test_that_snakemake_is_gone_is_said():
     killed = " ".join(drawn(study("killed", {"a": (1,)}, running=(BIG,), updated=940.0), 80).split())
     assert "When these jobs have ended, snakemake --unlock with the study's --configfile" in killed
     assert "When these" not in drawn(study("killed", {"a": (1,)}, updated=940.0), 80)
-    assert "nothing heard of Snakemake for 1:00" in drawn(study("silent", {"a": (1,)}, updated=940.0), 80)
+    assert "no update from Snakemake for 1:00" in drawn(study("silent", {"a": (1,)}, updated=940.0), 80)
 
 
 def test_a_study_that_has_not_begun_is_no_error_and_others_are_named(tmp_path, capsys):

@@ -18,7 +18,7 @@ FLIP = True
 SOURCE = "a folder of images"
 LICENCE = "unknown: a folder of images does not say"
 WATCHES = "path"  # the option that names a folder whose changes make the data set be prepared again
-LISTED_WITH = ("test_folder", "class_names")  # options that say what in it counts
+LISTED_WITH = ("test_folder", "class_names")  # options that decide what in it counts
 
 
 def load(
@@ -40,12 +40,12 @@ def load(
     Images are read when they are asked for, so they may be more than memory holds. Raises UserError naming
     the folder when the layout is not right, and, then, the file that cannot be read.
     """
-    found = find_images(path, test_folder)
+    files_of = find_images(path, test_folder)
     arrays = []
-    for split, members in found.items():
+    for split, members in files_of.items():
         files = [file for images in members.values() for file in images]
         arrays.append(Decoded(files, lambda file: read_image(file.path, image_size), image_size, split))
         sizes = [len(images) for images in members.values()]
         arrays.append(np.repeat(np.arange(len(members), dtype=np.int64), sizes))
-    classes = tuple(found["train"])
+    classes = tuple(files_of["train"])
     return RawSplits(*arrays, names_of(path, class_names, classes) if class_names else classes)

@@ -1,7 +1,7 @@
 """A small part of Open Images V7 (Kuznetsova et al. 2020, arXiv:1811.00982), of classes of your choice.
 
 As many images of each class, which show it and no other of the classes, as people have verified; licences.csv
-says whose each of them is.
+names the author and licence of each.
 """
 
 import logging
@@ -15,11 +15,11 @@ from PIL import Image
 
 from kd.data.dataset import RawSplits
 from kd.datasets.open_images import metadata as open_images
+from kd.datasets.open_images.counts import refuse_few, refuse_short
 from kd.datasets.open_images.fetch import Failed, first_good
 from kd.datasets.open_images.metadata import Info
 from kd.datasets.open_images.pack import SPLITS, read_packed, write_packed, write_table
 from kd.datasets.open_images.source import Candidate, Place, Source
-from kd.errors import UserError
 from kd.settings.types import Classes, Connections, Count, ImageSize, Seed, Tolerance
 
 PAD = 4
@@ -33,7 +33,7 @@ LICENCE = (
     "annotations: CC BY 4.0, Google LLC; images: listed as having a CC BY 2.0 licence, which Open Images does"
     " not vouch for; licences.csv names the author of each"
 )
-MANNER = ("tolerated_failures", "workers")  # options that say how images are gathered, and not which
+MANNER = ("tolerated_failures", "workers")  # options that decide how images are gathered, and not which
 TESTED_ON = {"test": "validation", "train": "test"}  # subset of the training images -> of the test images
 COLUMNS = ("split", "index", "class", "ImageID", "url", "sha256", "turned", "left_out", *open_images.FACTS)
 
@@ -99,50 +99,20 @@ def gather(
     subsets = {"train": train_from, "test": TESTED_ON[train_from]}
     tolerated = int(tolerated_failures * len(names) * sum(numbers.values()) + 1e-9)
     count = {Place(split, subsets[split], label): numbers[split] for split in SPLITS for label in names}
-    found = {split: source.find(subsets[split], names, seed, boxes) for split in SPLITS}
+    images = {split: source.find(subsets[split], names, seed, boxes) for split in SPLITS}
     for split in SPLITS:
-        _tell(found[split], names, subsets[split])
-        _refuse_few(found[split], names, numbers[split], split, subsets[split])
+        refuse_few(images[split], names, numbers[split], split, subsets[split])
     # More than those would not be asked for: where as many have failed as are tolerated, it ends.
-    chosen = {place: found[place.split][place.label][: number + tolerated] for place, number in count.items()}
+    chosen = {
+        place: images[place.split][place.label][: number + tolerated] for place, number in count.items()
+    }
     candidates = source.candidates(chosen)
     Image.init()  # all formats now: threads that load them at the same time can miss one
     make = partial(source.read, size=image_size)
     good, failed = first_good(candidates, count, make, workers=workers, tolerated=tolerated)
-    _refuse_short(good, count, names)
+    refuse_short(good, count, names)
     _write(folder, source, names, good, failed)
     log.info("%s images packed, %d left out", f"{sum(count.values()):,}", len(failed))
-
-
-def _tell(found: Mapping[str, list], names: Mapping[str, str], subset: str) -> None:
-    counts = ", ".join(f"{names[label]} {len(images):,}" for label, images in found.items())
-    log.info("images of the subset %r that show one of the classes alone: %s", subset, counts)
-
-
-def _refuse_few(
-    found: Mapping[str, list], names: Mapping[str, str], number: int, split: str, subset: str
-) -> None:
-    few = [f"{len(images):,} of {names[label]!r}" for label, images in found.items() if len(images) < number]
-    if few:
-        key = "images_per_class" if split == "train" else "test_images_per_class"
-        more = "" if subset == split else ", or set train_from: train"
-        raise UserError(
-            f"dataset.{key}: {number:,} of each class are asked for, and Open Images' subset {subset!r} has"
-            f" {', '.join(few)} that show no other; lower it, take other classes{more}"
-        )
-
-
-def _refuse_short(good: Mapping[Place, list], count: Mapping[Place, int], names: Mapping[str, str]) -> None:
-    short = [
-        f"{len(images):,} of {count[place]:,} {place.split} images of {names[place.label]!r}"
-        for place, images in good.items()
-        if len(images) < count[place]
-    ]
-    if short:
-        raise UserError(
-            f"dataset.images_per_class, dataset.test_images_per_class: only {', '.join(short)} could be had,"
-            " and there are no more; lower them, or try again later"
-        )
 
 
 def _write(

@@ -57,10 +57,10 @@ def _find_train(archive: zipfile.ZipFile, wnids: list[str]) -> list[tuple[str, i
     """Members train/<wnid>/images/<image>.JPEG, each with its label."""
     labels = {f"{FOLDER}/train/{wnid}/images": label for label, wnid in enumerate(wnids)}
     members = [member for member in sorted(archive.namelist()) if member.endswith(".JPEG")]
-    found = [(member, str(PurePosixPath(member).parent)) for member in members]
-    if lacking := labels.keys() - {folder for _, folder in found}:
+    folders = [(member, str(PurePosixPath(member).parent)) for member in members]
+    if lacking := labels.keys() - {folder for _, folder in folders}:
         raise ValueError(f"no image in {min(lacking)}")
-    return [(member, labels[folder]) for member, folder in found if folder in labels]
+    return [(member, labels[folder]) for member, folder in folders if folder in labels]
 
 
 def _find_test(archive: zipfile.ZipFile, wnids: list[str]) -> list[tuple[str, int]]:

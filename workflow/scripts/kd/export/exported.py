@@ -1,4 +1,4 @@
-"""A student that was shipped, as one who has nothing but its folder uses it. Nothing in it is unpickled."""
+"""An exported student, as one who has nothing but its folder uses it. Nothing in it is unpickled."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,16 +33,16 @@ class Exported:
         (logits,) = self.session.run(None, {"images": images})
         return softmax(logits.astype(np.float64), axis=1)
 
-    def answers(self, files: list[str]) -> Iterator[tuple[str, np.ndarray | str]]:
-        """Of each file, in order, its probabilities (classes,), or a line that says why there are none."""
+    def predictions(self, files: list[str]) -> Iterator[tuple[str, np.ndarray | str]]:
+        """Each file, in order, with its probabilities (classes,) float64, or why there are none."""
         Image.init()  # all formats now: threads that load them at the same time can miss one
         with ThreadPoolExecutor(WORKERS) as pool:
             for first in range(0, len(files), BATCH):
                 part = files[first : first + BATCH]
-                found = list(pool.map(self._read, part))
-                whole = [pixels for pixels in found if not isinstance(pixels, str)]
+                pictures = list(pool.map(self._read, part))  # or errors, as text
+                whole = [pixels for pixels in pictures if not isinstance(pixels, str)]
                 rows = iter(self.probabilities(np.stack(whole)) if whole else [])
-                for file, pixels in zip(part, found, strict=True):
+                for file, pixels in zip(part, pictures, strict=True):
                     yield file, pixels if isinstance(pixels, str) else next(rows)
 
     def _read(self, file: str) -> np.ndarray | str:
@@ -55,7 +55,7 @@ class Exported:
 def load_exported(folder: Path, file: str = "model.onnx") -> Exported:
     """The network in `file` of a folder that `snakemake export` made.
 
-    Raises UserError naming what is missing, damaged, or not what the folder's config.json says.
+    Raises UserError naming what is missing, damaged, or not what the folder's config.json describes.
     """
     if not (folder / "config.json").is_file() or not (folder / file).is_file():
         lacks = file if (folder / "config.json").is_file() else "config.json"
@@ -68,12 +68,12 @@ def load_exported(folder: Path, file: str = "model.onnx") -> Exported:
         raise UserError(f"{folder / file}: is not the file that was exported (its SHA-256 differs)")
     try:
         session = session_of(folder / file, cpu_count())
-        (given,), (put_out,) = session.get_inputs(), session.get_outputs()
+        (images,), (logits,) = session.get_inputs(), session.get_outputs()
     except Exception as error:  # of onnxruntime, which has many kinds
         raise UserError(f"{folder / file}: cannot be run: {str(error).splitlines()[0][:200]}") from error
-    facts = given.name, given.type, tuple(given.shape[1:]), put_out.shape[-1]
+    facts = images.name, images.type, tuple(images.shape[1:]), logits.shape[-1]
     if facts != ("images", "tensor(uint8)", shape, len(classes)):
-        raise UserError(f"{folder / file}: is another network than config.json says")
+        raise UserError(f"{folder / file}: is not the network that config.json describes")
     return Exported(session, shape, classes)
 
 

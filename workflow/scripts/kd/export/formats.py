@@ -1,4 +1,4 @@
-"""The files of a network that is shipped: written, and read back as a user would."""
+"""The files of an exported network: written, and read back as a user would."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ FILES = {
 
 
 def write_formats(
-    folder: Path, shipped: WithNormalisation, image: tuple[int, int, int], calibration: np.ndarray | None
+    folder: Path, network: WithNormalisation, image: tuple[int, int, int], calibration: np.ndarray | None
 ) -> dict[str, Run]:
     """Write the program and the ONNX files; what runs each, as it was read back, by the names of FILES.
 
@@ -36,9 +36,9 @@ def write_formats(
     Raises UserError naming the file that cannot be made.
     """
     with _written(FILES["program"]):
-        program = program_of(shipped, image)
+        program = program_of(network, image)
         write_pt2(program, folder / FILES["program"])
-        runs = {"pytorch": _of_torch(shipped), "program": _of_torch(read_pt2(folder / FILES["program"]))}
+        runs = {"pytorch": _of_torch(network), "program": _of_torch(read_pt2(folder / FILES["program"]))}
     with _written(FILES["onnx"]):
         write_program(program, folder / FILES["onnx"])
         runs["onnx"] = _of_onnx(folder / FILES["onnx"])
@@ -51,7 +51,7 @@ def write_formats(
 
 @contextmanager
 def _written(name: str, remedy: str = "") -> Iterator[None]:
-    """Turn what exporters raise, which has many kinds, into a UserError; what the disk says stays."""
+    """Turn whatever exporters raise into a UserError; errors of the disk stay as they are."""
     try:
         yield
     except OSError:
@@ -65,11 +65,11 @@ def times(
     runs: Mapping[str, Run], data: Dataset[torch.Tensor], batch: int
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Milliseconds of one test image and of `batch` in each format, by the size: see kd.runtime.timing."""
-    found = {}
+    by_size = {}
     for size in (1, batch):
         images = pixels(data.test_images, np.arange(size) % len(data.test_labels))
-        found[str(size)] = milliseconds({name: partial(run, images) for name, run in runs.items()})
-    return found
+        by_size[str(size)] = milliseconds({name: partial(run, images) for name, run in runs.items()})
+    return by_size
 
 
 def _of_torch(network: nn.Module) -> Run:

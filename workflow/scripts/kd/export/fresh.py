@@ -30,8 +30,8 @@ def fresh_network(about: Mapping[str, Any], image: tuple[int, int, int], classes
     if methods:
         first, *between = about["by"]
         teacher = _plain(first, image, classes) if first else None
-        for each in between:
-            teacher = _changed(_plain(each, image, classes), teacher, methods, image, classes)
+        for intermediate in between:
+            teacher = _changed(_plain(intermediate, image, classes), teacher, methods, image, classes)
         network = _changed(network, teacher, methods, image, classes)
     return network.eval().requires_grad_(False)
 

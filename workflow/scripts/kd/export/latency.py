@@ -1,6 +1,6 @@
-"""What one image takes in each of a study's networks, by PyTorch and by onnxruntime, on one core of the CPU.
+"""Latency of one image in each of a study's networks, by PyTorch and by onnxruntime, on one CPU core.
 
-Their weights are fresh ones: how long a network takes does not depend on what it has learnt.
+The weights are random: latency does not depend on what a network has learnt.
 """
 
 import logging
@@ -29,17 +29,17 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """By the name of each network its `architecture`, `pytorch_ms`, `onnxruntime_ms`: see kd.runtime.timing.
 
-    `networks` are as kd.export.fresh takes them; `image` is (C, H, W). Times are None, and the log says
-    why, where a network cannot be run so: that is for its training to complain of.
+    `networks` are as kd.export.fresh takes them; `image` is (C, H, W). Times are None, and the log has
+    the reason, where a network cannot be run so: its training reports that as an error.
     """
-    found = {
+    latencies = {
         name: {"architecture": about["architecture"], "pytorch_ms": None, "onnxruntime_ms": None}
         for name, about in networks.items()
     }
     for calls in _groups(networks, image, classes):
         for (name, runtime), times in milliseconds(calls).items():
-            found[name][runtime] = times
-    return found
+            latencies[name][runtime] = times
+    return latencies
 
 
 def _groups(
@@ -72,8 +72,8 @@ def _calls(
     last = torch.channels_last
     yield "pytorch_ms", partial(_eager, network.to(memory_format=last), images.to(memory_format=last))
     if file:
-        given = {"images": np.ascontiguousarray(images.numpy())}
-        yield "onnxruntime_ms", partial(session_of(file).run, None, given)
+        feed = {"images": np.ascontiguousarray(images.numpy())}
+        yield "onnxruntime_ms", partial(session_of(file).run, None, feed)
 
 
 def _eager(network: nn.Module, images: Tensor) -> Tensor:

@@ -24,8 +24,8 @@ def write_program(program: ExportedProgram, path: Path) -> None:
 
 def write_plain(model: onnx.ModelProto, path: Path) -> None:
     """Write a model without what exporters note beside it: half of a small file, and whose it is."""
-    given = model.graph.input[0].type.tensor_type.shape.dim[0]
-    _clear(model, given.dim_param)
+    batch = model.graph.input[0].type.tensor_type.shape.dim[0]
+    _clear(model, batch.dim_param)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
@@ -42,10 +42,10 @@ def _clear(message: Any, batch: str) -> None:
 
 
 def traced(network: nn.Module, images: Tensor) -> bytes:
-    """ONNX of a network in eval mode, by the exporter that torch has had for long, which is to go one day.
+    """ONNX of a network in eval mode, by the exporter that torch has had for long, which is deprecated.
 
-    It takes a twentieth of the other's time, and onnxruntime makes the same operators of both. What it is
-    given here are batches of the size of `images`.
+    It takes a twentieth of the other's time, and onnxruntime makes the same operators of both. The file is
+    for batches of the size of `images`.
     """
     file = io.BytesIO()
     with _quiet(), torch.no_grad():
@@ -54,7 +54,7 @@ def traced(network: nn.Module, images: Tensor) -> bytes:
 
 
 def translated(network: nn.Module, images: Tensor) -> bytes:
-    """The same by the exporter that is to stay."""
+    """The same by the exporter that replaces it."""
     with _quiet(), torch.no_grad():
         made = torch.onnx.export(network, (images,), dynamo=True, verbose=False, **NAMES)
     return made.model_proto.SerializeToString()
@@ -62,7 +62,7 @@ def translated(network: nn.Module, images: Tensor) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warnings of an exporter, which tell a user of nothing that can be done."""
+    """Without the warnings of an exporter, about which a user can do nothing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,4 +1,4 @@
-"""Images of a prepared data set as a shipped network takes them."""
+"""Images of a prepared data set as an exported network takes them."""
 
 import numpy as np
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""A network as it is shipped: pixels as image files have them go in, logits come out."""
+"""A network as it is exported: its input are pixels as image files have them, its output logits."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 
 
 class WithNormalisation(nn.Module):
-    """A network with what its training did to the pixels first, which nobody can then forget or do twice.
+    """A network with the normalisation of its training in front, which cannot be forgotten or done twice.
 
     mean, std: per channel, in units of [0, 1].
     """
@@ -26,14 +26,14 @@ class WithNormalisation(nn.Module):
         return self.network((images.float() - self.mean) * self.scale)
 
 
-def program_of(shipped: WithNormalisation, image: tuple[int, int, int]) -> ExportedProgram:
+def program_of(network: WithNormalisation, image: tuple[int, int, int]) -> ExportedProgram:
     """The network as a graph of operators that takes batches of any size of images (C, H, W).
 
-    It says nothing of the machine it was made on. Raises what torch.export raises for a network that it
+    It has no traces of the machine it was made on. Raises what torch.export raises for a network that it
     cannot follow.
     """
     # Of weights that lie channels last torch.export could not tell whether they are whole, and says so.
-    plain = deepcopy(shipped).to(memory_format=torch.contiguous_format).eval()
+    plain = deepcopy(network).to(memory_format=torch.contiguous_format).eval()
     # Two images: of one, the exporter would take the size of the batch for fixed.
     example, dynamic = torch.zeros(2, *image, dtype=torch.uint8), ({0: Dim("batch")},)
     try:

@@ -1,4 +1,4 @@
-"""Whether the files in which a student is shipped answer as the network that was trained."""
+"""Whether the files of an exported student have the logits of the network that was trained."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from kd.errors import UserError
 from kd.evaluation.metrics import expected_calibration_error
 from kd.export.pixels import pixels, spread
 from kd.runtime.device import device_name
-from kd.runtime.versions import versions
+from kd.runtime.provenance import EXPORT, versions
 
 TOLERANCE = 1e-4  # of the largest logit: float32 has 6e-8, which the layers of a deep network add up
 RECORDED = 1e-2  # likewise of what a training wrote down, perhaps on a GPU, whose products are rounder
@@ -38,13 +38,13 @@ def verify(
     """
     chosen = spread(len(data.test_labels), most)
     images, labels = pixels(data.test_images, chosen), data.test_labels.numpy()[chosen]
-    expected = answers(made["pytorch"], images)
-    found = {"pytorch": checked(files["pytorch"], expected, recorded[chosen], labels, RECORDED)}
+    expected = run_all(made["pytorch"], images)
+    formats = {"pytorch": checked(files["pytorch"], expected, recorded[chosen], labels, RECORDED)}
     for name in [name for name in made if name != "pytorch"]:
         examine = rounded if name == "int8" else checked
-        found[name] = examine(files[name], answers(made[name], images), expected, labels)
+        formats[name] = examine(files[name], run_all(made[name], images), expected, labels)
     return {
-        "formats": found,
+        "formats": formats,
         "files": {name: files[name] for name in made},
         "images": len(chosen),
         "test_images": len(data.test_labels),
@@ -52,11 +52,11 @@ def verify(
         "tolerance": TOLERANCE,
         "device": device_name(torch.device("cpu")),
         "threads": 1,
-        "versions": versions(),
+        "versions": versions(packages=EXPORT),
     }
 
 
-def answers(run: Run, images: np.ndarray) -> np.ndarray:
+def run_all(run: Run, images: np.ndarray) -> np.ndarray:
     """The logits (N, classes) of images (N, C, H, W) uint8: the first alone, the others in batches.
 
     So the first batch is of one image, the last may be of any size, and no size is taken on trust.
@@ -82,18 +82,18 @@ def compared(logits: np.ndarray, expected: np.ndarray, labels: np.ndarray) -> di
 def checked(
     name: str, logits: np.ndarray, expected: np.ndarray, labels: np.ndarray, tolerance: float = TOLERANCE
 ) -> dict[str, float]:
-    """What `compared` says of the file `name`; UserError if it answers otherwise, beyond rounding.
+    """The scores of `compared` for the file `name`; UserError if the logits differ by more than rounding.
 
     No logit may be further from the expected one than `tolerance` of the largest, and a prediction may be
     another one only where the two highest logits are as close as that.
     """
     _finite(name, logits)
-    found = compared(logits, expected, labels)
+    scores = compared(logits, expected, labels)
     allowed = tolerance * max(1.0, float(np.abs(expected).max()))
-    if not found["largest_difference"] <= allowed:  # which no number is, if it is none
+    if not scores["largest_difference"] <= allowed:  # which no number is, if it is none
         raise UserError(
-            f"{name}: its logits differ by up to {found['largest_difference']:.2g} from those expected, and"
-            f" {allowed:.2g} is allowed ({found['same_predictions']:.2f} % of the predictions are the same);"
+            f"{name}: its logits differ by up to {scores['largest_difference']:.2g} from those expected, and"
+            f" {allowed:.2g} is allowed ({scores['same_predictions']:.2f} % of the predictions are the same);"
             " nothing is exported"
         )
     second, first = np.sort(expected, axis=1)[:, -2:].T
@@ -103,27 +103,27 @@ def checked(
             f"{name}: {wrong.sum()} of {len(wrong)} predictions are not those expected, though the two"
             f" highest logits are further apart than {allowed:.2g}; nothing is exported"
         )
-    return found
+    return scores
 
 
 def rounded(name: str, logits: np.ndarray, expected: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """What `compared` says of a quantised file; UserError where it answers with no numbers.
+    """The scores of `compared` for a quantised file; UserError where its logits are not finite.
 
     Warns if fewer than 90 % of the predictions are those of the network.
     """
     _finite(name, logits)
-    found = compared(logits, expected, labels)
-    if found["same_predictions"] < USEFUL:
+    scores = compared(logits, expected, labels)
+    if scores["same_predictions"] < USEFUL:
         logger.warning(
             "%s: only %.2f %% of its predictions are those of the network (accuracy %.2f %%), as the card"
             " says too; leave it out with export: {int8: false}",
             name,
-            found["same_predictions"],
-            found["accuracy"],
+            scores["same_predictions"],
+            scores["accuracy"],
         )
-    return found
+    return scores
 
 
 def _finite(name: str, logits: np.ndarray) -> None:
     if not np.isfinite(logits).all():
-        raise UserError(f"{name}: answers with what is no number; nothing is exported")
+        raise UserError(f"{name}: its logits are not all finite; nothing is exported")

@@ -1,4 +1,4 @@
-"""Logits that a run has written down."""
+"""Arrays in .npy files: mapped into memory, checked, and written whole or not at all."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from kd.errors import UserError
-from kd.io.files import atomic
+from kd.io.files import atomic, not_whole
+
+
+def open_array(path: Path, mode: str = "r", what: str = "whole") -> np.ndarray:
+    """The array in a .npy file, mapped into memory: mode "r" to read, "r+" to write, "c" to copy on write.
+
+    Raises UserError naming the file, as not `what` it should be, if it is no whole array.
+    """
+    try:
+        return np.lib.format.open_memmap(path, mode=mode)  # np.load would take an archive, too
+    except (OSError, ValueError, EOFError) as error:
+        raise not_whole(path, error, what) from error
 
 
 def read_logits(path: Path, samples: int, classes: int, *, may_be_empty: bool = False) -> np.ndarray:
@@ -16,10 +27,7 @@ def read_logits(path: Path, samples: int, classes: int, *, may_be_empty: bool = 
     `may_be_empty`: (0, classes) is allowed as well, as a run writes them that has none. Raises UserError
     naming the file if it is not whole, of another shape, or holds no floating-point numbers.
     """
-    try:
-        logits = np.lib.format.open_memmap(path, mode="r")  # np.load would take an archive, too
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
+    logits = open_array(path)
     allowed = [(samples, classes), *([(0, classes)] if may_be_empty else [])]
     if logits.shape not in allowed or logits.dtype.kind != "f":
         raise UserError(
@@ -29,33 +37,33 @@ def read_logits(path: Path, samples: int, classes: int, *, may_be_empty: bool = 
     return logits
 
 
-def write_array(path: Path, array: "np.ndarray") -> None:
-    """Write `array` as .npy."""
-    import numpy as np  # here, for the Snakefile reads this module
-
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write `array` as .npy; NotWritten naming the file if that cannot be."""
     buffer = io.BytesIO()  # NumPy itself does not say why it could not write
     np.save(buffer, array, allow_pickle=False)
     with atomic(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
 
-def write_rows(path: Path, shape: tuple[int, int], pieces: Iterable[np.ndarray]) -> None:
-    """Write an array of this shape as .npy, float32, of which some rows come at a time."""
-    header = {
-        "descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)),
-        "fortran_order": False,
-        "shape": shape,
-    }
+def write_rows(
+    path: Path, shape: tuple[int, ...], pieces: Iterable[np.ndarray], dtype: type[np.floating] = np.float32
+) -> None:
+    """Write an array of this shape and type as .npy, of which some rows come at a time.
+
+    Raises NotWritten naming the file if it cannot be written, ValueError if more or fewer rows come.
+    """
+    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
     with atomic(path) as temporary, open(temporary, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for piece in _checked(pieces, shape):
-            file.write(np.ascontiguousarray(piece, dtype=np.float32))
+        for piece in _checked(pieces, shape[0]):
+            file.write(np.ascontiguousarray(piece, dtype=dtype))
 
 
-def _checked(pieces: Iterable[np.ndarray], shape: tuple[int, int]) -> Iterator[np.ndarray]:
+def _checked(pieces: Iterable[np.ndarray], expected: int) -> Iterator[np.ndarray]:
     rows = 0
     for piece in pieces:
         rows += len(piece)
         yield piece
-    if rows != shape[0]:
-        raise ValueError(f"{rows} rows came, {shape[0]} were announced")
+    if rows != expected:
+        raise ValueError(f"{rows} rows came, {expected} were announced")

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from kd.io.files import write_text
+from kd.io.files import sha256, write_text
 
 CACHE = Path(".snakemake/kd-listings")
 
@@ -28,12 +28,11 @@ class Digests:
         """SHA-256 of a file's content."""
         stat = file.stat()
         key = f"{os.fspath(file)}\0{stat.st_size}\0{stat.st_mtime_ns}"
-        found = self._before.get(key)
-        if found is None:
-            with open(file, "rb") as content:
-                found = hashlib.file_digest(content, "sha256").hexdigest()
-        self._now[key] = found
-        return found
+        known = self._before.get(key)
+        if known is None:
+            known = sha256(file)
+        self._now[key] = known
+        return known
 
     def save(self) -> None:
         """Write what is new; a folder that cannot be written to is no reason to stop."""

@@ -1,104 +1,136 @@
-"""Fetches a file over HTTP until its checksum is right, or says why that cannot be."""
+"""Downloads a file over HTTP until its checksum is right, or raises an error with the reason."""
 
 import base64
 import hashlib
 import logging
 import time
 from pathlib import Path
+from typing import Any, Self
 
 import requests
-import urllib3
-from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from kd.errors import UserError
-from kd.io.files import atomic
+from kd.io import http
+from kd.io.files import atomic, sha256
+from kd.io.http import CHUNK, BadBody
 from kd.io.progress import Progress
 
-TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
-CHUNK = 1 << 18  # bytes
-PARTIAL, UNSATISFIABLE = 206, 416  # answers to a request for the rest of a file
-TEMPORARY = (408, 425, 429)  # of the 4xx answers, those that another try may change; so may any 5xx
+PARTIAL, UNSATISFIABLE = 206, 416  # statuses of a request for the rest of a file
 
 log = logging.getLogger("kd")
 
 
-class _Failed(Exception):
-    """A try that went wrong in a way that the next one may not."""
+class _LoggedTries(http.Tries):
+    """Says which try has failed, and how long it waits before the next."""
+
+    def increment(self, *args: Any, response: Any = None, error: Any = None, **more: Any) -> Self:
+        """The tries that are left after this response or error; urllib3's MaxRetryError if none are."""
+        tries = super().increment(*args, response=response, error=error, **more)
+        reason = error or f"the server answered {response.status} {response.reason}"
+        count = len(tries.history)
+        log.warning("try %d of %d failed: %s", count, count + tries.total + 1, reason)
+        return tries
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, and say every few seconds how much longer."""
+        while seconds > 0:
+            log.info("trying again in %.0f s", seconds)
+            time.sleep(min(seconds, 4))
+            seconds -= 4
 
 
-def download(url: str, path: Path, sha256: str | None, *, attempts: int = 5, pause: float = 1.0) -> None:
-    """Download `url` to `path`, which is whole and has the checksum `sha256` or does not appear at all.
+def download(
+    url: str, path: Path, checksum: str | None, *, attempts: int = http.ATTEMPTS, pause: float = 1.0
+) -> None:
+    """Download `url` to `path`, which is whole and has the SHA-256 `checksum` or does not appear at all.
 
     Where no checksum is known (None), it is the length that the server names, and the MD5 where it sends one.
 
     What a broken connection, or a process that was killed, has fetched is kept beside it and not again.
     Broken connections, 5xx answers, short bodies and wrong checksums are tried again up to `attempts` times
     in all, after `pause` seconds, then twice that, and so on. Raises UserError naming the address: at once
-    when the server says that the file is not to be had, and with the last error after the last try.
+    when the server refuses the file, and with the last error after the last try.
     """
-    for attempt in range(1, attempts + 1):
-        try:
-            return _fetch(url, path, sha256)
-        except (MissingSchema, InvalidSchema, InvalidURL) as error:
-            raise UserError(f"dataset.mirror: {error}; an address begins with https:// or http://") from error
-        except (_Failed, requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            if attempt == attempts:
-                raise UserError(
-                    f"{url}: not downloaded in {attempts} tries: {error}; try again later, or name another"
-                    " address in dataset.mirror"
-                ) from error
-            log.warning("try %d of %d failed: %s", attempt, attempts, error)
-            _wait(pause * 2 ** (attempt - 1))
-
-
-def _fetch(url: str, path: Path, sha256: str | None) -> None:
-    """One try, which goes on from what earlier ones left in a file beside `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    version = path.with_name(f".{path.name}.etag")  # of what `part` begins; a checksum tells more
-    known = version.read_text() if version.exists() else ""
-    have = part.stat().st_size if part.exists() and (sha256 or known) else 0
-    log.info("downloading %s%s", url, f" from {have / 1e6:.1f} MB on" if have else "")
-    # identity: a server may otherwise pack the body, or call a .gz file packed, and the checksum be off
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    headers |= {"If-Range": known} if have and not sha256 else {}
-    with (
-        Progress(path.name) as progress,
-        requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response,
-    ):
-        if response.status_code == UNSATISFIABLE:
-            part.unlink()
-            raise _Failed("what there was of the file does not fit the server's; it is fetched anew")
-        _check_status(response, url)
-        if response.status_code != PARTIAL or not _continues(response, have):
-            have = 0
-            _remember(version, response, sha256)
-        length = response.headers.get("Content-Length", "")
-        progress.done, progress.total = have, have + int(length) if length.isdecimal() else None
-        _save(response, part, have, progress)
-        if progress.total is not None and progress.done != progress.total:
-            raise _Failed(f"{progress.done} of {progress.total} bytes came")
-    checked = _check_sum(part, sha256) if sha256 else _check_md5(part, response)
-    version.unlink(missing_ok=True)
-    with atomic(path) as temporary:
-        part.replace(temporary)
+    try:
+        with Progress(path.name) as progress:
+            part = _Part(url, path, checksum, progress)
+            tries = _LoggedTries.of(attempts, pause)
+            accepted = (200, PARTIAL, UNSATISFIABLE)
+            checked = http.get(url, part.fill, tries, headers=part.headers, accepted=accepted)
+    except http.WRONG_ADDRESS as error:
+        raise UserError(f"dataset.mirror: {error}; an address begins with https:// or http://") from error
+    except http.Refused as error:
+        raise UserError(f"{url}: {error}; dataset.mirror must name a folder that has it") from error
+    except http.GivenUp as error:
+        raise UserError(
+            f"{url}: not downloaded {error}; try again later, or name another address in dataset.mirror"
+        ) from error
     log.info("%s: %.1f MB, %s", path.name, progress.done / 1e6, checked)
 
 
+class _Part:
+    """What has come of a file, kept beside it, so that the next try or process goes on from there."""
+
+    def __init__(self, url: str, path: Path, checksum: str | None, progress: Progress) -> None:
+        self._url, self._target, self._checksum, self._progress = url, path, checksum, progress
+        self._path = path.with_name(f".{path.name}.part")
+        self._version = path.with_name(f".{path.name}.etag")  # of the whole; with a checksum not needed
+        self._have = 0  # bytes
+
+    def headers(self) -> dict[str, str]:
+        """Those that ask for what is missing."""
+        known = self._version.read_text() if self._version.exists() else ""
+        self._have = self._path.stat().st_size if self._path.exists() and (self._checksum or known) else 0
+        log.info("downloading %s%s", self._url, f" from {self._have / 1e6:.1f} MB on" if self._have else "")
+        if not self._have:
+            return {}
+        return {"Range": f"bytes={self._have}-"} | ({} if self._checksum else {"If-Range": known})
+
+    def fill(self, response: requests.Response) -> str:
+        """Save the body, verify the file and move it to its place; returns what it was verified by."""
+        progress = self._progress
+        if response.status_code == UNSATISFIABLE:
+            self._path.unlink()
+            raise BadBody("what there was of the file does not fit the server's; all of it is fetched again")
+        if response.status_code != PARTIAL or not _continues(response, self._have):
+            self._have = 0
+            self._remember_version(response)
+        length = response.headers.get("Content-Length", "")
+        progress.done, progress.total = self._have, self._have + int(length) if length.isdecimal() else None
+        self._save(response)
+        if progress.total is not None and progress.done != progress.total:
+            raise BadBody(f"{progress.done} of {progress.total} bytes came")
+        checked = (
+            _check_sum(self._path, self._checksum) if self._checksum else _check_md5(self._path, response)
+        )
+        self._version.unlink(missing_ok=True)
+        with atomic(self._target) as temporary:
+            self._path.replace(temporary)
+        return checked
+
+    def _remember_version(self, response: requests.Response) -> None:
+        """Keep the server's name for this version of the file: the rest of another must not follow."""
+        tag = response.headers.get("ETag", "")
+        if not self._checksum and tag.startswith('"'):  # others, "weak" ones, do not promise the same bytes
+            self._version.write_text(tag)
+        else:
+            self._version.unlink(missing_ok=True)
+
+    def _save(self, response: requests.Response) -> None:
+        """Write the body behind what there is, as it comes over the wire."""
+        with open(self._path, "r+b" if self._have else "wb") as file:
+            file.seek(self._have)
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                file.write(chunk)
+                self._progress.done += len(chunk)
+
+
 def _continues(response: requests.Response, have: int) -> bool:
-    """True, or _Failed if the body does not begin where it was asked to."""
+    """True, or BadBody if the body does not begin where it was asked to."""
     if response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
         return True
-    raise _Failed("the server sent another part of the file than it was asked for")
-
-
-def _remember(version: Path, response: requests.Response, sha256: str | None) -> None:
-    """Keep the server's name for this version of a file, so that another one is not taken for its rest."""
-    tag = response.headers.get("ETag", "")
-    if not sha256 and tag.startswith('"'):  # others, "weak" ones, do not promise the same bytes
-        version.write_text(tag)
-    else:
-        version.unlink(missing_ok=True)
+    raise BadBody("the server sent another part of the file than it was asked for")
 
 
 def _check_md5(part: Path, response: requests.Response) -> str:
@@ -112,42 +144,15 @@ def _check_md5(part: Path, response: requests.Response) -> str:
         got = base64.b64encode(hashlib.file_digest(file, "md5").digest()).decode()
     if got != expected:
         part.unlink()
-        raise _Failed(f"the checksum is wrong: MD5 {expected} expected, {got} got")
+        raise BadBody(f"the checksum is wrong: MD5 {expected} expected, {got} got")
     return "the server's checksum is right"
 
 
-def _check_sum(part: Path, sha256: str) -> str:
-    with open(part, "rb") as file:
-        page = file.read(CHUNK).lstrip().startswith(b"<")
-        file.seek(0)
-        got = hashlib.file_digest(file, "sha256").hexdigest()
-    if got != sha256:
+def _check_sum(part: Path, expected: str) -> str:
+    if (got := sha256(part)) != expected:
+        with open(part, "rb") as file:
+            page = file.read(CHUNK).lstrip().startswith(b"<")
         part.unlink()
         what = "a web page came instead of the file" if page else "the checksum is wrong"
-        raise _Failed(f"{what}: SHA-256 {sha256} expected, {got} got")
+        raise BadBody(f"{what}: SHA-256 {expected} expected, {got} got")
     return "the checksum is right"
-
-
-def _check_status(response: requests.Response, url: str) -> None:
-    answer = f"{response.status_code} {response.reason}"
-    if response.status_code >= 500 or response.status_code in TEMPORARY:
-        raise _Failed(f"the server answered {answer}")
-    if response.status_code not in (200, PARTIAL):
-        raise UserError(f"{url}: the server answered {answer}; dataset.mirror must name a folder that has it")
-
-
-def _save(response: requests.Response, part: Path, have: int, progress: Progress) -> None:
-    """Write the body behind the first `have` bytes of `part`, as it comes over the wire."""
-    with open(part, "r+b" if have else "wb") as file:
-        file.seek(have)
-        for chunk in response.raw.stream(CHUNK, decode_content=False):
-            file.write(chunk)
-            progress.done += len(chunk)
-
-
-def _wait(seconds: float) -> None:
-    """Sleep, and say every few seconds how much longer."""
-    while seconds > 0:
-        log.info("trying again in %.0f s", seconds)
-        time.sleep(min(seconds, 4))
-        seconds -= 4

@@ -36,7 +36,7 @@ def atomic(path: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_UMASK)  # safetensors would let nobody else read its files
+        temporary.chmod(0o666 & ~_UMASK)  # safetensors makes files that only their owner can read
         temporary.replace(path)
     except OSError as error:
         reason = error.strerror or error
@@ -83,13 +83,37 @@ def refuse_unwritable(folder: Path) -> None:
         )
 
 
+def sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of what a file holds, as 64 hexadecimal digits; OSError if it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_sum(path: Path, expected: str) -> None:
+    """UserError if `path` has another SHA-256: it was right when it was fetched, and a disk can forget."""
+    try:
+        actual = sha256(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    if actual != expected:
+        raise UserError(
+            f"{path}: the checksum is wrong: SHA-256 {expected} expected, {actual} got; delete it and run"
+            " again"
+        )
+
+
+def refuse_changed(path: Path, expected: str) -> None:
+    """UserError if a file of the user's has another SHA-256 than when the study was read."""
+    if sha256(path) != expected:
+        raise UserError(f"{path}: has changed since the study was read; run again")
+
+
 def digest(text: str, *files: Path) -> str:
     """A name of 16 hexadecimal digits for what this text and the contents of these files make."""
-    found = hashlib.sha256(text.encode())
+    together = hashlib.sha256(text.encode())
     for path in files:
-        with open(path, "rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()[:16]
+        together.update(bytes.fromhex(sha256(path)))
+    return together.hexdigest()[:16]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -109,7 +133,12 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
+        raise not_whole(path, error) from error
+
+
+def not_whole(path: Path, reason: object, what: str = "whole") -> UserError:
+    """What is wrong with a file of the workflow's own, and its remedy."""
+    return UserError(f"{path}: not {what} ({reason}); delete it to have it made again")
 
 
 @contextmanager
@@ -133,22 +162,3 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise NotWritten(f"{path}: cannot be written: {reason}; mend that and run again") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def sha256(path: Path) -> str:
-    """Of what a file holds, as hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def check_sum(path: Path, expected: str) -> None:
-    """UserError if `path` has another SHA-256: it was right when it was fetched, and a disk can forget."""
-    try:
-        actual = sha256(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
-    if actual != expected:
-        raise UserError(
-            f"{path}: the checksum is wrong: SHA-256 {expected} expected, {actual} got; delete it and run"
-            " again"
-        )

@@ -4,8 +4,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kd.errors import UserError
-from kd.io.files import atomic
+from kd.io.files import atomic, not_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +17,7 @@ def read_history(path: Path) -> "pd.DataFrame":
     try:
         return pd.read_csv(path)[["epoch", "validation_accuracy"]]
     except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
-        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
+        raise not_whole(path, error) from error
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:

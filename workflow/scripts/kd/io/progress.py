@@ -1,4 +1,4 @@
-"""How far something long is, said every few seconds."""
+"""Progress of something long, logged every few seconds."""
 
 import logging
 import threading
@@ -11,19 +11,19 @@ log = logging.getLogger("kd")
 class Progress:
     """Logs a line every `interval` seconds while its block runs; set `total` and add to `done`, in bytes.
 
-    The lines come from a thread of their own, so that they also come while a server says nothing. `tell`
-    makes a line of done, total and speed, where these are no bytes of a download.
+    The lines come from a thread of their own, so that they also come while a server is silent. `line`
+    makes the text from done, total and speed, where these are no bytes of a download.
     """
 
     def __init__(
         self,
         name: str,
         interval: float = 3.0,
-        tell: Callable[[int, int | None, float], str] | None = None,
+        line: Callable[[int, int | None, float], str] | None = None,
     ) -> None:
         self.name = name
         self.interval = interval
-        self.tell = tell or describe
+        self.line = line or describe
         self.done = 0
         self.total: int | None = None
         self._ended = threading.Event()
@@ -43,14 +43,14 @@ class Progress:
         before = 0
         while not self._ended.wait(self.interval):
             done = self.done
-            log.info("%s: %s", self.name, self.tell(done, self.total, (done - before) / self.interval))
+            log.info("%s: %s", self.name, self.line(done, self.total, (done - before) / self.interval))
             before = done
 
 
 def describe(done: int, total: int | None, speed: float) -> str:
     """One line of progress from bytes done, bytes in all (None: not known) and bytes a second."""
     share = f"{done / total:.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
-    if speed == 0:
+    if speed <= 0:  # below 0 where a download has begun again
         return f"{share}, waiting for the server"
     left = f", {(total - done) / speed:.0f} s left" if total else ""
     return f"{share}, {speed / 1e6:.1f} MB/s{left}"

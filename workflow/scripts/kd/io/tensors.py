@@ -41,7 +41,7 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[s
 
 
 def read_tensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
-    """The arrays in `path`, as torch tensors in host memory, and the facts; Damaged if they are not whole."""
+    """The arrays in `path`, as torch tensors in host memory, and the facts; Corrupt if they are not whole."""
     try:
         with safe_open(path, framework="pt") as file:
             seal = json.loads(file.metadata()["sealed"])

@@ -1,4 +1,4 @@
-"""How often a sign of life is written: at most once a second, and seldom where writing takes long."""
+"""How often a job writes its progress: at most once a second, and seldom where writing takes long."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 EVERY = 1.0  # seconds between two writings, at least
 SHARE = 0.01  # of the time, at most, is spent on writing
-SILENT = 30.0  # seconds without a sign after which whoever looks on calls the writer silent
+SILENT = 30.0  # seconds without an update after which a monitor calls the writer silent
 
 
 class Throttle:
@@ -31,7 +31,7 @@ class Throttle:
             self._due = ended + min(SILENT / 3, max(EVERY, (ended - started) / SHARE))
 
 
-def duration(seconds: float) -> str:
+def clock_time(seconds: float) -> str:
     """Seconds as "0:42" or "1:02:03"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,4 +1,4 @@
-"""How long a study will take, from what its jobs have taken so far."""
+"""Time left of a study, from the times of its jobs so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Estimate:
 def estimate(study: Study, now: float) -> Estimate:
     """What is left to do, divided by the jobs that run side by side; never less than the longest of these.
 
-    A job takes what those of its rule took on average in this run, or in the one before. A running one that
-    says how long it will take is believed. One of an unknown rule counts as the shortest of those that run
+    A job takes what those of its rule took on average in this run, or in the one before. The estimate of a
+    running job itself is believed. One of an unknown rule counts as the shortest of those that run
     networks, but GUESS at most. What waits for what is not considered.
     """
     took = seconds_per_job(study, now)
@@ -41,7 +41,7 @@ def estimate(study: Study, now: float) -> Estimate:
 
 
 def seconds_per_job(study: Study, now: float) -> Mapping[str, float]:
-    """Of each rule of which that can be said."""
+    """Seconds that one job of a rule takes, of those rules of which it is known."""
     took = {name: rule.seconds / rule.done for name, rule in study.rules.items() if rule.done}
     for job in study.running:  # the first of its rule
         if job.left is not None and job.rule not in took:
@@ -53,7 +53,7 @@ def seconds_per_job(study: Study, now: float) -> Mapping[str, float]:
 
 
 def side_by_side(study: Study, now: float) -> float:
-    """How many jobs run at once: now, or on average where that is more, as between two jobs it is."""
+    """How many jobs run at once: now, or on average where that is more, as it is between two jobs."""
     busy = sum(rule.seconds for rule in study.rules.values())
     busy += sum(now - job.started for job in study.running)
     return max(1.0, len(study.running), busy / max(1.0, now - study.started))

@@ -37,7 +37,8 @@ def first_views(images: ViewedImages, seed: int, epoch: int) -> np.ndarray:
     """The first images of an epoch (0-based) as a network is shown them: cropped and mirrored."""
     some = order_seen(seed, epoch, images.samples)[: _fit(images)]
     views = views_seen(seed, epoch, images.samples, images.count)[some]
-    return grid(images.pixels(*(torch.from_numpy(each).to(images.device) for each in (some, views))))
+    samples, shown = (torch.from_numpy(numbers).to(images.device) for numbers in (some, views))
+    return grid(images.pixels(samples, shown))
 
 
 def hardest(images: ViewedImages, losses: Tensor) -> tuple[np.ndarray, Tensor]:

@@ -1,4 +1,4 @@
-"""How far a running job is, in a small file for whoever looks on. No result depends on it."""
+"""How far a running job is, in a small file for monitors. No result depends on it."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from typing import Any, Self
 from kd.monitor.clock import Throttle
 
 
-def write_shown(path: Path, content: Any) -> None:
+def write_progress(path: Path, content: Any) -> None:
     """Write `content` as JSON, whole or not at all; OSError if that cannot be.
 
     Not by kd.io.files: that waits until the disk has it, a tenth of a second on a busy one, and after a power
-    cut nobody asks how far a job was.
+    cut the progress of a job does not matter.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -27,7 +27,7 @@ def write_shown(path: Path, content: Any) -> None:
 class ProgressFile:
     """Keeps `path` up to date while its block runs, and removes it at the end; does nothing if that is None.
 
-    A job that is killed leaves the file behind; `updated`, `host` and `pid` then say so. What cannot be
+    A job that is killed leaves the file behind; `updated`, `host` and `pid` then show it. What cannot be
     written (a full disk) is left out: the job goes on.
     """
 
@@ -38,7 +38,7 @@ class ProgressFile:
 
     def __enter__(self) -> Self:
         self._facts["started"] = time.time()
-        self.tell()
+        self.update()
         return self
 
     def __exit__(
@@ -50,13 +50,13 @@ class ProgressFile:
 
     @property
     def due(self) -> bool:
-        """Whether something told now would be written."""
+        """Whether an update would be written now."""
         return self._path is not None and not self._throttle.left
 
-    def tell(self, **facts: Any) -> None:
-        """Write these facts, beside those told before, unless it was done just now."""
+    def update(self, **facts: Any) -> None:
+        """Write these facts, beside the earlier ones, unless it was done just now."""
         self._facts |= facts
         if not self.due:
             return
         with self._throttle.writing(), suppress(OSError, ValueError):
-            write_shown(self._path, self._facts | {"updated": time.time()})
+            write_progress(self._path, self._facts | {"updated": time.time()})

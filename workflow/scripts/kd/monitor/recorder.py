@@ -1,4 +1,4 @@
-"""What Snakemake is doing, kept in results/<study>/progress/study.json for whoever looks on.
+"""What Snakemake is doing, kept in results/<study>/progress/study.json for monitors.
 
 A handler of Snakemake's own log, whose records carry what happens as fields. It does nothing until a job
 is started, so that dry runs, reports and the Snakemakes inside jobs write nothing; and nothing that goes
@@ -19,16 +19,16 @@ from typing import Any
 
 from kd.io.files import read_json
 from kd.monitor.clock import Throttle
-from kd.monitor.progress import write_shown
+from kd.monitor.progress import write_progress
 
 STUDY = "study.json"
 ALIVE = 5.0  # seconds after which it is written even if nothing has happened
-BY_USER = "Terminating processes on user request"  # so Snakemake says that it was told to stop by Ctrl-C
-TOGETHER = 1.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake says so
+BY_USER = "Terminating processes on user request"  # with which Snakemake reports Ctrl-C
+TOGETHER = 1.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake reports it
 
 
 class Recorder(logging.Handler):
-    """Keeps `folder`/study.json. `planned` says how many jobs of each rule there are, those done among them;
+    """Keeps `folder`/study.json. `planned` returns how many jobs each rule has, those done among them, and
     nothing where they are not really run.
 
     What it writes: `host`, `pid`, `started`, `updated` and `ended` (None while Snakemake runs) in seconds
@@ -50,7 +50,7 @@ class Recorder(logging.Handler):
         self._writer: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take in what a record says; called by Snakemake, which must not feel it."""
+        """Take in a record; called by Snakemake, which must not notice it."""
         with suppress(Exception), self._changes:
             self._take_in(getattr(record, "event", None), record)
 
@@ -131,7 +131,7 @@ class Recorder(logging.Handler):
                 content = self._facts | {"updated": time.time(), "rules": rules}
             content["running"] = [job for job in jobs if "failed" not in job]
             content["failed"] = [job for job in jobs if "failed" in job]
-            write_shown(self._path, content)
+            write_progress(self._path, content)
 
 
 def _seconds_before(path: Path) -> dict[str, float]:

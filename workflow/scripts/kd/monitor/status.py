@@ -1,4 +1,4 @@
-"""What the progress files of a study say together."""
+"""The state of a study, from all its progress files."""
 
 import socket
 import time
@@ -13,7 +13,7 @@ from kd.monitor.clock import SILENT
 from kd.monitor.recorder import STUDY
 
 SKEW = 5.0  # seconds by which clocks of two machines may differ
-NUMBERED = ("trial", "rung", "seed", "epochs")  # wildcards whose values say nothing without their names
+NUMBERED = ("trial", "rung", "seed", "epochs")  # wildcards whose values mean nothing without their names
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class RunningJob:
-    """A job that Snakemake has started; what it says of itself is None where it says nothing (yet).
+    """A job that Snakemake has started; the values from its progress file are None where it has none (yet).
 
     `label` is made of its wildcards, and so the same from its start to its end; the rule, where it has none.
     """
@@ -41,7 +41,7 @@ class RunningJob:
     epoch: int | None = None  # from 1
     epochs: int | None = None
     accuracy: float | None = None  # on the validation split, in percent
-    silent: float | None = None  # seconds since its last sign, where that is long ago
+    silent: float | None = None  # seconds since its last update, where that is long ago
 
 
 @dataclass(frozen=True)
@@ -124,20 +124,20 @@ def _label(job: Mapping[str, Any]) -> str:
 
 def _running(folder: Path, job: Mapping[str, Any], now: float) -> RunningJob:
     known = {"rule": job["rule"], "label": _label(job), "log": job["log"], "started": job["started"]}
-    said = _said(folder, job["log"])
-    if not said or said["updated"] < job["started"] - SKEW:  # of an attempt before this one
+    progress = _progress(folder, job["log"])
+    if not progress or progress["updated"] < job["started"] - SKEW:  # of an attempt before this one
         return RunningJob(**known)
-    since = now - said["updated"]
+    since = now - progress["updated"]
     return RunningJob(
-        accuracy=said.get("validation_accuracy"),
+        accuracy=progress.get("validation_accuracy"),
         silent=since if since > SILENT else None,
-        **{name: said.get(name) for name in ("share", "left", "epoch", "epochs")},
+        **{name: progress.get(name) for name in ("share", "left", "epoch", "epochs")},
         **known,
     )
 
 
-def _said(folder: Path, log: str | None) -> dict[str, Any] | None:
-    """What the job with this log, results/<study>/logs/..., says of itself."""
+def _progress(folder: Path, log: str | None) -> dict[str, Any] | None:
+    """The progress file of the job with this log, results/<study>/logs/...; None where there is none."""
     try:
         return read_json(folder.joinpath("progress", *Path(log or "").parts[3:]).with_suffix(".json"))
     except (UserError, ValueError):

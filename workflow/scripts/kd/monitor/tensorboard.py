@@ -1,4 +1,4 @@
-"""The TensorBoard events of one run: scalars of each epoch, two pictures, and the values it was made with."""
+"""The TensorBoard events of one run: scalars of each epoch, two pictures, and its hyperparameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,8 +29,8 @@ class Board:
         self._writer.close()
 
     def begin(self, job: TrainJob, train: ViewedImages) -> None:
-        """The values of the job, and what its network is shown first."""
-        # Not what `hparams` says of the experiment: that would have to name the values of all other runs too.
+        """The hyperparameters of the job, and the first images that its network sees."""
+        # Not the summary of the experiment that `hparams` makes: it would need the values of all other runs.
         _, start, _ = hparams(hparams_of(job), {})
         self._writer.file_writer.add_summary(start)
         epoch = job.recipe.epochs if job.epochs > job.recipe.epochs else 0  # as the engine numbers them
@@ -62,10 +62,11 @@ class Board:
         picture, worst = hardest(split.images, losses)
         name = "validation images with the largest loss"
         self._writer.add_image(name, picture, epochs, dataformats="HWC")
-        taken = logits.argmax(1)
+        predicted = logits.argmax(1)
         lines = [
-            f"{place}. {classes[labels[which]]}, taken for {classes[taken[which]]}, loss {losses[which]:.3f}"
-            for place, which in enumerate(worst.tolist(), 1)
+            f"{place}. {classes[labels[image]]}, predicted as {classes[predicted[image]]},"
+            f" loss {losses[image]:.3f}"
+            for place, image in enumerate(worst.tolist(), 1)
         ]
         self._writer.add_text(name, "\n".join(lines), epochs)
 

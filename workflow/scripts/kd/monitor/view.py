@@ -11,8 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kd.monitor.clock import duration
-from kd.monitor.estimate import Estimate, estimate
+from kd.monitor.clock import clock_time
+from kd.monitor.estimate import estimate
+from kd.monitor.sentence import sentence
 from kd.monitor.status import FailedJob, RunningJob, Study
 
 NARROW = 64  # columns below which a job takes two lines
@@ -47,7 +48,7 @@ class View:
                 "waiting" if study.ended is None else "not begun", _counts(study.waiting, width)
             )
         if failed:
-            lines = [_indented(_told(job)) for job in study.failed[:failed]]
+            lines = [_indented(_failure(job)) for job in study.failed[:failed]]
             yield from _section(f"failed ({len(study.failed)})", Group(*lines), "bold red")
             yield from _more(len(study.failed) - failed)
         yield from _section("logs", _indented(str(self._folder / "logs")))
@@ -102,48 +103,22 @@ class View:
         if self._study.phase != "running":  # it may have ended since
             return ""
         if job.silent is not None:
-            return Text(f"silent for {duration(job.silent)}", "yellow")
+            return Text(f"silent for {clock_time(job.silent)}", "yellow")
         if job.left is not None:
-            return f"{duration(job.left)} left"
-        return f"for {duration(self._now - job.started)}"
+            return f"{clock_time(job.left)} left"
+        return f"for {clock_time(self._now - job.started)}"
 
 
-_HEARD = "were running when it was last heard of"
+_HEARD = "were running at the last update"
 _RUNNING = {"running": "running", "silent": _HEARD, "killed": _HEARD}
 _STYLES = {"failed": "red", "killed": "red", "stopped": "yellow", "silent": "yellow", "done": "green"}
-
-
-def sentence(study: Study, left: Estimate, now: float) -> str:
-    """How the study stands."""
-    took = duration((study.ended or now) - study.started)
-    since = duration(now - study.updated)
-    if study.phase == "running":
-        return f"running for {took}, {_words(left)}"
-    failures = f"{len(study.failed)} job{'s' * (len(study.failed) != 1)} failed"
-    ended = "When these jobs have ended, " if study.running else ""
-    unlock = f"{ended}snakemake --unlock with the study's --configfile, then the same command."
-    return {
-        "done": f"done in {took}",
-        "failed": f"ended after {took}, {failures}",
-        "stopped": f"stopped after {took}; the same command goes on",
-        "killed": f"Snakemake was killed {since} ago. {unlock}",
-        "silent": f"nothing heard of Snakemake for {since}",
-    }[study.phase]
-
-
-def _words(left: Estimate) -> str:
-    if left.seconds is None:
-        return "time left: ?"
-    kinds = f"{len(left.unknown)} kind{'s' * (len(left.unknown) != 1)}"
-    unknown = f", with a guess of {kinds} of job" if left.unknown else ""
-    return f"about {duration(left.seconds)} left{unknown}"
 
 
 def _indent(job: RunningJob) -> RenderableType:
     return _indented(job.label, 2 if job.label == job.rule else 4)
 
 
-def _told(job: FailedJob) -> str:
+def _failure(job: FailedJob) -> str:
     name = job.rule if job.label == job.rule else f"{job.rule}: {job.label}"
     return f"{name}\n{job.log or 'no log'}"
 

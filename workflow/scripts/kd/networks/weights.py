@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from kd.errors import UserError
-from kd.io.files import sha256
+from kd.io.files import refuse_changed
 from kd.io.tensors import Corrupt, read_tensors
 
 SHOWN = 3  # names of a kind in a message; the rest is counted
@@ -22,8 +22,7 @@ def read_weights(path: Path, expected: str, about: Mapping[str, Any]) -> dict[st
     UserError naming the file if its SHA-256 is not `expected`, it is no such file, or holds another network.
     """
     try:
-        if sha256(path) != expected:
-            raise UserError(f"{path}: has changed since the study was read; run again")
+        refuse_changed(path, expected)
         with safe_open(path, framework="pt") as file:
             if "sealed" not in (file.metadata() or {}):
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)

@@ -7,9 +7,9 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc reuse what one step frees in the next; says whether this C library can be told.
+    """Let glibc reuse in the next step the memory that one step frees; whether this C library can do so.
 
-    By default it maps every large tensor anew and returns it to the kernel when it is freed, and then each
+    By default it maps memory for every large tensor and returns it to the kernel when it is freed; then each
     step of a training on the CPU faults its activations in again, page by page: 0.1 to 4 million faults, up
     to half of the time. The peak use of memory is about the same.
     """

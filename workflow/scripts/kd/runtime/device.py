@@ -41,11 +41,11 @@ def _pick_device(wanted: str) -> torch.device:
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":
-        wanted = next(name for name, found in there.items() if found)
+        wanted = next(name for name, available in there.items() if available)
     if not there[wanted]:
-        found = ", ".join(name for name, yes in there.items() if yes)
+        names = ", ".join(name for name, available in there.items() if available)
         raise UserError(
-            f"compute.device: {wanted} is not available on this machine; available: auto, {found}"
+            f"compute.device: {wanted} is not available on this machine; available: auto, {names}"
         )
     return torch.device(wanted)
 

@@ -22,23 +22,23 @@ def take_slot(devices: int, slots_per_device: int) -> int:
     given the same devices share slots: one that has a device of its own takes it without waiting, and a
     workflow that runs inside a job of several GPUs spreads over them.
     """
-    told = False
+    reported = False
     while True:
         for slot, device in itertools.product(range(slots_per_device), range(devices)):
             if _lock(_name(device), slot):
                 return device
-        if not told:
+        if not reported:
             logger.info(
                 "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken",
                 devices,
                 slots_per_device,
             )
-            told = True
+            reported = True
         time.sleep(0.2)
 
 
 def _name(device: int) -> str:
-    """What tells the device from others of the machine, also when some of them are hidden from this job."""
+    """Identifies the device among all of the machine, also when some are hidden from this job."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     own = visible.split(",")[device].strip() if visible else str(device)
     jobs = [os.environ[name] for name in SCHEDULED if name in os.environ]

@@ -18,14 +18,14 @@ def has_gpu() -> bool:
 
 def cpu_count() -> int:
     """Cores that this process may use."""
-    # Only Linux tells: there a container or a job's cpuset may allow fewer than there are.
+    # Only Linux reports it: there a container or a job's cpuset may allow fewer than there are.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bf16 numbers itself, so far as Linux tells."""
+    """Whether the processor multiplies bf16 numbers itself, as far as Linux reports it."""
     info = Path("/proc/cpuinfo")
     flags = info.read_text(encoding="utf-8").split() if info.exists() else []
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)

@@ -10,20 +10,20 @@ import torch
 from kd.errors import UserError
 from kd.runtime.device import device_name
 
-_NO_MEMORY = ("can't allocate memory", "out of memory")  # what the CPU's allocator and MPS's say
+_NO_MEMORY = ("can't allocate memory", "out of memory")  # in the errors of the CPU's allocator and of MPS
 
 
 @contextmanager
 def memory_explained(device: torch.device) -> Iterator[None]:
-    """Turn the device's running out of memory into a UserError that says what to do."""
+    """Turn the device's out-of-memory error into a UserError with the remedy."""
     try:
         yield
     except RuntimeError as error:  # torch.OutOfMemoryError is one
-        said = str(error).splitlines()[0] if str(error) else ""
-        if not isinstance(error, torch.OutOfMemoryError) and not any(text in said for text in _NO_MEMORY):
+        reason = str(error).splitlines()[0] if str(error) else ""
+        if not isinstance(error, torch.OutOfMemoryError) and not any(text in reason for text in _NO_MEMORY):
             raise
         raise UserError(
-            f"the memory of {device_name(device)} is too small ({said}); lower batch_size or the network's"
+            f"the memory of {device_name(device)} is too small ({reason}); lower batch_size or the network's"
             " width, or let fewer jobs share the device (compute.slots_per_device, --cores)"
         ) from error
 

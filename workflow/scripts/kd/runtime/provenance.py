@@ -2,15 +2,19 @@
 
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+RUN = ("torch", "torchvision", "numpy", "snakemake")  # packages that shape a run's result
+EXPORT = ("torch", "onnx", "onnxruntime", "numpy")  # that run networks and write their files
 
-def versions(architecture: str = "") -> dict[str, str]:
-    """Versions of Python and of the packages that shape a result, with that of an architecture's library."""
+
+def versions(architecture: str = "", packages: Iterable[str] = RUN) -> dict[str, str]:
+    """Versions of Python and of these packages, and of the library of an architecture "library/name"."""
     library, slash, _ = architecture.partition("/")
-    packages = ("torch", "torchvision", "numpy", "snakemake", *([library] if slash else []))
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+    names = (*packages, *([library] if slash else []))
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
 def commit() -> str:

@@ -1,4 +1,4 @@
-"""How a job ends before its time: told to, or because the Snakemake that started it is no more."""
+"""How a job stops early: by a signal, or because the Snakemake that started it has died."""
 
 import os
 import select
@@ -11,11 +11,11 @@ from types import FrameType
 
 
 class Stopped(Exception):
-    """The process was told to end, and has kept what it had."""
+    """The process was stopped by a signal, after it had saved its state."""
 
 
 class StopSignal:
-    """Whether this process has been told to end, by SIGTERM (a cluster, `kill`) or SIGINT (Ctrl-C)."""
+    """Whether this process has been asked to stop, by SIGTERM (a cluster, `kill`) or SIGINT (Ctrl-C)."""
 
     def __init__(self) -> None:
         self.name = ""  # of the signal
@@ -24,7 +24,7 @@ class StopSignal:
         """Whether it has."""
         return bool(self.name)
 
-    def _told(self, number: int, frame: FrameType | None) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self.name = signal.Signals(number).name
 
     @contextmanager
@@ -33,7 +33,7 @@ class StopSignal:
 
         After one the process is ending: another, such as a cluster sends, must not cut that short.
         """
-        before = {number: signal.signal(number, self._told) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield self
         finally:
@@ -42,10 +42,10 @@ class StopSignal:
 
 
 def end_with_snakemake() -> None:
-    """Send this process SIGTERM when the Snakemake above it dies: nobody would read its result.
+    """Send this process SIGTERM when the Snakemake that started it dies: its result would not be read.
 
     Snakemake ends its jobs itself in every case but one, that of being killed with SIGKILL. Where the
-    system does not tell (other than Linux), or nothing above is Snakemake, nothing is watched.
+    system cannot report that (other than Linux), or no ancestor is Snakemake, nothing is done.
     """
     above = _snakemake_above(os.getpid())
     if above is None or not hasattr(os, "pidfd_open"):

@@ -40,7 +40,7 @@ class Speed:
 
 
 def choose_speed(compute: Compute, device: torch.device, steps: int, *, training: bool = True) -> Speed:
-    """What the config says, and where it says auto, what suits the device and the length of the run.
+    """The speed that the config sets; where it is auto, what suits the device and the length of the run.
 
     `steps` are those of the whole run, also when it is resumed; without `training` they are forward passes
     of as many images. Nothing is timed: the same run decides the same way every time. Raises UserError where

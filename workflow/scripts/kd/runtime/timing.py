@@ -1,4 +1,4 @@
-"""Timing calls beside each other, so that what disturbs the machine for a while disturbs them alike."""
+"""Timing calls in turn, so that a disturbance of the machine affects all of them alike."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +19,13 @@ def milliseconds(calls: Mapping[Any, Callable[[], object]]) -> dict[Any, dict[st
     one is not timed, because what ran before has emptied the caches.
     """
     counts = {name: _count(call) for name, call in calls.items()}
-    found: dict[Any, list[float]] = {name: [] for name in calls}
+    times_of: dict[Any, list[float]] = {name: [] for name in calls}
     for _ in range(REPETITIONS):
         for name, call in calls.items():
             if counts[name] > 1:
                 call()
-            found[name].append(1000 * _seconds(call, counts[name]) / counts[name])
-    return {name: summary(times) for name, times in found.items()}
+            times_of[name].append(1000 * _seconds(call, counts[name]) / counts[name])
+    return {name: summary(times) for name, times in times_of.items()}
 
 
 def summary(times: list[float]) -> dict[str, float]:
@@ -35,7 +35,7 @@ def summary(times: list[float]) -> dict[str, float]:
 
 
 def _count(call: Callable[[], object]) -> int:
-    """Calls in a burst; the first of all, which sets things up, tells nothing."""
+    """Calls in a burst; the very first, which sets things up, does not count."""
     call()
     return max(1, round(BURST / max(_seconds(call, 1), 1e-5)))
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from kd.data.augmentation import Augmentation
 from kd.errors import UserError
-from kd.io.files import sha256
+from kd.io.files import refuse_changed
 
 PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
 
@@ -15,10 +15,9 @@ PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip:
 def read_user_logits(path: Path, expected: str) -> dict[str, np.ndarray]:
     """The arrays of an .npz file; UserError if its SHA-256 is not `expected`, or it is not whole."""
     try:
-        if sha256(path) != expected:
-            raise UserError(f"{path}: has changed since the study was read; run again")
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        refuse_changed(path, expected)
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a whole file of arrays ({error})") from error
 

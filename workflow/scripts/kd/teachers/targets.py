@@ -14,13 +14,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
 from kd.data.sampler import views_seen
 from kd.errors import UserError
-from kd.io.files import NotWritten, atomic, write_json
+from kd.io.arrays import open_array, write_rows
+from kd.io.files import NotWritten, write_json
 
 logger = logging.getLogger("kd")
 AGAIN = "delete it to have it made again"
@@ -78,13 +80,9 @@ def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
             f" {INSTEAD}"
         )
     logger.info("a new table of %.1f MB in %s", size / 1e6, path)
-    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-    row = np.full(shape[1:], np.nan, dtype="<f2").tobytes()
+    view = np.full((1, *shape[1:]), np.nan, dtype=np.float16)
     try:
-        with atomic(path) as temporary, open(temporary, "wb") as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            for _ in range(shape[0]):
-                file.write(row)
+        write_rows(path, shape, repeat(view, shape[0]), np.float16)
     except NotWritten as error:
         raise UserError(f"the table of targets needs {size / 1e6:.1f} MB: {error}; {INSTEAD}") from error
 
@@ -131,7 +129,4 @@ def _checksum(table: np.ndarray, needed: np.ndarray) -> str:
 
 
 def _open(path: Path, mode: str) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode=mode, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not a whole table of targets ({error}); {AGAIN}") from error
+    return open_array(path, mode, "a whole table of targets")

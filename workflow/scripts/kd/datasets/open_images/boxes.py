@@ -23,8 +23,8 @@ class Box:
 def upright(image: Image.Image, turn: int | None, box: Box | None) -> Image.Image:
     """The image, or a square around the box in it, turned counterclockwise by `turn` degrees (0, 90, ...).
 
-    Where `turn` is not known (None), it is turned as its EXIF data say. Both speak of the pixels as they are
-    stored: to follow both would turn it twice.
+    Where `turn` is not known (None), it is turned by its EXIF orientation. Both refer to the pixels as
+    they are stored: applying both would turn it twice.
     """
     if box is not None:
         image = image.crop(square_around(box, image.size))

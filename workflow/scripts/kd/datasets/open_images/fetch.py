@@ -1,20 +1,17 @@
 """Fetches many small files side by side. Some may fail; the next candidates then take their places."""
 
 import logging
-import threading
-import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import TypeVar
 
 import requests
-import urllib3
 
 from kd.errors import UserError
-from kd.io.download import CHUNK, TEMPORARY, TIMEOUT
+from kd.io import http
 from kd.io.progress import Progress
 
-ATTEMPTS = 5
 PAUSE = 1.0  # seconds before the second try; twice that before the third, and so on
 LARGEST = 64_000_000  # bytes of one file; who sends more sends something else
 
@@ -23,8 +20,6 @@ log = logging.getLogger("kd")
 Place = TypeVar("Place", bound=Hashable)
 Candidate = TypeVar("Candidate")
 Result = TypeVar("Result")
-
-_own = threading.local()  # a session for each thread, for they are not made to be shared
 
 
 class Failed(Exception):
@@ -35,45 +30,29 @@ class Failed(Exception):
         self.reason = reason
 
 
-class _Passing(Exception):
-    """A try that went wrong in a way that the next one may not."""
-
-
 def fetch(url: str) -> bytes:
     """What is at `url`; Failed if it is not to be had.
 
     Broken connections, short bodies and 5xx answers are tried again.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return _get(url)
-        except (_Passing, requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            if attempt == ATTEMPTS:
-                raise Failed(url, f"not fetched in {ATTEMPTS} tries: {error}") from error
-            time.sleep(PAUSE * 2 ** (attempt - 1))
-    raise AssertionError("the last attempt returns or raises")
+    try:
+        return http.get(url, partial(_body, url), http.Tries.of(http.ATTEMPTS, PAUSE))
+    except http.Refused as error:
+        raise Failed(url, str(error)) from error
+    except http.GivenUp as error:
+        raise Failed(url, f"not fetched {error}") from error
 
 
-def _get(url: str) -> bytes:
-    if not hasattr(_own, "session"):
-        _own.session = requests.Session()
-    with _own.session.get(
-        url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}
-    ) as answer:
-        said = f"the server answered {answer.status_code} {answer.reason}"
-        if answer.status_code >= 500 or answer.status_code in TEMPORARY:
-            raise _Passing(said)
-        if answer.status_code != 200:
-            raise Failed(url, said)
-        content = bytearray()
-        for chunk in answer.iter_content(CHUNK):
-            content += chunk
-            if len(content) > LARGEST:
-                raise Failed(url, f"more than {LARGEST / 1e6:.0f} MB came")
-        length = answer.headers.get("Content-Length", "")
-        if length.isdecimal() and len(content) != int(length):
-            raise _Passing(f"{len(content)} of {length} bytes came")
-        return bytes(content)
+def _body(url: str, response: requests.Response) -> bytes:
+    content = bytearray()
+    for chunk in response.iter_content(http.CHUNK):
+        content += chunk
+        if len(content) > LARGEST:
+            raise Failed(url, f"more than {LARGEST / 1e6:.0f} MB came")
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and len(content) != int(length):
+        raise http.BadBody(f"{len(content)} of {length} bytes came")
+    return bytes(content)
 
 
 def first_good(
@@ -95,7 +74,7 @@ def first_good(
     failed: list[tuple[Candidate, Failed]] = []
     pool = ThreadPoolExecutor(workers)
     try:
-        with Progress("images", tell=describe) as progress:
+        with Progress("images", line=describe) as progress:
             progress.total = sum(count.values())
             while True:
                 batch = {}

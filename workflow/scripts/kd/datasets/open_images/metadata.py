@@ -4,17 +4,15 @@ Their form is described at https://storage.googleapis.com/openimages/web/downloa
 2.7 GB: each is read as a stream, and only what concerns the classes asked for is kept.
 """
 
-import csv
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 
 from kd.datasets.open_images.boxes import Box
+from kd.datasets.open_images.rows import read_rows
 from kd.errors import UserError, did_you_mean
-from kd.io.progress import Progress
 
 CLASSES = "v7/oidv7-class-descriptions.csv"
 LABELS = {
@@ -53,11 +51,11 @@ def find_classes(path: Path, wanted: Sequence[str]) -> dict[str, str]:
     A class is named by its display name, or by its label where several share a name.
     Raises UserError naming every one that is not there, or means several or the same.
     """
-    names = dict(_rows(path, ("LabelName", "DisplayName")))
+    names = dict(read_rows(path, ("LabelName", "DisplayName")))
     labels: dict[str, list[str]] = {}
     for label, name in names.items():
         labels.setdefault(name, []).append(label)
-    found: dict[str, str] = {}
+    named: dict[str, str] = {}
     wrong = []
     for name in wanted:
         meant = [name] if name in names else labels.get(name, [])
@@ -65,13 +63,13 @@ def find_classes(path: Path, wanted: Sequence[str]) -> dict[str, str]:
             wrong.append(f"Open Images has no class {name!r}{did_you_mean(name, labels)}")
         elif len(meant) > 1:
             wrong.append(f"{name!r} is the name of {len(meant)} classes; take one of {', '.join(meant)}")
-        elif meant[0] in found:
+        elif meant[0] in named:
             wrong.append(f"{name!r} is there twice")
         else:
-            found[meant[0]] = f"{names[name]} ({name})" if name in names else name
+            named[meant[0]] = f"{names[name]} ({name})" if name in names else name
     if wrong:
         raise UserError(f"dataset.classes: {'; '.join(wrong)}")
-    return found
+    return named
 
 
 def find_images(path: Path, labels: Collection[str], seed: int) -> dict[str, list[str]]:
@@ -82,18 +80,20 @@ def find_images(path: Path, labels: Collection[str], seed: int) -> dict[str, lis
     """
     bits = {label: 1 << place for place, label in enumerate(labels)}
     seen: dict[str, int] = {}  # image -> classes that are in it, and above those the ones that are not
-    for image, label, confidence in _rows(path, ("ImageID", "LabelName", "Confidence")):
+    for image, label, confidence in read_rows(path, ("ImageID", "LabelName", "Confidence")):
         if bit := bits.get(label):
             if confidence not in _VERIFIED:
                 raise UserError(f"{path}: the Confidence of {image} is {confidence!r}; 0 or 1 is allowed")
             seen[image] = seen.get(image, 0) | (bit if _VERIFIED[confidence] else bit << len(bits))
     single = {bit: label for label, bit in bits.items()}
-    found: dict[str, list[str]] = {label: [] for label in labels}
+    images_of: dict[str, list[str]] = {label: [] for label in labels}
     for image, both in seen.items():
         label = single.get(both & ((1 << len(bits)) - 1))
         if label and not both >> len(bits) & bits[label]:
-            found[label].append(_checked(path, image))
-    return {label: sorted(images, key=lambda image: _rank(seed, image)) for label, images in found.items()}
+            images_of[label].append(_checked(path, image))
+    return {
+        label: sorted(images, key=lambda image: _rank(seed, image)) for label, images in images_of.items()
+    }
 
 
 def _rank(seed: int, image: str) -> bytes:
@@ -111,9 +111,9 @@ def find_boxes(path: Path, labels: Mapping[str, str]) -> dict[str, Box]:
 
     Boxes around a group do not count. Raises UserError for a box that is none.
     """
-    found: dict[str, Box] = {}
+    boxes: dict[str, Box] = {}
     columns = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax", "IsGroupOf")
-    for image, label, *sides, group in _rows(path, columns):
+    for image, label, *sides, group in read_rows(path, columns):
         if labels.get(image) == label and group != "1":
             try:
                 box = Box(*map(float, sides))
@@ -121,45 +121,17 @@ def find_boxes(path: Path, labels: Mapping[str, str]) -> dict[str, Box]:
                 box = Box(0, 0, 0, 0)
             if not (0 <= box.left < box.right <= 1 and 0 <= box.top < box.bottom <= 1):
                 raise UserError(f"{path}: a box of {image} is {', '.join(sides)}; shares of 1 are needed")
-            if image not in found or box.area > found[image].area:
-                found[image] = box
-    return found
+            if image not in boxes or box.area > boxes[image].area:
+                boxes[image] = box
+    return boxes
 
 
 def find_info(path: Path, images: Collection[str]) -> dict[str, Info]:
     """Licence, author and orientation of `images`, as far as they are listed; IMAGES is in `path`."""
-    found = {}
-    for image, turn, *facts in _rows(path, ("ImageID", "Rotation", *FACTS)):
+    infos = {}
+    for image, turn, *facts in read_rows(path, ("ImageID", "Rotation", *FACTS)):
         if image in images:
             if turn not in _TURNS:
                 raise UserError(f"{path}: the Rotation of {image} is {turn!r}; 0, 90, 180 or 270 is allowed")
-            found[image] = Info(dict(zip(FACTS, facts, strict=True)), _TURNS[turn])
-    return found
-
-
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """These columns of each row of a CSV file; UserError naming the file and line where it is malformed."""
-    again = "delete it and run again"
-    with open(path, encoding="utf-8-sig", newline="") as file, Progress(f"reading {path.name}") as progress:
-        progress.total = path.stat().st_size
-        reader = csv.reader(_counted(file, progress))
-        try:
-            header = next(reader, [])
-            if lacking := [column for column in columns if column not in header]:
-                raise UserError(f"{path}: its first line lacks {', '.join(lacking)}; {again}")
-            pick = itemgetter(*map(header.index, columns))
-            for row in reader:
-                if len(row) != len(header):
-                    counts = f"{len(row)} columns instead of {len(header)}"
-                    raise UserError(f"{path}, line {reader.line_num}: {counts}; {again}")
-                yield pick(row)
-        except csv.Error as error:
-            raise UserError(f"{path}, line {reader.line_num}: no CSV: {error}; {again}") from error
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: no text in UTF-8: {error}; {again}") from error
-
-
-def _counted(lines: Iterator[str], progress: Progress) -> Iterator[str]:
-    for line in lines:
-        progress.done += len(line)
-        yield line
+            infos[image] = Info(dict(zip(FACTS, facts, strict=True)), _TURNS[turn])
+    return infos

@@ -1,6 +1,5 @@
 """Where the files of Open Images come from, and where they are kept."""
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from kd.datasets.open_images.metadata import Info
 from kd.datasets.readers.images import read_image
 from kd.errors import UserError
 from kd.io.download import download
-from kd.io.files import atomic
+from kd.io.files import atomic, sha256
 
 METADATA = "https://storage.googleapis.com/openimages"
 IMAGES = "https://open-images-dataset.s3.amazonaws.com"  # of the Common Visual Data Foundation
@@ -58,14 +57,14 @@ class Source:
         self, subset: str, labels: Collection[str], seed: int, boxes: bool
     ) -> dict[str, list[tuple[str, Box | None]]]:
         """Images of a subset by label, in the order in which they are taken, with their boxes if wanted."""
-        found = open_images.find_images(self.metadata(open_images.LABELS[subset]), labels, seed)
+        images_of = open_images.find_images(self.metadata(open_images.LABELS[subset]), labels, seed)
         if not boxes:
-            return {label: [(image, None) for image in images] for label, images in found.items()}
-        label_of = {image: label for label, images in found.items() for image in images}
+            return {label: [(image, None) for image in images] for label, images in images_of.items()}
+        label_of = {image: label for label, images in images_of.items() for image in images}
         boxed = open_images.find_boxes(self.metadata(open_images.BOXES[subset]), label_of)
         return {
             label: [(image, boxed[image]) for image in images if image in boxed]
-            for label, images in found.items()
+            for label, images in images_of.items()
         }
 
     def candidates(
@@ -97,17 +96,17 @@ class Source:
         """
         file, url = self.file(candidate), self.url(candidate)
         if candidate.info is None:
-            raise Failed(url, "nothing says whose it is")
+            raise Failed(url, "no licence or author is listed for it")
         made = partial(upright, turn=candidate.info.turn, box=candidate.box)
         if file.exists():
             try:
-                return read_image(str(file), size, made), hashlib.sha256(file.read_bytes()).hexdigest()
+                return read_image(str(file), size, made), sha256(file)
             except UserError:
                 file.unlink()
         content = fetch(url)
         with atomic(file) as temporary:
             temporary.write_bytes(content)
             try:
-                return read_image(str(temporary), size, made), hashlib.sha256(content).hexdigest()
+                return read_image(str(temporary), size, made), sha256(temporary)
             except UserError as error:
                 raise Failed(url, f"no whole image: {error.__cause__}") from error

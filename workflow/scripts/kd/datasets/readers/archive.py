@@ -25,19 +25,19 @@ def reading(path: Path, what: str) -> Iterator[None]:
 
 
 def tar_members(archive: Path, folder: str, names: Sequence[str]) -> dict[str, bytes]:
-    """The files `names` of `folder` inside a .tar.gz, read in one pass: going back means unpacking it anew.
+    """The files `names` of `folder` inside a .tar.gz, read in one pass: going back means unpacking it again.
 
     Raises ValueError naming those that are not there as plain files, and what tarfile and gzip raise.
     """
     wanted = {f"{folder}/{name}": name for name in names}
-    found = {}
+    contents = {}
     with gzip.open(archive) as unpacked:
         with tarfile.open(fileobj=unpacked, mode="r|") as tar:
             for member in tar:
                 if member.name in wanted and member.isfile():
-                    found[wanted[member.name]] = tar.extractfile(member).read()
+                    contents[wanted[member.name]] = tar.extractfile(member).read()
         while unpacked.read(1 << 20):  # to the very end, where gzip compares its checksum
             continue
-    if missing := [path for path, name in wanted.items() if name not in found]:
+    if missing := [path for path, name in wanted.items() if name not in contents]:
         raise ValueError(f"it lacks {', '.join(missing)}")
-    return found
+    return contents

@@ -16,7 +16,7 @@ def decode(
     Raises ValueError naming the file that is malformed.
     """
     record = labels + PIXELS
-    found = []
+    parts = []
     for name in names:
         content = members[name]
         if not content or len(content) % record:
@@ -24,7 +24,7 @@ def decode(
         records = np.frombuffer(content, dtype=np.uint8).reshape(-1, record)
         if (largest := records[:, label].max()) >= classes:
             raise ValueError(f"{name} has the label {largest}, but there are {classes} classes")
-        found.append(records)
-    records = np.concatenate(found)
+        parts.append(records)
+    records = np.concatenate(parts)
     images = records[:, labels:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return images, records[:, label].astype(np.int64)

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 
 
 def parse_names(text: str) -> dict[str, str]:
-    """What the lines of words.txt, LOC_synset_mapping.txt and the like call each class: the first name.
+    """Class -> its first name, from the lines of words.txt, LOC_synset_mapping.txt and the like.
 
     A line is the class, a tab, and its names with commas between; where there is no tab, a space parts them.
-    Lines of one word alone say nothing.
+    Lines of one word are ignored.
     """
-    found = {}
+    names_of = {}
     for line in text.splitlines():
         key, parting, names = line.strip().partition("\t" if "\t" in line else " ")
         name = names.split(",")[0].strip()
         if parting and name:
-            found[key.strip()] = name
-    return found
+            names_of[key.strip()] = name
+    return names_of
 
 
 def readable(keys: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:

@@ -32,16 +32,16 @@ def _classes(folder: Path) -> dict[str, list[os.DirEntry]]:
     """Image files of each class folder inside `folder`."""
     if not folder.is_dir():
         raise UserError(f"dataset.path: no folder {str(folder)!r}; {_LAYOUT}")
-    found = {}
+    images_of = {}
     for entry in _visible(folder):
         if _follow(entry).is_dir():
             images = [file for file in _visible(entry) if _is_image(file.name) and _follow(file).is_file()]
-            found[_readable(entry)] = images
+            images_of[_readable(entry)] = images
             if not images:
                 raise UserError(
                     f"dataset.path: no image in {entry.path!r}; allowed are {', '.join(SUFFIXES)}"
                 )
-    return found
+    return images_of
 
 
 def _readable(entry: os.DirEntry) -> str:
@@ -60,7 +60,7 @@ def _is_image(name: str) -> bool:
 def find_images(path: str, test_folder: str | None = None) -> Images:
     """The image files under `path` by split, "train" and "test", and class; a leading ~ is the home folder.
 
-    Those of the split "test" are in test/ or in val/, and `test_folder` says in which if both are there.
+    Those of "test" are in test/ or in val/; if both are there, `test_folder` names the one to use.
     Other files, hidden ones and deeper folders are ignored. Raises UserError naming `dataset.path` and the
     folder when a split is missing, a class has no image, there are fewer than two classes, or the two
     splits have different classes; and naming what cannot be read, such as a link to nowhere.
@@ -118,7 +118,7 @@ def names_of(path: str, class_names: str, classes: Sequence[str]) -> tuple[str, 
 
 @contextmanager
 def reading_images() -> Iterator[None]:
-    """Turn what the system says of a file or folder into a UserError."""
+    """Turn the system's error about a file or folder into a UserError."""
     try:
         yield
     except OSError as error:

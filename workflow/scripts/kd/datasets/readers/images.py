@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from kd.errors import UserError
 
 WORKERS = 4  # decoders release the interpreter's lock; more than a few threads only wait for the disk
-QUIET = 2.0  # seconds without a line while images are read; a small folder says nothing
+QUIET = 2.0  # seconds without a line while images are read; a small folder logs nothing
 
 log = logging.getLogger("kd")
 
@@ -21,7 +21,7 @@ log = logging.getLogger("kd")
 class Decoded:
     """What `read` makes of each item, when it is asked for: as an array (len(items), size, size, 3) uint8.
 
-    What takes long says how far it is, in lines that begin with `label`.
+    Progress of a long reading is logged, in lines that begin with `label`.
     """
 
     ndim, dtype = 4, np.dtype(np.uint8)
@@ -65,7 +65,7 @@ def read_all(items: Sequence[Any], read: Callable[[Any], np.ndarray], size: int,
 def read_image(
     file: str, size: int, upright: Callable[[Image.Image], Image.Image] = ImageOps.exif_transpose
 ) -> np.ndarray:
-    """One image as (size, size, 3) uint8: made upright, as its EXIF data say, then as `fitted` says.
+    """One image as (size, size, 3) uint8: made upright by its EXIF orientation, then fitted.
 
     Of an animation the first frame is taken. Raises UserError naming the file when it cannot be decoded.
     """
@@ -87,7 +87,7 @@ def fitted(image: Image.Image, size: int) -> np.ndarray:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB from any mode but 32-bit floats, whose range nothing tells (ValueError)."""
+    """8-bit RGB from any mode but 32-bit floats, whose range is not known (ValueError)."""
     if image.mode == "F":
         raise ValueError("pixels are floating-point numbers; 8 or 16 bits are allowed")
     if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion cuts all above 255 off

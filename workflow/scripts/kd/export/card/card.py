@@ -1,142 +1,90 @@
-"""The model card of a shipped student: README.md as the Hugging Face Hub shows it."""
+"""The model card of an exported student: README.md as the Hugging Face Hub shows it, from card.md.jinja."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from kd.export.card.facts import CardFacts
+import jinja2
+import pandas as pd
+
 from kd.export.card.front_matter import front_matter
-from kd.export.card.measured import how_well, of_files
 from kd.export.card.papers import about_method, paper_of
-from kd.export.card.snippets import blocks
+from kd.export.verification import USEFUL
+from kd.jobs.export import ExportJob
 from kd.results.data_card import data_lines
-from kd.results.format import DASH, percent, quantity
+from kd.results.format import number, percent, plus_minus, quantity, size
 from kd.results.markdown import bullets, plain
-from kd.settings.export import OTHER, UNKNOWN
+from kd.results.significance import t_half_width
+from kd.results.table import summarise
+from kd.roles import DISTILLED_STUDENT
 
-_SIXTEEN = (
-    " These lines cut what is above 255 off in files of 16 bits; for such there is kd-workflow's predict.py."
-)
-
-
-def card_of(story: CardFacts, teacher: Mapping[str, Any] | None) -> str:
-    """The whole card; `teacher` has the metrics of the teacher, where there is one."""
-    job, run = story.job, story.run
-    by = f", taught by **{plain(job.run.teacher)}**" if teacher else ""
-    intro = (
-        f"**{plain(run['name'])}** ({plain(run['architecture'])}, {quantity(run['parameters'], 4)}"
-        f" parameters){by} with the method **{plain(run['method'])}** on {plain(story.data['dataset'])}: "
-        f"{run['test_accuracy']:.2f} % test accuracy."
-    )
-    sections = {
-        "Loading it": _loading(story),
-        "How well it does": how_well(story, teacher),
-        "Files": of_files(story),
-        "Data": bullets(data_lines(story.data)),
-        "Teacher": _teacher(story, teacher),
-        "Method": _method(story),
-        "Recipe": _recipe(story),
-        "Limits": bullets(_limits(story)),
-        "Licence": _licence(story),
-        "Citation": _citation(story),
-    }
-    head = front_matter(job, run)
-    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
-    return f"{head}\n\n# {plain(job.title)}\n\n{intro}\n\n{body}\n"
+TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
 
-def _loading(story: CardFacts) -> str:
-    height, width, channels = story.data["image_shape"]
-    code = {name: f"```python\n{text}\n```" for name, text in blocks(channels, height, width).items()}
-    return "\n\n".join(
-        [
-            "With `pip install onnxruntime numpy pillow`, in this folder:",
-            code["model.onnx"],
-            f"Images go in as `images`, uint8 from 0 to 255, (batch, {channels}, {height}, {width}), any"
-            " number at a time; `logits` come out, whose softmax are the probabilities. They are normalised"
-            " inside." + _SIXTEEN * (channels in (1, 3)),
-            "As a PyTorch program, likewise with the normalisation inside. `torch.export.load` may unpickle:"
-            " load such a file only if you trust whoever made it; ONNX and safetensors files hold no code.",
-            code["model.pt2"],
-            f"As a PyTorch network to train on, with `workflow/scripts` of {plain(story.project)} on"
-            " `PYTHONPATH`; it is the network alone, before which images are normalised as"
-            " preprocessor_config.json says:",
-            code["model.safetensors"],
-        ]
+@dataclass(frozen=True)
+class CardFacts:
+    """All that is known of an exported student."""
+
+    job: ExportJob
+    runs: Sequence[Mapping[str, Any]]  # the metrics of the student's runs, which differ in the seed alone
+    best: int  # place in `runs` of the one that is exported
+    baselines: Sequence[Mapping[str, Any]]  # metrics of the same student, trained without a teacher
+    verification: Mapping[str, Any]  # verification.json
+    data: Mapping[str, Any]  # the data set's card, summary.json
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """The metrics of the run that is exported."""
+        return self.runs[self.best]
+
+    @property
+    def project(self) -> str:
+        """Whose code made it: the name, and the commit where it is known."""
+        commit, changed = self.run["commit"].removesuffix("+"), self.run["commit"].endswith("+")
+        at = "" if commit == "unknown" else f" at commit {commit}"
+        return f"kd-workflow{at}{' (changed since)' * changed}"
+
+    @property
+    def row(self) -> pd.Series:
+        """The row of this student in the table of its study."""
+        table = summarise([*self.baselines, *self.runs])
+        return table[table["role"] == DISTILLED_STUDENT].iloc[0]
+
+
+def choose(runs: Sequence[Mapping[str, Any]]) -> int:
+    """Place of the run with the best last weights by validation: accuracy, then loss, then the first."""
+    return min(
+        range(len(runs)),
+        key=lambda place: (-runs[place]["validation_accuracy"], runs[place]["validation_loss"], place),
     )
 
 
-def _teacher(story: CardFacts, teacher: Mapping[str, Any] | None) -> str:
-    if not teacher:
-        return "None: this method needs no teacher."
-    facts = {
-        "name": story.job.run.teacher,
-        "architecture": teacher["architecture"],
-        "parameters": quantity(teacher["parameters"], 4) if teacher["parameters"] else DASH,
-        "training": teacher["loss_function"],
-        "test accuracy": percent(math.nan if teacher["test_accuracy"] is None else teacher["test_accuracy"]),
-    }
-    if story.job.chain:
-        facts["taught in between"] = ", then ".join(story.job.chain)
-    return bullets([f"{name}: {value}" for name, value in facts.items()])
-
-
-def _method(story: CardFacts) -> str:
-    papers = [f"{name}: {about_method(name)}" for name, _ in story.job.run.methods]
-    options = [
-        f"{name}: {', '.join(f'{key} {value}' for key, value in options.items()) or 'no options'}"
-        for name, options in story.job.run.methods
-    ]
-    return bullets([f"loss: {story.run['loss_function']}", *papers, *options])
-
-
-def _recipe(story: CardFacts) -> str:
-    recipe = story.job.run.recipe.model_dump(mode="json")
-    lines = [f"{key}: {value}" for key, value in recipe.items()]
-    options = [f"{key}: {value}" for key, value in story.job.run.options.items()]
-    made = f"made on {story.run['device']} by {story.project}, seed {story.run['seed']}"
-    return bullets([*lines, *(f"architecture's {option}" for option in options), made])
-
-
-def _limits(story: CardFacts) -> list[str]:
-    images = story.data["images"]
-    height, width, channels = story.data["image_shape"]
-    return [
-        f"It knows {len(story.data['classes'])} classes from {images['train']:,} training images of one data"
-        " set, and answers with one of them whatever it is shown; on other images it has not been measured.",
-        f"It sees {height}×{width} pixels in {channels} channel{'s' if channels > 1 else ''}; larger images"
-        " have to be cut and resized.",
-        "Not measured: other domains, corrupted or adversarial images, subgroups of people or things, and any"
-        " hardware but the one above.",
-        "Its probabilities are as calibrated as the error above says, on the test split alone.",
-        _of_seeds(len(story.runs)),
-    ]
-
-
-def _of_seeds(count: int) -> str:
-    if count == 1:
-        return "It is the only run of its recipe; with another seed it would be a little better or worse."
-    return f"Being the best of {count} seeds by validation, it is on average a little better than the mean."
-
-
-def _licence(story: CardFacts) -> str:
-    about = story.job.settings
-    weights = {
-        UNKNOWN: "not stated yet: whoever publishes them decides",
-        OTHER: f"{about.licence_name}, {about.licence_link}",
-    }.get(about.licence, about.licence)
-    return bullets(
-        [
-            f"weights: {weights}",
-            f"data: {story.data['licence']} (source: {story.data['source']})",
-            f"code that made them, {story.project}: MIT",
-        ]
+def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
+    """The card as Markdown; `teacher` has the metrics of the teacher, where there is one."""
+    options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    loader = jinja2.FileSystemLoader(TEMPLATE.parent)
+    environment = jinja2.Environment(loader=loader, keep_trailing_newline=True, **options)
+    formats = (bullets, number, percent, plain, plus_minus, quantity, size)
+    environment.filters |= {function.__name__: function for function in formats}
+    environment.filters["mean_accuracy"] = _mean_accuracy
+    return environment.get_template(TEMPLATE.name).render(
+        facts=facts,
+        job=facts.job,
+        run=facts.run,
+        row=facts.row,
+        data=facts.data,
+        verification=facts.verification,
+        teacher=teacher,
+        head=front_matter(facts.job, facts.run),
+        useful=USEFUL,
+        data_lines=data_lines,
+        about_method=about_method,
+        paper_of=paper_of,
     )
 
 
-def _citation(story: CardFacts) -> str:
-    papers = [paper_of(name) for name, _ in story.job.run.methods]
-    data = [story.data["paper"]] if story.data["paper"] else []
-    return bullets(
-        [*papers, *data, f"{story.project}: knowledge distillation as a Snakemake workflow (CITATION.cff)"]
-    )
+def _mean_accuracy(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Mean test accuracy in percent, ± the half-width of its 95 % interval where there are several runs."""
+    accuracies = pd.Series([run["test_accuracy"] for run in runs])
+    return f"{plus_minus(accuracies.mean(), t_half_width(accuracies))} %"

@@ -1,4 +1,4 @@
-"""The head of a model card, which the Hugging Face Hub reads: YAML between two lines of dashes."""
+"""The head of a model card, which the Hugging Face Hub reads, as YAML."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def front_matter(job: ExportJob, run: Mapping[str, Any]) -> str:
         "metrics": ["accuracy"],
         "model-index": [{"name": job.title, "results": [results]}],
     }
-    return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---"
+    return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
 
 
 def _short(value: float) -> float:

@@ -1,4 +1,4 @@
-"""What the parts of a model card share: tables, and the papers."""
+"""Methods and their papers, as the docstrings of the methods' files describe them."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from kd.registry import find_method
 
 
 def about_method(name: str) -> str:
-    """What a method's file says of itself, on one line: it begins with the paper. Formulas are left out."""
+    """A method's docstring on one line: it begins with the paper. Formulas are left out."""
     return " ".join(re.sub(r"\$\$.*?\$\$", "", _docstring(name), flags=re.DOTALL).split())
 
 

@@ -47,8 +47,7 @@ def fetch_checked(title: str, address: str) -> dict[str, Tensor]:
 def _check(file: Path) -> None:
     """UserError if a file is not what its name says."""
     named = re.search(r"-([0-9a-f]{8,})\.", file.name)
-    digest = sha256(file)
-    if named and not digest.startswith(named[1]):
+    if named and not (digest := sha256(file)).startswith(named[1]):
         raise UserError(f"{file}: its SHA-256 begins with {digest[:8]}, not as its name says; delete it")
 
 

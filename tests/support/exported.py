@@ -1,4 +1,4 @@
-"""A student that is shipped: a network of some hundred weights that knows scikit-learn's digits."""
+"""A student that is exported: a network of some hundred weights that knows scikit-learn's digits."""
 
 import json
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ ACCURACIES = {"distilled": (90.0, 94.0), "alone": (88.0, 89.0)}  # of seeds 0 an
 
 
 @dataclass(frozen=True)
-class Ship:
+class ExportedStudent:
     """The folder, what it was made from, and the network itself."""
 
     folder: Path
@@ -72,7 +72,7 @@ def trained(images: np.ndarray, labels: np.ndarray) -> nn.Module:
     return network.eval()
 
 
-def ship(folder: Path, **settings) -> Ship:
+def export(folder: Path, **settings) -> ExportedStudent:
     bunch = load_digits()
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
     labels = bunch.target.astype(np.int64)
@@ -104,7 +104,9 @@ def ship(folder: Path, **settings) -> Ship:
     (folder / "teacher.json").write_text(json.dumps(fake_run("teacher", "resnet18")))
     inputs["teacher"] = folder / "teacher.json"
     export_student.main(job(**settings), **inputs, folder=folder / "export")
-    return Ship(folder / "export", inputs, network, arrays["test_images"][..., 0], arrays["test_labels"])
+    return ExportedStudent(
+        folder / "export", inputs, network, arrays["test_images"][..., 0], arrays["test_labels"]
+    )
 
 
 CARD = {

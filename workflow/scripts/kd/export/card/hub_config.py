@@ -1,4 +1,4 @@
-"""The JSON files of a shipped student, with the keys that the Hugging Face libraries use."""
+"""The JSON files of an exported student, with the keys that the Hugging Face libraries use."""
 
 from typing import Any
 
