@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import Opened, started
 from fake_results import write_results
 from fake_runs import fake_study
 
 import build_report
-from chromium import Opened, started
 
 
 # Closed with its module: another one is started by other tests, and there can be but one at a time.

@@ -19,6 +19,7 @@ from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
 from kd.plots.saving import save
 from kd.plots.style import WIDTH
+from kd.results.metrics import Metrics
 from kd.results.table import summarise
 
 NAMES = ("accuracy_parameters", "gain", "heat_map", "learning_curves")  # as they stand in the page
@@ -35,7 +36,10 @@ def drawn(tmp_path_factory) -> Path:
     plots = files["figures"][0].parent
     for name, draw in zip(NAMES, (draw_accuracy_parameters, draw_gain, draw_heat_map), strict=False):
         save(draw(table), plots / name)
-    save(draw_learning_curves(gather(runs, map(fake_history, runs))), plots / "learning_curves")
+    save(
+        draw_learning_curves(gather([Metrics(**run) for run in runs], map(fake_history, runs))),
+        plots / "learning_curves",
+    )
     build_report.main(**files)
     return files["report"]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from checkout import ROOT
 
 SEARCH = ".md-search__input"

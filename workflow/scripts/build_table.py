@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 from kd.io.files import atomic, read_json, write_text
+from kd.results.metrics import read_metrics
 from kd.results.table import summarise
 from kd.results.text import to_markdown
 
 
 def main(metrics: list[Path], data: Path, csv: Path, markdown: Path, study: str) -> None:
     """Read one metrics.json per run and the data set's card; write the table's two forms."""
-    runs, card = [read_json(path) for path in metrics], read_json(data)
+    runs, card = [read_metrics(path) for path in metrics], read_json(data)
     table = summarise(runs)
     with atomic(csv) as temporary:
         table.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")

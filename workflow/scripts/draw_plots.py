@@ -11,6 +11,7 @@ from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
 from kd.plots.saving import save
+from kd.results.metrics import read_metrics
 
 _WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
 
@@ -20,7 +21,7 @@ def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path, l
 
     `metrics` and `histories` are in the same order, one of each per run; ValueError if not equally many.
     """
-    runs = [read_json(path) for path in metrics]
+    runs = [read_metrics(path) for path in metrics]
     curves = gather(runs, [read_history(path) for path in histories])
     # A network may be called "null" or "18"; only an empty cell is a missing one.
     rows = pd.read_csv(table, dtype=dict.fromkeys(_WORDS, "str"), keep_default_na=False, na_values=[""])

@@ -9,23 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.data.dataset import PARTS, read_dataset
+from kd.data.dataset import read_dataset
 from kd.data.sampler import plain_view
 from kd.evaluation.metrics import expected_calibration_error
 from kd.io.arrays import write_array
-from kd.io.files import write_json
 from kd.jobs.teachers import LogitsTeacherJob
+from kd.results.metrics import UNKNOWN, write_metrics
 from kd.roles import TEACHER
 from kd.runtime.device import device_name
 from kd.runtime.provenance import commit, versions
 from kd.teachers.logits import read_stored, test_logits, training_logits
 
 logger = logging.getLogger("kd")
-NONE = (  # what logits have not, or not always
-    *("teacher", "method", "seed", "epochs", "selected_epoch", "parameters", "macs", "agreement", "ece"),
-    *(f"{part}_{what}" for part in PARTS for what in ("loss", "accuracy")),
-    *("selected_validation_accuracy", "selected_test_accuracy"),
-)
 
 
 def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test_logits_file: Path) -> None:
@@ -40,7 +35,7 @@ def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test
     train = training_logits(arrays, logits, len(data.train_labels), classes, data.pad, data.flip)
     test = test_logits(arrays, logits, len(data.test_labels), classes)
     write_array(test_logits_file, np.empty((0, classes), np.float32) if test is None else test)
-    results = dict.fromkeys(NONE) | {"role": TEACHER, "name": job.name}
+    results = UNKNOWN | {"role": TEACHER, "name": job.name}
     results |= {"architecture": "logits", "loss_function": f"logits given ({job.sha256[:8]})"}
     results |= _scored("train", train[plain_view(data.pad)], data.train_labels)
     if test is not None:
@@ -49,17 +44,17 @@ def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test
         results["ece"] = expected_calibration_error(torch.from_numpy(test), data.test_labels)
     results |= {"seconds": time.perf_counter() - started, "device": device_name(torch.device("cpu"))}
     results |= {"versions": versions(), "commit": commit()}
-    write_json(metrics, results)
+    write_metrics(metrics, results)
     logger.info("[%s]  %s: train accuracy %s %%", job.name, logits, results["train_accuracy"])
 
 
 def _scored(part: str, logits: np.ndarray, labels: Tensor) -> dict[str, float | None]:
     """Loss in nats and accuracy in percent; null where a view that is never seen has no logits."""
-    found = torch.from_numpy(logits)
-    if found.isnan().any():
+    tensor = torch.from_numpy(logits)
+    if tensor.isnan().any():
         return {}
-    right = 100 * (found.argmax(1) == labels).double().mean().item()
-    return {f"{part}_loss": functional.cross_entropy(found, labels).item(), f"{part}_accuracy": right}
+    accuracy = 100 * (tensor.argmax(1) == labels).double().mean().item()
+    return {f"{part}_loss": functional.cross_entropy(tensor, labels).item(), f"{part}_accuracy": accuracy}
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from kd.plots.pareto import pareto_front
 from kd.plots.saving import INK, PAPER, in_the_dark, save
 from kd.plots.style import ALONE, COLOURS, DISTILLED, WARM, ink_on, message, short
 from kd.report.style import STYLE
+from kd.results.metrics import Metrics
 from kd.results.table import summarise
 
 STUDIES = {
@@ -50,7 +51,7 @@ def written_table(runs, folder: Path) -> pd.DataFrame:
 
 
 def curves_of(runs) -> pd.DataFrame:
-    return gather(runs, [fake_history(run) for run in runs])
+    return gather([Metrics(**run) for run in runs], [fake_history(run) for run in runs])
 
 
 def texts(ax) -> list[str]:
@@ -141,7 +142,7 @@ def test_curves_are_means_over_seeds_and_bands_their_range():
     histories = [
         pd.DataFrame({"epoch": [1, 2], "validation_accuracy": values}) for values in ([10, 30], [20, 50])
     ]
-    figure = draw_learning_curves(gather([fake_run(seed=0), fake_run(seed=1)], histories))
+    figure = draw_learning_curves(gather([Metrics(**fake_run(seed=seed)) for seed in (0, 1)], histories))
     (ax,) = [ax for part in figure.subfigs for ax in part.axes]
     assert list(ax.lines[0].get_ydata()) == [15, 40]
     band = ax.collections[0].get_paths()[0].vertices
@@ -174,7 +175,7 @@ def test_the_legend_of_curves_has_one_order_whatever_the_first_panel_shows():
 
 def test_gather_refuses_lists_of_different_length():
     with pytest.raises(ValueError, match="shorter"):
-        gather([fake_run(), fake_run(seed=1)], [fake_history(fake_run())])
+        gather([Metrics(**fake_run(seed=seed)) for seed in (0, 1)], [fake_history(fake_run())])
 
 
 def test_a_method_that_ruins_its_student_is_in_the_picture(tmp_path):

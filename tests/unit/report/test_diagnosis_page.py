@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import torch
+from fake_runs import fake_run
 from html_page import Page
 from PIL import Image
 
@@ -20,9 +21,10 @@ from kd.report.diagnosis.drawings import probabilities, reliability
 from kd.report.diagnosis.page import to_page
 from kd.report.diagnosis.pictures import confusion_picture, picture, pictures
 from kd.report.links import Links
+from kd.results.metrics import Metrics
 
 EVIL = '<script>alert("1")</script>'
-METRICS = {"architecture": "cnn", "parameters": 1442, "loss_function": "0.1·CE + 0.9·T²·KL, T=4"}
+METRICS = fake_run("distilled", "cnn", parameters=1442)
 FAITHFUL = {"test": {"agreement": 87.5, "kl": 0.4321}, "train": {"agreement": 93.75, "kl": 0.1234}}
 
 
@@ -51,7 +53,7 @@ def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
 def page_of(diagnosis, metrics=METRICS, cell="distilled/big/small/kd"):
     images, study = np.zeros((3000, 8, 8, 1), np.uint8), Path("results/mine")
     places = study / cell / "diagnosis.html", study / "report.html"
-    return to_page(diagnosis, metrics, pictures(diagnosis, images), *places)
+    return to_page(diagnosis, Metrics(**metrics), pictures(diagnosis, images), *places)
 
 
 def test_the_page_shows_the_numbers():

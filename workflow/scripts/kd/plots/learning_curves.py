@@ -1,6 +1,6 @@
 """Validation accuracy by epoch: teachers in one panel, then a panel per student and method."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from kd.plots.style import ALONE, COLOURS, DISTILLED, WIDTH, short, styled
+from kd.results.metrics import Metrics
 
 _DASHES = ["-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 3)), (0, (5, 1, 1, 1, 1, 1))]
 _SHAPES = "os^Dv*"
@@ -16,14 +17,14 @@ _PAIR, _MEAN, _ALONE = "distilled, each teacher", "distilled, mean", "alone"  # 
 _HEIGHTS = {"teachers": 2.5, "students": 2.1}  # inches
 
 
-def gather(runs: Iterable[Mapping[str, Any]], histories: Iterable[pd.DataFrame]) -> pd.DataFrame:
+def gather(runs: Iterable[Metrics], histories: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """All histories as one frame, each line of which says which run it is of.
 
     `runs` and `histories` are in the same order; ValueError if they are not equally many.
     """
     keys = ("role", "name", "teacher", "method", "seed")
     parts = [
-        history[["epoch", "validation_accuracy"]].assign(**{key: run[key] for key in keys})
+        history[["epoch", "validation_accuracy"]].assign(**{key: getattr(run, key) for key in keys})
         for run, history in zip(runs, histories, strict=True)
     ]
     return pd.concat(parts, ignore_index=True)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kd.errors import UserError
 from kd.results.format import duration, number, percent
+from kd.results.metrics import Metrics
 from kd.results.significance import t_half_width
 from kd.roles import MEAN, ROLES
 
@@ -85,7 +86,9 @@ def _place(column: pd.Series) -> pd.Series:
 def _collect(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The runs as a frame, one row each, after checking that no run is given twice."""
     keys = [*_ROW, "seed", *_SETTINGS, *_MEASURES]
-    frame = pd.DataFrame([{key: run[key] for key in keys} for run in runs], columns=keys)
+    frame = pd.DataFrame(
+        [Metrics.model_validate(run).model_dump(include=set(keys)) for run in runs], columns=keys
+    )
     if frame.empty:
         raise UserError("there are no runs to summarise: a study needs at least one teacher or student")
     frame["role"] = frame["role"].map(ROLES)

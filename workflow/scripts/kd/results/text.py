@@ -9,6 +9,7 @@ import pandas as pd
 from kd.results.data_card import data_lines
 from kd.results.format import DASH, duration, number, plus_minus, quantity, verdict
 from kd.results.markdown import bullets, plain
+from kd.results.metrics import Metrics
 from kd.results.ranking import caution, rank, verdict_on
 from kd.results.table import seed_table
 from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
@@ -110,11 +111,13 @@ def verdict_of(table: pd.DataFrame, ranked: pd.DataFrame) -> str:
 
 def provenance(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Which devices, library versions and commits made the runs; more than one of a kind are all listed."""
-    runs = list(runs)
-    versions = {f"{name} {version}" for run in runs for name, version in run["versions"].items()}
-    found = {"devices": {run["device"] for run in runs}, "versions": versions}
-    found["commits"] = {run["commit"] for run in runs}
-    return {"runs": str(len(runs))} | {name: ", ".join(sorted(values)) for name, values in found.items()}
+    runs = [Metrics.model_validate(run) for run in runs]
+    facts = {
+        "devices": {run.device for run in runs},
+        "versions": {f"{name} {version}" for run in runs for name, version in run.versions.items()},
+        "commits": {run.commit for run in runs},
+    }
+    return {"runs": str(len(runs))} | {name: ", ".join(sorted(values)) for name, values in facts.items()}
 
 
 def names(row: Any) -> dict[str, str]:

@@ -11,12 +11,11 @@ from kd.data.dataset import PARTS, Dataset
 from kd.data.loader import load_split
 from kd.evaluation.metrics import evaluate, expected_calibration_error
 from kd.networks.size import count_macs, count_parameters
+from kd.results.metrics import UNKNOWN
 from kd.roles import TEACHER
 from kd.runtime.device import device_name
 from kd.runtime.memory import memory_explained
 from kd.runtime.provenance import commit, versions
-
-NONE = ("teacher", "method", "seed", "epochs", "selected_epoch", "agreement")  # what such a teacher has not
 
 
 def measure(
@@ -28,8 +27,8 @@ def measure(
     """
     splits = {part: load_split(data, part, where, stream) for part in PARTS}
     with memory_explained(where):
-        scores = {part: evaluate(network, each.images, each.labels) for part, each in splits.items()}
-    results = dict.fromkeys(NONE) | {"role": TEACHER}
+        scores = {part: evaluate(network, split.images, split.labels) for part, split in splits.items()}
+    results = UNKNOWN | {"role": TEACHER}
     results |= {f"{part}_loss": score.loss for part, score in scores.items()}
     results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
     results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}

@@ -15,6 +15,7 @@ from kd.report.diagnosis.links import links
 from kd.report.diagnosis.pictures import confusion_picture
 from kd.report.style import STYLE
 from kd.results.format import number, quantity
+from kd.results.metrics import Metrics
 from kd.roles import UNTAUGHT
 
 HERE = Path(__file__).parent
@@ -24,9 +25,7 @@ BARS = 12  # classes in a chart of probabilities; of more those that are believe
 Run = Mapping[str, Any]
 
 
-def to_page(
-    diagnosis: Run, metrics: Mapping[str, Any], pictures: Mapping[int, str], page: Path, report: Path
-) -> str:
+def to_page(diagnosis: Run, metrics: Metrics, pictures: Mapping[int, str], page: Path, report: Path) -> str:
     """The whole page as HTML: escaped, styled within, and asking nothing of the network.
 
     `diagnosis` is what diagnosis.json holds, `metrics` are those of one of its runs, `pictures` addresses of
@@ -77,9 +76,9 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _about(metrics: Mapping[str, Any]) -> str:
-    size = f"{quantity(metrics['parameters'], 4)} parameters, " if metrics["parameters"] else ""
-    return f"{metrics['architecture']}, {size}loss: {metrics['loss_function']}"
+def _about(metrics: Metrics) -> str:
+    size = f"{quantity(metrics.parameters, 4)} parameters, " if metrics.parameters else ""
+    return f"{metrics.architecture}, {size}loss: {metrics.loss_function}"
 
 
 def _name(run: Run) -> str:

@@ -18,6 +18,7 @@ from kd.report.study.sections import sections
 from kd.report.study.tables import RANKED, Sources, all_rows, ranked_rows, teacher_rows
 from kd.report.style import STYLE
 from kd.results.data_card import data_lines
+from kd.results.metrics import Metrics
 from kd.results.ranking import rank, rank_pairs, verdict_on_pairs
 from kd.results.runs import Cell
 from kd.results.table import summarise
@@ -42,7 +43,7 @@ class Study:
     samples: bytes
 
     @property
-    def runs(self) -> list[Mapping[str, Any]]:
+    def runs(self) -> list[Metrics]:
         """The metrics of every run."""
         return [run.metrics for cell in self.cells for run in cell.runs]
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from kd.report.study.drawings import FEW, curve, has_few, reliability
 from kd.report.study.tables import Number, Sources, run_numbers
 from kd.results.format import DASH, percent, signed
+from kd.results.metrics import Metrics
 from kd.results.runs import Cell, Run
 from kd.roles import ALONE, DISTILLED, STUDENT_ALONE, TEACHER, UNTAUGHT
 
@@ -47,10 +48,10 @@ class Section:
 def sections(cells: Sequence[Cell], sources: Sources) -> list[Section]:
     """A section for each cell, in their order."""
     alone = {
-        (run.metrics["name"], run.metrics["seed"]): run
+        (run.metrics.name, run.metrics.seed): run
         for cell in cells
         for run in cell.runs
-        if run.metrics["role"] == ALONE
+        if run.metrics.role == ALONE
     }
     return [_section(cell, alone, sources) for cell in cells]
 
@@ -72,8 +73,8 @@ def _title(cell: Cell) -> str:
 
 
 def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: Sources) -> RunPart:
-    found = run.metrics
-    baseline = alone.get((found["name"], found["seed"])) if found["role"] == DISTILLED else None
+    metrics = run.metrics
+    baseline = alone.get((metrics.name, metrics.seed)) if metrics.role == DISTILLED else None
     numbers = run_numbers(cell, run, baseline, sources)
     time = sources.time(cell.key)
     if time.text != DASH:
@@ -81,7 +82,7 @@ def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: S
     anchor = sources.links.anchor(run.folder)
     return RunPart(
         anchor=f"{anchor}/run" if run.folder == cell.folder else anchor,  # ids are unique
-        summary=_summary(found, baseline),
+        summary=_summary(metrics, baseline),
         numbers=numbers,
         curve=curve(run.history) if run.history is not None else Markup(""),
         reliability=reliability(run.diagnosis["reliability"]) if run.diagnosis else Markup(""),
@@ -90,7 +91,7 @@ def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: S
         history=sources.links.to(run.folder / "history.csv"),
         diagnosis=sources.links.to(cell.folder / "diagnosis.json"),
         files=sources.links.files(run),
-        made=f"{found['loss_function']}; on {found['device']}; commit {found['commit']}",
+        made=f"{metrics.loss_function}; on {metrics.device}; commit {metrics.commit}",
     )
 
 
@@ -99,12 +100,11 @@ def _faded(found: Mapping[str, Any] | None) -> str:
     return f"fewer than {FEW} images" if some else ""
 
 
-def _summary(found: Mapping[str, Any], baseline: Run | None) -> str:
-    text = f"seed {found['seed']}: {percent(found['test_accuracy'])}"
+def _summary(metrics: Metrics, baseline: Run | None) -> str:
+    text = f"seed {metrics.seed}: {percent(metrics.test_accuracy)}"
     if baseline is None:
         return text
-    gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
-    return f"{text}, gain {signed(gain)}"
+    return f"{text}, gain {signed(metrics.test_accuracy - baseline.metrics.test_accuracy)}"
 
 
 def _sentences(found: Mapping[str, Any], classes: Sequence[str]) -> dict[str, str]:

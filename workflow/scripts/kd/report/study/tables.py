@@ -9,7 +9,7 @@ import pandas as pd
 from kd.report.links import Links
 from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, signed, verdict
 from kd.results.latency import milliseconds
-from kd.results.runs import Cell
+from kd.results.runs import Cell, Run
 from kd.results.table import seed_table
 from kd.results.text import HEADINGS, measures, names
 from kd.roles import TEACHER
@@ -135,29 +135,29 @@ def key_of(row: Any) -> Key:
 _SAID_BY = {"negative log-likelihood": "test loss", "agreement": "agreement, test images"}
 
 
-def run_numbers(cell: Cell, run: Any, baseline: Any, sources: Sources) -> dict[str, list[Number]]:
+def run_numbers(cell: Cell, run: Run, baseline: Run | None, sources: Sources) -> dict[str, list[Number]]:
     """The numbers of one run by what they are; a gain stands with the two accuracies that it comes from."""
-    found, links = run.metrics, sources.links
+    metrics, links = run.metrics, sources.links
     mine = links.to(run.folder / "metrics.json")
-    last, selected = percent(found["test_accuracy"]), percent(found["selected_test_accuracy"])
+    last, selected = percent(metrics.test_accuracy), percent(metrics.selected_test_accuracy)
     numbers = {"test accuracy, last epoch": [Number(last, mine)]}
     if baseline:
-        before = percent(baseline.metrics["test_accuracy"])
-        gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
+        before = percent(baseline.metrics.test_accuracy)
+        gain = metrics.test_accuracy - baseline.metrics.test_accuracy
         numbers["gain"] = [Number(f"{signed(gain)} points, from", mine)]
         numbers["gain"].append(Number(before, links.to(baseline.folder / "metrics.json")))
     numbers |= {
-        f"test accuracy, epoch {found['selected_epoch']} (selected)": [Number(selected, mine)],
-        "validation accuracy": [Number(percent(found["validation_accuracy"]), mine)],
-        "train accuracy": [Number(percent(found["train_accuracy"]), mine)],
-        "test loss": [Number(number(found["test_loss"], 3), mine)],
-        "train loss": [Number(number(found["train_loss"], 3), mine)],
-        "agreement": [Number(percent(found["agreement"]), mine)],
-        "calibration error (ECE)": [Number(percent(found["ece"]), mine)],
-        "parameters": [Number(quantity(found["parameters"], 4), mine)],
-        "MACs": [Number(quantity(found["macs"], 3), mine)],
-        "epochs": [Number(number(found["epochs"], 0), mine)],
-        "time": [Number(duration(found["seconds"]), mine)],
+        f"test accuracy, epoch {metrics.selected_epoch} (selected)": [Number(selected, mine)],
+        "validation accuracy": [Number(percent(metrics.validation_accuracy), mine)],
+        "train accuracy": [Number(percent(metrics.train_accuracy), mine)],
+        "test loss": [Number(number(metrics.test_loss, 3), mine)],
+        "train loss": [Number(number(metrics.train_loss, 3), mine)],
+        "agreement": [Number(percent(metrics.agreement), mine)],
+        "calibration error (ECE)": [Number(percent(metrics.ece), mine)],
+        "parameters": [Number(quantity(metrics.parameters, 4), mine)],
+        "MACs": [Number(quantity(metrics.macs, 3), mine)],
+        "epochs": [Number(number(metrics.epochs, 0), mine)],
+        "time": [Number(duration(metrics.seconds), mine)],
     }
     if run.diagnosis:
         numbers |= _diagnosed(run.diagnosis, links.to(cell.folder / "diagnosis.json"))
