@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fake_results import write_results
@@ -20,7 +19,7 @@ from kd.plots.learning_curves import draw_learning_curves, gather
 from kd.plots.saving import save
 from kd.plots.style import WIDTH
 from kd.results.metrics import Metrics
-from kd.results.table import summarise
+from kd.results.table_csv import read_table
 
 NAMES = ("accuracy_parameters", "gain", "heat_map", "learning_curves")  # as they stand in the page
 POINT = 4 / 3  # pixels of CSS
@@ -31,8 +30,7 @@ def drawn(tmp_path_factory) -> Path:
     """The report of a study with its real figures."""
     runs = fake_study(teachers=3, students=2, seeds=3, epochs=5)
     files = write_results(tmp_path_factory.mktemp("drawn") / "study", runs, figures=NAMES)
-    summarise(runs).to_csv(files["table"], index=False)
-    table = pd.read_csv(files["table"], keep_default_na=False, na_values=[""])
+    table = read_table(files["table"])
     plots = files["figures"][0].parent
     for name, draw in zip(NAMES, (draw_accuracy_parameters, draw_gain, draw_heat_map), strict=False):
         save(draw(table), plots / name)

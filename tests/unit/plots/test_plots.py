@@ -25,6 +25,7 @@ from kd.plots.style import ALONE, COLOURS, DISTILLED, WARM, ink_on, message, sho
 from kd.report.style import STYLE
 from kd.results.metrics import Metrics
 from kd.results.table import summarise
+from kd.results.table_csv import read_table, write_table
 
 STUDIES = {
     "smallest": fake_study(teachers=1, students=1, seeds=1, epochs=1),
@@ -46,8 +47,8 @@ STUDIES = {
 
 def written_table(runs, folder: Path) -> pd.DataFrame:
     """The table as the script reads it: through its CSV."""
-    summarise(runs).to_csv(folder / "table.csv", index=False)
-    return pd.read_csv(folder / "table.csv", keep_default_na=False, na_values=[""])
+    write_table(folder / "table.csv", summarise(runs))
+    return read_table(folder / "table.csv")
 
 
 def curves_of(runs) -> pd.DataFrame:
@@ -415,7 +416,7 @@ def test_script_draws_every_plot(tmp_path):
         files["metrics"][-1].write_text(json.dumps(run), encoding="utf-8")
         files["histories"].append(tmp_path / f"{number}.csv")
         fake_history(run).to_csv(files["histories"][-1], index=False)
-    summarise(runs).to_csv(tmp_path / "table.csv", index=False)
+    write_table(tmp_path / "table.csv", summarise(runs))
     names = ["accuracy_latency", "accuracy_parameters", "gain", "heat_map", "learning_curves"]
     latency = tmp_path / "latency.json"
     latency.write_text(json.dumps(fake_latency([run["name"] for run in runs])))

@@ -8,7 +8,8 @@ from fake_runs import fake_run, fake_study
 
 from kd.errors import UserError
 from kd.results.significance import t_half_width
-from kd.results.table import seed_table, summarise
+from kd.results.table import cell_row, summarise
+from kd.results.text import seed_table
 
 T_2 = 4.302652729911275  # the 0.975 quantile of Student's t, 2 degrees of freedom
 T_3 = 3.182446305284263  # and 3
@@ -115,6 +116,16 @@ def test_rows_stand_in_reading_order():
     distilled = table[table["role"] == "distilled student"]
     assert distilled.groupby(["method", "name"], sort=False).ngroups == 4
     assert distilled["method"].ne(distilled["method"].shift()).sum() == 2  # one block per method
+
+
+def test_the_row_of_one_cell_is_the_row_of_the_table():
+    runs = fake_study(teachers=2, methods=("kd", "at"))
+    row = row_of(summarise(runs), "distilled student", name="cnn", teacher="resnet18", method="at")
+    own = [run for run in runs if (run["name"], run["teacher"], run["method"]) == ("cnn", "resnet18", "at")]
+    alone = [run for run in runs if (run["role"], run["name"]) == ("alone", "cnn")]
+    pd.testing.assert_series_equal(cell_row(own, alone), row, check_names=False, check_exact=True)
+    with pytest.raises(UserError, match="seed 2 is missing"):
+        cell_row(own, alone[:2])
 
 
 def test_means_over_seeds_do_not_hide_a_missing_value():

@@ -90,8 +90,9 @@ def _draw(rows: pd.DataFrame, label: str, numbers: Formatter, title: str = "") -
 
 def _with_marks(rows: pd.DataFrame) -> pd.DataFrame:
     """Add `mark`, what the legend says of a distilled student; empty for all else."""
-    count = rows["method"].nunique()
-    names = rows["method"].map(short, na_action="ignore").astype(object)
+    methods = rows["method"].where(rows["method"] != "")
+    count = methods.nunique()
+    names = methods.map(short, na_action="ignore").astype(object)
     if count > MANY:
         names = names.where(names.isna(), f"{count} methods")
     return rows.assign(mark=names)

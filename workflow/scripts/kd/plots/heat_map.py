@@ -19,10 +19,10 @@ def draw_heat_map(table: pd.DataFrame) -> Figure:
     methods = list(table.loc[table["role"] == "distilled student", "method"].unique())
     if not methods:
         return message("no distilled students in this study")
-    rows = table[table["role"].isin(["student alone", "distilled student"])].fillna({"teacher": ALONE})
+    rows = table[table["role"].isin(["student alone", "distilled student"])].replace({"teacher": {"": ALONE}})
     students = list(rows["name"].unique())
     scale = colour_scale(rows["test_accuracy"])
-    maps = [rows[rows["method"].isna() | (rows["method"] == method)] for method in methods]
+    maps = [rows[(rows["method"] == "") | (rows["method"] == method)] for method in methods]
     columns = _columns(len(methods), len(students))
     heights = [0.62 + 0.38 * shown["teacher"].nunique() for shown in maps]
     heights = [max(heights[start : start + columns]) for start in range(0, len(maps), columns)]

@@ -64,9 +64,8 @@ class Metrics(TrialMetrics):
 
 
 Kind = TypeVar("Kind", bound=TrialMetrics)
-UNKNOWN = dict.fromkeys(
-    name for name, field in Metrics.model_fields.items() if field.is_required()
-)  # all null
+# Of a run of which nothing is known: all keys that it must have, null.
+UNKNOWN = dict.fromkeys(key for key, field in Metrics.model_fields.items() if field.is_required())
 
 
 def write_metrics(path: Path, values: Mapping[str, Any]) -> None:

@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 
 from kd.results.data_card import data_lines
-from kd.results.format import DASH, duration, number, plus_minus, quantity, verdict
+from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, verdict
 from kd.results.markdown import bullets, plain
 from kd.results.metrics import Metrics
 from kd.results.ranking import caution, rank, verdict_on
-from kd.results.table import seed_table
 from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
 
 MANY = 8  # methods; of more each would drown in the others
@@ -85,6 +84,24 @@ def headlines(table: pd.DataFrame) -> list[str]:
         f"(mean over {row.gain_n} student-and-seed cluster{'s' if row.gain_n > 1 else ''})"
         for row in means.itertuples()
     ]
+
+
+def seed_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The classic table: a column per teacher; how it was trained, how well it does, and how long it took.
+
+    All cells are text, and none is empty.
+    """
+    teachers = table[table["role"] == TEACHER].set_index("name")
+    rows = {
+        "epochs": teachers["epochs"].map(lambda epochs: number(epochs, 0)),
+        "loss function": teachers["loss_function"],
+        "train loss": teachers["train_loss"].map(lambda loss: number(loss, 3)),
+        "train accuracy": teachers["train_accuracy"].map(percent),
+        "test loss": teachers["test_loss"].map(lambda loss: number(loss, 3)),
+        "test accuracy": teachers["test_accuracy"].map(percent),
+        "time taken": teachers["seconds"].map(duration),
+    }
+    return pd.DataFrame(rows, dtype=object).T.rename_axis(index=None, columns=None)
 
 
 def ranking(ranked: pd.DataFrame) -> list[dict[str, str]]:

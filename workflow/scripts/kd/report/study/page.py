@@ -21,7 +21,7 @@ from kd.results.data_card import data_lines
 from kd.results.metrics import Metrics
 from kd.results.ranking import rank, rank_pairs, verdict_on_pairs
 from kd.results.runs import Cell
-from kd.results.table import summarise
+from kd.results.table_csv import read_table
 from kd.results.text import BEHIND, LEGEND, measures, provenance, ranking, verdict_of
 
 HERE = Path(__file__).parent
@@ -53,7 +53,7 @@ def to_page(study: Study) -> str:
     loader = jinja2.FileSystemLoader(HERE)
     options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     environment = jinja2.Environment(loader=loader, autoescape=True, **options)
-    table, links = summarise(study.runs), Links(study.folder)
+    table, links = read_table(study.table), Links(study.folder)
     latency = links.to(study.latency)
     sources = Sources(
         links, links.to(study.table), latency, study.measured, {cell.key: cell for cell in study.cells}

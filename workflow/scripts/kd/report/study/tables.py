@@ -10,8 +10,7 @@ from kd.report.links import Links
 from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, signed, verdict
 from kd.results.latency import milliseconds
 from kd.results.runs import Cell, Run
-from kd.results.table import seed_table
-from kd.results.text import HEADINGS, measures, names
+from kd.results.text import HEADINGS, measures, names, seed_table
 from kd.roles import TEACHER
 
 Key = tuple[str, str, str, str]
