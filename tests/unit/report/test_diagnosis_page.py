@@ -17,10 +17,11 @@ from kd.data.shards import Shards, write_shards
 from kd.evaluation.classification import figures, judge, worst
 from kd.evaluation.soft_targets import choose_images, soft_targets
 from kd.report.diagnosis.classes import class_list
-from kd.report.diagnosis.drawings import probabilities, reliability
+from kd.report.diagnosis.drawings import probabilities
 from kd.report.diagnosis.page import to_page
 from kd.report.diagnosis.pictures import confusion_picture, picture, pictures
 from kd.report.links import Links
+from kd.report.reliability import reliability
 from kd.results.metrics import Metrics
 
 EVIL = '<script>alert("1")</script>'
@@ -196,7 +197,7 @@ def test_bars_of_few_images_are_pale_and_the_page_says_so():
             for (low, high), count in zip(shares, padded, strict=True)
         ]
 
-    drawn = str(reliability(bins(9, 10, 1), 1.0))
+    drawn = str(reliability(bins(9, 10, 1), 1.0, large=True))
     assert [bool(part) for part in re.findall(r'<g( class="few")?>', drawn)] == [True, False, True]
     found = made_up("abc", seeds=(0,))
     for counts, pale in (((10, 50), False), ((9, 51), True)):

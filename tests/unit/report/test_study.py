@@ -13,8 +13,9 @@ from html_page import Page
 
 import build_report
 from kd.errors import UserError
+from kd.report.reliability import reliability
 from kd.report.study.answer import answer
-from kd.report.study.drawings import curve, reliability
+from kd.report.study.drawings import curve
 from kd.results.latency import milliseconds
 from kd.results.ranking import rank
 from kd.results.table import summarise
@@ -314,7 +315,10 @@ def test_a_curve_of_many_epochs_keeps_its_ends_and_stays_small():
 def test_bars_of_reliability_stand_on_their_confidence():
     """Half of the answers from 0.8 to 0.9 are right: from 40 + 0.8 · 230 = 224 on, 64 of 128 high."""
     empty = {"low": 0.0, "high": 0.8, "count": 0, "confidence": None, "accuracy": None}
-    drawn = reliability([empty, {"low": 0.8, "high": 0.9, "count": 14, "confidence": 0.85, "accuracy": 0.5}])
-    assert drawn.count('class="bar"') == 1
-    assert 'x="224.5" y="74.0" width="22.0" height="64.0"' in drawn
-    assert "14 answers, with a mean confidence of 0.85, of which 0.50 are right" in drawn
+    drawn = reliability(
+        [empty, {"low": 0.8, "high": 0.9, "count": 14, "confidence": 0.85, "accuracy": 0.5}], 2.5
+    )
+    assert drawn.count('class="right"') == 1
+    assert 'x="224.5" y="74" width="22" height="64"' in drawn
+    assert "expected calibration error 2.50 %" in drawn
+    assert "14 images, confidence 85.0%, accuracy 50.0%" in drawn

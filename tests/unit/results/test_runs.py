@@ -8,7 +8,7 @@ from fake_results import write_results
 from fake_runs import fake_run
 
 import build_report
-from kd.report.study.drawings import reliability
+from kd.report.reliability import reliability
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -82,7 +82,7 @@ def bins(*counts):
 
 @pytest.mark.parametrize(("counts", "faded"), [((0, 9, 10), 1), ((1, 2, 500), 2), ((0, 10, 500), 0)])
 def test_bars_of_few_images_are_faded_and_the_caption_says_so(counts, faded, tmp_path):
-    assert reliability(bins(*counts)).count('class="bar few"') == faded
+    assert reliability(bins(*counts), 1.0).count('class="right few"') == faded
     page = page_of(tmp_path, reliability=bins(*counts))
     captions = re.findall("<figcaption>(.*by confidence.*)</figcaption>", page)
     assert len(captions) == 3

@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
-from kd.report.diagnosis import drawings as drawing
 from kd.report.diagnosis.classes import class_list
+from kd.report.diagnosis.drawings import probabilities
 from kd.report.diagnosis.legend import legend
 from kd.report.diagnosis.links import links
 from kd.report.diagnosis.pictures import confusion_picture
+from kd.report.reliability import FEW, has_few, reliability
 from kd.report.style import STYLE
+from kd.report.template import render
 from kd.results.format import number, quantity
 from kd.results.metrics import Metrics
 from kd.roles import UNTAUGHT
@@ -43,17 +44,15 @@ def to_page(diagnosis: Run, metrics: Metrics, pictures: Mapping[int, str], page:
         "several": len(runs) > 1,
         "cka": any(run["cka"] for run in runs),
     }
-    options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, **options)
-    environment.filters["number"] = number
-    return environment.get_template("page.html.jinja").render(
+    return render(
+        HERE,
         title=_title(diagnosis),
         about=_about(metrics),
         links=links(diagnosis, page, report),
         style=Markup(STYLE + (HERE / "page.css").read_text(encoding="utf-8")),
         distilled=diagnosis["role"] == "distilled",
         taught=said["taught"],
-        few=drawing.FEW,
+        few=FEW,
         numbers=_numbers(runs),
         classes=classes,
         long_names=max(map(len, diagnosis["classes"])) > 4,
@@ -122,8 +121,8 @@ def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str]) -> dic
         "name": _name(run).capitalize(),
         "right": f"{run['correct']:,} of {run['correct'] + run['wrong']:,} test images right",
         "ece": run["ece"],
-        "reliability": drawing.reliability(run["reliability"], run["ece"]),
-        "faded": any(0 < each["count"] < drawing.FEW for each in run["reliability"]),
+        "reliability": reliability(run["reliability"], run["ece"], large=True),
+        "faded": any(map(has_few, run["reliability"])),
         "confusion": _confusion(confusion, classes) if confusion and few else None,
         "confusion_picture": confusion_picture(confusion) if confusion and not few else None,
         "confused": [(classes[true], classes[taken], count) for true, taken, count in run["confused"]],
@@ -157,7 +156,7 @@ def _soft(each: Mapping[str, Any], classes: Sequence[str], pictures: Mapping[int
     charts = []
     for at in each["temperatures"]:
         teacher, own = (_picked(at[who], shown) for who in ("teacher", "student"))
-        chart = drawing.probabilities(names, teacher, own, shown.index(each["true"]))
+        chart = probabilities(names, teacher, own, shown.index(each["true"]))
         charts.append((f"{at['temperature']:g}", chart))
     about = {"label": classes[each["true"]], "picture": pictures[each["index"]], "charts": charts}
     return about | {key: each[key] for key in ("index", "why")}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from kd.report.data_uri import as_address
@@ -17,6 +16,7 @@ from kd.report.study.figures import figures_of
 from kd.report.study.sections import sections
 from kd.report.study.tables import RANKED, Sources, all_rows, ranked_rows, teacher_rows
 from kd.report.style import STYLE
+from kd.report.template import render
 from kd.results.data_card import data_lines
 from kd.results.metrics import Metrics
 from kd.results.ranking import rank, rank_pairs, verdict_on_pairs
@@ -50,9 +50,6 @@ class Study:
 
 def to_page(study: Study) -> str:
     """The report as HTML: escaped, styled within, and with a policy that forbids it any request."""
-    loader = jinja2.FileSystemLoader(HERE)
-    options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    environment = jinja2.Environment(loader=loader, autoescape=True, **options)
     table, links = read_table(study.table), Links(study.folder)
     latency = links.to(study.latency)
     sources = Sources(
@@ -60,7 +57,8 @@ def to_page(study: Study) -> str:
     )
     ranked, pairs = rank(table, study.runs), rank_pairs(table, study.runs)
     script = _text("report.js")
-    return environment.get_template("page.html.jinja").render(
+    return render(
+        HERE,
         study=study.name,
         style=Markup(STYLE + _text("report.css")),
         script=Markup(script),

@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kd.report.study.drawings import FEW, curve, has_few, reliability
+from kd.report.reliability import FEW, has_few, reliability
+from kd.report.study.drawings import curve
 from kd.report.study.tables import Number, Sources, run_numbers
 from kd.results.format import DASH, percent, signed
 from kd.results.metrics import Metrics
@@ -85,7 +86,7 @@ def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: S
         summary=_summary(metrics, baseline),
         numbers=numbers,
         curve=curve(run.history) if run.history is not None else Markup(""),
-        reliability=reliability(run.diagnosis["reliability"]) if run.diagnosis else Markup(""),
+        reliability=_reliability(run.diagnosis),
         faded=_faded(run.diagnosis),
         sentences=_sentences(run.diagnosis, cell.classes) if run.diagnosis else {},
         history=sources.links.to(run.folder / "history.csv"),
@@ -93,6 +94,10 @@ def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: S
         files=sources.links.files(run),
         made=f"{metrics.loss_function}; on {metrics.device}; commit {metrics.commit}",
     )
+
+
+def _reliability(diagnosis: Mapping[str, Any] | None) -> Markup:
+    return reliability(diagnosis["reliability"], diagnosis["ece"]) if diagnosis else Markup("")
 
 
 def _faded(found: Mapping[str, Any] | None) -> str:
