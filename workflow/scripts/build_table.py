@@ -5,9 +5,9 @@ from pathlib import Path
 
 from kd.io.files import read_json, write_text
 from kd.results.metrics import read_metrics
+from kd.results.page import to_markdown
 from kd.results.table import summarise
 from kd.results.table_csv import read_table, write_table
-from kd.results.text import to_markdown
 
 
 def main(metrics: list[Path], data: Path, csv: Path, markdown: Path, study: str) -> None:

@@ -285,7 +285,7 @@ def test_every_diagnosis_has_a_page(study, tmp_path):
         pages=pages,
     )
     first, second = (page.read_text(encoding="utf-8") for page in pages)
-    assert "<h1>Student small, trained alone</h1>" in first
+    assert "<h1>Student small (baseline)</h1>" in first
     assert "<h1>Teacher small</h1>" in second
     assert 'href="../../report.html#alone/small"' in first
     assert 'href="../../report.html#teachers/big"' in second

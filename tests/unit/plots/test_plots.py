@@ -21,7 +21,7 @@ from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
 from kd.plots.pareto import pareto_front
 from kd.plots.saving import INK, PAPER, in_the_dark, save
-from kd.plots.style import ALONE, COLOURS, DISTILLED, WARM, ink_on, message, short
+from kd.plots.style import BASELINE, COLOURS, DISTILLED, WARM, ink_on, message, short
 from kd.report.style import STYLE
 from kd.results.metrics import Metrics
 from kd.results.table import summarise
@@ -74,7 +74,7 @@ def test_gains_stand_sorted_below_their_mean_on_their_values(tmp_path):
     (ax,) = draw_gain(table).axes
     names = [label.get_text() for label in ax.get_yticklabels()]
     gains = table[table["role"] == "distilled student"].sort_values("gain")
-    assert names == [*(f"cnn from {teacher}" for teacher in gains["teacher"]), "mean over pairs"]
+    assert names == [*(f"cnn from {teacher}" for teacher in gains["teacher"]), "average over pairs"]
     drawn = [bars.lines[2][0].get_segments()[0] for bars in ax.containers]  # the bar of each row
     for segment, row in zip(drawn, gains.itertuples(), strict=False):
         assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
@@ -130,7 +130,11 @@ def test_heat_map_writes_accuracy_and_gain_of_each_pair_and_a_dash_for_none(tmp_
     pair = table[(table["teacher"] == "resnet18") & (table["name"] == "cnn")].iloc[0]
     assert f"{pair['test_accuracy']:.2f}\n{pair['gain']:+.2f}" in texts(ax)
     assert texts(ax).count("\N{EN DASH}") == 1
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["(alone)", "resnet18", "preactresnet18"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "(baseline)",
+        "resnet18",
+        "preactresnet18",
+    ]
 
 
 def test_all_heat_maps_share_one_colour_scale(tmp_path):
@@ -164,14 +168,14 @@ def test_the_legend_of_curves_names_what_is_drawn(teachers):
     thin = [line for line in ax.lines if line.get_linewidth() < 1]
     assert len(thin) == (2 if len(teachers) == 2 else 0)
     named = legend_of(part)
-    assert named == ["distilled, each teacher"] * bool(thin) + ["distilled, mean", "alone"]
+    assert named == ["distilled, each teacher"] * bool(thin) + ["distilled, mean", "baseline"]
 
 
 def test_the_legend_of_curves_has_one_order_whatever_the_first_panel_shows():
     runs = [fake_run("alone", "cnn"), fake_run("distilled", "cnn", teacher="(none)", method="tfkd")]
     runs += [fake_run("distilled", "cnn", teacher=name) for name in ("resnet18", "vgg16")]
     (part,) = draw_learning_curves(curves_of(runs)).subfigs
-    assert legend_of(part) == ["distilled, each teacher", "distilled, mean", "alone"]
+    assert legend_of(part) == ["distilled, each teacher", "distilled, mean", "baseline"]
 
 
 def test_gather_refuses_lists_of_different_length():
@@ -294,7 +298,7 @@ def test_networks_without_a_latency_are_left_out_and_named(known, tmp_path):
     figure = draw_accuracy_latency(table, fake_latency(known))
     figure.savefig(tmp_path / "plot.png", dpi=40)
     if not known:
-        assert "of no network" in figure.texts[0].get_text()
+        assert "no latency is known" in figure.texts[0].get_text()
         return
     (ax,) = figure.axes
     absent = [name for name in ("resnet18", "preactresnet18") if name not in known]
@@ -314,7 +318,7 @@ def test_maps_of_many_methods_stand_beside_each_other(tmp_path):
     titles = [ax.get_title(loc="left") for ax in many.axes if ax.get_visible()]
     assert [title for title in titles if title] == [f"m{number}" for number in range(7)]
     names = [" ".join(label.get_text() for label in ax.get_yticklabels()).strip() for ax in many.axes[:3]]
-    assert names == ["(alone) resnet18 preactresnet18", "", ""]  # the same teachers are named once
+    assert names == ["(baseline) resnet18 preactresnet18", "", ""]  # the same teachers are named once
 
 
 def test_a_heat_map_has_the_teachers_of_its_own_method_alone(tmp_path):
@@ -324,7 +328,7 @@ def test_a_heat_map_has_the_teachers_of_its_own_method_alone(tmp_path):
     names = {
         title: [label.get_text() for label in ax.get_yticklabels()] for title, ax in maps.items() if title
     }
-    assert names == {"kd": ["(alone)", "resnet18", "vgg16"], "tfkd": ["(alone)", "(none)"]}
+    assert names == {"kd": ["(baseline)", "resnet18", "vgg16"], "tfkd": ["(baseline)", "(none)"]}
 
 
 def test_every_name_is_written_beside_its_point_and_none_on_another(tmp_path):
@@ -385,7 +389,7 @@ def test_in_the_dark_white_is_paper_black_is_ink_and_colours_keep_their_hue():
     assert in_the_dark("#804000") == "#ffbf7f"
 
 
-@pytest.mark.parametrize("colour", [ALONE, DISTILLED, COLOURS(0.85), WARM(0.95), (0.35,) * 3, (0.25,) * 3])
+@pytest.mark.parametrize("colour", [BASELINE, DISTILLED, COLOURS(0.85), WARM(0.95), (0.35,) * 3, (0.25,) * 3])
 def test_what_is_seen_on_white_is_seen_on_the_dark_paper(colour):
     """WCAG asks for 3 of what is not text; COLOURS(0.85), the lightest of lines, has less on white."""
     wanted = min(3, contrast(colour, "white"))
@@ -405,7 +409,7 @@ def test_an_svg_is_dark_for_who_prefers_it_and_as_it_was_for_all_others(tmp_path
     assert dark.count("{") == dark.count("}")
     assert 'stroke: #ffffff"] { stroke: #15181c !important }' in dark
     ids = [part.get("id") for part in root.iter() if part.get("id", "").startswith("cell-")]
-    assert len(ids) == len(set(ids)) == 2 * 3 * 2  # maps, teachers and (alone), students
+    assert len(ids) == len(set(ids)) == 2 * 3 * 2  # maps, teachers and (baseline), students
 
 
 def test_script_draws_every_plot(tmp_path):
@@ -444,4 +448,4 @@ def test_scripts_import_only_what_they_use(script, foreign):
 
 
 def test_main_colours_differ_in_grey():
-    assert abs(luminance(ALONE) - luminance(DISTILLED)) > 0.2
+    assert abs(luminance(BASELINE) - luminance(DISTILLED)) > 0.2

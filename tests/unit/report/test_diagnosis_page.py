@@ -60,15 +60,18 @@ def page_of(diagnosis, metrics=METRICS, cell="distilled/big/small/kd"):
 def test_the_page_shows_the_numbers():
     found = made_up("abc")
     text = Page(page_of(found)).text
-    assert "Student small, taught by big with kd" in text
+    assert "Student small from big by kd" in text
     assert "cnn, 1.442 k parameters, loss: 0.1·CE + 0.9·T²·KL, T=4" in text
     for run in found["runs"]:
         for key, digits in (("nll", 3), ("loss_correct", 3), ("loss_wrong", 3), ("ece", 2), ("brier", 4)):
             assert f"{run[key]:.{digits}f}" in text
-        assert f"Seed {run['seed']}: {run['correct']} of 60 test images right" in text
-        true, taken, count = run["confused"][0]
-        assert f"{'abc'[true]} taken for {'abc'[taken]}: {count}" in text
-        assert f"loss {run['worst'][0]['loss']:.2f} {100 * run['worst'][0]['confidence']:.1f} % sure" in text
+        assert f"Seed {run['seed']}: {run['correct']} of 60 test images correct" in text
+        true, predicted, count = run["confused"][0]
+        assert f"{'abc'[true]} predicted as {'abc'[predicted]}: {count}" in text
+        assert (
+            f"loss {run['worst'][0]['loss']:.2f} confidence {100 * run['worst'][0]['confidence']:.1f} %"
+            in text
+        )
     for number in ("87.50 ± 0.00", "0.432 ± 0.000", "93.75 ± 0.00", "0.123 ± 0.000", "0.88"):
         assert number in text
 
@@ -118,8 +121,8 @@ def test_names_cannot_break_it():
     found = made_up([EVIL, "b", "c" * 200]) | {"name": EVIL, "teacher": EVIL, "method": EVIL}
     page = Page(page_of(found, METRICS | {"architecture": EVIL, "loss_function": EVIL}))
     assert "script" not in page.tags
-    assert f"Student {EVIL}, taught by {EVIL} with {EVIL}" in page.text
-    assert f"{EVIL} taken for " in page.text
+    assert f"Student {EVIL} from {EVIL} by {EVIL}" in page.text
+    assert f"{EVIL} predicted as " in page.text
     assert "c" * 29 + "…" in page.text
 
 
@@ -137,7 +140,7 @@ def test_matrices_are_tables_pictures_or_lists():
         ["Confusion matrix", "Confusion matrix"],
         [],
     ]
-    assert " taken for " in most.text
+    assert " predicted as " in most.text
 
 
 def test_a_confusion_picture_is_blue_where_it_is_right_and_white_where_nothing_is():
@@ -259,8 +262,8 @@ def test_of_many_classes_a_chart_has_the_likely_ones_the_true_one_and_the_rest()
     ("role", "teacher", "title"),
     [
         ("teacher", None, "Teacher small"),
-        ("alone", None, "Student small, trained alone"),
-        ("distilled", "(none)", "Student small, taught with kd"),
+        ("alone", None, "Student small (baseline)"),
+        ("distilled", "(none)", "Student small by kd"),
     ],
 )
 def test_what_has_no_teacher_is_not_compared(role, teacher, title):

@@ -142,7 +142,7 @@ def test_means_over_seeds_do_not_hide_a_missing_value():
             three_seeds() + three_seeds()[-1:],
             "two runs of distilled student cnn from resnet18 by kd with seed 2",
         ),
-        ([*pair(0, 1, 2), *pair(1, 1, 2)[1:]], "student cnn trained alone with seed 1 is missing"),
+        ([*pair(0, 1, 2), *pair(1, 1, 2)[1:]], "the baseline of student cnn with seed 1 is missing"),
         ([fake_run(seed=0, epochs=20), fake_run(seed=1, epochs=30)], "differ in epochs: 20, 30"),
     ],
 )

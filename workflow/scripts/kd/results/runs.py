@@ -52,7 +52,7 @@ def read_cells(
     for path in metrics:
         run, folder = read_metrics(path), path.parent
         cell = folder if run.role == TEACHER else folder.parent
-        mine = [part for part in by_cell.get(cell, {"runs": []})["runs"] if part["seed"] == run.seed]
-        whole = Run(folder, run, by_run.get(folder), mine[0] if mine else None)
-        runs.setdefault(cell, []).append(whole)
-    return [Cell(folder, found, by_cell.get(folder, {}).get("classes", ())) for folder, found in runs.items()]
+        diagnosed = by_cell.get(cell, {"runs": []})["runs"]
+        diagnosis = next((part for part in diagnosed if part["seed"] == run.seed), None)
+        runs.setdefault(cell, []).append(Run(folder, run, by_run.get(folder), diagnosis))
+    return [Cell(folder, some, by_cell.get(folder, {}).get("classes", ())) for folder, some in runs.items()]

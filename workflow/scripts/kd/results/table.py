@@ -14,7 +14,7 @@ from kd.errors import UserError
 from kd.results.metrics import Metrics
 from kd.results.significance import t_half_width
 from kd.results.table_csv import COLUMNS, INTEGERS
-from kd.roles import DISTILLED_STUDENT, MEAN, ROLES, STUDENT_ALONE
+from kd.roles import DISTILLED_STUDENT, LABELS, MEAN, ROLES, STUDENT_ALONE
 
 _ROW = ["role", "name", "teacher", "method"]  # names a row of the table; with the seed, one run
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed
@@ -75,7 +75,7 @@ def with_gains(runs: Runs) -> pd.DataFrame:
     missing = frame[distilled & (frame["merged"] == "left_only")]
     if len(missing):
         name, seed = missing.iloc[0][["name", "seed"]]
-        raise UserError(f"student {name} trained alone with seed {seed} is missing: no gain without it")
+        raise UserError(f"the baseline of student {name} with seed {seed} is missing: no gain without it")
     return frame.assign(gain=(frame["test_accuracy"] - frame["baseline"]).where(distilled))
 
 
@@ -144,4 +144,4 @@ def _place(column: pd.Series) -> pd.Series:
 def _title(run: pd.Series) -> str:
     """`distilled student cnn from resnet18 by kd`, `teacher vgg16`."""
     origin = f" from {run['teacher']} by {run['method']}" if run["teacher"] else ""
-    return f"{run['role']} {run['name']}{origin}"
+    return f"{LABELS[run['role']]} {run['name']}{origin}"

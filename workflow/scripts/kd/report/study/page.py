@@ -22,7 +22,7 @@ from kd.results.metrics import Metrics
 from kd.results.ranking import rank, rank_pairs, verdict_on_pairs
 from kd.results.runs import Cell
 from kd.results.table_csv import read_table
-from kd.results.text import BEHIND, LEGEND, measures, provenance, ranking, verdict_of
+from kd.results.text import DIFFERENCE, LEGEND, measures, provenance, ranking, verdict_of
 
 HERE = Path(__file__).parent
 
@@ -72,7 +72,7 @@ def to_page(study: Study) -> str:
         rows=ranked_rows(pairs, sources),
         verdict_on_pairs=verdict_on_pairs(pairs),
         methods=ranking(ranked),
-        verdict=f"{verdict_of(table, ranked)} {BEHIND}" if len(ranked) > 1 else "",
+        verdict=f"{verdict_of(table, ranked)} {DIFFERENCE}" if len(ranked) > 1 else "",
         legend=LEGEND,
         figures=figures_of(study.figures, links, {"table": sources.table, "latency": latency}),
         cells=sections(study.cells, sources),

@@ -130,8 +130,8 @@ def key_of(row: Any) -> Key:
     return (row.role, row.name, row.teacher, row.method)
 
 
-# What is the same number by another name.
-_SAID_BY = {"negative log-likelihood": "test loss", "agreement": "agreement, test images"}
+# Of two names of the same number, the one that is left out where the other is there.
+_DUPLICATE_OF = {"negative log-likelihood": "test loss", "agreement": "agreement, test images"}
 
 
 def run_numbers(cell: Cell, run: Run, baseline: Run | None, sources: Sources) -> dict[str, list[Number]]:
@@ -161,19 +161,19 @@ def run_numbers(cell: Cell, run: Run, baseline: Run | None, sources: Sources) ->
     if run.diagnosis:
         numbers |= _diagnosed(run.diagnosis, links.to(cell.folder / "diagnosis.json"))
     known = {what: some for what, some in numbers.items() if some[0].text != DASH}
-    return {what: some for what, some in known.items() if _SAID_BY.get(what) not in known}
+    return {what: some for what, some in known.items() if _DUPLICATE_OF.get(what) not in known}
 
 
-def _diagnosed(found: Mapping[str, Any], href: str) -> dict[str, list[Number]]:
+def _diagnosed(diagnosis: Mapping[str, Any], href: str) -> dict[str, list[Number]]:
     """What the diagnosis of a run adds."""
     shown = {
-        "negative log-likelihood": number(found["nll"], 3),
-        "Brier score": number(found["brier"], 4),
-        f"mean loss where right ({found['correct']:,})": number(found["loss_correct"], 3),
-        f"mean loss where wrong ({found['wrong']:,})": number(found["loss_wrong"], 3),
+        "negative log-likelihood": number(diagnosis["nll"], 3),
+        "Brier score": number(diagnosis["brier"], 4),
+        f"mean loss (correct, {diagnosis['correct']:,} images)": number(diagnosis["loss_correct"], 3),
+        f"mean loss (wrong, {diagnosis['wrong']:,} images)": number(diagnosis["loss_wrong"], 3),
     }
-    for split, near in (found["fidelity"] or {}).items():
-        if near:
-            shown[f"agreement, {split} images"] = percent(near["agreement"])
-            shown[f"KL from the teacher, {split} images"] = f"{number(near['kl'], 4)} nats"
+    for split, fidelity in (diagnosis["fidelity"] or {}).items():
+        if fidelity:
+            shown[f"agreement, {split} images"] = percent(fidelity["agreement"])
+            shown[f"KL from the teacher, {split} images"] = f"{number(fidelity['kl'], 4)} nats"
     return {what: [Number(text, href)] for what, text in shown.items()}
