@@ -87,15 +87,15 @@ def test_figures_follow_the_scheme_and_maps_keep_their_colours(scheme, opened, d
     """Paper is most of every figure but the map, whose lowest cell is the darkest blue with white ink."""
     page = opened(drawn, color_scheme=scheme).page
     paper, ink = {"light": (0xFFFFFF, 0x000000), "dark": (0x15181C, 0xE6E8EB)}[scheme]
-    # Navy on white is the student alone; in the dark its lightness, 78/510, is that of 432/510: light blue.
-    alone = {"light": 0x00224E, "dark": 0xB1D3FF}[scheme]
+    # Navy on white is the baseline; in the dark its lightness, 78/510, is that of 432/510: light blue.
+    baseline = {"light": 0x00224E, "dark": 0xB1D3FF}[scheme]
     shown = dict(zip(NAMES, map(pixels, page.locator(".figures img").all()), strict=True))
     for name, image in shown.items():
         assert share_of(image, paper) > (0.2 if name == "heat_map" else 0.6), name
         assert share_of(image, ink) > 0.001, name
         other = 0x15181C if scheme == "light" else 0xFFFFFF
         assert share_of(image, other) < 0.005, name  # no slab, and no box behind a name
-    assert share_of(shown["accuracy_parameters"], alone) > 0.0003
+    assert share_of(shown["accuracy_parameters"], baseline) > 0.0003
     assert share_of(shown["heat_map"], 0x00224E) > 0.02
     assert share_of(shown["heat_map"], 0xFEE838) > 0.02
     assert share_of(shown["heat_map"], 0x000000) > 0.0002  # the numbers on light cells

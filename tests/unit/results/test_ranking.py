@@ -30,7 +30,7 @@ def ranked(gains, ranking=rank, **options):
     return ranking(summarise(runs), runs)
 
 
-def test_the_highest_mean_comes_first_and_the_others_behind_it():
+def test_the_highest_average_comes_first_and_the_others_with_their_difference_to_it():
     methods = ranked(STEADY)
     assert methods["method"].tolist() == ["dkd", "kd", "at"]
     assert methods["difference"].tolist() == pytest.approx([0, 0.5, 3.4])

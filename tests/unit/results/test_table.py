@@ -16,7 +16,7 @@ T_3 = 3.182446305284263  # and 3
 
 
 def pair(seed: int, alone: float, distilled: float, student: str = "cnn", **changes) -> list[dict]:
-    """A student alone and distilled, with the same seed."""
+    """A baseline and its distilled student, with the same seed."""
     baseline = fake_run("alone", student, seed, test_accuracy=alone)
     return [baseline, fake_run("distilled", student, seed, test_accuracy=distilled, **changes)]
 
@@ -67,7 +67,7 @@ def test_a_lone_seed_has_no_spread():
     assert math.isnan(row_of(table, "mean over pairs")["gain_ci95"])
 
 
-def test_mean_over_pairs_rests_on_clusters_of_student_and_seed():
+def test_the_average_over_pairs_is_over_students_and_seeds():
     """Two teachers, two students, two seeds: eight gains, but only four baselines."""
     gains = {("cnn", 0): (1, 3), ("cnn", 1): (0, 2), ("vgg11", 0): (3, 5), ("vgg11", 1): (2, 4)}
     runs = []
@@ -75,14 +75,14 @@ def test_mean_over_pairs_rests_on_clusters_of_student_and_seed():
         runs += pair(seed, 80, 80 + first, student, teacher="resnet18")
         runs += pair(seed, 80, 80 + second, student, teacher="vgg16")[1:]
     row = row_of(summarise(runs), "mean over pairs", method="kd")
-    # Clusters: 2, 1, 4, 3; mean 2.5; s² = (0.25 + 2.25 + 2.25 + 0.25) / 3 = 5/3; t · s / √4.
+    # Averages: 2, 1, 4, 3; mean 2.5; s² = (0.25 + 2.25 + 2.25 + 0.25) / 3 = 5/3; t · s / √4.
     assert row["gain"] == pytest.approx(2.5)
     assert row["gain_ci95"] == pytest.approx(T_3 * math.sqrt(5 / 3) / 2)
     assert (row["gain_n"], row["seeds"]) == (4, 2)
     assert row["test_accuracy"] == pytest.approx(82.5)
 
 
-def test_every_cluster_weighs_the_same_however_many_teachers_it_has():
+def test_every_student_and_seed_weighs_the_same_however_many_teachers_it_has():
     runs = pair(0, 80, 81, "cnn", teacher="resnet18") + pair(0, 80, 83, "cnn", teacher="vgg16")[1:]
     runs += pair(0, 80, 86, "vgg11", teacher="resnet18")
     # (1 + 3) / 2 = 2 and 6; their mean is 4, where the mean of the three gains would be 3.33.

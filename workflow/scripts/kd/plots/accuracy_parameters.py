@@ -101,7 +101,7 @@ def _with_shifts(rows: pd.DataFrame) -> pd.DataFrame:
     """Add `shift`, by how many points of type a mark is moved to the right of its cost.
 
     It is 0 where the cost is not that of the baseline: the method changed the student, and between two
-    costs that are nearly the same a shift would be taken for one.
+    costs that are nearly the same a shift would look like one.
     """
     marks = list(rows["mark"].dropna().unique())
     middle = (len(marks) - 1) / 2

@@ -33,7 +33,7 @@ def reliability(bins: Sequence[Mapping[str, Any]], ece: float, *, large: bool = 
     if fullest:
         label += f"; fullest bin: {_numbers(fullest)}"
     kind = "reliability" if large else "small"
-    return drawing(parts, field.x(1) + (22 if large else 10), bottom + 34, kind, label)
+    return drawing(parts, field.x(1) + 22, bottom + 34, kind, label)
 
 
 def has_few(part: Mapping[str, Any]) -> bool:

@@ -54,7 +54,7 @@ class Sources:
         return _number(number(value, 3), self.latency, value)
 
     def anchor(self, key: Key) -> str:
-        """The id of the section of a row's runs, empty for a mean over pairs."""
+        """The id of the section of a row's runs, empty for an average over pairs."""
         cell = self.by_key.get(key)
         return self.links.anchor(cell.folder) if cell else ""
 
