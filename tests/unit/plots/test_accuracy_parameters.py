@@ -25,8 +25,8 @@ def test_a_method_that_ruins_its_student_is_in_the_picture(tmp_path):
 
 def marks(ax) -> list[tuple[float, float]]:
     """Where the open marks stand, in the numbers of the axes, once they are moved aside."""
-    found = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
-    pixels = [line.get_transform().transform(line.get_xydata()) for line in found]
+    open_marks = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    pixels = [line.get_transform().transform(line.get_xydata()) for line in open_marks]
     return [tuple(point) for some in pixels for point in ax.transData.inverted().transform(some)]
 
 

@@ -58,11 +58,11 @@ def page_of(diagnosis, metrics=METRICS, cell="distilled/big/small/kd"):
 
 
 def test_the_page_shows_the_numbers():
-    found = made_up("abc")
-    text = Page(page_of(found)).text
+    diagnosis = made_up("abc")
+    text = Page(page_of(diagnosis)).text
     assert "Student small from big by kd" in text
     assert "cnn, 1.442 k parameters, loss: 0.1·CE + 0.9·T²·KL, T=4" in text
-    for run in found["runs"]:
+    for run in diagnosis["runs"]:
         for key, digits in (("nll", 3), ("loss_correct", 3), ("loss_wrong", 3), ("ece", 2), ("brier", 4)):
             assert f"{run[key]:.{digits}f}" in text
         assert f"Seed {run['seed']}: {run['correct']} of 60 test images correct" in text
@@ -77,27 +77,27 @@ def test_the_page_shows_the_numbers():
 
 
 def test_charts_say_their_numbers_to_who_cannot_see_them():
-    found = made_up("abc")
-    page = Page(page_of(found))
-    at = found["runs"][0]["soft_targets"][0]["temperatures"][1]
-    (said,) = {
+    diagnosis = made_up("abc")
+    page = Page(page_of(diagnosis))
+    at = diagnosis["runs"][0]["soft_targets"][0]["temperatures"][1]
+    (label,) = {
         alt
         for alt in page.alts
         if alt.startswith(f"a: teacher {at['teacher'][0]:.1%}, student {at['student'][0]:.1%}; b: ")
     }
-    assert said.endswith(f"c: teacher {at['teacher'][2]:.1%}, student {at['student'][2]:.1%}")
+    assert label.endswith(f"c: teacher {at['teacher'][2]:.1%}, student {at['student'][2]:.1%}")
     assert page.tags.count("img") == 2 * (16 + 6)
-    first = found["runs"][0]["worst"][0]
+    first = diagnosis["runs"][0]["worst"][0]
     assert f"Test image {first['index']}: {'abc'[first['true']]}" in page.alts
 
 
 def test_it_leads_to_its_numbers_and_back_to_the_report():
-    found = made_up("abc")
-    page = Page(page_of(found))
+    diagnosis = made_up("abc")
+    page = Page(page_of(diagnosis))
     up = "../../../../report.html#"
     assert page.leads == [f"{up}distilled/big/small/kd", "diagnosis.json", "0/metrics.json", "1/metrics.json"]
     cell = "distilled/b+g/sm%all/kd"  # a name as a config would not allow it, for its address
-    page = Page(page_of(found, cell=cell))
+    page = Page(page_of(diagnosis, cell=cell))
     anchor = Links(Path("results/mine")).anchor(Path("results/mine") / cell)
     assert page.leads[0] == f"{up}{quote(anchor)}" == f"{up}distilled/b%2Bg/sm%25all/kd"
     teacher = Page(page_of(made_up("abc", role="teacher", seeds=()), cell="teachers/small"))
@@ -118,8 +118,8 @@ def test_it_asks_nothing_of_the_network(count):
 
 
 def test_names_cannot_break_it():
-    found = made_up([EVIL, "b", "c" * 200]) | {"name": EVIL, "teacher": EVIL, "method": EVIL}
-    page = Page(page_of(found, METRICS | {"architecture": EVIL, "loss_function": EVIL}))
+    diagnosis = made_up([EVIL, "b", "c" * 200]) | {"name": EVIL, "teacher": EVIL, "method": EVIL}
+    page = Page(page_of(diagnosis, METRICS | {"architecture": EVIL, "loss_function": EVIL}))
     assert "script" not in page.tags
     assert f"Student {EVIL} from {EVIL} by {EVIL}" in page.text
     assert f"{EVIL} predicted as " in page.text
@@ -157,8 +157,8 @@ def test_a_confusion_picture_is_blue_where_it_is_right_and_white_where_nothing_i
 def row_of(gains, images=50):
     """The row of a class with these gains, one of each seed."""
     runs = [{"class_gain": [gain], "class_accuracy": [40.0]} for gain in gains]
-    found = {"classes": ["a"], "class_images": [images], "runs": runs}
-    (row,) = class_list(found, [f"seed {place}" for place in range(len(gains))])["rows"]
+    diagnosis = {"classes": ["a"], "class_images": [images], "runs": runs}
+    (row,) = class_list(diagnosis, [f"seed {place}" for place in range(len(gains))])["rows"]
     return row
 
 
@@ -179,9 +179,9 @@ def test_a_gain_is_coloured_where_the_seeds_agree_and_not_by_its_size():
 
 
 def test_it_says_how_many_test_images_a_class_has():
-    found = made_up("abc")
-    assert "20 test images of each class." in Page(page_of(found)).text
-    uneven = page_of(found | {"class_images": [1, 1200, 33]})
+    diagnosis = made_up("abc")
+    assert "20 test images of each class." in Page(page_of(diagnosis)).text
+    uneven = page_of(diagnosis | {"class_images": [1, 1200, 33]})
     assert "1 to 1,200 test images of each class." in Page(uneven).text
     assert re.findall(r"<td>([\d,]+)</td>\s*<td>[\d.]+</td><td class=\"wide\">", uneven) == [
         "1",
@@ -202,10 +202,10 @@ def test_bars_of_few_images_are_pale_and_the_page_says_so():
 
     drawn = str(reliability(bins(9, 10, 1), 1.0, large=True))
     assert [bool(part) for part in re.findall(r'<g( class="few")?>', drawn)] == [True, False, True]
-    found = made_up("abc", seeds=(0,))
+    diagnosis = made_up("abc", seeds=(0,))
     for counts, pale in (((10, 50), False), ((9, 51), True)):
-        found["runs"][0]["reliability"] = bins(*counts)
-        assert ("Pale bars are of fewer than 10 images" in Page(page_of(found)).text) == pale
+        diagnosis["runs"][0]["reliability"] = bins(*counts)
+        assert ("Pale bars are of fewer than 10 images" in Page(page_of(diagnosis)).text) == pale
 
 
 def test_each_bar_of_a_chart_has_its_own_number_at_its_end():
@@ -232,30 +232,30 @@ def test_each_bar_of_a_chart_has_its_own_number_at_its_end():
 
 
 def test_of_many_classes_the_ends_of_the_list_stay():
-    found = made_up([f"class {number}" for number in range(101)], samples=3000, seeds=(0,))
-    gains = {f"class {place}": gain for place, gain in enumerate(found["runs"][0]["class_gain"])}
-    listed = class_list(found, ["seed 0"])
+    diagnosis = made_up([f"class {number}" for number in range(101)], samples=3000, seeds=(0,))
+    gains = {f"class {place}": gain for place, gain in enumerate(diagnosis["runs"][0]["class_gain"])}
+    listed = class_list(diagnosis, ["seed 0"])
     assert listed["left"] == 61
     ordered = sorted(gains, key=gains.get)
     assert [row["name"] for row in listed["rows"]] == ordered[:20] + ordered[-20:]
-    assert "61 classes between them are left out" in Page(page_of(found)).text
+    assert "61 classes between them are left out" in Page(page_of(diagnosis)).text
 
 
 def test_of_many_classes_a_chart_has_the_likely_ones_the_true_one_and_the_rest():
     classes = [f"c{number}" for number in range(50)]
-    found = made_up(classes, seeds=(0,))
-    each = found["runs"][0]["soft_targets"][0]
-    for at in each["temperatures"]:
+    diagnosis = made_up(classes, seeds=(0,))
+    image = diagnosis["runs"][0]["soft_targets"][0]
+    for at in image["temperatures"]:
         for who in ("teacher", "student"):
             at[who] = [0.004] * 50
-    each["true"] = 49
-    each["temperatures"][0]["teacher"][7] = each["temperatures"][0]["student"][30] = 0.8
-    said = next(alt for alt in Page(page_of(found)).alts if alt.startswith("c0: "))
-    names = [part.partition(":")[0] for part in said.split("; ")]
+    image["true"] = 49
+    image["temperatures"][0]["teacher"][7] = image["temperatures"][0]["student"][30] = 0.8
+    label = next(alt for alt in Page(page_of(diagnosis)).alts if alt.startswith("c0: "))
+    names = [part.partition(":")[0] for part in label.split("; ")]
     assert len(names) == 12
     assert {"c7", "c30", "c49"} < set(names)
     assert names[-1] == "others"
-    assert said.endswith(f"others: teacher {1 - 10 * 0.004 - 0.8:.1%}, student {1 - 10 * 0.004 - 0.8:.1%}")
+    assert label.endswith(f"others: teacher {1 - 10 * 0.004 - 0.8:.1%}, student {1 - 10 * 0.004 - 0.8:.1%}")
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ def test_of_many_classes_a_chart_has_the_likely_ones_the_true_one_and_the_rest()
     ],
 )
 def test_what_has_no_teacher_is_not_compared(role, teacher, title):
-    found = made_up("abc", role=role, teacher=teacher, seeds=(None,))
-    page = Page(page_of(found, METRICS | {"parameters": None}))
+    diagnosis = made_up("abc", role=role, teacher=teacher, seeds=(None,))
+    page = Page(page_of(diagnosis, METRICS | {"parameters": None}))
     assert title in page.text
     assert "cnn, loss: " in page.text
     assert "As given: " in page.text
@@ -291,11 +291,13 @@ def pixels_of(address):
 def test_pictures_are_the_raw_images_that_are_named(tmp_path):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (60, 8, 6, 3), dtype=np.uint8)
-    found = made_up("abc", seeds=(0,))
+    diagnosis = made_up("abc", seeds=(0,))
     shards = Shards(tmp_path, write_shards(tmp_path, "test", images.shape, [images], most=1000))
     for source in (torch.from_numpy(images), shards):
-        drawn = pictures(found, source)
-        wanted = {each["index"] for kind in ("worst", "soft_targets") for each in found["runs"][0][kind]}
+        drawn = pictures(diagnosis, source)
+        wanted = {
+            image["index"] for kind in ("worst", "soft_targets") for image in diagnosis["runs"][0][kind]
+        }
         assert set(drawn) == wanted
         for number, address in drawn.items():
             assert np.array_equal(pixels_of(address), images[number])

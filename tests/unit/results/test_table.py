@@ -23,11 +23,11 @@ def pair(seed: int, alone: float, distilled: float, student: str = "cnn", **chan
 
 def row_of(table, role: str, **names: str):
     """The only row of a role that has these names."""
-    found = table[table["role"] == role]
+    rows = table[table["role"] == role]
     for column, name in names.items():
-        found = found[found[column] == name]
-    assert len(found) == 1
-    return found.iloc[0]
+        rows = rows[rows[column] == name]
+    assert len(rows) == 1
+    return rows.iloc[0]
 
 
 def three_seeds() -> list[dict]:

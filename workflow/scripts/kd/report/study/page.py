@@ -87,7 +87,7 @@ def to_page(study: Study) -> str:
 
 
 def _place(key: Any, sources: Sources) -> str:
-    """What words of the answer lead to: the runs behind them, or the table that holds an average over pairs."""
+    """What words of the answer lead to: their runs, or the table, which has the averages over pairs."""
     if key is None:
         return ""
     anchor = sources.anchor(key)
