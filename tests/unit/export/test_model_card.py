@@ -38,7 +38,7 @@ def card(shipped):
 
 
 def cells(body):
-    return dict(re.findall(r"(?m)^\| ([^|`]+?) \| ([^|]+?) \|$", body))
+    return dict(re.findall(r"(?m)^\| ([^|`]+?) +\| +([^|]+?) \|$", body))
 
 
 @pytest.fixture
