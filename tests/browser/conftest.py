@@ -15,8 +15,8 @@ import build_report
 # Closed with its module: another one is started by other tests, and there can be but one at a time.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with started() as found:
-        yield found
+    with started() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +32,14 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
     """Opens the report; what any test leaves open is closed, and none may have made it complain."""
-    found = []
+    pages = []
 
     def open_it(file: Path = report, **options: Any) -> Opened:
-        found.append(Opened(browser, file, **options))
-        return found[-1]
+        pages.append(Opened(browser, file, **options))
+        return pages[-1]
 
     yield open_it
-    for page in found:
+    for page in pages:
         assert page.said == []
         assert page.asked() == []
         page.page.context.close()

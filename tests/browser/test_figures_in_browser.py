@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fake_results import write_results
@@ -19,7 +18,8 @@ from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
 from kd.plots.saving import save
 from kd.plots.style import WIDTH
-from kd.results.table import summarise
+from kd.results.metrics import Metrics
+from kd.results.table_csv import read_table
 
 NAMES = ("accuracy_parameters", "gain", "heat_map", "learning_curves")  # as they stand in the page
 POINT = 4 / 3  # pixels of CSS
@@ -30,12 +30,14 @@ def drawn(tmp_path_factory) -> Path:
     """The report of a study with its real figures."""
     runs = fake_study(teachers=3, students=2, seeds=3, epochs=5)
     files = write_results(tmp_path_factory.mktemp("drawn") / "study", runs, figures=NAMES)
-    summarise(runs).to_csv(files["table"], index=False)
-    table = pd.read_csv(files["table"], keep_default_na=False, na_values=[""])
+    table = read_table(files["table"])
     plots = files["figures"][0].parent
     for name, draw in zip(NAMES, (draw_accuracy_parameters, draw_gain, draw_heat_map), strict=False):
         save(draw(table), plots / name)
-    save(draw_learning_curves(gather(runs, map(fake_history, runs))), plots / "learning_curves")
+    save(
+        draw_learning_curves(gather([Metrics(**run) for run in runs], map(fake_history, runs))),
+        plots / "learning_curves",
+    )
     build_report.main(**files)
     return files["report"]
 
@@ -85,15 +87,15 @@ def test_figures_follow_the_scheme_and_maps_keep_their_colours(scheme, opened, d
     """Paper is most of every figure but the map, whose lowest cell is the darkest blue with white ink."""
     page = opened(drawn, color_scheme=scheme).page
     paper, ink = {"light": (0xFFFFFF, 0x000000), "dark": (0x15181C, 0xE6E8EB)}[scheme]
-    # Navy on white is the student alone; in the dark its lightness, 78/510, is that of 432/510: light blue.
-    alone = {"light": 0x00224E, "dark": 0xB1D3FF}[scheme]
+    # Navy on white is the baseline; in the dark its lightness, 78/510, is that of 432/510: light blue.
+    baseline = {"light": 0x00224E, "dark": 0xB1D3FF}[scheme]
     shown = dict(zip(NAMES, map(pixels, page.locator(".figures img").all()), strict=True))
     for name, image in shown.items():
         assert share_of(image, paper) > (0.2 if name == "heat_map" else 0.6), name
         assert share_of(image, ink) > 0.001, name
         other = 0x15181C if scheme == "light" else 0xFFFFFF
         assert share_of(image, other) < 0.005, name  # no slab, and no box behind a name
-    assert share_of(shown["accuracy_parameters"], alone) > 0.0003
+    assert share_of(shown["accuracy_parameters"], baseline) > 0.0003
     assert share_of(shown["heat_map"], 0x00224E) > 0.02
     assert share_of(shown["heat_map"], 0xFEE838) > 0.02
     assert share_of(shown["heat_map"], 0x000000) > 0.0002  # the numbers on light cells

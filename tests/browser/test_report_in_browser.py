@@ -87,18 +87,18 @@ def test_numbers_sort_as_numbers_and_numbered_names_as_people_do(opened, tmp_pat
 
 def test_filters_by_words_by_names_and_by_both(opened):
     page = opened().page
-    said, words = page.locator("#count"), page.get_by_label("Search")
-    assert said.inner_text() == "12 of 12 rows"
+    count, words = page.locator("#count"), page.get_by_label("Search")
+    assert count.inner_text() == "12 of 12 rows"
     words.fill("VGG16 at")
     assert {tuple(row[:3]) for row in rows(page)} == {("cnn", "vgg16", "at"), ("vgg11", "vgg16", "at")}
-    assert said.inner_text() == "2 of 12 rows"
+    assert count.inner_text() == "2 of 12 rows"
     page.get_by_role("combobox", name="student").select_option("cnn")
     assert {tuple(row[:3]) for row in rows(page)} == {("cnn", "vgg16", "at")}
     page.locator("#ranking th").nth(3).get_by_role("button").click()
     assert len(rows(page)) == 1  # sorting keeps what is filtered
     words.fill("nothing has this name")
     assert rows(page) == []
-    assert said.inner_text() == "none of 12 rows fits"
+    assert count.inner_text() == "none of 12 rows fits"
     page.get_by_role("button", name="Clear").click()
     page.wait_for_function("document.getElementById('count').textContent === '12 of 12 rows'")
     page.get_by_role("combobox", name="method").select_option("at")
@@ -151,8 +151,8 @@ def test_contrast_names_and_roles_are_as_they_should_be(width, scheme, opened):
     page.evaluate(
         "document.querySelectorAll('details').forEach((part, k) => { part.open = k < 9 || k > 30 })"
     )
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    violations = Axe().run(page)
+    assert violations.violations_count == 0, violations.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")

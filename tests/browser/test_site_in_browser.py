@@ -71,8 +71,8 @@ def test_from_a_server_the_search_finds_a_page_and_asks_no_other_host(served, vi
     page.locator(SEARCH).click()
     page.locator(SEARCH).press_sequentially("relational")
     page.locator(".md-search-result__link").first.wait_for(timeout=20_000)
-    found = page.locator(".md-search-result__link").evaluate_all("all => all.map((each) => each.href)")
-    assert any("methods/rkd.html" in link for link in found), found
+    links = page.locator(".md-search-result__link").evaluate_all("all => all.map((each) => each.href)")
+    assert any("methods/rkd.html" in link for link in links), links
     assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from fake_runs import fake_history, fake_study
 
 from kd.results.table import summarise
+from kd.results.table_csv import write_table
 
 CLASSES = [f"class {letter}" for letter in "abcdefghij"]
 PICTURE = b"\x89PNG a picture"
@@ -136,11 +137,12 @@ def write_results(
         _write(folder / f"plots/{name}.png", "")
     (folder / "data").mkdir()
     (folder / "data/samples.png").write_bytes(PICTURE)
+    write_table(folder / "table.csv", summarise(runs))
     names = dict.fromkeys(run["name"] for run in runs)
     return files | {
         "report": folder / "report.html",
         "study": folder.name,
-        "table": _write(folder / "table.csv", summarise(runs).to_csv(index=False)),
+        "table": folder / "table.csv",
         "data": _write(folder / "data/summary.json", json.dumps(card)),
         "samples": folder / "data/samples.png",
         "latency": _write(folder / "latency.json", json.dumps(fake_latency(list(names)))),

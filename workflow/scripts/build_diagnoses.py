@@ -8,6 +8,7 @@ from kd.data.dataset import read_dataset
 from kd.io.files import read_json, write_text
 from kd.report.diagnosis.page import to_page
 from kd.report.diagnosis.pictures import pictures
+from kd.results.metrics import read_metrics
 
 logger = logging.getLogger("kd")
 
@@ -22,8 +23,9 @@ def main(
     """
     images = read_dataset(dataset).test_images
     for diagnosis, first, page in zip(diagnoses, metrics, pages, strict=True):
-        found = read_json(diagnosis)
-        write_text(page, to_page(found, read_json(first), pictures(found, images), page, report))
+        content = read_json(diagnosis)
+        shown = pictures(content, images)
+        write_text(page, to_page(content, read_metrics(first), shown, page, report))
     logger.info("%d pages", len(pages))
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kd.data.dataset import read_dataset
 from kd.io.arrays import write_array
-from kd.io.files import write_json
 from kd.jobs.teachers import EnsembleJob
 from kd.networks.checkpoint import load_network, save_ensemble
+from kd.results.metrics import write_metrics
 from kd.runtime.device import set_up_device
 from kd.settings.compute import Compute
 from kd.teachers.measure import measure
@@ -38,7 +38,7 @@ def main(
     results, logits = measure(load_network(model, where), data, where, compute.stream, started)
     results |= {"name": job.name, "architecture": "ensemble", "loss_function": _mean(job)}
     write_array(test_logits, logits)
-    write_json(metrics, results)
+    write_metrics(metrics, results)
     logger.info("[%s]  %s: test accuracy %.2f %%", job.name, _mean(job), results["test_accuracy"])
 
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from kd.io.files import read_json
 from kd.io.history import read_history
 from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
@@ -11,8 +9,8 @@ from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map
 from kd.plots.learning_curves import draw_learning_curves, gather
 from kd.plots.saving import save
-
-_WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
+from kd.results.metrics import read_metrics
+from kd.results.table_csv import read_table
 
 
 def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path, latency: Path) -> None:
@@ -20,10 +18,9 @@ def main(table: Path, metrics: list[Path], histories: list[Path], plots: Path, l
 
     `metrics` and `histories` are in the same order, one of each per run; ValueError if not equally many.
     """
-    runs = [read_json(path) for path in metrics]
+    runs = [read_metrics(path) for path in metrics]
     curves = gather(runs, [read_history(path) for path in histories])
-    # A network may be called "null" or "18"; only an empty cell is a missing one.
-    rows = pd.read_csv(table, dtype=dict.fromkeys(_WORDS, "str"), keep_default_na=False, na_values=[""])
+    rows = read_table(table)
     save(draw_learning_curves(curves), plots / "learning_curves")
     save(draw_accuracy_parameters(rows), plots / "accuracy_parameters")
     save(draw_accuracy_latency(rows, read_json(latency)), plots / "accuracy_latency")

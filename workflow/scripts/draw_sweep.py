@@ -1,4 +1,4 @@
-"""Draw what a sweep found, as SVG and PNG."""
+"""Draw the trials of a sweep, as SVG and PNG."""
 
 from collections.abc import Sequence
 from pathlib import Path

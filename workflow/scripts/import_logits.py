@@ -8,8 +8,8 @@ import numpy as np
 
 from kd.data.dataset import read_dataset
 from kd.io.arrays import write_array
-from kd.io.files import write_json
 from kd.jobs.teachers import LogitsTeacherJob
+from kd.results.metrics import write_metrics
 from kd.teachers.logits import read_user_logits, test_logits, training_logits
 from kd.teachers.measure import measure_logits
 
@@ -31,7 +31,7 @@ def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test
     results = measure_logits(train[data.augmentation.plain], test, data, started)
     results |= {"name": job.name, "architecture": "logits"}
     results |= {"loss_function": f"logits given ({job.sha256[:8]})"}
-    write_json(metrics, results)
+    write_metrics(metrics, results)
     logger.info("[%s]  %s: train accuracy %s %%", job.name, logits, results["train_accuracy"])
 
 

@@ -8,12 +8,12 @@ import torch
 
 from kd.data.dataset import read_dataset
 from kd.io.arrays import write_array
-from kd.io.files import write_json
 from kd.jobs.teachers import ExternalJob
 from kd.networks.checkpoint import load_network, save_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.weights import load_weights, read_weights
+from kd.results.metrics import write_metrics
 from kd.runtime.device import set_up_device
 from kd.runtime.provenance import versions
 from kd.settings.compute import Compute
@@ -54,7 +54,7 @@ def main(
     results |= {"name": job.name, "architecture": job.architecture, "versions": versions(job.architecture)}
     results |= {"loss_function": f"weights given ({job.sha256[:8]})"}
     write_array(test_logits, logits)
-    write_json(metrics, results)
+    write_metrics(metrics, results)
     logger.info("[%s]  %s: test accuracy %.2f %%", job.name, weights, results["test_accuracy"])
 
 

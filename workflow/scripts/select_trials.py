@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kd.io.files import atomic, read_json, write_json
+from kd.results.metrics import read_trial
 from kd.sweep.selection import best, rows_of
 from kd.sweep.values import named
 
@@ -32,7 +33,7 @@ def main(
     """
     rungs = [read_json(path) for path in before]
     places = rungs[-1]["go_on"] if rungs else range(len(values))
-    runs = [read_json(path) for path in metrics]
+    runs = [read_trial(path) for path in metrics]
     rows = rows_of(values, places, runs, seeds, epochs)
     first, *others = best(rows, keep)
     if rung:

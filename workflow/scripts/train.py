@@ -7,11 +7,12 @@ from pathlib import Path
 
 from kd.data.dataset import PARTS, read_dataset
 from kd.data.loader import load_split
-from kd.io.files import digest, write_json
+from kd.io.files import digest
 from kd.jobs.training import TrainJob
 from kd.monitor.log import TrainingLog
 from kd.monitor.progress import ProgressFile
 from kd.monitor.tensorboard import opened_board
+from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.runtime.device import device_name, set_up_device
 from kd.runtime.memory import memory_explained
@@ -100,7 +101,7 @@ def main(
         seconds = training.earlier + time.perf_counter() - started
         results |= {"seconds": seconds, "device": device_name(where)}
         results |= {"versions": versions(job.architecture), "commit": commit()}
-        write_json(outputs.metrics, results)
+        write_metrics(outputs.metrics, results)
     part = "validation" if job.role == TRIAL else "test"
     logger.info("%s  done: %s accuracy %.2f %%", job.label, part, results[f"{part}_accuracy"])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from by_hand import kl, mean, softened
+from fake_runs import fake_run
 
 import build_diagnoses
 import compare_feature_maps
@@ -28,7 +29,7 @@ SAMPLES = {"train": 24, "validation": 6, "test": 30}
 RANDOM = np.random.default_rng(0)
 IMAGES = {part: RANDOM.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8) for part, count in SAMPLES.items()}
 LABELS = {part: np.arange(count) % 3 for part, count in SAMPLES.items()}
-METRICS = {"architecture": "cnn", "parameters": 100, "loss_function": "CE"}
+METRICS = fake_run("alone", "small", architecture="cnn", parameters=100)
 CPU = Compute(device="cpu")
 SEEDS = [0, 5]  # of the networks "first" and "second"
 NETWORKS = {"teacher": [8, 8], "first": [4, 4], "second": [4, 4]}
@@ -290,7 +291,7 @@ def test_every_diagnosis_has_a_page(study, tmp_path):
         pages=pages,
     )
     first, second = (page.read_text(encoding="utf-8") for page in pages)
-    assert "<h1>Student small, trained alone</h1>" in first
+    assert "<h1>Student small (baseline)</h1>" in first
     assert "<h1>Teacher small</h1>" in second
     assert 'href="../../report.html#alone/small"' in first
     assert 'href="../../report.html#teachers/big"' in second

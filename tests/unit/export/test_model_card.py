@@ -36,7 +36,7 @@ def card(exported_student):
 
 
 def cells(body):
-    return dict(re.findall(r"(?m)^\| ([^|`]+?) \| ([^|]+?) \|$", body))
+    return dict(re.findall(r"(?m)^\| ([^|`]+?) +\| +([^|]+?) \|$", body))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import torch
+from fake_runs import fake_run
 from html_page import Page
 from PIL import Image
 
@@ -16,13 +17,15 @@ from kd.data.shards import Shards, write_shards
 from kd.evaluation.classification import figures, judge, worst
 from kd.evaluation.soft_targets import choose_images, soft_targets
 from kd.report.diagnosis.classes import class_list
-from kd.report.diagnosis.drawings import probabilities, reliability
+from kd.report.diagnosis.drawings import probabilities
 from kd.report.diagnosis.page import to_page
 from kd.report.diagnosis.pictures import confusion_picture, picture, pictures
 from kd.report.links import Links
+from kd.report.reliability import reliability
+from kd.results.metrics import Metrics
 
 EVIL = '<script>alert("1")</script>'
-METRICS = {"architecture": "cnn", "parameters": 1442, "loss_function": "0.1·CE + 0.9·T²·KL, T=4"}
+METRICS = fake_run("distilled", "cnn", parameters=1442)
 FAITHFUL = {"test": {"agreement": 87.5, "kl": 0.4321}, "train": {"agreement": 93.75, "kl": 0.1234}}
 
 
@@ -51,47 +54,50 @@ def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
 def page_of(diagnosis, metrics=METRICS, cell="distilled/big/small/kd"):
     images, study = np.zeros((3000, 8, 8, 1), np.uint8), Path("results/mine")
     places = study / cell / "diagnosis.html", study / "report.html"
-    return to_page(diagnosis, metrics, pictures(diagnosis, images), *places)
+    return to_page(diagnosis, Metrics(**metrics), pictures(diagnosis, images), *places)
 
 
 def test_the_page_shows_the_numbers():
-    found = made_up("abc")
-    text = Page(page_of(found)).text
-    assert "Student small, taught by big with kd" in text
+    diagnosis = made_up("abc")
+    text = Page(page_of(diagnosis)).text
+    assert "Student small from big by kd" in text
     assert "cnn, 1.442 k parameters, loss: 0.1·CE + 0.9·T²·KL, T=4" in text
-    for run in found["runs"]:
+    for run in diagnosis["runs"]:
         for key, digits in (("nll", 3), ("loss_correct", 3), ("loss_wrong", 3), ("ece", 2), ("brier", 4)):
             assert f"{run[key]:.{digits}f}" in text
-        assert f"Seed {run['seed']}: {run['correct']} of 60 test images right" in text
-        true, taken, count = run["confused"][0]
-        assert f"{'abc'[true]} taken for {'abc'[taken]}: {count}" in text
-        assert f"loss {run['worst'][0]['loss']:.2f} {100 * run['worst'][0]['confidence']:.1f} % sure" in text
+        assert f"Seed {run['seed']}: {run['correct']} of 60 test images correct" in text
+        true, predicted, count = run["confused"][0]
+        assert f"{'abc'[true]} predicted as {'abc'[predicted]}: {count}" in text
+        assert (
+            f"loss {run['worst'][0]['loss']:.2f} confidence {100 * run['worst'][0]['confidence']:.1f} %"
+            in text
+        )
     for number in ("87.50 ± 0.00", "0.432 ± 0.000", "93.75 ± 0.00", "0.123 ± 0.000", "0.88"):
         assert number in text
 
 
 def test_charts_say_their_numbers_to_who_cannot_see_them():
-    found = made_up("abc")
-    page = Page(page_of(found))
-    at = found["runs"][0]["soft_targets"][0]["temperatures"][1]
-    (said,) = {
+    diagnosis = made_up("abc")
+    page = Page(page_of(diagnosis))
+    at = diagnosis["runs"][0]["soft_targets"][0]["temperatures"][1]
+    (label,) = {
         alt
         for alt in page.alts
         if alt.startswith(f"a: teacher {at['teacher'][0]:.1%}, student {at['student'][0]:.1%}; b: ")
     }
-    assert said.endswith(f"c: teacher {at['teacher'][2]:.1%}, student {at['student'][2]:.1%}")
+    assert label.endswith(f"c: teacher {at['teacher'][2]:.1%}, student {at['student'][2]:.1%}")
     assert page.tags.count("img") == 2 * (16 + 6)
-    first = found["runs"][0]["worst"][0]
+    first = diagnosis["runs"][0]["worst"][0]
     assert f"Test image {first['index']}: {'abc'[first['true']]}" in page.alts
 
 
 def test_it_leads_to_its_numbers_and_back_to_the_report():
-    found = made_up("abc")
-    page = Page(page_of(found))
+    diagnosis = made_up("abc")
+    page = Page(page_of(diagnosis))
     up = "../../../../report.html#"
     assert page.leads == [f"{up}distilled/big/small/kd", "diagnosis.json", "0/metrics.json", "1/metrics.json"]
     cell = "distilled/b+g/sm%all/kd"  # a name as a config would not allow it, for its address
-    page = Page(page_of(found, cell=cell))
+    page = Page(page_of(diagnosis, cell=cell))
     anchor = Links(Path("results/mine")).anchor(Path("results/mine") / cell)
     assert page.leads[0] == f"{up}{quote(anchor)}" == f"{up}distilled/b%2Bg/sm%25all/kd"
     teacher = Page(page_of(made_up("abc", role="teacher", seeds=()), cell="teachers/small"))
@@ -112,11 +118,11 @@ def test_it_asks_nothing_of_the_network(count):
 
 
 def test_names_cannot_break_it():
-    found = made_up([EVIL, "b", "c" * 200]) | {"name": EVIL, "teacher": EVIL, "method": EVIL}
-    page = Page(page_of(found, METRICS | {"architecture": EVIL, "loss_function": EVIL}))
+    diagnosis = made_up([EVIL, "b", "c" * 200]) | {"name": EVIL, "teacher": EVIL, "method": EVIL}
+    page = Page(page_of(diagnosis, METRICS | {"architecture": EVIL, "loss_function": EVIL}))
     assert "script" not in page.tags
-    assert f"Student {EVIL}, taught by {EVIL} with {EVIL}" in page.text
-    assert f"{EVIL} taken for " in page.text
+    assert f"Student {EVIL} from {EVIL} by {EVIL}" in page.text
+    assert f"{EVIL} predicted as " in page.text
     assert "c" * 29 + "…" in page.text
 
 
@@ -134,7 +140,7 @@ def test_matrices_are_tables_pictures_or_lists():
         ["Confusion matrix", "Confusion matrix"],
         [],
     ]
-    assert " taken for " in most.text
+    assert " predicted as " in most.text
 
 
 def test_a_confusion_picture_is_blue_where_it_is_right_and_white_where_nothing_is():
@@ -151,8 +157,8 @@ def test_a_confusion_picture_is_blue_where_it_is_right_and_white_where_nothing_i
 def row_of(gains, images=50):
     """The row of a class with these gains, one of each seed."""
     runs = [{"class_gain": [gain], "class_accuracy": [40.0]} for gain in gains]
-    found = {"classes": ["a"], "class_images": [images], "runs": runs}
-    (row,) = class_list(found, [f"seed {place}" for place in range(len(gains))])["rows"]
+    diagnosis = {"classes": ["a"], "class_images": [images], "runs": runs}
+    (row,) = class_list(diagnosis, [f"seed {place}" for place in range(len(gains))])["rows"]
     return row
 
 
@@ -173,9 +179,9 @@ def test_a_gain_is_coloured_where_the_seeds_agree_and_not_by_its_size():
 
 
 def test_it_says_how_many_test_images_a_class_has():
-    found = made_up("abc")
-    assert "20 test images of each class." in Page(page_of(found)).text
-    uneven = page_of(found | {"class_images": [1, 1200, 33]})
+    diagnosis = made_up("abc")
+    assert "20 test images of each class." in Page(page_of(diagnosis)).text
+    uneven = page_of(diagnosis | {"class_images": [1, 1200, 33]})
     assert "1 to 1,200 test images of each class." in Page(uneven).text
     assert re.findall(r"<td>([\d,]+)</td>\s*<td>[\d.]+</td><td class=\"wide\">", uneven) == [
         "1",
@@ -194,12 +200,12 @@ def test_bars_of_few_images_are_pale_and_the_page_says_so():
             for (low, high), count in zip(shares, padded, strict=True)
         ]
 
-    drawn = str(reliability(bins(9, 10, 1), 1.0))
+    drawn = str(reliability(bins(9, 10, 1), 1.0, large=True))
     assert [bool(part) for part in re.findall(r'<g( class="few")?>', drawn)] == [True, False, True]
-    found = made_up("abc", seeds=(0,))
+    diagnosis = made_up("abc", seeds=(0,))
     for counts, pale in (((10, 50), False), ((9, 51), True)):
-        found["runs"][0]["reliability"] = bins(*counts)
-        assert ("Pale bars are of fewer than 10 images" in Page(page_of(found)).text) == pale
+        diagnosis["runs"][0]["reliability"] = bins(*counts)
+        assert ("Pale bars are of fewer than 10 images" in Page(page_of(diagnosis)).text) == pale
 
 
 def test_each_bar_of_a_chart_has_its_own_number_at_its_end():
@@ -226,43 +232,43 @@ def test_each_bar_of_a_chart_has_its_own_number_at_its_end():
 
 
 def test_of_many_classes_the_ends_of_the_list_stay():
-    found = made_up([f"class {number}" for number in range(101)], samples=3000, seeds=(0,))
-    gains = {f"class {place}": gain for place, gain in enumerate(found["runs"][0]["class_gain"])}
-    listed = class_list(found, ["seed 0"])
+    diagnosis = made_up([f"class {number}" for number in range(101)], samples=3000, seeds=(0,))
+    gains = {f"class {place}": gain for place, gain in enumerate(diagnosis["runs"][0]["class_gain"])}
+    listed = class_list(diagnosis, ["seed 0"])
     assert listed["left"] == 61
     ordered = sorted(gains, key=gains.get)
     assert [row["name"] for row in listed["rows"]] == ordered[:20] + ordered[-20:]
-    assert "61 classes between them are left out" in Page(page_of(found)).text
+    assert "61 classes between them are left out" in Page(page_of(diagnosis)).text
 
 
 def test_of_many_classes_a_chart_has_the_likely_ones_the_true_one_and_the_rest():
     classes = [f"c{number}" for number in range(50)]
-    found = made_up(classes, seeds=(0,))
-    each = found["runs"][0]["soft_targets"][0]
-    for at in each["temperatures"]:
+    diagnosis = made_up(classes, seeds=(0,))
+    image = diagnosis["runs"][0]["soft_targets"][0]
+    for at in image["temperatures"]:
         for who in ("teacher", "student"):
             at[who] = [0.004] * 50
-    each["true"] = 49
-    each["temperatures"][0]["teacher"][7] = each["temperatures"][0]["student"][30] = 0.8
-    said = next(alt for alt in Page(page_of(found)).alts if alt.startswith("c0: "))
-    names = [part.partition(":")[0] for part in said.split("; ")]
+    image["true"] = 49
+    image["temperatures"][0]["teacher"][7] = image["temperatures"][0]["student"][30] = 0.8
+    label = next(alt for alt in Page(page_of(diagnosis)).alts if alt.startswith("c0: "))
+    names = [part.partition(":")[0] for part in label.split("; ")]
     assert len(names) == 12
     assert {"c7", "c30", "c49"} < set(names)
     assert names[-1] == "others"
-    assert said.endswith(f"others: teacher {1 - 10 * 0.004 - 0.8:.1%}, student {1 - 10 * 0.004 - 0.8:.1%}")
+    assert label.endswith(f"others: teacher {1 - 10 * 0.004 - 0.8:.1%}, student {1 - 10 * 0.004 - 0.8:.1%}")
 
 
 @pytest.mark.parametrize(
     ("role", "teacher", "title"),
     [
         ("teacher", None, "Teacher small"),
-        ("alone", None, "Student small, trained alone"),
-        ("distilled", "(none)", "Student small, taught with kd"),
+        ("alone", None, "Student small (baseline)"),
+        ("distilled", "(none)", "Student small by kd"),
     ],
 )
 def test_what_has_no_teacher_is_not_compared(role, teacher, title):
-    found = made_up("abc", role=role, teacher=teacher, seeds=(None,))
-    page = Page(page_of(found, METRICS | {"parameters": None}))
+    diagnosis = made_up("abc", role=role, teacher=teacher, seeds=(None,))
+    page = Page(page_of(diagnosis, METRICS | {"parameters": None}))
     assert title in page.text
     assert "cnn, loss: " in page.text
     assert "As given: " in page.text
@@ -285,11 +291,13 @@ def pixels_of(address):
 def test_pictures_are_the_raw_images_that_are_named(tmp_path):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (60, 8, 6, 3), dtype=np.uint8)
-    found = made_up("abc", seeds=(0,))
+    diagnosis = made_up("abc", seeds=(0,))
     shards = Shards(tmp_path, write_shards(tmp_path, "test", images.shape, [images], most=1000))
     for source in (torch.from_numpy(images), shards):
-        drawn = pictures(found, source)
-        wanted = {each["index"] for kind in ("worst", "soft_targets") for each in found["runs"][0][kind]}
+        drawn = pictures(diagnosis, source)
+        wanted = {
+            image["index"] for kind in ("worst", "soft_targets") for image in diagnosis["runs"][0][kind]
+        }
         assert set(drawn) == wanted
         for number, address in drawn.items():
             assert np.array_equal(pixels_of(address), images[number])

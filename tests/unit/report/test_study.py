@@ -13,8 +13,9 @@ from html_page import Page
 
 import build_report
 from kd.errors import UserError
+from kd.report.reliability import reliability
 from kd.report.study.answer import answer
-from kd.report.study.drawings import curve, reliability
+from kd.report.study.drawings import curve
 from kd.results.latency import milliseconds
 from kd.results.ranking import rank
 from kd.results.table import summarise
@@ -31,7 +32,7 @@ def build(folder, runs=None, *, study=None, **options):
 
 
 def pairs(*gains, seeds=3, methods=("kd",)):
-    """Runs of a student of 80 % alone whose gains are these, for each teacher and method in turn."""
+    """Runs of a student whose baseline has 80 % and whose gains are these, for each teacher and method in turn."""
     runs = [fake_run("alone", "cnn", seed, test_accuracy=80.0) for seed in range(seeds)]
     runs += [fake_run("teacher", f"t{k}", test_accuracy=95.0) for k in range(len(gains[0]))]
     for method, of_teachers in zip(methods, gains, strict=True):
@@ -42,7 +43,7 @@ def pairs(*gains, seeds=3, methods=("kd",)):
     return runs
 
 
-def said(runs):
+def answer_of(runs):
     table = summarise(runs)
     return ["".join(piece.text for piece in sentence) for sentence in answer(table, rank(table, runs))]
 
@@ -53,82 +54,78 @@ UNSURE = [1.0, -1.0, 0.9]  # mean 0.30, s = 1.1269, half-width 4.3027 · 1.1269 
 
 
 def test_the_answer_names_the_pair_and_says_that_a_maximum_flatters():
-    first, second = said(pairs([SURE, UNSURE]))
+    first, second = answer_of(pairs([SURE, UNSURE]))
     assert first == (
-        "The largest gain was +2.00 ± 0.25 percentage points of test accuracy, by cnn taught by t0 with kd"
-        " (95\N{NO-BREAK SPACE}% interval over 3 seeds); as the largest of 2 noisy estimates it is likely to be too high."
+        "Largest gain: +2.00 ± 0.25 percentage points of test accuracy, cnn from t0 by kd"
+        " (95\N{NO-BREAK SPACE}% CI, 3 seeds). As the largest of 2 noisy estimates it is likely to be too high."
     )
     # Over the teachers: 1.5, 0.55, 1.4; mean 1.15, s = 0.5220, half-width 4.3027 · 0.5220 / √3 = 1.30.
-    assert second == "Over all 2 pairs kd gained +1.15 ± 1.30 on average, an interval that contains 0."
+    assert second == "Average gain of kd over 2 pairs: +1.15 ± 1.30 (the interval contains 0)."
 
 
-def test_an_answer_without_a_sure_gain():
-    first, _ = said(pairs([UNSURE, UNSURE]))
-    assert first.startswith(
-        "No pair's gain can be told from 0: the largest was +0.30 ± 2.80 percentage points"
-    )
-    assert first.endswith(", an interval that contains 0.")
+def test_an_answer_without_a_significant_gain():
+    first, _ = answer_of(pairs([UNSURE, UNSURE]))
+    assert first.startswith("Largest gain: +0.30 ± 2.80 percentage points")
+    assert first.endswith("No gain is significant: the interval contains 0.")
 
 
-def test_a_larger_gain_that_is_not_sure_is_not_said_to_be():
+def test_a_larger_gain_that_is_not_significant_is_not_said_to_be():
     """One of the pairs does have an interval above 0, but it is not the one with the largest gain."""
-    first, _ = said(pairs([[0.3, 0.31, 0.29], [5.0, -3.0, 4.0]]))
-    assert first.startswith("The largest gain was +2.00 ± ")
-    assert first.endswith(", an interval that contains 0.")
+    first, _ = answer_of(pairs([[0.3, 0.31, 0.29], [5.0, -3.0, 4.0]]))
+    assert first.startswith("Largest gain: +2.00 ± ")
+    assert first.endswith("seeds). The interval contains 0.")
 
 
 def test_an_answer_of_a_single_pair_has_the_accuracies_behind_it():
-    first, second = said(pairs([SURE]))
-    assert first.startswith("The gain was +2.00 ± 0.25 percentage points")
+    first, second = answer_of(pairs([SURE]))
+    assert first.startswith("Gain: +2.00 ± 0.25 percentage points")
     assert "largest" not in first
-    assert (
-        second
-        == "It reaches 82.00 % on the test images, 80.00 % when trained alone; its teacher reaches 95.00 %."
-    )
+    assert second == "Test accuracy: distilled 82.00 %, baseline 80.00 %, teacher 95.00 %."
+    runs = [run for run in pairs([SURE]) if run["role"] != "teacher"]
+    assert answer_of(runs)[1] == "Test accuracy: distilled 82.00 %, baseline 80.00 %."
 
 
 def test_an_answer_where_all_lose():
-    first, _ = said(pairs([[-gain for gain in UNSURE]] * 2))
-    assert first.startswith(f"No pair's gain can be told from 0: the largest was {MINUS}0.30 ± 2.80")
-    assert first.endswith(", an interval that contains 0.")
+    first, _ = answer_of(pairs([[-gain for gain in UNSURE]] * 2))
+    assert first.startswith(f"Largest gain: {MINUS}0.30 ± 2.80")
+    assert first.endswith("No gain is significant: the interval contains 0.")
     losses = [[-gain for gain in SURE], [-gain - 1 for gain in SURE]]
-    first, second = said(pairs(losses))
-    assert first.startswith(
-        f"None of the 2 students gained: the best result is {MINUS}2.00 ± 0.25 percentage"
-    )
-    assert second == f"Over all 2 pairs kd gained {MINUS}2.50 ± 0.25 on average, an interval wholly below 0."
+    first, second = answer_of(pairs(losses))
+    assert first.startswith(f"Largest gain: {MINUS}2.00 ± 0.25 percentage")
+    assert first.endswith("No student gained: the interval is below 0.")
+    assert second == f"Average gain of kd over 2 pairs: {MINUS}2.50 ± 0.25 (the interval is below 0)."
 
 
 def test_an_answer_from_one_seed_has_no_interval():
-    first, second = said(pairs([[2.0], [1.0]], seeds=1))
+    first, second = answer_of(pairs([[2.0], [1.0]], seeds=1))
     assert "±" not in first + second
-    assert first.endswith("(from a single seed, so nothing tells it from chance).")
-    assert second == "Over all 2 pairs kd gained +1.50 on average, without an interval."
+    assert first.endswith("(one seed). A single seed has no interval, so this may be chance.")
+    assert second == "Average gain of kd over 2 pairs: +1.50 (one seed, no interval)."
+    _, second = answer_of(pairs([[2.0]], [[1.0]], seeds=1, methods=("kd", "at")))
+    assert second.endswith("From one seed no difference is significant.")
 
 
-def test_an_answer_on_several_methods_says_which_are_not_told_apart():
-    # Means 2.00, 1.90 and 0.00; behind the first 0.2, 0.0 and 0.1, which is 0.1 ± 0.25, and 2.0 each time.
+def test_an_answer_on_several_methods_says_which_do_not_differ_significantly():
+    # Means 2.00, 1.90 and 0.00; to the first 0.2, 0.0 and 0.1, which is 0.1 ± 0.25, and 2.0 each time.
     methods = [[SURE], [[1.8, 2.1, 1.8]], [[0.0, 0.1, -0.1]]]
-    _, second = said(pairs(*methods, methods=("kd", "at", "dkd")))
+    _, second = answer_of(pairs(*methods, methods=("kd", "at", "dkd")))
     assert second == (
-        "Of 3 methods kd has the highest mean gain, +2.00 ± 0.25 over the pairs it was run with, an interval that"
-        " excludes 0; at cannot be told apart from it; of the others at has an interval above 0."
+        "Highest average gain of 3 methods: kd, +2.00 ± 0.25 (the interval is above 0)."
+        " Not significantly lower: at. Others with an interval above 0: at."
     )
     many = [[SURE]] * 7
-    _, second = said(pairs(*many, methods=tuple("abcdefg")))
-    assert second.endswith(
-        "; 6 others cannot be told apart from it; 6 of the others have an interval above 0."
-    )
-    _, second = said(pairs([SURE], [[0.0, 0.1, -0.1]], methods=("kd", "at")))
-    assert second.endswith("; all others are told apart from it.")
+    _, second = answer_of(pairs(*many, methods=tuple("abcdefg")))
+    assert second.endswith(" Not significantly lower: 6 others. Others with an interval above 0: 6.")
+    _, second = answer_of(pairs([SURE], [[0.0, 0.1, -0.1]], methods=("kd", "at")))
+    assert second.endswith(" All others are significantly lower.")
 
 
 def test_an_answer_without_distilled_students():
-    first, second = said(
+    first, second = answer_of(
         [fake_run("teacher", "a", test_accuracy=90.0), fake_run("alone", "b", test_accuracy=80.0)]
     )
     assert first.startswith("No student was distilled")
-    assert second == "The most accurate of its networks on the test images is a (teacher), with 90.00 %."
+    assert second == "Highest test accuracy: a (teacher), 90.00 %."
 
 
 STUDIES = {
@@ -220,7 +217,7 @@ def test_the_time_of_a_network_by_its_role():
 
 def test_without_a_diagnosis_nothing_of_it_is_shown(tmp_path):
     page = build(tmp_path / "study", pairs([SURE]), diagnosed=False, figures=("gain",))
-    for word in ("Brier", "diagnosis.", "Most frequent mistakes", "confidence"):
+    for word in ("Brier", "diagnosis.", "Most frequent mistakes", "Reliability diagram", "predicted as"):
         assert word not in page.source.split("<body>")[1].split("<script>")[0]
 
 
@@ -250,10 +247,10 @@ def test_the_page_holds_all_it_shows_and_forbids_itself_requests(tmp_path):
 def test_figures_are_within_the_page_with_the_captions_of_snakemakes_report(tmp_path):
     page = build(tmp_path / "study", figures=("gain", "sweeps/tuned", "accuracy_parameters"))
     headings = re.findall(r"<h3>(.*?)</h3>", page.source)
-    titles = ["Accuracy against parameters", "Gain per pair and on average", "What the sweep of tuned found"]
+    titles = ["Accuracy against parameters", "Gain per pair and on average", "Sweep of tuned"]
     assert headings[:3] == titles
     assert page.source.count("data:image/svg+xml;base64,") == 3
-    assert "which the students of method tuned were then trained with" in page.source
+    assert "with which the students of method tuned were then trained" in page.source
     assert "{{" not in page.source
 
 
@@ -314,7 +311,10 @@ def test_a_curve_of_many_epochs_keeps_its_ends_and_stays_small():
 def test_bars_of_reliability_stand_on_their_confidence():
     """Half of the answers from 0.8 to 0.9 are right: from 40 + 0.8 · 230 = 224 on, 64 of 128 high."""
     empty = {"low": 0.0, "high": 0.8, "count": 0, "confidence": None, "accuracy": None}
-    drawn = reliability([empty, {"low": 0.8, "high": 0.9, "count": 14, "confidence": 0.85, "accuracy": 0.5}])
-    assert drawn.count('class="bar"') == 1
-    assert 'x="224.5" y="74.0" width="22.0" height="64.0"' in drawn
-    assert "14 answers, with a mean confidence of 0.85, of which 0.50 are right" in drawn
+    drawn = reliability(
+        [empty, {"low": 0.8, "high": 0.9, "count": 14, "confidence": 0.85, "accuracy": 0.5}], 2.5
+    )
+    assert drawn.count('class="right"') == 1
+    assert 'x="224.5" y="74" width="22" height="64"' in drawn
+    assert "expected calibration error 2.50 %" in drawn
+    assert "14 images, confidence 85.0%, accuracy 50.0%" in drawn

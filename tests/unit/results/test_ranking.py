@@ -30,42 +30,44 @@ def ranked(gains, ranking=rank, **options):
     return ranking(summarise(runs), runs)
 
 
-def test_the_highest_mean_comes_first_and_the_others_behind_it():
-    found = ranked(STEADY)
-    assert found["method"].tolist() == ["dkd", "kd", "at"]
-    assert found["behind"].tolist() == pytest.approx([0, 0.5, 3.4])
+def test_the_highest_average_comes_first_and_the_others_with_their_difference_to_it():
+    methods = ranked(STEADY)
+    assert methods["method"].tolist() == ["dkd", "kd", "at"]
+    assert methods["difference"].tolist() == pytest.approx([0, 0.5, 3.4])
     # 0.4, 0.4 and 0.7: t = 5, p = 0.038; 3.4 each time: p = 0
-    assert found["apart"].tolist() == [False, True, True]
-    assert verdict_on(found).startswith("dkd gains the most: all others are told apart from it")
-
-
-def test_no_winner_is_called_where_a_difference_may_be_chance():
-    found = ranked(STEADY | {"kd": [4.4, 3.1, 2.9]})
-    assert found["apart"].tolist() == [False, False, True]
-    assert verdict_on(found).startswith(
-        "No winner: dkd has the highest mean, and kd cannot be told apart from"
+    assert methods["significant"].tolist() == [False, True, True]
+    assert verdict_on(methods).startswith(
+        "dkd has the highest average gain; all others are significantly lower"
     )
 
 
-def test_intervals_that_overlap_may_be_told_apart_where_their_noise_is_shared():
+def test_no_winner_is_called_where_a_difference_may_be_chance():
+    methods = ranked(STEADY | {"kd": [4.4, 3.1, 2.9]})
+    assert methods["significant"].tolist() == [False, False, True]
+    assert verdict_on(methods).startswith(
+        "No winner: dkd has the highest average gain, but kd is not significantly lower"
+    )
+
+
+def test_intervals_that_overlap_may_differ_significantly_where_their_noise_is_shared():
     """The baseline of a seed is in the gains of all methods: here its noise is all there is."""
-    found = ranked({"kd": [1.0, 9.0, 5.0], "at": [0.0, 7.9, 4.1]})
-    assert (found["gain"] - found["gain_ci95"]).iloc[0] < found["gain"].iloc[1]
-    assert found["apart"].tolist() == [False, True]
+    methods = ranked({"kd": [1.0, 9.0, 5.0], "at": [0.0, 7.9, 4.1]})
+    assert (methods["gain"] - methods["gain_ci95"]).iloc[0] < methods["gain"].iloc[1]
+    assert methods["significant"].tolist() == [False, True]
 
 
 def test_a_method_is_taken_as_its_mean_over_the_teachers():
-    found = ranked(STEADY, teachers=("t", "u"))
-    assert found["gain_n"].tolist() == [3, 3, 3]
-    assert found["pairs"].tolist() == [2, 2, 2]
-    assert found["behind"].tolist() == pytest.approx([0, 0.5, 3.4])
+    methods = ranked(STEADY, teachers=("t", "u"))
+    assert methods["gain_n"].tolist() == [3, 3, 3]
+    assert methods["pairs"].tolist() == [2, 2, 2]
+    assert methods["difference"].tolist() == pytest.approx([0, 0.5, 3.4])
 
 
-def test_from_a_single_seed_nothing_is_told_apart():
-    found = ranked({"kd": [1.0], "dkd": [9.0]})
-    assert found["apart"].tolist() == [False, False]
-    assert found["behind_ci95"].isna().all()
-    assert "from a single seed no method is told apart" in verdict_on(found)
+def test_from_a_single_seed_nothing_is_significant():
+    methods = ranked({"kd": [1.0], "dkd": [9.0]})
+    assert methods["significant"].tolist() == [False, False]
+    assert methods["difference_ci95"].isna().all()
+    assert "from a single seed no difference is significant" in verdict_on(methods)
     pairs = ranked({"kd": [1.0], "dkd": [9.0]}, rank_pairs)
     assert verdict_on_pairs(pairs).startswith("From a single seed")
 
@@ -76,24 +78,24 @@ def test_a_single_seed_of_two_students_is_no_interval_either():
         for method in ("kd", "at"):
             changes = {"teacher": None, "method": method, "test_accuracy": 81.0 + gain + (method == "at")}
             runs.append(fake_run("distilled", name, **changes))
-    found = rank(summarise(runs), runs)
-    assert found["gain_ci95"].isna().all()
-    assert not found["apart"].any()
+    methods = rank(summarise(runs), runs)
+    assert methods["gain_ci95"].isna().all()
+    assert not methods["significant"].any()
 
 
-def test_pairs_are_ranked_and_what_of_them_is_sure_is_said():
+def test_pairs_are_ranked_and_the_significant_ones_counted():
     """3 ± 0.25, 3.5 ± 0.25 and 0.1 ± 0.25: the last contains 0; its t against the first is infinite."""
     pairs = ranked(STEADY, rank_pairs)
     assert pairs["method"].tolist() == ["dkd", "kd", "at"]
     assert verdict_on_pairs(pairs) == (
-        "Of 3 intervals 2 lie wholly above 0 and none wholly below, not corrected for their number. Of the 2"
-        " lower gains 2 can be told from the largest (paired t-tests over seeds, with Holm's correction)."
+        "95 % intervals of 3 gains, uncorrected: 2 above 0, 0 below 0. Significantly lower than the largest gain:"
+        " 2 of 2 (paired t-tests over seeds, Holm-corrected)."
     )
-    told = verdict_on_pairs(ranked(STEADY | {"kd": [4.4, 3.1, 2.9]}, rank_pairs))
-    assert told.endswith("correction); the order of the others may be chance.")
-    told = verdict_on_pairs(ranked({"kd": [-9.0, 9.0, 0.5], "at": [0.0, 0.1, 0.2]}, rank_pairs))
-    assert told.startswith("Of 2 intervals none lie wholly above 0 and none")
-    assert told.endswith("correction); the order of the rows may be chance.")
+    verdict = verdict_on_pairs(ranked(STEADY | {"kd": [4.4, 3.1, 2.9]}, rank_pairs))
+    assert verdict.endswith("Holm-corrected). The order of the others may be chance.")
+    verdict = verdict_on_pairs(ranked({"kd": [-9.0, 9.0, 0.5], "at": [0.0, 0.1, 0.2]}, rank_pairs))
+    assert verdict.startswith("95 % intervals of 2 gains, uncorrected: 0 above 0, 0 below 0.")
+    assert verdict.endswith("Holm-corrected). The order of the rows may be chance.")
     assert verdict_on_pairs(ranked({"kd": [1.0, 2.0, 3.0]}, rank_pairs)) == ""
 
 
@@ -112,7 +114,7 @@ def test_names_in_a_sentence(names, text):
     assert some(names) == text
 
 
-def test_means_over_different_teachers_are_said():
+def test_averages_over_different_teachers_are_mentioned():
     rows = [
         ("distilled student", teacher, "s", method, 1.0, 0.1, 4)
         for teacher in "ab"
@@ -137,5 +139,5 @@ def test_gains_of_different_students_keep_their_own_baseline():
             runs.append(fake_run("distilled", name, seed, test_accuracy=base + gain))
     pairs = rank_pairs(summarise(runs), runs)
     assert pairs["name"].tolist() == ["a", "b"]
-    assert pairs["behind"].tolist() == pytest.approx([0, 4])
-    assert not math.isnan(pairs["behind_ci95"].iloc[1])
+    assert pairs["difference"].tolist() == pytest.approx([0, 4])
+    assert not math.isnan(pairs["difference_ci95"].iloc[1])

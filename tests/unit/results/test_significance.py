@@ -1,4 +1,4 @@
-"""What is told apart from the best: paired, and corrected for how many are compared."""
+"""What differs significantly from the best: paired, and corrected for how many are compared."""
 
 import math
 
@@ -20,12 +20,12 @@ def test_holm_of_four_by_hand():
 
 
 def test_noise_that_is_shared_is_no_part_of_a_difference():
-    """Gains that wander by 10 points from cluster to cluster, and together: 1, 1.1 and 0.9 apart."""
+    """Gains that wander by 10 points from row to row, and together: 1, 1.1 and 0.9 apart."""
     gains = pd.DataFrame({"a": [0.0, 10.0, 20.0], "b": [-1.0, 8.9, 19.1]})
-    found = compare_with_best(gains)
-    assert found["behind"].tolist() == pytest.approx([0, 1])
-    assert found["behind_ci95"].tolist() == pytest.approx([0, T_2 * 0.1 / math.sqrt(3)])
-    assert found["apart"].tolist() == [False, True]
+    compared = compare_with_best(gains)
+    assert compared["difference"].tolist() == pytest.approx([0, 1])
+    assert compared["difference_ci95"].tolist() == pytest.approx([0, T_2 * 0.1 / math.sqrt(3)])
+    assert compared["significant"].tolist() == [False, True]
 
 
 def test_the_same_p_as_scipy_has():
@@ -33,25 +33,25 @@ def test_the_same_p_as_scipy_has():
     assert p_value(pd.Series(first - second)) == pytest.approx(stats.ttest_rel(first, second).pvalue)
 
 
-def test_a_difference_that_is_told_alone_is_not_among_many():
-    """1 ± 0.3 over three clusters: t = 5.77, p = 0.029; of two such 0.058."""
+def test_a_difference_that_is_significant_alone_is_not_among_many():
+    """1 ± 0.3 over three rows: t = 5.77, p = 0.029; of two such 0.058."""
     first, lower = [5.0, 6.0, 7.0], [3.7, 5.0, 6.3]
-    assert compare_with_best(pd.DataFrame({"a": first, "b": lower}))["apart"].tolist() == [False, True]
+    assert compare_with_best(pd.DataFrame({"a": first, "b": lower}))["significant"].tolist() == [False, True]
     among = pd.DataFrame({"a": first, "b": lower, "c": lower})
-    assert compare_with_best(among)["apart"].tolist() == [False, False, False]
+    assert compare_with_best(among)["significant"].tolist() == [False, False, False]
 
 
-def test_only_clusters_that_both_have_are_compared():
+def test_only_rows_that_both_have_are_compared():
     gains = pd.DataFrame(
         {"a": [5.0, 6.0, 7.0, math.nan], "b": [math.nan, 3.0, 4.0, 90.0], "c": [1.0] + [math.nan] * 3}
     )
-    found = compare_with_best(gains)
-    assert found["behind"].tolist() == pytest.approx([0, 3, 4])
-    assert found["apart"].tolist() == [False, True, False]  # one cluster tells nothing
-    assert math.isnan(found["behind_ci95"].iloc[2])
+    compared = compare_with_best(gains)
+    assert compared["difference"].tolist() == pytest.approx([0, 3, 4])
+    assert compared["significant"].tolist() == [False, True, False]  # of one row nothing is significant
+    assert math.isnan(compared["difference_ci95"].iloc[2])
 
 
 @pytest.mark.parametrize("second", [[1.0, 2.0], [math.nan, math.nan]])
-def test_equal_or_never_met_is_not_apart(second):
-    found = compare_with_best(pd.DataFrame({"a": [1.0, 2.0], "b": second}))
-    assert found["apart"].tolist() == [False, False]
+def test_equal_or_never_met_is_not_significant(second):
+    compared = compare_with_best(pd.DataFrame({"a": [1.0, 2.0], "b": second}))
+    assert compared["significant"].tolist() == [False, False]

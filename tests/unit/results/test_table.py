@@ -8,25 +8,26 @@ from fake_runs import fake_run, fake_study
 
 from kd.errors import UserError
 from kd.results.significance import t_half_width
-from kd.results.table import seed_table, summarise
+from kd.results.table import cell_row, summarise
+from kd.results.text import seed_table
 
 T_2 = 4.302652729911275  # the 0.975 quantile of Student's t, 2 degrees of freedom
 T_3 = 3.182446305284263  # and 3
 
 
 def pair(seed: int, alone: float, distilled: float, student: str = "cnn", **changes) -> list[dict]:
-    """A student alone and distilled, with the same seed."""
+    """A baseline and its distilled student, with the same seed."""
     baseline = fake_run("alone", student, seed, test_accuracy=alone)
     return [baseline, fake_run("distilled", student, seed, test_accuracy=distilled, **changes)]
 
 
 def row_of(table, role: str, **names: str):
     """The only row of a role that has these names."""
-    found = table[table["role"] == role]
+    rows = table[table["role"] == role]
     for column, name in names.items():
-        found = found[found[column] == name]
-    assert len(found) == 1
-    return found.iloc[0]
+        rows = rows[rows[column] == name]
+    assert len(rows) == 1
+    return rows.iloc[0]
 
 
 def three_seeds() -> list[dict]:
@@ -66,7 +67,7 @@ def test_a_lone_seed_has_no_spread():
     assert math.isnan(row_of(table, "mean over pairs")["gain_ci95"])
 
 
-def test_mean_over_pairs_rests_on_clusters_of_student_and_seed():
+def test_the_average_over_pairs_is_over_students_and_seeds():
     """Two teachers, two students, two seeds: eight gains, but only four baselines."""
     gains = {("cnn", 0): (1, 3), ("cnn", 1): (0, 2), ("vgg11", 0): (3, 5), ("vgg11", 1): (2, 4)}
     runs = []
@@ -74,14 +75,14 @@ def test_mean_over_pairs_rests_on_clusters_of_student_and_seed():
         runs += pair(seed, 80, 80 + first, student, teacher="resnet18")
         runs += pair(seed, 80, 80 + second, student, teacher="vgg16")[1:]
     row = row_of(summarise(runs), "mean over pairs", method="kd")
-    # Clusters: 2, 1, 4, 3; mean 2.5; s² = (0.25 + 2.25 + 2.25 + 0.25) / 3 = 5/3; t · s / √4.
+    # Averages: 2, 1, 4, 3; mean 2.5; s² = (0.25 + 2.25 + 2.25 + 0.25) / 3 = 5/3; t · s / √4.
     assert row["gain"] == pytest.approx(2.5)
     assert row["gain_ci95"] == pytest.approx(T_3 * math.sqrt(5 / 3) / 2)
     assert (row["gain_n"], row["seeds"]) == (4, 2)
     assert row["test_accuracy"] == pytest.approx(82.5)
 
 
-def test_every_cluster_weighs_the_same_however_many_teachers_it_has():
+def test_every_student_and_seed_weighs_the_same_however_many_teachers_it_has():
     runs = pair(0, 80, 81, "cnn", teacher="resnet18") + pair(0, 80, 83, "cnn", teacher="vgg16")[1:]
     runs += pair(0, 80, 86, "vgg11", teacher="resnet18")
     # (1 + 3) / 2 = 2 and 6; their mean is 4, where the mean of the three gains would be 3.33.
@@ -117,6 +118,16 @@ def test_rows_stand_in_reading_order():
     assert distilled["method"].ne(distilled["method"].shift()).sum() == 2  # one block per method
 
 
+def test_the_row_of_one_cell_is_the_row_of_the_table():
+    runs = fake_study(teachers=2, methods=("kd", "at"))
+    row = row_of(summarise(runs), "distilled student", name="cnn", teacher="resnet18", method="at")
+    own = [run for run in runs if (run["name"], run["teacher"], run["method"]) == ("cnn", "resnet18", "at")]
+    alone = [run for run in runs if (run["role"], run["name"]) == ("alone", "cnn")]
+    pd.testing.assert_series_equal(cell_row(own, alone), row, check_names=False, check_exact=True)
+    with pytest.raises(UserError, match="seed 2 is missing"):
+        cell_row(own, alone[:2])
+
+
 def test_means_over_seeds_do_not_hide_a_missing_value():
     runs = [fake_run(seed=0, train_loss=None), fake_run(seed=1, train_loss=0.5)]
     assert math.isnan(summarise(runs).iloc[0]["train_loss"])
@@ -131,7 +142,7 @@ def test_means_over_seeds_do_not_hide_a_missing_value():
             three_seeds() + three_seeds()[-1:],
             "two runs of distilled student cnn from resnet18 by kd with seed 2",
         ),
-        ([*pair(0, 1, 2), *pair(1, 1, 2)[1:]], "student cnn trained alone with seed 1 is missing"),
+        ([*pair(0, 1, 2), *pair(1, 1, 2)[1:]], "the baseline of student cnn with seed 1 is missing"),
         ([fake_run(seed=0, epochs=20), fake_run(seed=1, epochs=30)], "differ in epochs: 20, 30"),
     ],
 )

@@ -12,6 +12,7 @@ from kd.config.load import load_study
 from kd.errors import UserError
 from kd.plan.sweeps import trial_job
 from kd.plan.training import distill_job
+from kd.results.metrics import TrialMetrics
 from kd.sweep.selection import best, rows_of
 from kd.sweep.trials import Axis, drawn, grid, rungs, trial_name
 from kd.sweep.values import named, with_values
@@ -155,8 +156,10 @@ def test_a_name_is_there_once_and_a_method_is_one_of_the_code():
 
 
 def run(accuracy, loss=1.0):
-    """What a trial's metrics hold of its quality."""
-    return {"validation_accuracy": accuracy, "validation_loss": loss}
+    """The metrics of a trial."""
+    about = {"role": "trial", "name": "s", "architecture": "cnn", "teacher": "t", "method": "kd", "seed": 0}
+    about |= {"epochs": 5, "loss_function": "CE"}
+    return TrialMetrics(**about, validation_accuracy=accuracy, validation_loss=loss)
 
 
 def test_the_best_has_the_highest_mean_over_seeds():
@@ -187,7 +190,7 @@ def test_a_trial_that_diverged_with_a_seed_is_not_chosen():
 def written(folder, runs):
     files = [folder / f"{place}.json" for place in range(len(runs))]
     for file, content in zip(files, runs, strict=True):
-        file.write_text(json.dumps(content))
+        file.write_text(content.model_dump_json(exclude_unset=True))
     return files
 
 

@@ -16,7 +16,8 @@ from kd.errors import UserError
 from kd.jobs.teachers import LogitsTargetsJob, LogitsTeacherJob
 from kd.plan.teachers import user_teachers
 from kd.plan.user_files import content
-from kd.results.table import seed_table, summarise
+from kd.results.table import summarise
+from kd.results.text import seed_table
 from kd.teachers.logits import read_user_logits, test_logits, training_logits
 from kd.teachers.targets import needed_views, open_targets
 

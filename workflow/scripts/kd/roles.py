@@ -7,3 +7,6 @@ WITHOUT_TEACHER = "(none)"  # the teacher's name of a student whose method needs
 STUDENT_ALONE, DISTILLED_STUDENT = "student alone", "distilled student"
 MEAN = "mean over pairs"  # a row of a method
 ROLES = {TEACHER: TEACHER, ALONE: STUDENT_ALONE, DISTILLED: DISTILLED_STUDENT}  # of a run: that of its row
+# What people read for the role of a row.
+LABELS = {TEACHER: "teacher", STUDENT_ALONE: "baseline", DISTILLED_STUDENT: DISTILLED_STUDENT}
+LABELS |= {MEAN: "average over pairs"}

@@ -12,13 +12,13 @@ from matplotlib.transforms import ScaledTranslation
 from kd.plots.gain import MANY
 from kd.plots.labels import place_names
 from kd.plots.pareto import pareto_front
-from kd.plots.style import ALONE, DISTILLED, WARM, WIDTH, message, short, styled
+from kd.plots.style import BASELINE, DISTILLED, WARM, WIDTH, message, short, styled
 from kd.results.latency import milliseconds
+from kd.roles import DISTILLED_STUDENT, LABELS, MEAN, STUDENT_ALONE, TEACHER
 
 MOST_ABSENT = 4  # networks without a latency that are named
-_SHAPES = "^v<>Ph*d"  # of the methods; teachers are squares, students alone circles
+_SHAPES = "^v<>Ph*d"  # of the methods; teachers are squares, baselines circles
 _TEACHER = "0.35"
-_STUDENT = "distilled student"  # the role of such a row
 _ASIDE = 16  # points of type that a mark is moved at most
 FRONT = "Pareto front"
 
@@ -28,7 +28,7 @@ def draw_accuracy_parameters(table: pd.DataFrame) -> Figure:
 
     A teacher of which there are only logits has no place.
     """
-    rows = table[table["role"] != "mean over pairs"].assign(cost=table["parameters"].astype(float))
+    rows = table[table["role"] != MEAN].assign(cost=table["parameters"].astype(float))
     return _draw(rows[rows["cost"].notna()], "parameters", EngFormatter(sep=" "))
 
 
@@ -37,13 +37,13 @@ def draw_accuracy_latency(table: pd.DataFrame, latency: Mapping[str, Any]) -> Fi
 
     `latency` is what a latency.json holds. Networks that are not in it have no place, and are named above.
     """
-    rows = table[table["role"] != "mean over pairs"]
+    rows = table[table["role"] != MEAN]
     times = [milliseconds(latency, row.role, row.name, row.teacher, row.method) for row in rows.itertuples()]
     rows = rows.assign(cost=pd.Series(times, index=rows.index, dtype=float))
     absent = list(rows.loc[rows["cost"].isna(), "name"].unique())
     rows = rows[rows["cost"].notna()]
     if rows.empty:
-        return message("of no network in this study the latency is known")
+        return message("no latency is known for any network of this study")
     some = ", ".join(map(short, absent[:MOST_ABSENT])) + (" …" if len(absent) > MOST_ABSENT else "")
     title = f"latency unknown: {some}" if absent else ""
     threads = latency["threads"]
@@ -57,10 +57,9 @@ def draw_accuracy_latency(table: pd.DataFrame, latency: Mapping[str, Any]) -> Fi
 def _draw(rows: pd.DataFrame, label: str, numbers: Formatter, title: str = "") -> Figure:
     """Test accuracy against the column `cost`, with the Pareto front of all marks.
 
-    Bars are ± one standard deviation over seeds; names stand beside teachers and students alone. A distilled
-    student has no bar and no name: it stands above or below the same student alone. Where there are several
-    methods, each is moved a little aside, so that their marks can be told apart; more than
-    MANY have one mark.
+    Bars are ± one standard deviation over seeds; names stand beside teachers and baselines. A distilled
+    student has no bar and no name: it stands above or below its baseline. Of several methods each is moved a
+    little aside, so that their marks do not cover each other; more than MANY have one mark.
     """
     rows = _with_shifts(_with_marks(rows))
     groups = list(rows.groupby(["role", "mark"], sort=False, dropna=False))
@@ -68,11 +67,11 @@ def _draw(rows: pd.DataFrame, label: str, numbers: Formatter, title: str = "") -
     ax = figure.subplots()
     methods = 0
     for (role, mark), group in groups:
-        if role == _STUDENT:
+        if role == DISTILLED_STUDENT:
             _draw_method(ax, group, mark, methods, rows["mark"].nunique())
             methods += 1
         else:
-            _draw_alone(ax, group, role)
+            _draw_teacher_or_baseline(ax, group, role)
     front = pareto_front(rows["cost"], rows["test_accuracy"])
     _draw_front(ax, front)
     _finish(ax, label, numbers)
@@ -90,8 +89,9 @@ def _draw(rows: pd.DataFrame, label: str, numbers: Formatter, title: str = "") -
 
 def _with_marks(rows: pd.DataFrame) -> pd.DataFrame:
     """Add `mark`, what the legend says of a distilled student; empty for all else."""
-    count = rows["method"].nunique()
-    names = rows["method"].map(short, na_action="ignore").astype(object)
+    methods = rows["method"].where(rows["method"] != "")
+    count = methods.nunique()
+    names = methods.map(short, na_action="ignore").astype(object)
     if count > MANY:
         names = names.where(names.isna(), f"{count} methods")
     return rows.assign(mark=names)
@@ -100,22 +100,22 @@ def _with_marks(rows: pd.DataFrame) -> pd.DataFrame:
 def _with_shifts(rows: pd.DataFrame) -> pd.DataFrame:
     """Add `shift`, by how many points of type a mark is moved to the right of its cost.
 
-    It is 0 where the cost is not that of the student alone: the method changed the student, and between two
-    costs that are nearly the same a shift would be taken for one.
+    It is 0 where the cost is not that of the baseline: the method changed the student, and between two
+    costs that are nearly the same a shift would look like one.
     """
     marks = list(rows["mark"].dropna().unique())
     middle = (len(marks) - 1) / 2
     step = min(8, 2 * _ASIDE / max(1, len(marks) - 1))
     shifts = {mark: (place - middle) * step for place, mark in enumerate(marks)}
-    alone = rows[rows["role"] == "student alone"].set_index("name")["cost"]
-    unchanged = rows["cost"] == rows["name"].map(alone)
+    baselines = rows[rows["role"] == STUDENT_ALONE].set_index("name")["cost"]
+    unchanged = rows["cost"] == rows["name"].map(baselines)
     return rows.assign(shift=rows["mark"].map(shifts).where(unchanged).fillna(0.0).astype(float))
 
 
-def _draw_alone(ax: Axes, group: pd.DataFrame, role: str) -> None:
-    marker, colour = ("s", _TEACHER) if role == "teacher" else ("o", ALONE)
+def _draw_teacher_or_baseline(ax: Axes, group: pd.DataFrame, role: str) -> None:
+    marker, colour = ("s", _TEACHER) if role == TEACHER else ("o", BASELINE)
     x, y, deviations = group["cost"], group["test_accuracy"], group["test_accuracy_std"]
-    ax.errorbar(x, y, deviations, fmt=marker, color=colour, lw=1, capsize=2, label=role, zorder=3)
+    ax.errorbar(x, y, deviations, fmt=marker, color=colour, lw=1, capsize=2, label=LABELS[role], zorder=3)
 
 
 def _draw_method(ax: Axes, group: pd.DataFrame, mark: str, place: int, count: int) -> None:

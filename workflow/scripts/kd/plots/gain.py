@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kd.plots.style import ALONE, DISTILLED, WIDTH, message, short, styled
-from kd.roles import MEAN
+from kd.plots.style import BASELINE, DISTILLED, WIDTH, message, short, styled
+from kd.roles import LABELS, MEAN
 
-MANY = 8  # methods; of more there are two panels, the means of all and the pairs
+MANY = 8  # methods; of more there are two panels, the averages of all and the pairs
 ENDS = 20  # pairs of the highest gains, and of the lowest, that are shown of many methods
 
 
@@ -24,11 +24,11 @@ class _Panel:
 
 @styled
 def draw_gain(table: pd.DataFrame) -> Figure:
-    """A row per teacher and student, sorted by gain, under the mean over pairs; a panel per method.
+    """A row per teacher and student, sorted by gain, under the average over pairs; a panel per method.
 
-    Of many methods there is one panel of the means over pairs, sorted, and one of the pairs with the highest
-    and the lowest gains. A marker is filled where the interval excludes 0; a cross is a gain from one seed,
-    which has none.
+    Of many methods there is one panel of the averages over pairs, sorted, and one of the pairs with the
+    highest and the lowest gains. A marker is filled where the interval excludes 0; a cross is a gain from
+    one seed, which has none.
     """
     rows = table[table["gain"].notna()]
     if rows.empty:
@@ -43,7 +43,7 @@ def draw_gain(table: pd.DataFrame) -> Figure:
         if not many:
             ax.axhline(len(panel.names) - 1.5, color="0.25", lw=0.6, ls=":")
     # On the figure: centred under the axes alone, the text would run over the right edge.
-    text = "gain over the same student trained alone (percentage points)\n" + _key(rows)
+    text = "gain over the baseline (percentage points)\n" + _key(rows)
     figure.supxlabel(text, fontsize=9)
     return figure
 
@@ -53,20 +53,23 @@ def _of_one(group: pd.DataFrame) -> _Panel:
     rows = group.sort_values("gain", kind="stable").sort_values(
         "role", key=lambda role: role == MEAN, kind="stable"
     )
-    names = [MEAN if row.role == MEAN else _pair(row) for row in rows.itertuples()]
+    names = [LABELS[MEAN] if row.role == MEAN else _pair(row) for row in rows.itertuples()]
     return _Panel(short(rows["method"].iloc[0]), rows, names)
 
 
 def _of_all(rows: pd.DataFrame) -> list[_Panel]:
     """The means of many methods, and the ends of all their pairs with a gap between them."""
     rows = rows.sort_values("gain", kind="stable")
-    means, pairs = rows[rows["role"] == MEAN], rows[rows["role"] != MEAN]
+    averages, pairs = rows[rows["role"] == MEAN], rows[rows["role"] != MEAN]
     names = [f"{_pair(row, 12)}, {short(row.method, 12)}" for row in pairs.itertuples()]
     between = len(pairs) - 2 * ENDS
     if between > 0:
         pairs = pd.concat([pairs[:ENDS], pd.DataFrame([{"gain": float("nan")}]), pairs[-ENDS:]])
         names = [*names[:ENDS], f"… {between} pair{'s'[: between != 1]} between", *names[-ENDS:]]
-    return [_Panel(MEAN, means, list(map(short, means["method"]))), _Panel("pairs", pairs, names)]
+    return [
+        _Panel(LABELS[MEAN], averages, list(map(short, averages["method"]))),
+        _Panel("pairs", pairs, names),
+    ]
 
 
 def _draw_panel(ax: Axes, panel: _Panel) -> None:
@@ -83,8 +86,8 @@ def _draw_panel(ax: Axes, panel: _Panel) -> None:
 
 
 def _draw_row(ax: Axes, y: int, row) -> None:
-    """The mean over pairs differs from the pairs in shape as well as in colour."""
-    colour, shape = (ALONE, "D") if row.role == MEAN else (DISTILLED, "o")
+    """The average over pairs differs from the pairs in shape as well as in colour."""
+    colour, shape = (BASELINE, "D") if row.role == MEAN else (DISTILLED, "o")
     if pd.isna(row.gain_ci95):
         ax.plot(row.gain, y, "x", color=colour, markersize=6.5, mew=2)
         return

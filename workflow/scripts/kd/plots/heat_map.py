@@ -8,21 +8,22 @@ from matplotlib.figure import Figure
 
 from kd.plots.saving import keep_ink
 from kd.plots.style import COLOURS, WIDTH, add_scale, colour_scale, ink_on, message, short, styled
+from kd.roles import DISTILLED_STUDENT, STUDENT_ALONE
 
-ALONE = "(alone)"
+BASELINE = "(baseline)"
 FEW = 4  # methods whose maps stand below each other
 
 
 @styled
 def draw_heat_map(table: pd.DataFrame) -> Figure:
     """Teachers down, students across; in each cell the accuracy and, below it, the gain."""
-    methods = list(table.loc[table["role"] == "distilled student", "method"].unique())
+    methods = list(table.loc[table["role"] == DISTILLED_STUDENT, "method"].unique())
     if not methods:
         return message("no distilled students in this study")
-    rows = table[table["role"].isin(["student alone", "distilled student"])].fillna({"teacher": ALONE})
+    rows = table[table["role"].isin([STUDENT_ALONE, DISTILLED_STUDENT])].replace({"teacher": {"": BASELINE}})
     students = list(rows["name"].unique())
     scale = colour_scale(rows["test_accuracy"])
-    maps = [rows[rows["method"].isna() | (rows["method"] == method)] for method in methods]
+    maps = [rows[(rows["method"] == "") | (rows["method"] == method)] for method in methods]
     columns = _columns(len(methods), len(students))
     heights = [0.62 + 0.38 * shown["teacher"].nunique() for shown in maps]
     heights = [max(heights[start : start + columns]) for start in range(0, len(maps), columns)]

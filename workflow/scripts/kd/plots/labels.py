@@ -8,17 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from kd.plots.style import short
+from kd.roles import DISTILLED_STUDENT
 
 
 def place_names(ax: Axes, rows: pd.DataFrame, front: pd.DataFrame) -> None:
-    """Write the name of each teacher and each student alone beside its point: `cost` and `test_accuracy`.
+    """Write the name of each teacher and each baseline beside its point: `cost` and `test_accuracy`.
 
     The marks of distilled students, moved to the right by `shift` points of type, are kept free as well, and
     so are the steps of `front`, its columns `cost` and `accuracy`, where there is another place.
     """
     taken = [_box_of_point(ax, row) for row in rows.itertuples()]
     steps = _boxes_of_steps(ax, front)
-    for row in rows[rows["role"] != "distilled student"].itertuples():
+    for row in rows[rows["role"] != DISTILLED_STUDENT].itertuples():
         place, box = _free_place(ax, row, taken, steps)
         taken.append(box)
         leader = {"arrowstyle": "-", "color": "0.6", "lw": 0.7, "shrinkA": 0, "shrinkB": 4}
@@ -37,7 +38,7 @@ def place_names(ax: Axes, rows: pd.DataFrame, front: pd.DataFrame) -> None:
 
 def _box_of_point(ax: Axes, row) -> Bbox:
     """The pixels under a marker and, where one is drawn, its bar."""
-    has_bar = row.role != "distilled student" and pd.notna(row.test_accuracy_std)
+    has_bar = row.role != DISTILLED_STUDENT and pd.notna(row.test_accuracy_std)
     bar = row.test_accuracy_std if has_bar else 0.0
     ends = [(row.cost, row.test_accuracy - bar), (row.cost, row.test_accuracy + bar)]
     box = Bbox(ax.transData.transform(ends)).padded(4 * _pixels(ax))

@@ -1,6 +1,6 @@
 """Validation accuracy by epoch: teachers in one panel, then a panel per student and method."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -8,22 +8,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from kd.plots.style import ALONE, COLOURS, DISTILLED, WIDTH, short, styled
+from kd.plots.style import BASELINE, COLOURS, DISTILLED, WIDTH, short, styled
+from kd.results.metrics import Metrics
+from kd.roles import ALONE, TEACHER
+from kd.roles import DISTILLED as DISTILLED_RUN
 
 _DASHES = ["-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 3)), (0, (5, 1, 1, 1, 1, 1))]
 _SHAPES = "os^Dv*"
-_PAIR, _MEAN, _ALONE = "distilled, each teacher", "distilled, mean", "alone"  # as the legend has them
+_PAIR, _MEAN, _BASELINE = "distilled, each teacher", "distilled, mean", "baseline"  # as the legend has them
 _HEIGHTS = {"teachers": 2.5, "students": 2.1}  # inches
 
 
-def gather(runs: Iterable[Mapping[str, Any]], histories: Iterable[pd.DataFrame]) -> pd.DataFrame:
+def gather(runs: Iterable[Metrics], histories: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """All histories as one frame, each line of which says which run it is of.
 
     `runs` and `histories` are in the same order; ValueError if they are not equally many.
     """
     keys = ("role", "name", "teacher", "method", "seed")
     parts = [
-        history[["epoch", "validation_accuracy"]].assign(**{key: run[key] for key in keys})
+        history[["epoch", "validation_accuracy"]].assign(**{key: getattr(run, key) for key in keys})
         for run, history in zip(runs, histories, strict=True)
     ]
     return pd.concat(parts, ignore_index=True)
@@ -32,8 +35,8 @@ def gather(runs: Iterable[Mapping[str, Any]], histories: Iterable[pd.DataFrame])
 @styled
 def draw_learning_curves(curves: pd.DataFrame) -> Figure:
     """Draw what `gather` returns: lines are means over seeds, bands the range from lowest to highest."""
-    teachers = curves[curves["role"] == "teacher"]
-    students = curves[curves["role"] != "teacher"]
+    teachers = curves[curves["role"] == TEACHER]
+    students = curves[curves["role"] != TEACHER]
     panels = list(_panels(students))
     rows = -(-len(panels) // 2)
     heights = [_HEIGHTS["teachers"]] * (not teachers.empty) + [0.4 + _HEIGHTS["students"] * rows] * bool(rows)
@@ -48,12 +51,16 @@ def draw_learning_curves(curves: pd.DataFrame) -> Figure:
 
 def _panels(students: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
     """Name, title and curves of each student, method by method, then of students that are not distilled."""
-    alone = students[students["role"] == "alone"]
-    distilled = students[students["role"] == "distilled"]
+    baselines = students[students["role"] == ALONE]
+    distilled = students[students["role"] == DISTILLED_RUN]
     for method, curves in distilled.groupby("method", sort=False):
         for name, group in curves.groupby("name", sort=False):
-            yield name, f"{short(name)}, {short(method)}", pd.concat([alone[alone["name"] == name], group])
-    for name, group in alone[~alone["name"].isin(distilled["name"])].groupby("name", sort=False):
+            yield (
+                name,
+                f"{short(name)}, {short(method)}",
+                pd.concat([baselines[baselines["name"] == name], group]),
+            )
+    for name, group in baselines[~baselines["name"].isin(distilled["name"])].groupby("name", sort=False):
         yield name, short(name), group
 
 
@@ -87,20 +94,20 @@ def _draw_students(
     keys = {
         label: line for ax in axes.flat for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
-    keys = {label: keys[label] for label in (_PAIR, _MEAN, _ALONE) if label in keys}
+    keys = {label: keys[label] for label in (_PAIR, _MEAN, _BASELINE) if label in keys}
     part.legend(keys.values(), keys, loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.4)
 
 
 def _draw_student(ax: Axes, curves: pd.DataFrame) -> None:
-    distilled = curves[curves["role"] == "distilled"]
+    distilled = curves[curves["role"] == DISTILLED_RUN]
     pairs = [pair for _, pair in distilled.groupby("teacher", sort=False)]
     for place, pair in enumerate(pairs if len(pairs) > 1 else ()):  # the only one is its own mean
         label = _PAIR if place == 0 else None
         _draw_line(ax, pair, label, "^", band=False, color="0.6", lw=0.8)
     if not distilled.empty:
         _draw_line(ax, distilled, _MEAN, "^", color=DISTILLED, lw=2)
-    alone = curves[curves["role"] == "alone"]
-    _draw_line(ax, alone, _ALONE, "o", color=ALONE, ls=(0, (4, 1.5)), lw=2)
+    baseline = curves[curves["role"] == ALONE]
+    _draw_line(ax, baseline, _BASELINE, "o", color=BASELINE, ls=(0, (4, 1.5)), lw=2)
 
 
 def _draw_line(

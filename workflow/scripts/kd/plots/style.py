@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH = 5.8  # inches: a page shows all of it, a phone as much as fits without making its words smaller
 COLOURS = matplotlib.colormaps["cividis"]
 WARM = matplotlib.colormaps["YlOrBr"]
-ALONE, DISTILLED = COLOURS(0.0), WARM(0.62)  # dark against light, blue against orange
+BASELINE, DISTILLED = COLOURS(0.0), WARM(0.62)  # dark against light, blue against orange
 _SETTINGS = {
     "font.size": 9.5,
     "axes.titlesize": 10,

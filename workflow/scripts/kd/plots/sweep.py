@@ -1,4 +1,4 @@
-"""What a sweep found: validation accuracy over the values that were tried, a panel for each pair."""
+"""The trials of a sweep: validation accuracy over the values that were tried, a panel for each pair."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -39,17 +39,17 @@ class Links:
 
     def files(self, run: Run) -> dict[str, str]:
         """The files of a run that are there, and its log: what they are, and their addresses."""
-        found = {what: run.folder / name for what, name in OF_A_RUN.items()}
+        paths = {what: run.folder / name for what, name in OF_A_RUN.items()}
         kind, *rest = Path(self.anchor(run.folder)).parts
         logs = self.folder / "logs"
         for rule in _MADE_BY.get(kind, ()):
-            found[f"log of {rule}"] = logs.joinpath(rule, *rest[:-1], f"{rest[-1]}.log")
-        return {what: self.to(path) for what, path in found.items() if path.exists()}
+            paths[f"log of {rule}"] = logs.joinpath(rule, *rest[:-1], f"{rest[-1]}.log")
+        return {what: self.to(path) for what, path in paths.items() if path.exists()}
 
     def pages(self, cell: Cell) -> dict[str, str]:
         """What the diagnosis of a cell wrote, of what is there."""
-        found = {what: cell.folder / name for what, name in OF_A_CELL.items()}
-        return {what: self.to(path) for what, path in found.items() if path.exists()}
+        paths = {what: cell.folder / name for what, name in OF_A_CELL.items()}
+        return {what: self.to(path) for what, path in paths.items() if path.exists()}
 
     def export(self, cell: Cell) -> str:
         """The folder of an exported student, as Snakemake is asked for it; empty for other networks."""

@@ -57,7 +57,7 @@ tbody tr.group td, tbody tr.group th.name { background: var(--band); }
 @media print {
   @page { size: landscape; margin: 1cm; }
   :root { color-scheme: light; }
-  html { font-size: 9pt; } /* what is given in rem is smaller with it */
+  html { font-size: 9pt; } /* sizes in rem are smaller with it */
   body { padding: 0; max-width: none; }
   h2 { margin-top: 1.2rem; }
   h2, h3, h2 + p, h3 + p, summary { break-after: avoid; }

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST = 20  # classes that are named
-PARTS = {"train": "to train with", "validation": "to choose by", "test": "for the test"}
+PARTS = ("train", "validation", "test")
 
 
 def data_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -12,8 +12,8 @@ def data_lines(summary: Mapping[str, Any]) -> list[str]:
     height, width, channels = summary["image_shape"]
     facts = {
         "data set": summary["dataset"],
-        "images": ", ".join(f"{summary['images'][part]:,} {use}" for part, use in PARTS.items()),
-        "of each class": ", ".join(f"{_span(summary, part)} {use}" for part, use in PARTS.items()),
+        "images": " / ".join(f"{part} {summary['images'][part]:,}" for part in PARTS),
+        "images per class": " / ".join(f"{part} {_span(summary, part)}" for part in PARTS),
         "size": f"{height} × {width} pixels, {'colour' if channels == 3 else 'grey'}",
         "classes": _named(summary["classes"]),
         "augmentation": _augmentation(summary),
@@ -46,13 +46,13 @@ def _named(classes: Sequence[str]) -> str:
     return f"{len(classes)}: {', '.join(classes[:MOST])}{more}"
 
 
-def _moments(about: Mapping[str, Any]) -> str:
+def _moments(card: Mapping[str, Any]) -> str:
     """Mean and deviation of each channel."""
-    return " and ".join("/".join(f"{value:.4f}" for value in about[name]) for name in ("mean", "std"))
+    return " and ".join("/".join(f"{value:.4f}" for value in card[name]) for name in ("mean", "std"))
 
 
 def _published(published: Mapping[str, Any] | None) -> str | None:
     if not published:
         return None
-    off = f"ours differ by {published['largest_difference']:.4f} at most"
-    return f"{_moments(published)}, of the whole training split; {off}"
+    difference = f"ours differ by {published['largest_difference']:.4f} at most"
+    return f"{_moments(published)}, of the whole training split; {difference}"

@@ -1,4 +1,4 @@
-"""What a study's latency.json says of a network."""
+"""The latency of a network, from a study's latency.json."""
 
 import math
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ def milliseconds(
     student that its method changed by `changed_name`: for a distilled one give `teacher` and `method`.
     """
     networks = latency["networks"]
-    found = networks.get(name)
+    network = networks.get(name)
     if role == TEACHER:
-        found = networks.get(f"teachers/{name}", found)
+        network = networks.get(f"teachers/{name}", network)
     elif teacher and method:
-        found = networks.get(changed_name(teacher, name, method), found)
-    times = found["pytorch_ms"] if found else None
+        network = networks.get(changed_name(teacher, name, method), network)
+    times = network["pytorch_ms"] if network else None
     return times["median"] if times else math.nan

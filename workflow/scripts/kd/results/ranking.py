@@ -1,61 +1,61 @@
-"""Methods side by side, and pairs: which gained most, and what can be told from that."""
+"""Methods side by side, and pairs: which gained most, and which differences are significant."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from kd.results.significance import compare_with_best
-from kd.results.table import with_gains
+from kd.results.table import Runs, with_gains
 from kd.roles import DISTILLED_STUDENT, MEAN, WITHOUT_TEACHER
 
 FEW = 4  # names in a sentence; more are counted
-HOW = "paired t-tests over students and seeds, with Holm's correction"
+HOW = "paired t-tests over students and seeds, Holm-corrected"
 
 
-def rank(table: pd.DataFrame, runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The methods of a study by their mean gain over the pairs that each was run with, the highest first.
+def rank(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
+    """The methods of a study by their average gain over the pairs that each was run with, the highest first.
 
-    Columns: method, gain, gain_ci95, gain_n as in the table; `pairs`, how many those are; and `behind`,
-    `behind_ci95` and `apart` of kd.results.significance, beside the first. Its clusters are students and
+    Columns: method, gain, gain_ci95, gain_n as in the table; `pairs`, how many those are; and `difference`,
+    `difference_ci95` and `significant` of kd.results.significance, to the first. It compares students and
     seeds, in each of which a gain is the mean over the teachers, as it is in the table.
     """
-    means = table[table["role"] == MEAN].sort_values("gain", ascending=False, kind="stable")
-    ranked = means[["method", "gain", "gain_ci95", "gain_n"]].reset_index(drop=True)
+    averages = table[table["role"] == MEAN].sort_values("gain", ascending=False, kind="stable")
+    ranked = averages[["method", "gain", "gain_ci95", "gain_n"]].reset_index(drop=True)
     pairs = _pairs(table)
     ranked["pairs"] = [len(pairs.get(method, ())) for method in ranked["method"]]
     gains = _distilled(runs).groupby(["name", "seed", "method"])["gain"].mean().unstack("method")
-    return _beside_first(ranked, gains, list(ranked["method"]))
+    return _with_differences(ranked, gains, list(ranked["method"]))
 
 
-def rank_pairs(table: pd.DataFrame, runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The rows of all distilled students, the largest gain first, with `behind`, `behind_ci95` and `apart`.
+def rank_pairs(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
+    """The rows of all distilled students, the largest gain first, compared with it over seeds.
 
-    The clusters of the comparisons are the seeds.
+    The columns of that are `difference`, `difference_ci95` and `significant`.
     """
     ranked = table[table["role"] == DISTILLED_STUDENT].sort_values("gain", ascending=False, kind="stable")
-    who = ["name", "teacher", "method"]
-    gains = _distilled(runs).set_index(["seed", *who])["gain"].unstack(who)
-    return _beside_first(
-        ranked.reset_index(drop=True), gains, list(ranked[who].itertuples(index=False, name=None))
-    )
+    pair = ["name", "teacher", "method"]
+    gains = _distilled(runs).set_index(["seed", *pair])["gain"].unstack(pair)
+    order = list(ranked[pair].itertuples(index=False, name=None))
+    return _with_differences(ranked.reset_index(drop=True), gains, order)
 
 
-def _distilled(runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def _distilled(runs: Runs) -> pd.DataFrame:
     frame = with_gains(runs)
     return frame[frame["role"] == DISTILLED_STUDENT]
 
 
-def _beside_first(ranked: pd.DataFrame, gains: pd.DataFrame, order: list[Any]) -> pd.DataFrame:
+def _with_differences(ranked: pd.DataFrame, gains: pd.DataFrame, order: list[Any]) -> pd.DataFrame:
     """`ranked`, whose rows are the columns `order` of `gains`, with what kd.results.significance says.
 
-    What has no interval, as it is from a single seed, is told apart from nothing.
+    What has no interval, as it is from a single seed, differs significantly from nothing.
     """
     if ranked.empty:
-        return ranked.assign(behind=0.0, behind_ci95=0.0, apart=False)
+        return ranked.assign(difference=0.0, difference_ci95=0.0, significant=False)
     ranked = ranked.join(compare_with_best(gains[order]).reset_index(drop=True))
     unknown = ranked["gain_ci95"].isna() | pd.isna(ranked["gain_ci95"].iloc[0])
-    return ranked.assign(apart=ranked["apart"] & ~unknown, behind_ci95=ranked["behind_ci95"].mask(unknown))
+    return ranked.assign(
+        significant=ranked["significant"] & ~unknown, difference_ci95=ranked["difference_ci95"].mask(unknown)
+    )
 
 
 def _pairs(table: pd.DataFrame) -> dict[str, set[tuple[str, str]]]:
@@ -66,15 +66,15 @@ def _pairs(table: pd.DataFrame) -> dict[str, set[tuple[str, str]]]:
 
 
 def caution(table: pd.DataFrame) -> str:
-    """A sentence where methods were run with different teachers, so that their means are over other pairs."""
-    pairs = [
-        found
-        for found in _pairs(table).values()
-        if not any(teacher == WITHOUT_TEACHER for teacher, _ in found)
+    """A sentence where methods were run with different teachers, and so are averaged over other pairs."""
+    taught = [
+        pairs
+        for pairs in _pairs(table).values()
+        if not any(teacher == WITHOUT_TEACHER for teacher, _ in pairs)
     ]
-    if all(found == pairs[0] for found in pairs[1:]):
+    if all(pairs == taught[0] for pairs in taught[1:]):
         return ""
-    return "Not all were run with the same teachers (see pairs): a part of a difference may be the teachers'."
+    return "Not all were run with the same teachers (see pairs), which may explain a part of a difference."
 
 
 def verdict_on(ranked: pd.DataFrame) -> str:
@@ -83,32 +83,32 @@ def verdict_on(ranked: pd.DataFrame) -> str:
     if len(ranked) == 1:
         return "There is one method, and none to compare it with."
     if ranked["gain_ci95"].isna().all():
-        return f"{first} has the highest mean, but from a single seed no method is told apart."
+        return f"{first} has the highest average gain; from a single seed no difference is significant."
     if not tied:
-        return f"{first} gains the most: all others are told apart from it ({HOW})."
-    return f"No winner: {first} has the highest mean, and {some(tied)} cannot be told apart from it ({HOW})."
+        return f"{first} has the highest average gain; all others are significantly lower ({HOW})."
+    lower = f"{some(tied)} {'is' if len(tied) == 1 else 'are'} not significantly lower"
+    return f"No winner: {first} has the highest average gain, but {lower} ({HOW})."
 
 
 def verdict_on_pairs(ranked: pd.DataFrame) -> str:
-    """What of pairs is told from 0, and what from the first of them; empty for a single pair."""
+    """How many gains are significant, and how many lower than the largest; empty for a single pair."""
     if len(ranked) < 2:
         return ""
     if ranked["gain_ci95"].isna().all():
-        return "From a single seed: neither a gain nor an order can be told from chance."
+        return "From a single seed no gain and no order is significant."
     above, below = (int((sign * ranked["gain"] > ranked["gain_ci95"]).sum()) for sign in (1, -1))
-    apart, others = int(ranked["apart"].sum()), len(ranked) - 1
-    chance = "" if apart == others else f"; the order of the {'others' if apart else 'rows'} may be chance"
+    lower, others = int(ranked["significant"].sum()), len(ranked) - 1
+    order = "" if lower == others else f" The order of the {'others' if lower else 'rows'} may be chance."
     return (
-        f"Of {len(ranked)} intervals {above or 'none'} {'lies' if above == 1 else 'lie'} wholly above 0 and"
-        f" {below or 'none'} wholly below, not corrected for their number. Of the {others} lower gains"
-        f" {apart or 'none'} can be told from the largest (paired t-tests over seeds, with Holm's correction)"
-        f"{chance}."
+        f"95 % intervals of {len(ranked)} gains, uncorrected: {above} above 0, {below} below 0. Significantly"
+        f" lower than the largest gain: {lower} of {others} (paired t-tests over seeds, Holm-corrected)."
+        f"{order}"
     )
 
 
 def tied_with_first(ranked: pd.DataFrame) -> list[str]:
-    """The methods that are not told apart from the first."""
-    return list(ranked["method"].iloc[1:][~ranked["apart"].iloc[1:]])
+    """The methods that do not differ significantly from the first."""
+    return list(ranked["method"].iloc[1:][~ranked["significant"].iloc[1:]])
 
 
 def some(names: list[str]) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kd.io.files import read_json
 from kd.io.history import read_history
+from kd.results.metrics import Metrics, read_metrics
 from kd.roles import ROLES, TEACHER
 
 
@@ -17,7 +18,7 @@ class Run:
     """One run: its folder, and what is in it."""
 
     folder: Path
-    metrics: Mapping[str, Any]
+    metrics: Metrics
     history: pd.DataFrame | None = None  # a teacher that was not trained has none
     diagnosis: Mapping[str, Any] | None = None
 
@@ -34,7 +35,7 @@ class Cell:
     def key(self) -> tuple[str, str, str, str]:
         """What names its row of the table: role, name, teacher and method."""
         metrics = self.runs[0].metrics
-        return (ROLES[metrics["role"]], metrics["name"], metrics["teacher"] or "", metrics["method"] or "")
+        return (ROLES[metrics.role], metrics.name, metrics.teacher or "", metrics.method or "")
 
 
 def read_cells(
@@ -49,9 +50,9 @@ def read_cells(
     by_cell = {path.parent: read_json(path) for path in diagnoses}
     runs: dict[Path, list[Run]] = {}
     for path in metrics:
-        run, folder = read_json(path), path.parent
-        cell = folder if run["role"] == TEACHER else folder.parent
-        mine = [part for part in by_cell.get(cell, {"runs": []})["runs"] if part["seed"] == run["seed"]]
-        whole = Run(folder, run, by_run.get(folder), mine[0] if mine else None)
-        runs.setdefault(cell, []).append(whole)
-    return [Cell(folder, found, by_cell.get(folder, {}).get("classes", ())) for folder, found in runs.items()]
+        run, folder = read_metrics(path), path.parent
+        cell = folder if run.role == TEACHER else folder.parent
+        diagnosed = by_cell.get(cell, {"runs": []})["runs"]
+        diagnosis = next((part for part in diagnosed if part["seed"] == run.seed), None)
+        runs.setdefault(cell, []).append(Run(folder, run, by_run.get(folder), diagnosis))
+    return [Cell(folder, some, by_cell.get(folder, {}).get("classes", ())) for folder, some in runs.items()]

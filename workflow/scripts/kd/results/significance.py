@@ -1,4 +1,4 @@
-"""Which of several lie behind the best of them: paired, and corrected for their number."""
+"""Which of several differ significantly from the best of them: paired, and corrected for their number."""
 
 import math
 
@@ -10,30 +10,32 @@ LEVEL = 0.05  # of the family of comparisons
 
 
 def compare_with_best(gains: pd.DataFrame) -> pd.DataFrame:
-    """How far each column of `gains` lies behind its first one, and whether the two are told apart.
+    """How much lower each column of `gains` is than its first one, and whether that is significant.
 
-    `gains` is (clusters, candidates) in percentage points, NaN where a candidate was not run. Candidates are
-    compared over the clusters that both have: two gains of one cluster are over the same baseline run, whose
-    noise, often the larger part of their intervals, is no part of their difference.
+    `gains` is (students and seeds, candidates) in percentage points, NaN where a candidate was not run.
+    Candidates are compared over the rows that both have: two gains of one row are over the same baseline run,
+    whose noise, often the larger part of their intervals, is no part of their difference.
 
-    Returns a row per candidate: `behind`, the mean of first minus candidate; `behind_ci95`, the half-width of
-    its 95 % Student-t interval, not corrected; `apart`, whether a paired t-test tells them apart with Holm's
+    Returns a row per candidate: `difference`, the mean of first minus candidate; `difference_ci95`, the
+    half-width of its 95 % Student-t interval, not corrected; `significant`, by a paired t-test with Holm's
     correction (Holm 1979, "A simple sequentially rejective multiple test procedure") for all candidates but
-    the first, at a family-wise level of 5 %. With fewer than two clusters nothing is told apart.
+    the first, at a family-wise level of 5 %. From fewer than two rows nothing is significant.
     """
     differences = [(gains.iloc[:, 0] - gains[name]).dropna() for name in gains]
-    found = pd.DataFrame(
+    compared = pd.DataFrame(
         {
-            "behind": [values.mean() for values in differences],
-            "behind_ci95": [t_half_width(values) for values in differences],
-            "apart": False,
+            "difference": [values.mean() for values in differences],
+            "difference_ci95": [t_half_width(values) for values in differences],
+            "significant": False,
         },
         index=gains.columns,
     )
-    found.iloc[1:, 2] = holm([p_value(values) for values in differences[1:]]) < LEVEL
-    return found
+    compared.iloc[1:, 2] = holm([p_value(values) for values in differences[1:]]) < LEVEL
+    return compared
 
 
+# By hand, as scipy's ttest_1samp warns where all differences are equal, and its interval differs from
+# t_half_width in the last digits.
 def p_value(differences: pd.Series) -> float:
     """Two-sided p of the paired t-test that the mean difference is 0; 1 for fewer than two differences."""
     n, mean, deviation = len(differences), differences.mean(), differences.std(ddof=1)

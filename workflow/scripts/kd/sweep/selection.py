@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kd.errors import UserError
+from kd.results.metrics import TrialMetrics
 from kd.sweep.trials import trial_name
 
 Row = dict[str, Any]
@@ -14,7 +15,7 @@ MEASURES = ("validation_accuracy", "validation_accuracy_std", "validation_loss")
 def rows_of(
     values: Sequence[Mapping[str, Any]],
     places: Sequence[int],
-    runs: Sequence[Mapping[str, Any]],
+    runs: Sequence[TrialMetrics],
     seeds: int,
     epochs: int,
 ) -> list[Row]:
@@ -44,12 +45,12 @@ def best(rows: Sequence[Row], keep: int) -> list[int]:
     return [row["place"] for row in ranked[:keep]]
 
 
-def _row(values: Mapping[str, Any], place: int, runs: Sequence[Mapping[str, Any]], epochs: int) -> Row:
+def _row(values: Mapping[str, Any], place: int, runs: Sequence[TrialMetrics], epochs: int) -> Row:
     row = {"place": place, "trial": trial_name(values, epochs), **values}
     row |= {"epochs": epochs, "seeds": len(runs)}
-    accuracies = [run["validation_accuracy"] for run in runs]
+    accuracies = [run.validation_accuracy for run in runs]
     if None in accuracies:
         return row | dict.fromkeys(MEASURES)
     spread = statistics.stdev(accuracies) if len(runs) > 1 else None
-    loss = statistics.fmean(run["validation_loss"] for run in runs)
+    loss = statistics.fmean(run.validation_loss for run in runs)
     return row | dict(zip(MEASURES, (statistics.fmean(accuracies), spread, loss), strict=True))

@@ -12,16 +12,11 @@ from kd.data.dataset import PARTS, Dataset
 from kd.data.loader import load_split
 from kd.evaluation.metrics import evaluate, expected_calibration_error
 from kd.networks.size import count_macs, count_parameters
+from kd.results.metrics import UNKNOWN
 from kd.roles import TEACHER
 from kd.runtime.device import device_name
 from kd.runtime.memory import memory_explained
 from kd.runtime.provenance import commit, versions
-
-NONE = (  # what such a teacher has not, or not always
-    *("teacher", "method", "seed", "epochs", "selected_epoch", "agreement", "ece", "parameters", "macs"),
-    *(f"{part}_{what}" for part in PARTS for what in ("loss", "accuracy")),
-    *("selected_validation_accuracy", "selected_test_accuracy"),
-)
 
 
 def measure(
@@ -66,6 +61,6 @@ def _scores(part: str, logits: np.ndarray, labels: Tensor) -> dict[str, float]:
 
 
 def _metrics(results: dict[str, Any], where: torch.device, started: float) -> dict[str, Any]:
-    results = dict.fromkeys(NONE) | {"role": TEACHER} | results
+    results = UNKNOWN | {"role": TEACHER} | results
     results |= {"seconds": time.perf_counter() - started, "device": device_name(where)}
     return results | {"versions": versions(), "commit": commit()}

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from kd.data.views import Split
 from kd.evaluation.metrics import Score, agreement, evaluate, expected_calibration_error
 from kd.io.arrays import read_logits, write_array
-from kd.io.files import write_json
 from kd.io.history import write_history
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import save_network
 from kd.networks.size import count_macs, count_parameters
+from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.sweep.values import named
 from kd.training.engine import Diverged, Training
@@ -57,7 +57,7 @@ def save_diverged(job: TrainJob, run: dict[str, Any], error: Diverged, outputs: 
     logger.warning("%s  cannot be chosen: %s", job.label, error)
     write_history(outputs.history, [])
     nothing = {"validation_loss": None, "validation_accuracy": None}
-    write_json(outputs.metrics, run | nothing | {"diverged": str(error)})
+    write_metrics(outputs.metrics, run | nothing | {"diverged": str(error)})
 
 
 def save_outputs(

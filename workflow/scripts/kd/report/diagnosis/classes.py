@@ -1,4 +1,4 @@
-"""The list of classes in a diagnosis: how well each is told, and what teaching brought it."""
+"""The list of classes in a diagnosis: the accuracy in a class, and its gain."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,7 @@ def _ends(rows: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
 
 
 def _drawn(row: Mapping[str, Any], most: float, several: bool) -> dict[str, Any]:
-    """As the template shows it: in colour is a gain of which the seeds tell that it is none by chance."""
+    """As the template shows it: a gain has a colour where its interval over the seeds excludes 0."""
     accuracy, gain = row["accuracy"], row["gain"]
     mark = "" if gain is None else verdict(gain, row["half"])
     kind = {"▲": "better", "▼": "worse", "": ""}[mark]
@@ -80,7 +80,7 @@ def _drawn(row: Mapping[str, Any], most: float, several: bool) -> dict[str, Any]
         "gain": f"{mark} {_signed(gain)}{spread}".strip(),
         "kind": kind,
         "gain_bar": "" if gain is None else gain_bar(gain, most, kind),
-        "gains": [_signed(each) for each in row["gains"]] if several else [],
+        "gains": [_signed(gain) for gain in row["gains"]] if several else [],
     }
 
 

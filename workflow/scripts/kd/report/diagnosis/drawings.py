@@ -1,55 +1,14 @@
 """The drawings of a diagnosis as SVG inside its page, which gives them their colours (page.css)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from markupsafe import Markup
 
-from kd.report.svg import tag
+from kd.report.svg import drawing, tag, text
 
-LEFT, TOP, SIDE = 40, 8, 232  # of the reliability diagram: margins, and the square
-FEW = 10  # images in a bin, below which it is pale: what share of them is right is mostly chance
-BELOW = TOP + SIDE + 50  # where the bars of the counts stand
-COUNTS = 22  # their height
 WIDTH, BAR = 204, 10  # of a chart of probabilities, and the height of a bar in it
 LETTER, AFTER, BELOW_BARS = 6.8, 29, 16  # room for a letter of a name, a number after a bar, the axis
 LONGEST = 12  # letters of a name in it
-
-
-def reliability(bins: Sequence[Mapping[str, Any]], ece: float) -> Markup:
-    """Bars of how often a network is right, by how sure it is; their gap to the diagonal; counts below."""
-    most = max(each["count"] for each in bins)
-    parts = [tag("line", class_="grid", x1=LEFT, y1=_y(at), x2=LEFT + SIDE, y2=_y(at)) for at in (0, 0.5, 1)]
-    for at in (0, 0.5, 1):
-        parts.append(_text(f"{at:.0%}", LEFT - 5, _y(at) + 4, "end"))
-        parts.append(_text(f"{at:.0%}", LEFT + at * SIDE, BELOW + 14, "middle"))
-    parts += [_bin(each, most) for each in bins if each["count"]]
-    parts.append(tag("line", class_="ideal", x1=LEFT, y1=_y(0), x2=LEFT + SIDE, y2=_y(1)))
-    parts.append(tag("line", class_="axis", x1=LEFT, y1=BELOW, x2=LEFT + SIDE, y2=BELOW))
-    parts.append(_text(f"images, {most:,} at most", LEFT, TOP + SIDE + 20, "start"))
-    parts.append(_text("how sure it is", LEFT + SIDE / 2, BELOW + 29, "middle"))
-    said = f"Reliability diagram: expected calibration error {ece:.2f} %"
-    return _drawing(parts, LEFT + SIDE + 22, BELOW + 34, "reliability", said)
-
-
-def _y(share: float) -> float:
-    return TOP + SIDE * (1 - share)
-
-
-def _bin(each: Mapping[str, Any], most: int) -> Markup:
-    low, high = sorted((each["accuracy"], each["confidence"]))
-    place = {"x": LEFT + each["low"] * SIDE + 1, "width": (each["high"] - each["low"]) * SIDE - 2}
-    count = max(1.0, COUNTS * each["count"] / most)
-    said = f"{each['count']:,} images, {each['confidence']:.1%} sure on average, {each['accuracy']:.1%} right"
-    gap = "over" if each["confidence"] > each["accuracy"] else "under"
-    return tag(
-        "g",
-        tag("title", said),
-        tag("rect", class_="right", **place, y=_y(low), height=SIDE * low),
-        tag("rect", class_=gap, **place, y=_y(high), height=SIDE * (high - low)),
-        tag("rect", class_="count", **place, y=BELOW - count, height=count),
-        **({"class_": "few"} if each["count"] < FEW else {}),
-    )
 
 
 def probabilities(
@@ -59,35 +18,35 @@ def probabilities(
 
     `true`: the place of the class that it is, which is underlined.
     """
-    said, row = [], BAR * (1 if teacher is None else 2) + 3
+    lines, row = [], BAR * (1 if teacher is None else 2) + 3
     left, height = 10 + LETTER * min(LONGEST, max(map(len, names))), row * len(names)
     parts = []
     for share in (0, 0.5, 1):
         at = left + share * (WIDTH - AFTER - left)
         parts.append(tag("line", class_="grid", x1=at, y1=0, x2=at, y2=height + 3))
-        parts.append(_text(f"{share:.0%}", at, height + BELOW_BARS - 2, "middle"))
+        parts.append(text(f"{share:.0%}", at, height + BELOW_BARS - 2, "middle"))
     for place, name in enumerate(names):
         shares = {"student": own[place]}
-        text = f"{own[place]:.1%}"
+        numbers = f"{own[place]:.1%}"
         if teacher is not None:
             shares = {"teacher": teacher[place]} | shares
-            text = ", ".join(f"{who} {share:.1%}" for who, share in shares.items())
-        said.append(f"{name}: {text}")
+            numbers = ", ".join(f"{who} {share:.1%}" for who, share in shares.items())
+        lines.append(f"{name}: {numbers}")
         mark = "end true" if place == true else "end"
-        parts.append(tag("g", tag("title", said[-1]), *_row(left, row * place, name, shares, mark)))
-    return _drawing(parts, WIDTH, height + BELOW_BARS, "bars", "; ".join(said))
+        parts.append(tag("g", tag("title", lines[-1]), *_row(left, row * place, name, shares, mark)))
+    return drawing(parts, WIDTH, height + BELOW_BARS, "bars", "; ".join(lines))
 
 
 def _row(left: float, top: float, name: str, shares: Mapping[str, float], mark: str) -> list[Markup]:
     """A class: its name, and from `left` on a bar for each of who believes in it, with its number."""
     wide = WIDTH - AFTER - left
     short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-    parts = [_text(short, left - 5, top + BAR * len(shares) / 2 + 5, mark)]
+    parts = [text(short, left - 5, top + BAR * len(shares) / 2 + 5, mark)]
     for place, (who, share) in enumerate(shares.items()):
         y = top + 1.5 + BAR * place
         parts.append(tag("rect", class_=who, x=left, y=y, width=wide * share, height=BAR - 1))
         if share >= 0.005:
-            parts.append(_text(f"{share:.0%}", left + wide * share + 3, y + BAR - 2, f"start number {who}"))
+            parts.append(text(f"{share:.0%}", left + wide * share + 3, y + BAR - 2, f"start number {who}"))
     return parts
 
 
@@ -107,12 +66,3 @@ def gain_bar(value: float, most: float, kind: str) -> Markup:
 def _strip(*parts: Markup) -> Markup:
     about = {"viewBox": "0 0 100 10", "preserveAspectRatio": "none", "aria_hidden": "true"}
     return tag("svg", *parts, class_="bar", **about)
-
-
-def _drawing(parts: Sequence[Markup], width: float, height: float, kind: str, said: str) -> Markup:
-    about = {"viewBox": f"0 0 {width} {height}", "role": "img", "aria_label": said}
-    return tag("svg", *parts, class_=kind, **about)
-
-
-def _text(text: str, x: float, y: float, kind: str) -> Markup:
-    return tag("text", text, x=x, y=y, class_=kind)

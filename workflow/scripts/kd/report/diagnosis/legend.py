@@ -3,8 +3,8 @@
 GENERAL = (
     "All is of the test split, but for what is called train, and of the weights of the last epoch. "
     "± is the standard deviation over seeds.",
-    "Losses are cross-entropies in nats. NLL is their mean; “loss, right” and “loss, wrong” are the means "
-    "over the correctly and over the wrongly classified images.",
+    "Losses are cross-entropies in nats. NLL is their mean; “loss (correct)” and “loss (wrong)” are "
+    "the means over the correctly and over the wrongly classified images.",
     "ECE: expected calibration error in 15 bins (Guo et al. 2017). Brier: the squared distance of the "
     "probabilities from the truth, summed over classes, 0 to 2.",
 )
@@ -13,20 +13,20 @@ COMPARED = (
     "KL(teacher ‖ student) in nats, at temperature 1 (Stanton et al. 2021). Train: on the training images as "
     "they are, without augmentation."
 )
-GAIN = "Gain: accuracy in a class less that of the same student with the same seed, trained alone. "
+GAIN = "Gain: accuracy in a class minus that of the baseline, the same student with the same seed. "
 SPREAD = (
     "Its own ± is the half-width of the 95 % Student-t interval over the seeds; ▲ ▼ and colour mark gains "
-    "whose interval leaves out 0, as that of one class in twenty does by chance."
+    "whose interval excludes 0, as that of one class in twenty does by chance."
 )
-SINGLE = "One seed does not tell which of them are chance, so none is marked."
+SINGLE = "From one seed none is significant, so none is marked."
 SOFT = (
-    "Soft targets are of the three images of which {who} is least sure (the highest entropy), and of the "
-    "three others with the largest losses. The true class is underlined; a number stands at the end of its "
+    "Soft targets are of the three images for which {who} has the highest entropy, and of the three "
+    "others with the largest losses. The true class is underlined; a number stands at the end of its "
     "bar, from 0.5 % on."
 )
 CKA = (
-    "CKA: linear centred kernel alignment of two stages on test images (Kornblith et al. 2019), 1 where they "
-    "are alike up to rotation and scale."
+    "CKA: linear centred kernel alignment of two feature maps on test images (Kornblith et al. 2019), 1 "
+    "where they are equal up to rotation and scale."
 )
 
 

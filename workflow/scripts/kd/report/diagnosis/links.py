@@ -14,9 +14,9 @@ def links(diagnosis: Mapping[str, Any], page: Path, report: Path) -> dict[str, s
     """
     cell = Path(os.path.relpath(page.parent, report.parent)).as_posix()
     back = f"{quote(os.path.relpath(report, page.parent))}#{quote(cell)}"
-    found = {"report of the study": back, "diagnosis.json": "diagnosis.json"}
+    addresses = {"report of the study": back, "diagnosis.json": "diagnosis.json"}
     if diagnosis["role"] == "teacher":
-        return found | {"metrics.json": "metrics.json"}
-    return found | {
+        return addresses | {"metrics.json": "metrics.json"}
+    return addresses | {
         f"metrics.json, seed {run['seed']}": f"{run['seed']}/metrics.json" for run in diagnosis["runs"]
     }

@@ -5,17 +5,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
-from kd.report.diagnosis import drawings as drawing
 from kd.report.diagnosis.classes import class_list
+from kd.report.diagnosis.drawings import probabilities
 from kd.report.diagnosis.legend import legend
 from kd.report.diagnosis.links import links
 from kd.report.diagnosis.pictures import confusion_picture
+from kd.report.reliability import FEW, has_few, reliability
 from kd.report.style import STYLE
+from kd.report.template import render
 from kd.results.format import number, quantity
-from kd.roles import WITHOUT_TEACHER
+from kd.results.metrics import Metrics
+from kd.results.text import title
+from kd.roles import ROLES, TEACHER
 
 HERE = Path(__file__).parent
 WHOLE = 20  # classes of which the confusion matrix is a table, and not a picture
@@ -24,9 +27,7 @@ BARS = 12  # classes in a chart of probabilities; of more those that are believe
 Run = Mapping[str, Any]
 
 
-def to_page(
-    diagnosis: Run, metrics: Mapping[str, Any], pictures: Mapping[int, str], page: Path, report: Path
-) -> str:
+def to_page(diagnosis: Run, metrics: Metrics, pictures: Mapping[int, str], page: Path, report: Path) -> str:
     """The whole page as HTML: escaped, styled within, and asking nothing of the network.
 
     `diagnosis` is what diagnosis.json holds, `metrics` are those of one of its runs, `pictures` addresses of
@@ -35,41 +36,35 @@ def to_page(
     diagnosis = diagnosis | {"classes": [_short(name) for name in diagnosis["classes"]]}
     runs = diagnosis["runs"]
     names = [_name(run) for run in runs]
-    pairs = [at for run in runs for each in run["soft_targets"] for at in each["temperatures"]]
+    targets = [at for run in runs for image in run["soft_targets"] for at in image["temperatures"]]
     classes = class_list(diagnosis, names)
-    said = {
+    shown = {
         "compared": any(run["fidelity"] for run in runs),
-        "taught": any(at["teacher"] for at in pairs),
+        "taught": any(at["teacher"] for at in targets),
         "gained": classes["gained"],
         "several": len(runs) > 1,
         "cka": any(run["cka"] for run in runs),
     }
-    options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True, **options)
-    environment.filters["number"] = number
-    return environment.get_template("page.html.jinja").render(
+    return render(
+        HERE,
         title=_title(diagnosis),
         about=_about(metrics),
         links=links(diagnosis, page, report),
         style=Markup(STYLE + (HERE / "page.css").read_text(encoding="utf-8")),
         distilled=diagnosis["role"] == "distilled",
-        taught=said["taught"],
-        few=drawing.FEW,
+        taught=shown["taught"],
+        few=FEW,
         numbers=_numbers(runs),
         classes=classes,
         long_names=max(map(len, diagnosis["classes"])) > 4,
         runs=[_shown(run, diagnosis["classes"], pictures) for run in runs],
-        legend=legend(**said),
+        legend=legend(**shown),
     )
 
 
 def _title(diagnosis: Run) -> str:
-    if diagnosis["role"] == "teacher":
-        return f"Teacher {diagnosis['name']}"
-    if diagnosis["role"] == "alone":
-        return f"Student {diagnosis['name']}, trained alone"
-    by = "" if diagnosis["teacher"] == WITHOUT_TEACHER else f" by {diagnosis['teacher']}"
-    return f"Student {diagnosis['name']}, taught{by} with {diagnosis['method']}"
+    role, *names = (diagnosis[key] for key in ("role", "name", "teacher", "method"))
+    return f"Teacher {names[0]}" if role == TEACHER else f"Student {title(ROLES[role], *names)}"
 
 
 def _short(name: str) -> str:
@@ -77,9 +72,9 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-def _about(metrics: Mapping[str, Any]) -> str:
-    size = f"{quantity(metrics['parameters'], 4)} parameters, " if metrics["parameters"] else ""
-    return f"{metrics['architecture']}, {size}loss: {metrics['loss_function']}"
+def _about(metrics: Metrics) -> str:
+    size = f"{quantity(metrics.parameters, 4)} parameters, " if metrics.parameters else ""
+    return f"{metrics.architecture}, {size}loss: {metrics.loss_function}"
 
 
 def _name(run: Run) -> str:
@@ -91,15 +86,15 @@ def _numbers(runs: Sequence[Run]) -> dict[str, Any]:
     columns = {
         "test accuracy, %": ([100 * run["correct"] / (run["correct"] + run["wrong"]) for run in runs], 2),
         "NLL": ([run["nll"] for run in runs], 3),
-        "loss, right": ([run["loss_correct"] for run in runs], 3),
-        "loss, wrong": ([run["loss_wrong"] for run in runs], 3),
+        "loss (correct)": ([run["loss_correct"] for run in runs], 3),
+        "loss (wrong)": ([run["loss_wrong"] for run in runs], 3),
         "ECE, %": ([run["ece"] for run in runs], 2),
         "Brier": ([run["brier"] for run in runs], 4),
     }
     for part in ("test", "train") if any(run["fidelity"] for run in runs) else ():
-        beside = [run["fidelity"][part] or {"agreement": None, "kl": None} for run in runs]
-        columns[f"agreement, {part}, %"] = [each["agreement"] for each in beside], 2
-        columns[f"KL, {part}"] = [each["kl"] for each in beside], 3
+        fidelities = [run["fidelity"][part] or {"agreement": None, "kl": None} for run in runs]
+        columns[f"agreement, {part}, %"] = [fidelity["agreement"] for fidelity in fidelities], 2
+        columns[f"KL, {part}"] = [fidelity["kl"] for fidelity in fidelities], 3
     rows = {}
     if len(runs) > 1:
         rows["mean"] = [_mean(*column) for column in columns.values()]
@@ -121,21 +116,23 @@ def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str]) -> dic
     confusion, few = run["confusion"], len(classes) <= WHOLE
     return {
         "name": _name(run).capitalize(),
-        "right": f"{run['correct']:,} of {run['correct'] + run['wrong']:,} test images right",
+        "correct": f"{run['correct']:,} of {run['correct'] + run['wrong']:,} test images correct",
         "ece": run["ece"],
-        "reliability": drawing.reliability(run["reliability"], run["ece"]),
-        "faded": any(0 < each["count"] < drawing.FEW for each in run["reliability"]),
+        "reliability": reliability(run["reliability"], run["ece"], large=True),
+        "faded": any(map(has_few, run["reliability"])),
         "confusion": _confusion(confusion, classes) if confusion and few else None,
         "confusion_picture": confusion_picture(confusion) if confusion and not few else None,
-        "confused": [(classes[true], classes[taken], count) for true, taken, count in run["confused"]],
-        "worst": [_worst(each, classes, pictures) for each in run["worst"]],
-        "soft_targets": [_soft(each, classes, pictures) for each in run["soft_targets"]],
+        "confused": [
+            (classes[true], classes[predicted], count) for true, predicted, count in run["confused"]
+        ],
+        "worst": [_worst(image, classes, pictures) for image in run["worst"]],
+        "soft_targets": [_soft(image, classes, pictures) for image in run["soft_targets"]],
         "cka": run["cka"],
     }
 
 
 def _confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> list[tuple[str, list[Any]]]:
-    """Rows of a table: a class, and for each predicted one the count, its shade, and whether it is right."""
+    """Rows of a table: a class, and for each predicted one the count, its shade, and if it is correct."""
     rows = []
     for place, row in enumerate(confusion):
         # By the root, so that rare mistakes are seen; never so dark that the number is not.
@@ -145,32 +142,32 @@ def _confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> li
     return rows
 
 
-def _worst(each: Mapping[str, Any], classes: Sequence[str], pictures: Mapping[int, str]) -> dict[str, Any]:
-    predicted = None if each["predicted"] == each["true"] else classes[each["predicted"]]
-    names = {"label": classes[each["true"]], "predicted": predicted, "picture": pictures[each["index"]]}
-    return {key: each[key] for key in ("index", "loss", "confidence")} | names
+def _worst(image: Mapping[str, Any], classes: Sequence[str], pictures: Mapping[int, str]) -> dict[str, Any]:
+    predicted = None if image["predicted"] == image["true"] else classes[image["predicted"]]
+    names = {"label": classes[image["true"]], "predicted": predicted, "picture": pictures[image["index"]]}
+    return {key: image[key] for key in ("index", "loss", "confidence")} | names
 
 
-def _soft(each: Mapping[str, Any], classes: Sequence[str], pictures: Mapping[int, str]) -> dict[str, Any]:
+def _soft(image: Mapping[str, Any], classes: Sequence[str], pictures: Mapping[int, str]) -> dict[str, Any]:
     """An image with a chart for each temperature."""
-    shown = _believed(each, len(classes))
+    shown = _believed(image, len(classes))
     names = [classes[place] for place in shown] + ["others"] * (len(shown) < len(classes))
     charts = []
-    for at in each["temperatures"]:
+    for at in image["temperatures"]:
         teacher, own = (_picked(at[who], shown) for who in ("teacher", "student"))
-        chart = drawing.probabilities(names, teacher, own, shown.index(each["true"]))
+        chart = probabilities(names, teacher, own, shown.index(image["true"]))
         charts.append((f"{at['temperature']:g}", chart))
-    about = {"label": classes[each["true"]], "picture": pictures[each["index"]], "charts": charts}
-    return about | {key: each[key] for key in ("index", "why")}
+    about = {"label": classes[image["true"]], "picture": pictures[image["index"]], "charts": charts}
+    return about | {key: image[key] for key in ("index", "why")}
 
 
-def _believed(each: Mapping[str, Any], classes: int) -> list[int]:
+def _believed(image: Mapping[str, Any], classes: int) -> list[int]:
     """The classes of a chart, in order: all, or of many the true one and those most likely to either."""
     if classes <= BARS:
         return list(range(classes))
-    sides = [side for side in (each["temperatures"][0][who] for who in ("teacher", "student")) if side]
+    sides = [side for side in (image["temperatures"][0][who] for who in ("teacher", "student")) if side]
     likely = sorted(range(classes), key=lambda place: -max(side[place] for side in sides))
-    return sorted({each["true"], *likely[: BARS - 2]})
+    return sorted({image["true"], *likely[: BARS - 2]})
 
 
 def _picked(probabilities: Sequence[float] | None, shown: Sequence[int]) -> list[float] | None:

@@ -19,12 +19,12 @@ def pictures(diagnosis: Mapping[str, Any], images: Any) -> dict[int, str]:
     images: (N, H, W, C) uint8, a tensor or Shards, of which nothing else is read.
     """
     runs = diagnosis["runs"]
-    wanted = {each["index"] for run in runs for kind in ("worst", "soft_targets") for each in run[kind]}
+    wanted = {image["index"] for run in runs for kind in ("worst", "soft_targets") for image in run[kind]}
     numbers = np.array(sorted(wanted), dtype=np.int64)
     if not len(numbers):
         return {}
-    found = np.asarray(images[numbers])
-    return {number: picture(image) for number, image in zip(numbers.tolist(), found, strict=True)}
+    chosen = np.asarray(images[numbers])
+    return {number: picture(image) for number, image in zip(numbers.tolist(), chosen, strict=True)}
 
 
 def picture(image: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""The answer of a study in two sentences: which pair and method gained how much, and what of it is sure."""
+"""The answer of a study: the largest gain and what the methods gain on average, each with its interval."""
 
 import math
 from typing import Any, NamedTuple
@@ -7,132 +7,126 @@ import pandas as pd
 
 from kd.results.format import percent, plus_minus
 from kd.results.ranking import FEW, some, tied_with_first
-from kd.roles import DISTILLED_STUDENT, MEAN, WITHOUT_TEACHER
+from kd.results.text import title
+from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
 
 POINTS = "percentage points of test accuracy"
+Key = tuple[str, str, str, str]  # role, name, teacher and method of a row
 
 
 class Piece(NamedTuple):
     """Some words of a sentence; those that come from a row of the table name it by its `key`."""
 
     text: str
-    key: tuple[str, str, str, str] | None = None
+    key: Key | None = None
 
 
 def answer(table: pd.DataFrame, ranked: pd.DataFrame) -> list[list[Piece]]:
-    """Two sentences on the table of kd.results.table, and its methods as kd.results.ranking ranks them.
+    """Two lines on the table, and its methods as kd.results.ranking ranks them.
 
-    The largest of many gains is a maximum over noisy estimates, and the first sentence says so, or that no
-    gain is told from 0. The second is on the methods, each over all its pairs.
+    The largest of many gains is a maximum over noisy estimates, and the first line says so, or that no gain
+    is significant. The second is on the methods, each over all its pairs, or has the accuracies of the only
+    pair.
     """
     pairs = table[(table["role"] == DISTILLED_STUDENT) & table["gain"].notna()]
     if pairs.empty:
         return _without_gains(table)
     best = pairs.loc[pairs["gain"].idxmax()]
-    return [_largest(best, pairs), _of_one_pair(best, table) if len(pairs) == 1 else _methods(ranked)]
+    return [_largest(best, pairs), _accuracies(best, table) if len(pairs) == 1 else _methods(ranked)]
 
 
 def _largest(best: pd.Series, pairs: pd.DataFrame) -> list[Piece]:
-    """Which pair gained most."""
-    value = Piece(plus_minus(best["gain"], best["gain_ci95"], "+"), _key(best))
-    who = Piece(_name(best), _key(best))
-    one, sure = len(pairs) == 1, (pairs["gain"] > pairs["gain_ci95"]).any()
-    first, end = "The gain was" if one else "The largest gain was", _basis(best, len(pairs))
-    if not (best["gain"] > 0 or (pairs["gain"] + pairs["gain_ci95"] > 0).any()):  # nor with NaN
-        first = (
-            "Nothing was gained:" if one else f"None of the {len(pairs)} students gained: the best result is"
-        )
-    elif not sure and not math.isnan(best["gain_ci95"]):
-        first = (
-            "The gain cannot be told from 0: it was"
-            if one
-            else "No pair's gain can be told from 0: the largest was"
-        )
-    return [Piece(f"{first} "), value, Piece(f" {POINTS}, by "), who, Piece(end)]
+    basis = (
+        "one seed" if math.isnan(best["gain_ci95"]) else f"95\N{NO-BREAK SPACE}% CI, {best['gain_n']} seeds"
+    )
+    return [
+        Piece("Gain: " if len(pairs) == 1 else "Largest gain: "),
+        Piece(plus_minus(best["gain"], best["gain_ci95"], "+"), _key(best)),
+        Piece(f" {POINTS}, "),
+        Piece(title(*_key(best)), _key(best)),
+        Piece(f" ({basis}). {_remark(best, pairs)}".rstrip()),
+    ]
 
 
-def _basis(best: pd.Series, count: int) -> str:
-    """What the largest of `count` gains rests on, and what to make of it."""
-    if math.isnan(best["gain_ci95"]):
-        return " (from a single seed, so nothing tells it from chance)."
-    text = f" (95\N{NO-BREAK SPACE}% interval over {best['gain_n']} seeds)"
-    if count == 1 or best["gain"] < -best["gain_ci95"]:
-        return f"{text}."
-    if best["gain"] <= best["gain_ci95"]:
-        return f"{text}, an interval that contains 0."
-    return f"{text}; as the largest of {count} noisy estimates it is likely to be too high."
+def _remark(best: pd.Series, pairs: pd.DataFrame) -> str:
+    """What to make of the largest gain."""
+    gain, half = best["gain"], best["gain_ci95"]
+    if math.isnan(half):
+        return "A single seed has no interval, so this may be chance."
+    if gain < -half:
+        return "No student gained: the interval is below 0."
+    if gain <= half:
+        some_gained = (pairs["gain"] > pairs["gain_ci95"]).any()
+        return (
+            "The interval contains 0." if some_gained else "No gain is significant: the interval contains 0."
+        )
+    return (
+        f"As the largest of {len(pairs)} noisy estimates it is likely to be too high."
+        if len(pairs) > 1
+        else ""
+    )
 
 
 def _methods(ranked: pd.DataFrame) -> list[Piece]:
     """What the methods gained on average."""
     first = ranked.iloc[0]
     value = Piece(plus_minus(first["gain"], first["gain_ci95"], "+"), (MEAN, "", "", first["method"]))
+    interval = _interval(first["gain"], first["gain_ci95"])
     if len(ranked) == 1:
-        start = f"Over all {first['pairs']} pairs {first['method']} gained "
-        return [Piece(start), value, Piece(f" on average{_sure(first)}.")]
-    start = f"Of {len(ranked)} methods {first['method']} has the highest mean gain, "
-    end = f" over the pairs it was run with{_sure(first)}; {_rivals(ranked)}{_others_above(ranked)}."
-    return [Piece(start), value, Piece(end)]
+        start = f"Average gain of {first['method']} over {first['pairs']} pairs: "
+        return [Piece(start), value, Piece(f" ({interval}).")]
+    start = f"Highest average gain of {len(ranked)} methods: {first['method']}, "
+    return [Piece(start), value, Piece(f" ({interval}). {_others(ranked)}")]
 
 
-def _sure(first: pd.Series) -> str:
-    """Whether the interval of a mean gain excludes 0."""
-    gain, half = first["gain"], first["gain_ci95"]
+def _interval(gain: float, half: float) -> str:
+    """Where the interval of an average gain lies."""
     if math.isnan(half):
-        return ", without an interval"
+        return "one seed, no interval"
     if abs(gain) <= half:
-        return ", an interval that contains 0"
-    return ", an interval that excludes 0" if gain > 0 else ", an interval wholly below 0"
+        return "the interval contains 0"
+    return "the interval is above 0" if gain > 0 else "the interval is below 0"
 
 
-def _rivals(ranked: pd.DataFrame) -> str:
-    """Which methods are not told apart from the first."""
+def _others(ranked: pd.DataFrame) -> str:
+    """Which methods are not significantly lower than the first, and which of them certainly gained too."""
     if ranked["gain_ci95"].isna().all():
-        return "without intervals the methods are not told apart"
-    tied = tied_with_first(ranked)
-    return f"{some(tied)} cannot be told apart from it" if tied else "all others are told apart from it"
-
-
-def _others_above(ranked: pd.DataFrame) -> str:
-    """Which of the others certainly gained: the first may be one of many seeds' noise, and they not."""
-    rest = ranked.iloc[1:]
+        return "From one seed no difference is significant."
+    tied, rest = tied_with_first(ranked), ranked.iloc[1:]
+    text = f"Not significantly lower: {some(tied)}." if tied else "All others are significantly lower."
     above = list(rest["method"][rest["gain"] > rest["gain_ci95"]])
     if not above:
-        return ""
-    which = f"{len(above)} of the others" if len(above) > FEW else f"of the others {some(above)}"
-    return f"; {which} {'has' if len(above) == 1 else 'have'} an interval above 0"
+        return text
+    return f"{text} Others with an interval above 0: {len(above) if len(above) > FEW else some(above)}."
 
 
-def _of_one_pair(best: pd.Series, table: pd.DataFrame) -> list[Piece]:
+def _accuracies(best: pd.Series, table: pd.DataFrame) -> list[Piece]:
     """The accuracies behind the only gain."""
-    alone, teacher = ("student alone", best["name"], "", ""), ("teacher", best["teacher"], "", "")
-    pieces = [Piece("It reaches "), _accuracy(table, _key(best)), Piece(" on the test images, ")]
-    pieces += [_accuracy(table, alone), Piece(" when trained alone")]
-    if found := _accuracy(table, teacher):
-        pieces += [Piece("; its teacher reaches "), found]
+    keys = {"distilled": _key(best), "baseline": (STUDENT_ALONE, best["name"], "", "")}
+    keys["teacher"] = (TEACHER, best["teacher"], "", "")
+    pieces = [Piece("Test accuracy: ")]
+    for name, key in keys.items():
+        if accuracy := _accuracy(table, key):
+            pieces += [Piece(f"{', ' * (len(pieces) > 1)}{name} "), accuracy]
     return [*pieces, Piece(".")]
 
 
 def _without_gains(table: pd.DataFrame) -> list[list[Piece]]:
     rows = table[table["test_accuracy"].notna()]
-    best = rows.loc[rows["test_accuracy"].idxmax()]
-    second = [Piece("The most accurate of its networks on the test images is ")]
-    second += [Piece(_name(best), _key(best)), Piece(", with "), _accuracy(table, _key(best)), Piece(".")]
-    return [[Piece("No student was distilled in this study, so there is no gain to speak of.")], second]
+    best = _key(rows.loc[rows["test_accuracy"].idxmax()])
+    second = [
+        Piece("Highest test accuracy: "),
+        Piece(title(*best), best),
+        Piece(", "),
+        _accuracy(table, best),
+    ]
+    return [[Piece("No student was distilled in this study.")], [*second, Piece(".")]]
 
 
-def _accuracy(table: pd.DataFrame, key: tuple[str, str, str, str]) -> Piece | None:
+def _accuracy(table: pd.DataFrame, key: Key) -> Piece | None:
     rows = table[(table[["role", "name", "teacher", "method"]] == list(key)).all(axis=1)]
     return Piece(percent(rows["test_accuracy"].iloc[0]), key) if len(rows) else None
 
 
-def _key(row: Any) -> tuple[str, str, str, str]:
+def _key(row: Any) -> Key:
     return (row["role"], row["name"], row["teacher"], row["method"])
-
-
-def _name(row: pd.Series) -> str:
-    """`cnn taught by resnet18 with kd`."""
-    if row["role"] != DISTILLED_STUDENT:
-        return f"{row['name']} ({row['role']})"
-    teacher = "" if row["teacher"] == WITHOUT_TEACHER else f" taught by {row['teacher']}"
-    return f"{row['name']}{teacher} with {row['method']}"

@@ -37,15 +37,15 @@ def figures_of(paths: Iterable[Path], links: Links, numbers: Mapping[str, str]) 
     `numbers` has the addresses of the table and the latency.
     """
     order = list(TITLES)
-    found = sorted(paths, key=lambda path: order.index(path.stem) if path.stem in TITLES else len(order))
-    return [_shown(path, links, numbers) for path in found]
+    ordered = sorted(paths, key=lambda path: order.index(path.stem) if path.stem in TITLES else len(order))
+    return [_shown(path, links, numbers) for path in ordered]
 
 
 def _shown(path: Path, links: Links, numbers: Mapping[str, str]) -> Shown:
     swept = path.stem not in TITLES or path.parent.name == "sweeps"
     caption = (CAPTIONS / f"{'sweep' if swept else path.stem}.rst").read_text(encoding="utf-8")
     return Shown(
-        title=f"What the sweep of {path.stem} found" if swept else TITLES[path.stem],
+        title=f"Sweep of {path.stem}" if swept else TITLES[path.stem],
         caption=" ".join(caption.replace(SWEEP, path.stem).split()),
         # An image keeps the ids within it to itself, which in two figures may be the same.
         source=as_address(path.read_bytes(), "svg+xml"),
@@ -54,5 +54,5 @@ def _shown(path: Path, links: Links, numbers: Mapping[str, str]) -> Shown:
 
 
 def _files(path: Path, links: Links) -> dict[str, str]:
-    found = {"SVG": path, "PNG": path.with_name(f"{path.stem}.png")}
-    return {what: links.to(file) for what, file in found.items() if file.exists()}
+    files = {"SVG": path, "PNG": path.with_name(f"{path.stem}.png")}
+    return {what: links.to(file) for what, file in files.items() if file.exists()}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from kd.report.data_uri import as_address
@@ -17,11 +16,13 @@ from kd.report.study.figures import figures_of
 from kd.report.study.sections import sections
 from kd.report.study.tables import RANKED, Sources, all_rows, ranked_rows, teacher_rows
 from kd.report.style import STYLE
+from kd.report.template import render
 from kd.results.data_card import data_lines
+from kd.results.metrics import Metrics
 from kd.results.ranking import rank, rank_pairs, verdict_on_pairs
 from kd.results.runs import Cell
-from kd.results.table import summarise
-from kd.results.text import BEHIND, LEGEND, measures, provenance, ranking, verdict_of
+from kd.results.table_csv import read_table
+from kd.results.text import DIFFERENCE, LEGEND, measures, provenance, ranking, verdict_of
 
 HERE = Path(__file__).parent
 
@@ -42,24 +43,22 @@ class Study:
     samples: bytes
 
     @property
-    def runs(self) -> list[Mapping[str, Any]]:
+    def runs(self) -> list[Metrics]:
         """The metrics of every run."""
         return [run.metrics for cell in self.cells for run in cell.runs]
 
 
 def to_page(study: Study) -> str:
     """The report as HTML: escaped, styled within, and with a policy that forbids it any request."""
-    loader = jinja2.FileSystemLoader(HERE)
-    options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    environment = jinja2.Environment(loader=loader, autoescape=True, **options)
-    table, links = summarise(study.runs), Links(study.folder)
+    table, links = read_table(study.table), Links(study.folder)
     latency = links.to(study.latency)
     sources = Sources(
         links, links.to(study.table), latency, study.measured, {cell.key: cell for cell in study.cells}
     )
     ranked, pairs = rank(table, study.runs), rank_pairs(table, study.runs)
     script = _text("report.js")
-    return environment.get_template("page.html.jinja").render(
+    return render(
+        HERE,
         study=study.name,
         style=Markup(STYLE + _text("report.css")),
         script=Markup(script),
@@ -73,7 +72,7 @@ def to_page(study: Study) -> str:
         rows=ranked_rows(pairs, sources),
         verdict_on_pairs=verdict_on_pairs(pairs),
         methods=ranking(ranked),
-        verdict=f"{verdict_of(table, ranked)} {BEHIND}" if len(ranked) > 1 else "",
+        verdict=f"{verdict_of(table, ranked)} {DIFFERENCE}" if len(ranked) > 1 else "",
         legend=LEGEND,
         figures=figures_of(study.figures, links, {"table": sources.table, "latency": latency}),
         cells=sections(study.cells, sources),
@@ -88,7 +87,7 @@ def to_page(study: Study) -> str:
 
 
 def _place(key: Any, sources: Sources) -> str:
-    """What words of the answer lead to: the runs behind them, or the table that holds a mean over pairs."""
+    """What words of the answer lead to: their runs, or the table, which has the averages over pairs."""
     if key is None:
         return ""
     anchor = sources.anchor(key)

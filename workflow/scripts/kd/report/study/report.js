@@ -54,8 +54,8 @@ function makeFilters(form, table) {
   const names = (row) => Array.from(row.cells).slice(0, choices.length).map(nameIn);
   const known = new Map(rows.map((row) => [row, names(row)]));
   choices.forEach((choice, column) => {
-    const found = new Set(rows.map((row) => known.get(row)[column]));
-    Array.from(found).sort(BY_NAME.compare).forEach((name) => choice.add(new Option(name, name)));
+    const values = new Set(rows.map((row) => known.get(row)[column]));
+    Array.from(values).sort(BY_NAME.compare).forEach((name) => choice.add(new Option(name, name)));
   });
   const apply = () => {
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);

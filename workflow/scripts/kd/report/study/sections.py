@@ -6,11 +6,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kd.report.study.drawings import FEW, curve, has_few, reliability
+from kd.report.reliability import FEW, has_few, reliability
+from kd.report.study.drawings import curve
 from kd.report.study.tables import Number, Sources, run_numbers
 from kd.results.format import DASH, percent, signed
+from kd.results.metrics import Metrics
 from kd.results.runs import Cell, Run
-from kd.roles import ALONE, DISTILLED, STUDENT_ALONE, TEACHER, WITHOUT_TEACHER
+from kd.results.text import title
+from kd.roles import ALONE, DISTILLED
 
 WORST = 5  # confusions that are named
 ENDS = 3  # classes that gained most, and that lost most
@@ -46,34 +49,24 @@ class Section:
 
 def sections(cells: Sequence[Cell], sources: Sources) -> list[Section]:
     """A section for each cell, in their order."""
-    alone = {
-        (run.metrics["name"], run.metrics["seed"]): run
+    baselines = {
+        (run.metrics.name, run.metrics.seed): run
         for cell in cells
         for run in cell.runs
-        if run.metrics["role"] == ALONE
+        if run.metrics.role == ALONE
     }
-    return [_section(cell, alone, sources) for cell in cells]
+    return [_section(cell, baselines, sources) for cell in cells]
 
 
-def _section(cell: Cell, alone: Mapping[tuple[str, int], Run], sources: Sources) -> Section:
+def _section(cell: Cell, baselines: Mapping[tuple[str, int], Run], sources: Sources) -> Section:
     links = sources.links
-    parts = [_part(cell, run, alone, sources) for run in cell.runs]
-    return Section(links.anchor(cell.folder), _title(cell), links.pages(cell), links.export(cell), parts)
+    parts = [_part(cell, run, baselines, sources) for run in cell.runs]
+    return Section(links.anchor(cell.folder), title(*cell.key), links.pages(cell), links.export(cell), parts)
 
 
-def _title(cell: Cell) -> str:
-    role, name, teacher, method = cell.key
-    if role == TEACHER:
-        return f"Teacher {name}"
-    if role == STUDENT_ALONE:
-        return f"{name}, trained alone"
-    origin = "without a teacher" if teacher == WITHOUT_TEACHER else f"from {teacher}"
-    return f"{name} {origin} by {method}"
-
-
-def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: Sources) -> RunPart:
-    found = run.metrics
-    baseline = alone.get((found["name"], found["seed"])) if found["role"] == DISTILLED else None
+def _part(cell: Cell, run: Run, baselines: Mapping[tuple[str, int], Run], sources: Sources) -> RunPart:
+    metrics = run.metrics
+    baseline = baselines.get((metrics.name, metrics.seed)) if metrics.role == DISTILLED else None
     numbers = run_numbers(cell, run, baseline, sources)
     time = sources.time(cell.key)
     if time.text != DASH:
@@ -81,48 +74,51 @@ def _part(cell: Cell, run: Run, alone: Mapping[tuple[str, int], Run], sources: S
     anchor = sources.links.anchor(run.folder)
     return RunPart(
         anchor=f"{anchor}/run" if run.folder == cell.folder else anchor,  # ids are unique
-        summary=_summary(found, baseline),
+        summary=_summary(metrics, baseline),
         numbers=numbers,
         curve=curve(run.history) if run.history is not None else Markup(""),
-        reliability=reliability(run.diagnosis["reliability"]) if run.diagnosis else Markup(""),
+        reliability=_reliability(run.diagnosis),
         faded=_faded(run.diagnosis),
         sentences=_sentences(run.diagnosis, cell.classes) if run.diagnosis else {},
         history=sources.links.to(run.folder / "history.csv"),
         diagnosis=sources.links.to(cell.folder / "diagnosis.json"),
         files=sources.links.files(run),
-        made=f"{found['loss_function']}; on {found['device']}; commit {found['commit']}",
+        made=f"{metrics.loss_function}; on {metrics.device}; commit {metrics.commit}",
     )
 
 
-def _faded(found: Mapping[str, Any] | None) -> str:
-    some = found is not None and any(map(has_few, found["reliability"]))
+def _reliability(diagnosis: Mapping[str, Any] | None) -> Markup:
+    return reliability(diagnosis["reliability"], diagnosis["ece"]) if diagnosis else Markup("")
+
+
+def _faded(diagnosis: Mapping[str, Any] | None) -> str:
+    some = diagnosis is not None and any(map(has_few, diagnosis["reliability"]))
     return f"fewer than {FEW} images" if some else ""
 
 
-def _summary(found: Mapping[str, Any], baseline: Run | None) -> str:
-    text = f"seed {found['seed']}: {percent(found['test_accuracy'])}"
+def _summary(metrics: Metrics, baseline: Run | None) -> str:
+    text = f"seed {metrics.seed}: {percent(metrics.test_accuracy)}"
     if baseline is None:
         return text
-    gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
-    return f"{text}, gain {signed(gain)}"
+    return f"{text}, gain {signed(metrics.test_accuracy - baseline.metrics.test_accuracy)}"
 
 
-def _sentences(found: Mapping[str, Any], classes: Sequence[str]) -> dict[str, str]:
+def _sentences(diagnosis: Mapping[str, Any], classes: Sequence[str]) -> dict[str, str]:
     """What the diagnosis says of classes, in words."""
     confused = [
-        f"{_named(classes[true])} taken for {_named(classes[predicted])} ({count:,} times)"
-        for true, predicted, count in found["confused"][:WORST]
+        f"{_named(classes[true])} predicted as {_named(classes[predicted])} ({count:,} times)"
+        for true, predicted, count in diagnosis["confused"][:WORST]
     ]
     shown = {"Most frequent mistakes": "; ".join(confused)}
-    gains = [(gain, k) for k, gain in enumerate(found["class_gain"] or []) if gain is not None]
+    gains = [(gain, k) for k, gain in enumerate(diagnosis["class_gain"] or []) if gain is not None]
     gains.sort(key=lambda pair: -pair[0])
-    ahead = [pair for pair in gains if pair[0] > 0][:ENDS]
-    behind = [pair for pair in reversed(gains) if pair[0] < 0][:ENDS]
-    for what, some in (("Classes that gained most", ahead), ("Classes that lost most", behind)):
+    gained = [pair for pair in gains if pair[0] > 0][:ENDS]
+    lost = [pair for pair in reversed(gains) if pair[0] < 0][:ENDS]
+    for what, some in (("Classes that gained most", gained), ("Classes that lost most", lost)):
         shown[what] = ", ".join(f"{_named(classes[k])}: {_points(gain)}" for gain, k in some)
-    if ahead or behind:
-        behind_them = "one seed" + _images(found["confusion"], [k for _, k in ahead + behind])
-        shown["Behind these gains"] = f"{behind_them}; with few images of a class its gain is mostly chance"
+    if gained or lost:
+        basis = "one seed" + _images(diagnosis["confusion"], [k for _, k in gained + lost])
+        shown["Basis of these gains"] = f"{basis}; with few images of a class its gain is mostly chance"
     return {what: text for what, text in shown.items() if text}
 
 

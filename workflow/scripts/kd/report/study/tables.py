@@ -9,9 +9,8 @@ import pandas as pd
 from kd.report.links import Links
 from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, signed, verdict
 from kd.results.latency import milliseconds
-from kd.results.runs import Cell
-from kd.results.table import seed_table
-from kd.results.text import HEADINGS, measures, names
+from kd.results.runs import Cell, Run
+from kd.results.text import HEADINGS, measures, names, seed_table
 from kd.roles import TEACHER
 
 Key = tuple[str, str, str, str]
@@ -55,7 +54,7 @@ class Sources:
         return _number(number(value, 3), self.latency, value)
 
     def anchor(self, key: Key) -> str:
-        """The id of the section of a row's runs, empty for a mean over pairs."""
+        """The id of the section of a row's runs, empty for an average over pairs."""
         cell = self.by_key.get(key)
         return self.links.anchor(cell.folder) if cell else ""
 
@@ -131,50 +130,50 @@ def key_of(row: Any) -> Key:
     return (row.role, row.name, row.teacher, row.method)
 
 
-# What is the same number by another name.
-_SAID_BY = {"negative log-likelihood": "test loss", "agreement": "agreement, test images"}
+# Of two names of the same number, the one that is left out where the other is there.
+_DUPLICATE_OF = {"negative log-likelihood": "test loss", "agreement": "agreement, test images"}
 
 
-def run_numbers(cell: Cell, run: Any, baseline: Any, sources: Sources) -> dict[str, list[Number]]:
+def run_numbers(cell: Cell, run: Run, baseline: Run | None, sources: Sources) -> dict[str, list[Number]]:
     """The numbers of one run by what they are; a gain stands with the two accuracies that it comes from."""
-    found, links = run.metrics, sources.links
+    metrics, links = run.metrics, sources.links
     mine = links.to(run.folder / "metrics.json")
-    last, selected = percent(found["test_accuracy"]), percent(found["selected_test_accuracy"])
+    last, selected = percent(metrics.test_accuracy), percent(metrics.selected_test_accuracy)
     numbers = {"test accuracy, last epoch": [Number(last, mine)]}
     if baseline:
-        before = percent(baseline.metrics["test_accuracy"])
-        gain = found["test_accuracy"] - baseline.metrics["test_accuracy"]
+        before = percent(baseline.metrics.test_accuracy)
+        gain = metrics.test_accuracy - baseline.metrics.test_accuracy
         numbers["gain"] = [Number(f"{signed(gain)} points, from", mine)]
         numbers["gain"].append(Number(before, links.to(baseline.folder / "metrics.json")))
     numbers |= {
-        f"test accuracy, epoch {found['selected_epoch']} (selected)": [Number(selected, mine)],
-        "validation accuracy": [Number(percent(found["validation_accuracy"]), mine)],
-        "train accuracy": [Number(percent(found["train_accuracy"]), mine)],
-        "test loss": [Number(number(found["test_loss"], 3), mine)],
-        "train loss": [Number(number(found["train_loss"], 3), mine)],
-        "agreement": [Number(percent(found["agreement"]), mine)],
-        "calibration error (ECE)": [Number(percent(found["ece"]), mine)],
-        "parameters": [Number(quantity(found["parameters"], 4), mine)],
-        "MACs": [Number(quantity(found["macs"], 3), mine)],
-        "epochs": [Number(number(found["epochs"], 0), mine)],
-        "time": [Number(duration(found["seconds"]), mine)],
+        f"test accuracy, epoch {metrics.selected_epoch} (selected)": [Number(selected, mine)],
+        "validation accuracy": [Number(percent(metrics.validation_accuracy), mine)],
+        "train accuracy": [Number(percent(metrics.train_accuracy), mine)],
+        "test loss": [Number(number(metrics.test_loss, 3), mine)],
+        "train loss": [Number(number(metrics.train_loss, 3), mine)],
+        "agreement": [Number(percent(metrics.agreement), mine)],
+        "calibration error (ECE)": [Number(percent(metrics.ece), mine)],
+        "parameters": [Number(quantity(metrics.parameters, 4), mine)],
+        "MACs": [Number(quantity(metrics.macs, 3), mine)],
+        "epochs": [Number(number(metrics.epochs, 0), mine)],
+        "time": [Number(duration(metrics.seconds), mine)],
     }
     if run.diagnosis:
         numbers |= _diagnosed(run.diagnosis, links.to(cell.folder / "diagnosis.json"))
     known = {what: some for what, some in numbers.items() if some[0].text != DASH}
-    return {what: some for what, some in known.items() if _SAID_BY.get(what) not in known}
+    return {what: some for what, some in known.items() if _DUPLICATE_OF.get(what) not in known}
 
 
-def _diagnosed(found: Mapping[str, Any], href: str) -> dict[str, list[Number]]:
+def _diagnosed(diagnosis: Mapping[str, Any], href: str) -> dict[str, list[Number]]:
     """What the diagnosis of a run adds."""
     shown = {
-        "negative log-likelihood": number(found["nll"], 3),
-        "Brier score": number(found["brier"], 4),
-        f"mean loss where right ({found['correct']:,})": number(found["loss_correct"], 3),
-        f"mean loss where wrong ({found['wrong']:,})": number(found["loss_wrong"], 3),
+        "negative log-likelihood": number(diagnosis["nll"], 3),
+        "Brier score": number(diagnosis["brier"], 4),
+        f"mean loss (correct, {diagnosis['correct']:,} images)": number(diagnosis["loss_correct"], 3),
+        f"mean loss (wrong, {diagnosis['wrong']:,} images)": number(diagnosis["loss_wrong"], 3),
     }
-    for split, near in (found["fidelity"] or {}).items():
-        if near:
-            shown[f"agreement, {split} images"] = percent(near["agreement"])
-            shown[f"KL from the teacher, {split} images"] = f"{number(near['kl'], 4)} nats"
+    for split, fidelity in (diagnosis["fidelity"] or {}).items():
+        if fidelity:
+            shown[f"agreement, {split} images"] = percent(fidelity["agreement"])
+            shown[f"KL from the teacher, {split} images"] = f"{number(fidelity['kl'], 4)} nats"
     return {what: [Number(text, href)] for what, text in shown.items()}

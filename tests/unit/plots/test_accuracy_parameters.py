@@ -1,0 +1,139 @@
+"""Accuracy against parameters and latency: marks, names and the Pareto front."""
+
+import matplotlib
+import pandas as pd
+import pytest
+from drawn_studies import MANY_METHODS, legend_of, texts, written_table
+from fake_results import fake_latency
+from fake_runs import TEACHERS, fake_run, fake_study
+
+from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
+from kd.plots.pareto import pareto_front
+
+
+def test_a_method_that_ruins_its_student_is_in_the_picture(tmp_path):
+    """Marks that are moved aside do not widen the axes by themselves."""
+    runs = [fake_run("alone", "cnn", test_accuracy=80.0)]
+    runs += [
+        fake_run("distilled", "cnn", method=name, test_accuracy=at) for name, at in (("a", 20.0), ("b", 95.0))
+    ]
+    (ax,) = draw_accuracy_parameters(written_table(runs, tmp_path)).axes
+    low, high = ax.get_ylim()
+    assert low < 20
+    assert high > 95
+
+
+def marks(ax) -> list[tuple[float, float]]:
+    """Where the open marks stand, in the numbers of the axes, once they are moved aside."""
+    open_marks = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    pixels = [line.get_transform().transform(line.get_xydata()) for line in open_marks]
+    return [tuple(point) for some in pixels for point in ax.transData.inverted().transform(some)]
+
+
+def test_many_methods_have_one_mark_that_stands_in_its_place(tmp_path):
+    table = written_table(fake_study(teachers=2, students=2, seeds=2, methods=MANY_METHODS), tmp_path)
+    figure = draw_accuracy_parameters(table)
+    assert [text for text in legend_of(figure) if "distilled" in text] == ["distilled, 9 methods"]
+    rows = table[table["role"] == "distilled student"]
+    true = list(zip(rows["parameters"], rows["test_accuracy"], strict=True))
+    assert sorted(marks(figure.axes[0])) == [pytest.approx(place) for place in sorted(true)]
+    eight = draw_accuracy_parameters(table[table["method"] != "method8"])
+    assert [text for text in legend_of(eight) if "distilled" in text] == [
+        f"distilled, {method}" for method in MANY_METHODS[:8]
+    ]
+    to_pixels = eight.axes[0].transData.transform
+    own = {cost: to_pixels((cost, 90))[0] for cost in (122_570, 9_231_114)}
+    aside = [
+        min(abs(to_pixels(place)[0] - pixel) for pixel in own.values()) for place in marks(eight.axes[0])
+    ]
+    assert 0 < max(aside) <= 16.01 / 72 * eight.dpi  # points of type
+
+
+def test_a_student_whose_method_changed_it_stands_at_its_true_cost(tmp_path):
+    """A mark moved aside would be read as a cost; the student's own are not mistaken, they stand together."""
+    runs = [fake_run("alone", "cnn", test_accuracy=80.0), fake_run("distilled", "cnn", test_accuracy=81.0)]
+    changed = {"method": "simkd", "parameters": 130_000}
+    runs += [fake_run("distilled", "cnn", test_accuracy=82.0, **changed)]
+    runs += [fake_run("distilled", "cnn", teacher="vgg16", method="simkd", test_accuracy=83.0)]
+    figure = draw_accuracy_parameters(written_table(runs, tmp_path))
+    places = {round(accuracy): cost for cost, accuracy in marks(figure.axes[0])}
+    assert places[82] == pytest.approx(130_000)
+    assert places[81] < 122_570 < places[83]
+    assert [text for text in legend_of(figure) if "distilled" in text] == [
+        "distilled, kd",
+        "distilled, simkd",
+    ]
+
+
+def test_no_name_covers_the_front_where_there_is_another_place(tmp_path):
+    """Right of its point, the nearest place, a name would stand on the step that leads to the next point."""
+    runs = [
+        fake_run(name=f"network{place}", test_accuracy=70.0 + place, parameters=10**place)
+        for place in range(3, 8)
+    ]
+    figure = draw_accuracy_parameters(written_table(runs, tmp_path))
+    (ax,) = figure.axes
+    figure.draw_without_rendering()
+    (line,) = [line for line in ax.lines if line.get_label() == "Pareto front"]
+    corners = [line.get_xydata()[0]]
+    for x, y in line.get_xydata()[1:]:
+        corners += [(x, corners[-1][1]), (x, y)]
+    front = matplotlib.path.Path(ax.transData.transform(corners))
+    assert len(ax.texts) == 5
+    for text in ax.texts:
+        covered = matplotlib.text.Text.get_window_extent(text)
+        assert not front.intersects_bbox(covered, filled=False), text.get_text()
+
+
+def test_the_front_holds_what_nothing_beats_in_both():
+    """b is dearer than a and better; c is dearer than b and no better, d is a with less, e equals b."""
+    cost, accuracy = [1.0, 3.0, 4.0, 1.0, 3.0], [70.0, 80.0, 80.0, 60.0, 80.0]
+    front = pareto_front(pd.Series(cost), pd.Series(accuracy))
+    assert front.to_dict("list") == {"cost": [1.0, 3.0], "accuracy": [70.0, 80.0]}
+    assert pareto_front(pd.Series([2.0, None]), pd.Series([None, 1.0])).empty
+
+
+def front_of(ax):
+    (line,) = [line for line in ax.lines if line.get_label() == "Pareto front"]
+    assert line.get_drawstyle() == "steps-post"
+    return list(zip(*line.get_data(), strict=True))
+
+
+def test_the_front_is_drawn_against_parameters_and_latency(tmp_path):
+    runs = [fake_run(name="vgg16", test_accuracy=90.0), fake_run("alone", "cnn", test_accuracy=80.0)]
+    runs += [fake_run("distilled", "cnn", teacher="vgg16", test_accuracy=85.0)]
+    table = written_table(runs, tmp_path)
+    (ax,) = draw_accuracy_parameters(table).axes
+    assert front_of(ax) == [(122_570, 85.0), (14_728_266, 90.0)]
+    # The teacher is the faster one here, and so alone on its front.
+    latency = fake_latency(["vgg16", "cnn"])
+    (ax,) = draw_accuracy_latency(table, latency).axes
+    assert not [line for line in ax.lines if line.get_label() == "Pareto front"]
+    (ax,) = draw_accuracy_latency(table, fake_latency(["cnn", "vgg16"])).axes
+    assert front_of(ax) == [(0.25, 85.0), (0.75, 90.0)]
+    assert ax.get_xlabel() == "milliseconds for one image (AMD EPYC, 1 thread)"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("known", [(), ("cnn",), ("cnn", "resnet18")])
+def test_networks_without_a_latency_are_left_out_and_named(known, tmp_path):
+    table = written_table(fake_study(teachers=2, students=1), tmp_path)
+    figure = draw_accuracy_latency(table, fake_latency(known))
+    figure.savefig(tmp_path / "plot.png", dpi=40)
+    if not known:
+        assert "no latency is known" in figure.texts[0].get_text()
+        return
+    (ax,) = figure.axes
+    absent = [name for name in ("resnet18", "preactresnet18") if name not in known]
+    assert ax.get_title(loc="left") == "latency unknown: " + ", ".join(absent)
+    assert set(texts(ax)) == set(known)
+
+
+def test_every_name_is_written_beside_its_point_and_none_on_another(tmp_path):
+    figure = draw_accuracy_parameters(written_table(fake_study(6, 2, 3), tmp_path))
+    (ax,) = figure.axes
+    figure.draw_without_rendering()
+    assert set(texts(ax)) == {*TEACHERS, "cnn", "vgg11"}
+    boxes = [matplotlib.text.Text.get_window_extent(text) for text in ax.texts]
+    for place, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:place])

@@ -1,0 +1,75 @@
+"""table.md: the table of a study as a page of Markdown."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kd.results.data_card import data_lines
+from kd.results.format import plus_minus
+from kd.results.markdown import bullets, plain, table
+from kd.results.metrics import Metrics
+from kd.results.ranking import rank
+from kd.results.text import (
+    DIFFERENCE,
+    LEGEND,
+    gain,
+    measures,
+    names,
+    provenance,
+    ranking,
+    seed_table,
+    verdict_of,
+)
+from kd.roles import LABELS, MEAN
+
+MANY = 8  # methods; of more each would drown in the others
+
+
+def to_markdown(
+    rows: pd.DataFrame, study: str, runs: Sequence[Metrics], data: Mapping[str, Any] | None = None
+) -> str:
+    """The whole page; `rows` are those of table.csv, `runs` what they were computed from.
+
+    `data` is the data set's card (see kd.results.data_card), whose picture is in data/ beside the page.
+    """
+    cells = [{"role": LABELS[row.role]} | names(row) | measures(row) for row in rows.itertuples()]
+    parts = [
+        f"# Knowledge distillation: {plain(study)}",
+        bullets(headlines(rows)),
+        _table(list(cells[0]), (row.values() for row in cells), left=4),
+        bullets(LEGEND),
+    ]
+    ranked = rank(rows, runs)
+    if methods := ranking(ranked):
+        parts += ["## Methods, ranked", plain(verdict_of(rows, ranked)), plain(DIFFERENCE)]
+        parts += [_table(list(methods[0]), (row.values() for row in methods))]
+    classic = seed_table(rows)
+    if len(classic.columns):
+        parts += ["## Teachers"]
+        parts += [_table(["", *classic.columns], ([name, *classic.loc[name]] for name in classic.index))]
+    if data:
+        parts += ["## Data", bullets(data_lines(data)), "![images of each class](data/samples.png)"]
+    parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def headlines(rows: pd.DataFrame) -> list[str]:
+    """A line per method: its average gain over all pairs; or one for all, if they are many."""
+    averages = rows[rows["role"] == MEAN]
+    if len(averages) > MANY:
+        least, most = (
+            plus_minus(end, math.nan, "+") for end in (averages["gain"].min(), averages["gain"].max())
+        )
+        return [
+            f"{len(averages)} methods, ranked below: average gains from {least} to {most} percentage points"
+        ]
+    return [
+        f"{row.method}: average gain {gain(row)} percentage points (n = {row.gain_n} student × seed)"
+        for row in averages.itertuples()
+    ]
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> str:
+    return table([*map(plain, header)], [[*map(plain, row)] for row in rows], left)

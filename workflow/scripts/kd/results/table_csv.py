@@ -1,0 +1,38 @@
+"""table.csv: the table of kd.results.table, as it is written once and read by all that show it."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kd.errors import UserError
+from kd.io.files import atomic
+
+WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
+INTEGERS = ["seeds", "epochs", "gain_n", "parameters", "macs"]
+COLUMNS = [
+    *("role", "name", "teacher", "architecture", "method", "seeds", "epochs", "loss_function"),
+    *("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
+    *("test_loss", "test_accuracy", "test_accuracy_std"),
+    *("selected_validation_accuracy", "selected_test_accuracy", "selected_test_accuracy_std"),
+    *("gain", "gain_ci95", "gain_n", "agreement", "ece", "parameters", "macs", "seconds"),
+]
+KINDS = {column: "str" if column in WORDS else "Int64" if column in INTEGERS else float for column in COLUMNS}
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write the table with eight significant digits; what is missing is an empty cell."""
+    with atomic(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.8g", lineterminator="\n")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The table as written, so that writing it again gives the same bytes: words, Int64 and floats.
+
+    An empty cell is "", <NA> or NaN; a network may be called "null" or "18". Raises UserError naming the file
+    if it is not whole.
+    """
+    empty = {column: [""] for column in COLUMNS if column not in WORDS}
+    try:
+        return pd.read_csv(path, dtype=KINDS, keep_default_na=False, na_values=empty)[COLUMNS]
+    except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
+        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
