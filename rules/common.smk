@@ -73,11 +73,15 @@ if workflow.is_main_process:
 
 
 def from_wildcards(function):
-    """A function of wildcards that calls `function` with the `study` and the wildcards, by its arguments' names."""
+    """A function of wildcards that calls `function` with those that its arguments are called by.
+
+    And with the `study` and the `checkpoints`, where it has such arguments.
+    """
     kinds = {name: parameter.annotation for name, parameter in signature(function).parameters.items()}
 
     def call(wildcards):
-        values = {name: study if name == "study" else wildcards[name] for name in kinds}
+        known = {**wildcards, "study": study, "checkpoints": checkpoints}
+        values = {name: known[name] for name in kinds if name in known}
         return function(
             **{name: int(value) if kinds[name] is int else value for name, value in values.items()}
         )
@@ -86,7 +90,7 @@ def from_wildcards(function):
 
 
 def job_params(script, job):
-    """The params of a rule that runs `script`: the configuration of its job, and the fingerprint of the code."""
+    """The params of what runs `script`: the configuration of the job, and the fingerprint of the code."""
     job = from_wildcards(job)
     return {
         "cfg": lambda wildcards: job(wildcards).to_json(),

@@ -15,18 +15,9 @@ use rule train_teacher as train_baseline with:
         **job_params("train.py", baseline_job),
 
 
-def student_inputs(wildcards):
-    """What a student needs of its teacher, and of the sweep that selects its values."""
-    inputs = from_wildcards(plan.student_inputs)(wildcards)
-    if wildcards.method in study.sweeps:
-        names = {name: wildcards[name] for name in ("teacher", "student", "method")}
-        inputs["chosen"] = checkpoints.select_values.get(**names).output.chosen
-    return inputs
-
-
 use rule train_teacher as distill_student with:
     input:
-        unpack(student_inputs),
+        unpack(from_wildcards(plan.student_inputs)),
     output:
         **run_outputs(layout.distilled().seed()),
     log:

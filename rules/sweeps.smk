@@ -1,5 +1,5 @@
 # Values of a method that are tried, of which the best are taken by the students of that method.
-from kd.plan.sweeps import last_rung, plot_job, rung_job
+from kd.plan.sweeps import plot_job, rung_job
 
 
 # On a cluster these are made where Snakemake runs: they take seconds.
@@ -25,29 +25,10 @@ use rule train_teacher as run_trial with:
         **job_params("train.py", plan.trial_job),
 
 
-def at_last_rung(wildcards):
-    """The wildcards of a sweep, with the number of its last rung, the only one where trials are not halved."""
-    return {**wildcards, "rung": from_wildcards(last_rung)(wildcards)}
-
-
-def rung_metrics(wildcards):
-    """The metrics of the trials that are in a rung, those of a trial together."""
-    names, rung = {name: wildcards[name] for name in ("teacher", "student", "method")}, int(wildcards["rung"])
-    places = None
-    if rung:
-        before = checkpoints.halve_trials.get(**names, rung=rung - 1).output.rung
-        places = json.loads(Path(before).read_text(encoding="utf-8"))["go_on"]
-    return plan.rung_metrics(**names, rung=rung, places=places)
-
-
-def rung_cfg(wildcards):
-    return json.dumps(from_wildcards(rung_job)(wildcards))
-
-
 # Where trials are halved: which of them go on for longer.
 checkpoint halve_trials:
     input:
-        metrics=rung_metrics,
+        metrics=from_wildcards(plan.rung_metrics),
         before=from_wildcards(plan.rungs_before),
     output:
         rung=layout.rung(),
@@ -56,7 +37,7 @@ checkpoint halve_trials:
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: rung_cfg(wildcards),
+        cfg=lambda wildcards: json.dumps(from_wildcards(rung_job)(wildcards)),
         code=fingerprint("select_trials.py"),
     script:
         "../workflow/scripts/select_trials.py"
@@ -66,8 +47,8 @@ checkpoint halve_trials:
 # students that were trained with it stay.
 checkpoint select_values:
     input:
-        metrics=lambda wildcards: rung_metrics(at_last_rung(wildcards)),
-        before=lambda wildcards: from_wildcards(plan.rungs_before)(at_last_rung(wildcards)),
+        metrics=from_wildcards(plan.rung_metrics),
+        before=from_wildcards(plan.rungs_before),
     output:
         **layout.sweep().files("chosen", "trials"),
     log:
@@ -75,7 +56,7 @@ checkpoint select_values:
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: rung_cfg(at_last_rung(wildcards)),
+        cfg=lambda wildcards: json.dumps(from_wildcards(rung_job)(wildcards)),
         code=fingerprint("select_trials.py"),
     script:
         "../workflow/scripts/select_trials.py"

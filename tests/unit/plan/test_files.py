@@ -1,5 +1,7 @@
 """Which files the jobs of a study need, and of which files the study is made."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from small_config import config
@@ -7,8 +9,9 @@ from small_config import config
 from kd.config.load import load_study
 from kd.jobs.teachers import LogitsTargetsJob
 from kd.plan.files import Plan
-from kd.plan.sweeps import trials
+from kd.plan.sweeps import rung_job, rungs_of, trials
 from kd.plan.workflow import script_config, wildcards
+from kd.sweep.trials import trial_name
 
 TEACHERS = {
     "resnet18": {"width": 0.25},
@@ -105,17 +108,44 @@ def test_a_trial_needs_nothing_of_the_test_set(plan):
         assert (job.role, job.methods[0][1]["temperature"]) == ("trial", values["temperature"])
 
 
-def test_a_rung_reads_the_trials_that_went_on(plan):
+def ended(**files):
+    """Snakemake's checkpoints, after a job that wrote these files."""
+    job = SimpleNamespace(output=SimpleNamespace(**files))
+    return SimpleNamespace(
+        **dict.fromkeys(("halve_trials", "select_values"), SimpleNamespace(get=lambda **_: job))
+    )
+
+
+def test_a_rung_reads_the_trials_that_went_on(plan, tmp_path):
     over = {"temperature": {"low": 1, "high": 8, "log": True}}
     swept = plan(sweep={"halved": {"method": "kd", "search": "halving", "trials": 9, "over": over}})
     pair = ("vgg16", "cnn", "halved")
-    everything = swept.rung_metrics(*pair, 0, None)
+    everything = swept.rung_metrics(*pair, None, 0)
     assert len(everything) == 9 * 2  # trials, and seeds
-    assert swept.rung_metrics(*pair, 0, [3, 5]) == [*everything[6:8], *everything[10:12]]
-    assert not {*swept.rung_metrics(*pair, 1, [3, 5])} & {*everything}  # longer, so trained by themselves
+    (tmp_path / "0.json").write_text('{"go_on": [3, 5]}')
+    second = swept.rung_metrics(*pair, ended(rung=tmp_path / "0.json"), 1)
+    rungs = rungs_of(swept.study, "halved", "cnn")
+    names = [trial_name(swept.study.sweeps["halved"].trials[place], rungs[1][1]) for place in (3, 5)]
+    folder = "results/test/sweeps/vgg16/cnn/halved"
+    assert second == [f"{folder}/{name}/{seed}/metrics.json" for name in names for seed in (0, 4)]
+    assert not {*second} & {*everything}  # longer, so trained by themselves
     assert swept.rungs_before(*pair, 0) == []
-    folder = "results/test/sweeps/vgg16/cnn/halved/rungs"
-    assert swept.rungs_before(*pair, 2) == [f"{folder}/0.json", f"{folder}/1.json"]
+    assert swept.rungs_before(*pair, 1) == [f"{folder}/rungs/0.json"]
+
+
+def test_values_are_selected_from_the_last_rung(plan, tmp_path):
+    over = {"temperature": {"low": 1, "high": 8, "log": True}}
+    swept = plan(sweep={"halved": {"method": "kd", "search": "halving", "trials": 9, "over": over}})
+    pair, last = ("vgg16", "cnn", "halved"), len(rungs_of(swept.study, "halved", "cnn")) - 1
+    assert last > 0
+    (tmp_path / "x.json").write_text('{"go_on": [2]}')
+    before = ended(rung=tmp_path / "x.json")
+    assert swept.rung_metrics(*pair, before) == swept.rung_metrics(*pair, before, last)
+    assert swept.rungs_before(*pair) == swept.rungs_before(*pair, last)
+    assert rung_job(swept.study, "halved", "cnn") == rung_job(swept.study, "halved", "cnn", last)
+    assert rung_job(swept.study, "halved", "cnn")["keep"] == 1
+    inputs = swept.student_inputs(*pair, 0, ended(chosen="chosen.json"))
+    assert inputs["chosen"] == "chosen.json"
 
 
 def test_a_diagnosis_reads_what_there_is(plan):

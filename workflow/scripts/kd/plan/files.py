@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from kd.config.study import NO_TEACHER, Study, chain_name, chain_of
+from kd.io.files import read_json
 from kd.jobs.data import DataJob
 from kd.jobs.teachers import ExternalJob, LogitsTargetsJob, LogitsTeacherJob
 from kd.jobs.training import TrainJob
@@ -71,10 +73,19 @@ class Plan:
 
     # --- What a training needs.
 
-    def student_inputs(self, teacher: str, student: str, method: str, seed: int) -> Inputs:
-        """What a student needs of its teacher."""
+    def student_inputs(
+        self, teacher: str, student: str, method: str, seed: int, checkpoints: Any = None
+    ) -> Inputs:
+        """What a student needs of its teacher, and of the sweep that selects its values.
+
+        `checkpoints` are Snakemake's: what such a job reads is known when another one has ended.
+        """
         chain, epochs = self.study.methods[method].chain(student), self.study.students[student].recipe.epochs
-        return self._teacher_inputs(teacher, method, chain, seed, epochs)
+        inputs = self._teacher_inputs(teacher, method, chain, seed, epochs)
+        if method in self.study.sweeps:
+            job = checkpoints.select_values.get(teacher=teacher, student=student, method=method)
+            inputs["chosen"] = job.output.chosen
+        return inputs
 
     def intermediate_inputs(self, teacher: str, method: str, chain: str, seed: int) -> Inputs:
         """What a network in a chain needs of the one before, or of the teacher."""
@@ -118,19 +129,24 @@ class Plan:
     # --- What a sweep needs.
 
     def rung_metrics(
-        self, teacher: str, student: str, method: str, rung: int, places: Iterable[int] | None
+        self, teacher: str, student: str, method: str, checkpoints: Any, rung: int = sweeps.LAST
     ) -> list[str]:
-        """The metrics of the trials of a rung, those of a trial together; `places` are theirs, None: all."""
-        sweep = self.study.sweeps[method]
-        epochs = sweeps.rungs_of(self.study, method, student)[rung][1]
-        values = sweep.trials if places is None else [sweep.trials[place] for place in places]
-        names = [trial_name(trial, epochs) for trial in values]
-        trials = [self.layout.trial(teacher, student, method, name) for name in names]
-        return [trial.seed(seed).file("metrics") for trial in trials for seed in sweep.seeds]
+        """The metrics of the trials of a rung, those of a trial together."""
+        rungs, sweep = sweeps.rungs_of(self.study, method, student), self.study.sweeps[method]
+        rung = range(len(rungs))[rung]
+        trials = sweep.trials
+        if rung:
+            pair = {"teacher": teacher, "student": student}
+            before = checkpoints.halve_trials.get(**pair, method=method, rung=rung - 1).output.rung
+            trials = [trials[place] for place in read_json(Path(before))["go_on"]]
+        names = [trial_name(values, rungs[rung][1]) for values in trials]
+        folders = [self.layout.trial(teacher, student, method, name) for name in names]
+        return [folder.seed(seed).file("metrics") for folder in folders for seed in sweep.seeds]
 
-    def rungs_before(self, teacher: str, student: str, method: str, rung: int) -> list[str]:
+    def rungs_before(self, teacher: str, student: str, method: str, rung: int = sweeps.LAST) -> list[str]:
         """The results of the rungs before this one."""
-        return [self.layout.rung(teacher, student, method, number) for number in range(rung)]
+        rungs = range(len(sweeps.rungs_of(self.study, method, student)))
+        return [self.layout.rung(teacher, student, method, number) for number in rungs[: rungs[rung]]]
 
     def sweep_tables(self, method: str) -> list[str]:
         """The trials of every teacher and student that a method is swept for."""

@@ -9,6 +9,8 @@ from kd.roles import TRIAL
 from kd.sweep.trials import rungs, trial_name
 from kd.sweep.values import LENGTH, with_values
 
+LAST = -1  # of the rungs: the only one where trials are not halved
+
 
 def rungs_of(study: Study, method: str, student: str) -> list[tuple[int, int]]:
     """How many trials of a sweep are trained for how many epochs; all alike, unless they are halved."""
@@ -31,16 +33,12 @@ def trial_job(study: Study, teacher: str, student: str, method: str, values: dic
     return with_values(job.model_copy(update={"role": TRIAL}), values)
 
 
-def rung_job(study: Study, method: str, student: str, rung: int) -> dict[str, Any]:
+def rung_job(study: Study, method: str, student: str, rung: int = LAST) -> dict[str, Any]:
     """Which values were tried in a rung, how, and how many of them go on."""
     sweep, counts = study.sweeps[method], rungs_of(study, method, student)
+    rung = range(len(counts))[rung]
     keep = counts[rung + 1][0] if rung + 1 < len(counts) else 1
     return {"values": list(sweep.trials), "seeds": len(sweep.seeds), "epochs": counts[rung][1], "keep": keep}
-
-
-def last_rung(study: Study, method: str, student: str) -> int:
-    """The number of the last rung, which is the only one where trials are not halved."""
-    return len(rungs_of(study, method, student)) - 1
 
 
 def plot_job(study: Study, method: str) -> dict[str, Any]:
