@@ -1,6 +1,6 @@
 """Bad input of every kind, each met by a real run of Snakemake; what is expected of all is in refusal.py.
 
-Those of long tables are marked full: the unit tier has them as well, function by function.
+The long tables are marked full: what refuses each has unit tests of its own.
 """
 
 import hashlib
