@@ -9,9 +9,12 @@ from kd.jobs.training import TrainJob
 from kd.plan.fingerprint import fingerprint
 
 
+TEXTS = {"export_student.py": ("kd/export/card/card.md.jinja",)}  # templates, which no import names
+
+
 def code_of(script: str, job: Job) -> str:
-    """Of what this job runs: its own data set, architecture and methods, no other."""
-    return fingerprint(script, plugins(job))
+    """Of what this job runs: its own data set, architecture and methods, no other, and the script's templates."""
+    return fingerprint(script, plugins(job), TEXTS.get(script, ()))
 
 
 def plugins(job: Job) -> tuple[str, ...]:
