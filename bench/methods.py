@@ -36,5 +36,5 @@ def measure(setting: Setting) -> Iterator[dict[str, Any]]:
 
 def what_it_has(method: str) -> str:
     """Of a teacher: "none", "stored" or "live"."""
-    needs = set(registry.methods()[method].constants["NEEDS"]) - {"own_stages"}
+    needs = set(registry.find_method(method).constants["NEEDS"]) - {"own_stages"}
     return "none" if not needs else "stored" if needs <= {"logits", "members"} else "live"

@@ -105,7 +105,7 @@ def prepared_method(
     folder: Path,
 ) -> tuple[Distillation, Teacher | None]:
     """A method as a job prepares it, and the teacher that it needs: two networks where it wants several."""
-    options = registry.methods()[name].options.model_fields
+    options = registry.find_method(name).options.model_fields
     method = build_method(name, {"init_epochs": 1} if "init_epochs" in options else {})
     needs, taught_by, members = set(method.NEEDS) - {"own_stages"}, None, 1 + ("members" in method.NEEDS)
     teacher: Teacher | None = None

@@ -16,8 +16,7 @@ if not isinstance(workflow.current_basedir, os.PathLike):
     )
 sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
 
-from kd.config.duplicates import refuse_repeated_keys
-from kd.config.load import load_study
+from kd.config.load import load_config
 from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
 from kd.plan.code import code_of
@@ -36,17 +35,11 @@ def checked(function, *arguments, prefix=""):
         raise WorkflowError(f"{prefix}{error}")
 
 
-def read_plan():
-    """The plan of the study that the config describes."""
-    study = load_study(config)
-    refuse_repeated_keys(workflow.configfiles)
-    return Plan.of(study)
-
-
 # On either Snakemake itself would end with a traceback.
 checked(refuse_unwritable, Path(".snakemake"))
 checked(existing_folder, Path(ROOT))
-plan = checked(read_plan, prefix="The config is not valid.\n")
+INVALID = "The config is not valid.\n"
+plan = checked(Plan.of, checked(load_config, config, workflow.configfiles, prefix=INVALID), prefix=INVALID)
 study, layout = plan.study, plan.layout
 config.update(script_config(study))
 CONDA = "../envs/environment.yaml"

@@ -8,7 +8,6 @@ from kd.jobs.teachers import ExternalJob
 from kd.jobs.training import TrainJob
 from kd.plan.fingerprint import fingerprint
 
-
 TEXTS = {"export_student.py": ("kd/export/card/card.md.jinja",)}  # templates, which no import names
 
 
@@ -21,11 +20,11 @@ def plugins(job: Job) -> tuple[str, ...]:
     """The modules that the script of a job imports because its configuration names them."""
     match job:
         case DataJob() | GatherJob():
-            return (registry.datasets()[job.name].module,)
+            return (registry.find_dataset(job.name).module,)
         case ExternalJob():
             return (registry.find_architecture(job.architecture).module,)
         case TrainJob():
-            methods = (registry.methods()[method].module for method, _ in job.methods)
+            methods = (registry.find_method(method).module for method, _ in job.methods)
             return (registry.find_architecture(job.architecture).module, *methods)
         case ExportJob():
             return plugins(job.run)

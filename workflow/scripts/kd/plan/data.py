@@ -22,7 +22,7 @@ def manner(study: Study) -> dict[str, Any]:
 
 def gather_job(study: Study) -> GatherJob | None:
     """What decides which images are gathered; None for a data set that gathers none."""
-    data, entry = study.dataset, registry.datasets()[study.dataset.name]
+    data, entry = study.dataset, registry.find_dataset(study.dataset.name)
     names = [name for name in entry.gathers if name not in manner(study)]
     return GatherJob(name=data.name, options={name: data.options[name] for name in names}) if names else None
 
@@ -39,7 +39,7 @@ def data_job(study: Study) -> DataJob:
     folders = places(study)
     # What says which of the files in a folder count.
     counted = {name: data.options[name] for name in _constants(study).get("LISTED_WITH", ())}
-    elsewhere = {*folders, *registry.datasets()[data.name].gathers}
+    elsewhere = {*folders, *registry.find_dataset(data.name).gathers}
     return DataJob(
         name=data.name,
         options={name: value for name, value in data.options.items() if name not in elsewhere},
@@ -56,4 +56,4 @@ def data_job(study: Study) -> DataJob:
 
 
 def _constants(study: Study) -> dict[str, Any]:
-    return registry.datasets()[study.dataset.name].constants
+    return registry.find_dataset(study.dataset.name).constants

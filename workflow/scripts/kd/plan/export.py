@@ -50,7 +50,7 @@ def _changed(study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _changes_student(method: str) -> bool:
-    return bool(registry.methods()[method].constants.get("CHANGES_STUDENT"))
+    return bool(registry.find_method(method).constants.get("CHANGES_STUDENT"))
 
 
 def _swept(study: Study, method: Method) -> bool:
@@ -64,7 +64,7 @@ def modules(networks: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     names = {about["architecture"] for about in (*networks.values(), *teachers)}
     methods = {name for about in networks.values() for name, _ in about.get("methods") or ()}
     architectures = {registry.find_architecture(name).module for name in names}
-    return tuple(sorted(architectures | {registry.methods()[name].module for name in methods}))
+    return tuple(sorted(architectures | {registry.find_method(name).module for name in methods}))
 
 
 def export_job(study: Study, teacher: str, student: str, method: str) -> ExportJob:
@@ -78,5 +78,5 @@ def export_job(study: Study, teacher: str, student: str, method: str) -> ExportJ
         chain=study.methods[method].chain(student),
         settings=study.export,
         data_name=next(filter(None, folders), dataset),
-        hub_data=registry.datasets()[dataset].constants.get("HUB"),
+        hub_data=registry.find_dataset(dataset).constants.get("HUB"),
     )

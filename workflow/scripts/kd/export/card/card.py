@@ -16,8 +16,7 @@ from kd.results.data_card import data_lines
 from kd.results.format import number, percent, plus_minus, quantity, size
 from kd.results.markdown import bullets, plain
 from kd.results.significance import t_half_width
-from kd.results.table import summarise
-from kd.roles import DISTILLED_STUDENT
+from kd.results.table import cell_row
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
@@ -48,8 +47,7 @@ class CardFacts:
     @property
     def row(self) -> pd.Series:
         """The row of this student in the table of its study."""
-        table = summarise([*self.baselines, *self.runs])
-        return table[table["role"] == DISTILLED_STUDENT].iloc[0]
+        return cell_row(self.runs, self.baselines)
 
 
 def choose(runs: Sequence[Mapping[str, Any]]) -> int:
