@@ -297,8 +297,8 @@ def test_the_plot_script_reruns_just_the_plots(finished):
     assert finished.pending() == {"draw_plots": {""}, "build_report": {""}}
 
 
-def test_the_table_script_reruns_the_table_and_what_reads_it(finished):
-    finished.edit(f"{SCRIPTS}/build_table.py", '"%.8g"', '"%.9g"')
+def test_how_the_table_is_written_reruns_the_table_and_what_reads_it(finished):
+    finished.edit(f"{SCRIPTS}/kd/results/table_csv.py", '"%.8g"', '"%.9g"')
     assert finished.pending() == REPORT
 
 
@@ -308,7 +308,7 @@ def test_the_table_script_reruns_the_table_and_what_reads_it(finished):
         (f"{SCRIPTS}/kd/report/study/page.html.jinja", "<table>", '<table data-edited="1">'),
         (f"{SCRIPTS}/kd/report/study/report.css", "h3 {", "h3  {"),
         (f"{SCRIPTS}/kd/report/study/report.js", "const turn", "let turn"),
-        ("workflow/report/gain.rst", "What", "All that"),
+        ("workflow/report/gain.rst", "Gain of", "The gain of"),
     ],
 )
 def test_what_the_page_is_made_of_reruns_the_page_alone(finished, file, old, new):

@@ -12,7 +12,7 @@ TEXTS = {"export_student.py": ("kd/export/card/card.md.jinja",)}  # templates, w
 
 
 def code_of(script: str, job: Job) -> str:
-    """Of what this job runs: its own data set, architecture and methods, no other, and the script's templates."""
+    """Of what this job runs: its own data set, architecture and methods, no other, and its templates."""
     return fingerprint(script, plugins(job), TEXTS.get(script, ()))
 
 
