@@ -4,6 +4,8 @@ import math
 
 import pandas as pd
 
+from kd.roles import DISTILLED_STUDENT, LABELS, WITHOUT_TEACHER
+
 DASH = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"  # as wide as a plus, unlike the hyphen
 _PREFIXES = ("", " k", " M", " G", " T", " P")
@@ -64,3 +66,10 @@ def duration(seconds: float) -> str:
 def size(count: int) -> str:
     """`7.3 kB`, `11.2 MB`: bytes as people read them."""
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def title(role: str, name: str, teacher: str, method: str) -> str:
+    """What a row is called: `resnet18 (teacher)`, `cnn (baseline)`, `cnn from vgg16 by kd`, `cnn by tfkd`."""
+    if role != DISTILLED_STUDENT:
+        return f"{name} ({LABELS[role]})"
+    return f"{name}{'' if teacher == WITHOUT_TEACHER else f' from {teacher}'} by {method}"

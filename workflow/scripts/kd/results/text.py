@@ -8,7 +8,7 @@ import pandas as pd
 from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, verdict
 from kd.results.metrics import Metrics
 from kd.results.ranking import caution, verdict_on
-from kd.roles import DISTILLED_STUDENT, LABELS, MEAN, STUDENT_ALONE, TEACHER, WITHOUT_TEACHER
+from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
 
 HEADINGS = {TEACHER: "Teachers", STUDENT_ALONE: "Baselines"}
 HEADINGS |= {DISTILLED_STUDENT: "Distilled students", MEAN: "Average over pairs"}
@@ -30,13 +30,6 @@ DIFFERENCE = (
     "Difference to best: the mean over the students and seeds that both have, in percentage points, ± the"
     " half-width of its 95 % interval, uncorrected. Significant: with the correction."
 )
-
-
-def title(role: str, name: str, teacher: str, method: str) -> str:
-    """What a row is called: `resnet18 (teacher)`, `cnn (baseline)`, `cnn from vgg16 by kd`, `cnn by tfkd`."""
-    if role != DISTILLED_STUDENT:
-        return f"{name} ({LABELS[role]})"
-    return f"{name}{'' if teacher == WITHOUT_TEACHER else f' from {teacher}'} by {method}"
 
 
 def seed_table(table: pd.DataFrame) -> pd.DataFrame:

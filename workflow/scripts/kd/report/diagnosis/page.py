@@ -15,9 +15,8 @@ from kd.report.diagnosis.pictures import confusion_picture
 from kd.report.reliability import FEW, has_few, reliability
 from kd.report.style import STYLE
 from kd.report.template import render
-from kd.results.format import number, quantity
+from kd.results.format import number, quantity, title
 from kd.results.metrics import Metrics
-from kd.results.text import title
 from kd.roles import ROLES, TEACHER
 
 HERE = Path(__file__).parent

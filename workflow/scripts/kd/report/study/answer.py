@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from kd.results.format import percent, plus_minus
+from kd.results.format import percent, plus_minus, title
 from kd.results.ranking import FEW, some, tied_with_first
-from kd.results.text import title
 from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
 
 POINTS = "percentage points of test accuracy"

@@ -9,10 +9,9 @@ from markupsafe import Markup
 from kd.report.reliability import FEW, has_few, reliability
 from kd.report.study.drawings import curve
 from kd.report.study.tables import Number, Sources, run_numbers
-from kd.results.format import DASH, percent, signed
+from kd.results.format import DASH, percent, signed, title
 from kd.results.metrics import Metrics
 from kd.results.runs import Cell, Run
-from kd.results.text import title
 from kd.roles import ALONE, DISTILLED
 
 WORST = 5  # confusions that are named
