@@ -3,6 +3,7 @@
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,6 +19,7 @@ from kd.io.files import atomic_folder, read_json, sha256, write_json
 from kd.io.tensors import read_tensors
 from kd.jobs.export import ExportJob
 from kd.networks.checkpoint import load_network
+from kd.results.metrics import read_metrics
 from kd.runtime.timing import one_thread
 from kd.sweep.values import with_values
 
@@ -42,7 +44,7 @@ def main(
     `teacher` the metrics of what they are compared with, and `data` the card of the data set.
     Raises UserError naming the file that is not whole, or whose logits are not those of the trained network.
     """
-    runs = [read_json(path) for path in metrics]
+    runs = [_metrics(path) for path in metrics]
     best = choose(runs)
     network, images = load_network(models[best], torch.device("cpu")), read_dataset(dataset)
     recorded = read_logits(test_logits[best], len(images.test_labels), len(images.classes))
@@ -60,11 +62,15 @@ def main(
         write_json(new / "preprocessor_config.json", preprocessor_of(images))
         tuned = job.model_copy(update={"run": with_values(job.run, runs[best].get("chosen", {}))})
         about = read_json(data) | {"dataset": job.data_name}
-        baselines = [read_json(path) for path in alone]
+        baselines = [_metrics(path) for path in alone]
         facts = CardFacts(tuned, runs, best, baselines, verification, about)
-        card = card_of(facts, read_json(teacher) if teacher else None)
+        card = card_of(facts, _metrics(teacher) if teacher else None)
         (new / "README.md").write_text(card, encoding="utf-8")
     _log(job, verification, len(runs))
+
+
+def _metrics(path: Path) -> dict[str, Any]:
+    return read_metrics(path).model_dump(exclude_unset=True)
 
 
 def _size(folder: Path, name: str) -> int:

@@ -52,6 +52,14 @@ def test_what_is_not_to_be_had(images, url, answer, requests, reason):
     assert len(images.requests) == requests
 
 
+@pytest.mark.parametrize(
+    "wrong", ["http://localhost:99999/a.jpg", "localhost/a.jpg", "ftp://localhost/a.jpg"]
+)
+def test_an_address_that_cannot_be_asked_is_a_failure(wrong):
+    with pytest.raises(Failed, match=re.escape(wrong)):
+        fetch(wrong)
+
+
 def test_what_is_too_large_is_no_image(images, url, monkeypatch):
     monkeypatch.setattr(gathering, "LARGEST", 10_000)
     with pytest.raises(Failed, match="more than 0 MB came"):

@@ -135,6 +135,21 @@ def test_damaged_logits_are_one_line_and_no_folder(exported_student, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_metrics_that_are_not_whole_are_named_and_unknown_keys_are_ignored(exported_student, tmp_path):
+    metrics = exported_student.inputs["metrics"]
+    content = json.loads(metrics[0].read_text())
+    (tmp_path / "newer.json").write_text(json.dumps(content | {"of_a_newer_version": 1}))
+    del content["test_accuracy"]
+    (tmp_path / "short.json").write_text(json.dumps(content))
+    newer = exported_student.inputs | {"metrics": [tmp_path / "newer.json", *metrics[1:]]}
+    export_student.main(job(int8=False), **newer, folder=tmp_path / "folder")
+    assert (tmp_path / "folder" / "README.md").exists()
+    short = exported_student.inputs | {"metrics": [tmp_path / "short.json", *metrics[1:]]}
+    with pytest.raises(UserError, match=r"short\.json: not whole \(test_accuracy: "):
+        export_student.main(job(int8=False), **short, folder=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_without_int_8_there_is_no_such_file_and_an_old_one_goes(exported_student, tmp_path):
     folder = tmp_path / "export"
     folder.mkdir()

@@ -176,11 +176,11 @@ def test_storing_targets_does_not_read_the_engine(monkeypatch):
 def test_a_job_does_not_read_how_it_is_looked_on_at(monkeypatch, job):
     seen = read_by(monkeypatch, *job)
     assert "kd/io/files.py" in seen
-    assert not [name for name in seen if "live" in name]
+    assert not [name for name in seen if "monitor" in name]
 
 
 def test_what_shapes_results_asks_nothing_of_what_shows_them():
-    """Only scripts may, for what they import of kd.live is left out of every fingerprint."""
+    """Only scripts may, for what they import of kd.monitor is left out of every fingerprint."""
     for path in (subject.SCRIPTS / "kd").rglob("*.py"):
         if path.parent.name != "monitor":
             package = path.relative_to(subject.SCRIPTS).parent.parts

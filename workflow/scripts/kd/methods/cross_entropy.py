@@ -1,6 +1,6 @@
 r"""Plain supervised training: Bridle 1990 (in: Neurocomputing, Springer, pages 227 to 236).
 
-Softmax and cross-entropy: what teachers, and students alone, are trained with.
+Softmax and cross-entropy: what teachers and baselines are trained with.
 
 $$
     L = \text{CE}(y, q) = -\log q_y

@@ -29,7 +29,7 @@ def library(
     input_size: ImageSize | None = None,
     stem: Literal["own", "cifar"] = "own",
 ) -> LibraryNetwork:
-    """The classifier `name` for images of any number of channels; see Borrowed for what can go wrong.
+    """The classifier `name` for images of any number of channels; see LibraryNetwork for what can go wrong.
 
     `pretrained`: it begins with timm's weights (those of the tag, or the default), but for the classifier.
     `input_size`: pixels a side that images are resized to. By default those that such weights, or networks

@@ -37,7 +37,7 @@ def fetch(url: str) -> bytes:
     """
     try:
         return http.get(url, partial(_body, url), http.Tries.of(http.ATTEMPTS, PAUSE))
-    except http.Refused as error:
+    except (http.Refused, *http.WRONG_ADDRESS) as error:
         raise Failed(url, str(error)) from error
     except http.GivenUp as error:
         raise Failed(url, f"not fetched {error}") from error
