@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kd.errors import UserError
+from kd.io.files import not_whole
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
 from kd.networks.ensemble import Ensemble
 from kd.networks.factory import build_network, change_network
@@ -85,6 +85,4 @@ def _whole(path: Path) -> Iterator[None]:
     try:
         yield
     except (Corrupt, RuntimeError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: not a whole network file ({error}); delete it to have it made again"
-        ) from error
+        raise not_whole(path, error, "a whole network file") from error

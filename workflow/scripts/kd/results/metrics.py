@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from kd.errors import UserError
-from kd.io.files import read_json, write_json
+from kd.io.files import not_whole, read_json, write_json
 from kd.roles import TRIAL
 
 
@@ -93,7 +92,7 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
     try:
         return kind(**{key: content[key] for key in kind.model_fields.keys() & content.keys()})
     except (AttributeError, ValidationError) as error:
-        raise UserError(f"{path}: not whole ({_reason(error)}); delete it to have it made again") from error
+        raise not_whole(path, _reason(error)) from error
 
 
 def _reason(error: Exception) -> str:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kd.errors import UserError
-from kd.io.files import atomic
+from kd.io.files import atomic, not_whole
 
 WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
 INTEGERS = ["seeds", "epochs", "gain_n", "parameters", "macs"]
@@ -35,4 +34,4 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=KINDS, keep_default_na=False, na_values=empty)[COLUMNS]
     except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
-        raise UserError(f"{path}: not whole ({error}); delete it to have it made again") from error
+        raise not_whole(path, error) from error

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kd.errors import UserError
-from kd.io.files import read_json
+from kd.io.files import not_whole, read_json
 from kd.jobs.training import TrainJob
 from kd.settings.recipe import Recipe
 
@@ -29,7 +28,7 @@ def read_values(chosen: Path) -> dict[str, Any]:
     """The values in a file that a sweep wrote; UserError if it is not whole."""
     values = read_json(chosen)
     if not isinstance(values, dict):
-        raise UserError(f"{chosen}: not whole (no mapping of values); delete it to have it made again")
+        raise not_whole(chosen, "no mapping of values")
     return values
 
 
