@@ -72,13 +72,20 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> subp
 
 
 def environment(folder: Path) -> Path:
-    """A folder like that of the tests' virtual environment, but that its `snakemake` starts warm."""
+    """A folder like that of the tests' virtual environment, but that its `snakemake` and its Python start warm."""
     programs = folder / "bin"
     programs.mkdir(parents=True)
     for program in (Path(sys.prefix) / "bin").iterdir():
         (programs / program.name).symlink_to(program)
-    ours = {"activate": f"export PATH={programs}:$PATH\n"}
-    ours |= dict.fromkeys(("python", "python3"), f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    # A module or a script; what has options of Python's own starts cold.
+    python = f"""#!/bin/sh
+case "$1 $2" in
+"-m snakemake") shift 2; exec {programs}/snakemake "$@";;
+-m*|[!-]*) exec {_server(*JOBS)[1]} "$@";;
+esac
+exec {sys.executable} "$@"
+"""
+    ours = {"activate": f"export PATH={programs}:$PATH\n", "python": python, "python3": python}
     for name, text in ours.items():
         (programs / name).unlink(missing_ok=True)
         (programs / name).write_text(text)
@@ -174,17 +181,21 @@ def _become(argv: list[str], cwd: str, env: dict[str, str], group: int, executab
     os.environ.clear()
     os.environ.update(env)
     sys.executable = executable or sys.executable
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        like = getattr(sys, name)  # for a file of another kind
+        buffering = 1 if name == "stderr" or os.isatty(number) else -1
+        setattr(sys, name, open(number, like.mode, buffering, errors=like.errors, closefd=False))  # noqa: SIM115
     if workflow := sys.modules.get("snakemake.workflow"):
         workflow.Workflow._rundir = cwd  # noted when it was imported
     status = 1
     try:
         if argv[0] == "-m":
             sys.argv = argv[1:]
-            sys.path.insert(0, cwd)
+            sys.path[:0] = [cwd, *filter(None, env.get("PYTHONPATH", "").split(":"))]
             runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
         else:
             sys.argv = argv
-            sys.path.insert(0, str(Path(argv[0]).parent))
+            sys.path[:0] = [str(Path(argv[0]).parent), *filter(None, env.get("PYTHONPATH", "").split(":"))]
             runpy.run_path(argv[0], run_name="__main__")
         status = 0
     except SystemExit as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 from checkout import Checkout, copied, copy_code
 
 Shared = Callable[[str, Callable[[Checkout], None]], Checkout]
@@ -30,6 +31,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
         return checkout
 
     return made_once
+
+
+@pytest.fixture(scope="session")
+def warm_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Whose Snakemake, scripts and jobs start warm (tests/support/warm.py)."""
+    return warm.environment(tmp_path_factory.mktemp("environment"))
 
 
 @pytest.fixture(scope="session")

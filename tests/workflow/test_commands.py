@@ -5,10 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
-import warm
 import yaml
 from checkout import ROOT
 from commands import RULES, commands, documents, rule_of, to_run
@@ -55,32 +55,60 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def readme(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[str]]:
-    """The README, run from its clone to its end by a reader who has no environment yet.
+def reader(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of the scripts."""
+    return {"REPOSITORY": str(repository), "SCRATCH": str(tmp_path_factory.mktemp("scratch"))}
 
-    The clone, in which the default study then has run; what was said; and what was run.
-    """
-    folder = tmp_path_factory.mktemp("reader")
-    scripts = list(dict.fromkeys(filter(None, map(to_run, commands(ROOT / README)))))
-    variables = {"REPOSITORY": str(repository), "SCRATCH": str(tmp_path_factory.mktemp("scratch"))}
-    said = run_script("\n".join(scripts), folder, sys.prefix, inside=False, **variables)
-    return folder / "kd-workflow", said, scripts
+
+def scripts_of(document: Path) -> list[str]:
+    """All that is run for a document, in its order."""
+    return [script for command in commands(ROOT / document) if (script := to_run(command))]
+
+
+CLONE = "kd-workflow"
+BEGINNING = [
+    both[0]
+    for both in takewhile(
+        lambda both: len(set(both)) == 1, zip(*map(scripts_of, FROM_THE_CLONE), strict=False)
+    )
+]
 
 
 @pytest.fixture(scope="module")
-def warm_environment(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """For all documents but the README, whose Snakemake and jobs start as a reader's do."""
-    return str(warm.environment(tmp_path_factory.mktemp("environment")))
+def begun(reader: dict[str, str], warm_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clone of a reader who has run the commands with which both documents begin, the first study among them."""
+    assert BEGINNING[-1] == "make run"
+    folder = tmp_path_factory.mktemp("reader")
+    run_script("\n".join(BEGINNING), folder, warm_environment, inside=False, **reader)
+    return folder / CLONE
 
 
-def run_script(script: str, folder: Path, environment: str, inside: bool = True, **variables: str) -> str:
+def go_on(
+    begun: Path, scripts: list[str], environment: Path | str, variables: dict[str, str]
+) -> tuple[Path, str]:
+    """Run what follows the beginning, in a copy of the clone; the copy, and what was said."""
+    clone = Path(variables["SCRATCH"]) / f"{CLONE}{len(scripts)}"
+    subprocess.run(["cp", "-a", begun, clone], check=True)
+    return clone, run_script("\n".join(scripts), clone, environment, inside=False, **variables)
+
+
+@pytest.fixture(scope="module")
+def readme(begun: Path, reader: dict[str, str], warm_environment: Path) -> tuple[Path, str]:
+    """The clone in which the README has been run to its end, what it repeats but once; and what was said."""
+    scripts = list(dict.fromkeys(scripts_of(README)[len(BEGINNING) :]))
+    return go_on(begun, scripts, warm_environment, reader)
+
+
+def run_script(
+    script: str, folder: Path, environment: Path | str, inside: bool = True, **variables: str
+) -> str:
     """Run a script as a reader's shell would, or not yet, `inside` this virtual environment.
 
     It ends at the first failure.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SNAKEMAKE", "MAKE"))}
     path = f"{environment}/bin:{os.environ['PATH']}" if inside else _path_outside()
-    process_environment = {**kept, "VENV": environment, "PATH": path, **variables}
+    process_environment = {**kept, "VENV": str(environment), "PATH": path, **variables}
     command = ["bash", "-euo", "pipefail", "-x", "-c", script]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=process_environment)
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-8000:]}"
@@ -96,24 +124,32 @@ def _path_outside() -> str:
 
 
 @pytest.fixture(scope="module")
-def done(readme: tuple[Path, str, list[str]]) -> set[str]:
+def done(readme: tuple[Path, str]) -> set[str]:
     """What has been run in the clone: several documents name the same command, and once is enough."""
-    return set(readme[2])
+    return set(scripts_of(README))
 
 
-def test_the_readme_runs_from_its_clone_to_its_end(readme: tuple[Path, str, list[str]]):
-    folder, said, _ = readme
+def test_the_readme_runs_from_its_clone_to_its_end(readme: tuple[Path, str]):
+    folder, said = readme
     assert "Nothing to be done" in said  # the second run of the default study
     assert (folder / "results" / "digits" / "report.html").is_file()
 
 
-def test_the_tutorial_runs_from_its_clone_to_its_end(repository: Path, warm_environment: str, tmp_path: Path):
-    scripts = map(to_run, commands(ROOT / TUTORIAL))
-    variables = {"REPOSITORY": str(repository)}
-    said = run_script("\n".join(filter(None, scripts)), tmp_path, warm_environment, inside=False, **variables)
+@pytest.mark.full
+def test_the_readme_runs_cold_as_it_does_for_a_reader(reader: dict[str, str], tmp_path: Path):
+    script = "\n".join(dict.fromkeys(scripts_of(README)))
+    said = run_script(script, tmp_path, sys.prefix, inside=False, **reader)
+    assert "Nothing to be done" in said
+    assert (tmp_path / CLONE / "results" / "digits" / "report.html").is_file()
+
+
+def test_the_tutorial_runs_from_its_clone_to_its_end(
+    begun: Path, reader: dict[str, str], warm_environment: Path
+):
+    folder, said = go_on(begun, scripts_of(TUTORIAL)[len(BEGINNING) :], warm_environment, reader)
     assert "Nothing to be done" in said  # the second `make run`
     assert re.search(r"^distill_student +2$", said, re.MULTILINE)  # of the dry run after a change
-    ranked = (tmp_path / "kd-workflow" / "results" / "mine" / "table.md").read_text()
+    ranked = (folder / "results" / "mine" / "table.md").read_text()
     assert all(f"| {name} " in ranked for name in ("kd", "hot", "at"))
 
 
@@ -127,10 +163,9 @@ def test_a_reader_is_told_to_activate_the_environment_before_it_is_needed(docume
 
 @pytest.mark.parametrize("document", [path for path in DOCUMENTS if path not in FROM_THE_CLONE], ids=str)
 def test_every_command_runs(
-    document: Path, readme: tuple, done: set[str], warm_environment: str, tmp_path: Path
+    document: Path, readme: tuple, done: set[str], warm_environment: Path, tmp_path: Path
 ):
-    scripts = [script for command in commands(ROOT / document) if (script := to_run(command))]
-    new = [script for script in dict.fromkeys(scripts) if script not in done]
+    new = [script for script in dict.fromkeys(scripts_of(document)) if script not in done]
     run_script("\n".join(new), readme[0], warm_environment, SCRATCH=str(tmp_path))
     done.update(new)
 

@@ -64,7 +64,7 @@ def test_a_file_where_the_results_should_be(fresh):
     ids=["data set", "events", "network", "targets"],
 )
 def test_a_full_disk(fresh, disk, kilobytes, writes):
-    """At four moments. The next run, on a disk that has room again, finishes the study."""
+    """At four moments. The next run, on a disk that has room again, finishes the table."""
     disk(f"size={kilobytes}k")
     done = fresh.snakemake()
     said = done.stdout + done.stderr
@@ -77,6 +77,6 @@ def test_a_full_disk(fresh, disk, kilobytes, writes):
         )
     assert "Traceback" not in said
     disk("size=20m")
-    fresh.run()
+    fresh.run("results/tiny/table.csv")
     assert (fresh.folder / "results/tiny/table.csv").exists()
     assert not list((fresh.folder / "results").rglob(".*.*.safetensors"))

@@ -23,6 +23,7 @@ from kd.settings.export import Export
 FILES = ["README.md", "config.json", "model.onnx", "model.pt2", "model.safetensors", "model_int8.onnx"]
 FILES += ["preprocessor_config.json", "verification.json"]
 BOTH = {"vgg16 cnn kd", "mobilenet cnn kd"}
+pytestmark = pytest.mark.full
 
 
 def made(checkout, export):
@@ -97,7 +98,6 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     assert finished.pending("export") == {"export_student": BOTH, "export": {""}}
 
 
-@pytest.mark.full
 def test_methods_that_change_the_student_or_need_no_teacher_are_exported_as_well(finished):
     finished.configure(
         pairs=[["mobilenet", "cnn"]],
@@ -123,7 +123,6 @@ def test_methods_that_change_the_student_or_need_no_teacher_are_exported_as_well
     assert "None: this method needs no teacher." in (folder / "README.md").read_text()
 
 
-@pytest.mark.full
 def test_weights_that_are_not_those_of_their_metrics_are_one_line_and_no_folder(finished):
     results = finished.folder / "results/tiny"
     for seed in (0, 1):

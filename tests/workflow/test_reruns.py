@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
-from checkout import diagnosed
+from checkout import TINY, copied, diagnosed
 from diagnoses import checked_diagnoses
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
@@ -19,6 +20,26 @@ BOTH = "vgg16 cnn kd, mobilenet cnn kd"
 LOOKED_AT = diagnosed(students=BOTH)
 LOGITS_LOOKED_AT = diagnosed("vgg16, mobilenet", "cnn", BOTH, networks=False)
 SCRIPTS = "workflow/scripts"
+ENSEMBLE = {"ensemble": ["vgg16", "mobilenet"]}
+GROWN = {
+    "teachers": {**TINY["teachers"], "both": ENSEMBLE},
+    "methods": {"kd": {"temperature": 4}, "plain": {"method": "cross_entropy"}},
+    "seeds": [0, 1, 2],
+    "diagnostics": {"cka": True},
+}
+
+
+@pytest.fixture(scope="module")
+def grown(shared, finished_study):
+    """The finished study, run again with more of everything; tests that change anything take a copy."""
+
+    def run(checkout):
+        for folder in ("results", ".snakemake"):
+            subprocess.run(["cp", "-a", finished_study.folder / folder, checkout.folder], check=True)
+        checkout.configure(**GROWN)
+        checkout.run()
+
+    return shared("grown", run)
 
 
 def test_nothing_changed_nothing_to_do(finished):
@@ -36,18 +57,16 @@ def test_what_pages_show_of_stored_logits_runs_no_network(finished):
         assert finished.pending() == LOGITS_LOOKED_AT | PAGE
 
 
-def test_stages_are_compared_of_the_networks_that_have_a_teacher_and_of_no_other(finished):
-    """Run for real; nothing is asked of the training images again."""
+def test_stages_are_compared_of_the_networks_that_have_a_teacher_and_of_no_other(finished, grown):
+    """Nothing is asked of the training images again."""
     finished.configure(diagnostics={"cka": True})
     again = {"compare_feature_maps": set(BOTH.split(", "))} | diagnosed(students=BOTH, networks=False)
     assert finished.pending() == again | PAGE
-    finished.run()
-    found = json.loads((finished.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
+    found = json.loads((grown.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
     for run in found["runs"]:
         alike = np.array(run["cka"]["values"])
         assert alike.shape == (run["cka"]["teacher_stages"], run["cka"]["student_stages"]) == (5, 4)
         assert ((alike > 0) & (alike <= 1 + 1e-6)).all()
-    assert finished.pending() == {}
 
 
 def test_one_teachers_lr_reruns_it_its_targets_and_its_students(finished):
@@ -102,19 +121,18 @@ def test_an_added_method_brings_only_its_own_jobs(finished):
     }
 
 
-def test_a_method_without_a_teacher_runs_once_for_each_student(finished):
+def test_a_method_without_a_teacher_runs_once_for_each_student(finished, grown):
     """Plain training under the name of a method: what it gains is exactly nothing."""
     finished.configure(methods={"kd": {"temperature": 4}, "plain": {"method": "cross_entropy"}})
     added = {"distill_student": {"_none cnn plain 0", "_none cnn plain 1"}}
     assert finished.pending() == {**added, **diagnosed(students="_none cnn plain"), **REPORT}
-    finished.run()
-    table = pd.read_csv(finished.folder / "results/tiny/table.csv")
+    table = pd.read_csv(grown.folder / "results/tiny/table.csv")
     row = table[table["teacher"] == "(none)"].iloc[0]
-    assert (row["method"], row["seeds"], row["gain"], row["gain_ci95"]) == ("plain", 2, 0, 0)
-    alone = finished.folder / "results/tiny/alone/cnn/0/model.safetensors"
-    plain = finished.folder / "results/tiny/distilled/_none/cnn/plain/0/model.safetensors"
+    assert (row["method"], row["seeds"], row["gain"], row["gain_ci95"]) == ("plain", 3, 0, 0)
+    alone = grown.folder / "results/tiny/alone/cnn/0/model.safetensors"
+    plain = grown.folder / "results/tiny/distilled/_none/cnn/plain/0/model.safetensors"
     assert plain.read_bytes() == alone.read_bytes()
-    for run in checked_diagnoses(finished.folder / "results/tiny")["distilled/_none/cnn/plain"]["runs"]:
+    for run in checked_diagnoses(grown.folder / "results/tiny")["distilled/_none/cnn/plain"]["runs"]:
         assert (run["fidelity"], run["class_gain"]) == (None, [0] * 10)
 
 
@@ -149,27 +167,24 @@ def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
     assert finished.pending()["distill_intermediate"] == {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"}
 
 
-def test_an_ensemble_reuses_its_members_and_its_weights_rerun_its_students_alone(finished):
-    teachers = {"vgg16": {"width": 0.125}, "mobilenet": {"width": 0.125}}
-    both = {"ensemble": ["vgg16", "mobilenet"]}
-    finished.configure(teachers={**teachers, "both": both})
+def test_an_ensemble_reuses_its_members_and_its_weights_rerun_its_students_alone(finished, grown, tmp_path):
+    finished.configure(teachers={**TINY["teachers"], "both": ENSEMBLE})
     added = {"build_ensemble": {"both"}, "distill_student": {"both cnn kd 0", "both cnn kd 1"}}
     added |= diagnosed(teachers="both", students="both cnn kd")
     assert finished.pending() == {**added, **REPORT}
-    finished.run()
-    table = pd.read_csv(finished.folder / "results/tiny/table.csv")
+    table = pd.read_csv(grown.folder / "results/tiny/table.csv")
     row = table[(table["role"] == "teacher") & (table["name"] == "both")].iloc[0]
     assert row["loss_function"] == "mean of vgg16, mobilenet"
-    assert finished.pending() == {}
-    finished.configure(teachers={**teachers, "both": {**both, "weights": [3, 1]}})
-    assert finished.pending() == {**added, **REPORT}
+    weighted = copied(grown, tmp_path / "weighted")
+    weighted.configure(**GROWN | {"teachers": {**TINY["teachers"], "both": {**ENSEMBLE, "weights": [3, 1]}}})
+    added["distill_student"].add("both cnn kd 2")
+    assert weighted.pending() == {**added, **REPORT}
 
 
-def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(finished):
+def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(
+    finished, finished_study, grown
+):
     """Run for real: the table of targets grows under students that have used it."""
-    results = finished.folder / "results" / "tiny"
-    before = {path: path.stat().st_mtime_ns for path in results.rglob("[01]/model.safetensors")}
-    assert len(before) == 6
     finished.configure(seeds=[0, 1, 2])
     assert finished.pending() == {
         "cache_targets": {"vgg16 2 2", "mobilenet 2 2"},
@@ -178,9 +193,15 @@ def test_an_added_seed_extends_the_targets_and_leaves_finished_students_alone(fi
         **diagnosed(alone="cnn", students="vgg16 cnn kd, mobilenet cnn kd"),
         **REPORT,
     }
-    finished.run()
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert finished.pending() == {}
+    before = list((finished_study.folder / "results/tiny").rglob("[01]/model.safetensors"))
+    assert len(before) == 6
+    for path in before:
+        after = grown.folder / path.relative_to(finished_study.folder)
+        assert after.stat().st_mtime_ns == path.stat().st_mtime_ns
+
+
+def test_a_study_that_has_grown_in_all_these_ways_has_nothing_to_do(grown):
+    assert grown.pending() == {}
 
 
 def test_another_order_of_teachers_reruns_the_report_alone(finished):
@@ -191,7 +212,7 @@ def test_another_order_of_teachers_reruns_the_report_alone(finished):
 def test_a_teacher_without_a_student_stays_in_the_table(finished):
     finished.configure(pairs=[["vgg16", "cnn"]])
     assert finished.pending() == PAGES | REPORT
-    finished.run()
+    finished.run("results/tiny/table.csv")
     table = (finished.folder / "results" / "tiny" / "table.csv").read_text()
     assert "teacher,mobilenet," in table
 

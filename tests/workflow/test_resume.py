@@ -57,7 +57,13 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
 
     torch.set_num_threads(1)
     original = resume.Checkpoints.due
-    resume.Checkpoints.due = lambda self, **more: time.sleep(slow) or original(self, **more)
+
+    def after_a_step(self, **more):
+        (folder / "begun").touch()
+        time.sleep(slow)
+        return original(self, **more)
+
+    resume.Checkpoints.due = after_a_step
     job = TrainJob(
         role="alone",
         name="small",
@@ -98,6 +104,12 @@ def outcome(folder):
     return [(folder / name).read_bytes() for name in ("model.safetensors", "test_logits.npy")] + timeless
 
 
+def wait_until(true, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 @pytest.fixture(scope="module")
 def plain(dataset, tmp_path_factory):
     """An uninterrupted training."""
@@ -114,20 +126,21 @@ def test_keeping_its_state_changes_nothing_and_leaves_nothing(dataset, plain, tm
 
 
 def test_killed_at_any_moment_it_ends_the_same(dataset, plain, tmp_path):
-    """A checkpoint is written at every step, so that some of these moments are in the middle of one."""
+    """Each of four trainings five times. A checkpoint is written at every step, so that some of these moments are in
+    the middle of one, and often of one that goes on from another."""
     moments, resumed = random.Random(0), 0
-    for number in range(20):
-        folder = tmp_path / str(number)
+    for training in range(4):
+        folder = tmp_path / str(training)
         folder.mkdir()
-        process = start(folder, dataset, slow=0.01)
-        deadline = time.monotonic() + 20
-        while not (folder / "work").exists() and time.monotonic() < deadline:
-            time.sleep(0.001)
-        time.sleep(moments.uniform(0, 0.25))
-        process.kill()
-        process.join()
-        resumed += bool(kept(folder))
-        assert finish(folder, dataset, every=NEVER) == plain, f"killed for the {number + 1}th time"
+        for _ in range(5):
+            (folder / "begun").unlink(missing_ok=True)
+            process = start(folder, dataset, slow=0.01)
+            wait_until((folder / "begun").exists)
+            time.sleep(moments.uniform(0, 0.25))
+            process.kill()
+            process.join()
+            resumed += bool(kept(folder))
+        assert finish(folder, dataset, every=NEVER) == plain, f"the training number {training + 1}"
         assert list((folder / "work").rglob("*")) == [], "nothing half-made is left"
     assert resumed >= 10, "hardly any was killed in the middle"
 
@@ -189,8 +202,7 @@ def test_where_its_state_cannot_be_kept_it_goes_on_and_says_so(dataset, plain, t
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_end_it_keeps_its_state_at_once(dataset, plain, tmp_path, number):
     process = start(tmp_path, dataset, every=NEVER, slow=0.05)
-    while not (tmp_path / "board").exists():
-        time.sleep(0.01)
+    wait_until((tmp_path / "board").exists)
     time.sleep(0.5)
     os.kill(process.pid, number)
     process.join()
@@ -204,8 +216,7 @@ def test_told_to_end_it_keeps_its_state_at_once(dataset, plain, tmp_path, number
 def cut_off(folder, dataset, **more):
     """Leaves a checkpoint behind."""
     process = start(folder, dataset, every=NEVER, slow=0.05, **more)
-    while not (folder / "board").exists():
-        time.sleep(0.01)
+    wait_until((folder / "board").exists)
     time.sleep(0.5)
     process.terminate()
     process.join()

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from checkout import ROOT, Checkout
 from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
 
 FILE = ROOT / "notebooks" / "tour.ipynb"
 
@@ -20,8 +21,10 @@ def _output(cell: nbformat.NotebookNode) -> str:
 
 
 @pytest.mark.full
-def test_it_runs_from_top_to_bottom(fresh: Checkout):
+def test_it_runs_from_top_to_bottom(fresh: Checkout, warm_environment: Path):
+    """Its Snakemake starts warm, as in most tests: its kernel takes that for its Python."""
     book = nbformat.read(FILE, as_version=4)
+    book.cells[:0] = [new_code_cell(f"import sys; sys.executable = '{warm_environment}/bin/python'")]
     folder = fresh.folder / "notebooks"
     folder.mkdir()
     # It raises at an error of any cell.

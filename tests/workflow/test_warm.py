@@ -24,6 +24,7 @@ def test_a_plan_is_the_same(fresh, arguments):
     assert len(words(cold.stdout + cold.stderr)) > 10
 
 
+@pytest.mark.full
 def test_jobs_write_the_same_bytes_and_what_one_leaves_the_other_goes_on_from(fresh, finished_study):
     cold = replace(fresh, warm=False)
     cold.run(MODEL)

@@ -16,22 +16,28 @@ import pytest
 STUDY = {
     "teachers": {"cnn": {"channels": [8, 8]}},
     "students": {"cnn_thin": {"architecture": "cnn", "channels": [4]}},
-    "recipe": {"epochs": 300, "batch_size": 16, "lr": 0.02},
+    "recipe": {"epochs": 150, "batch_size": 16, "lr": 0.02},
     "seeds": [0],
     "compute": {"device": "cpu", "checkpoint_seconds": 0.3},
 }
-WATCH = [sys.executable, "workflow/scripts/watch.py", "results/tiny"]
+WATCH = ["workflow/scripts/watch.py", "results/tiny"]
+
+
+@pytest.fixture
+def python(warm_environment):
+    """It starts scripts and Snakemake warm."""
+    return warm_environment / "bin/python"
 
 
 @pytest.fixture
 def runs(fresh):
-    """Starts Snakemake beside the test; what was started is ended with it."""
+    """Starts Snakemake beside the test, with this Python; what was started is ended with it."""
     started = []
 
-    def run(*arguments):
+    def run(*arguments, python=sys.executable):
         log = open(fresh.folder / "snakemake.log", "w")  # noqa: SIM115 (the process's)
         process = subprocess.Popen(
-            fresh.command(*arguments),
+            [python, *fresh.command(*arguments)[1:]],
             cwd=fresh.folder,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -50,8 +56,8 @@ def said(checkout):
     return (checkout.folder / "snakemake.log").read_text()[-5000:]
 
 
-def look(checkout):
-    done = subprocess.run([*WATCH, "--once"], cwd=checkout.folder, capture_output=True, text=True)
+def look(checkout, python):
+    done = subprocess.run([python, *WATCH, "--once"], cwd=checkout.folder, capture_output=True, text=True)
     assert not done.stderr
     return done.stdout, done.returncode
 
@@ -61,10 +67,10 @@ def count(pattern, text):
     return int(found.group(1)) if found else 0
 
 
-def wait_for(checkout, pattern, process, seconds=240):
+def wait_for(checkout, python, pattern, process, seconds=240):
     """What is shown when it has `pattern`."""
     deadline = time.monotonic() + seconds
-    while not re.search(pattern, shown := look(checkout)[0]):
+    while not re.search(pattern, shown := look(checkout, python)[0]):
         assert process.poll() is None, said(checkout)
         assert time.monotonic() < deadline, shown
     return shown
@@ -77,7 +83,7 @@ class Terminal:
         self._end, other = pty.openpty()
         environment = {**os.environ, "COLUMNS": "100", "LINES": "40", "TERM": "xterm"}
         self.process = subprocess.Popen(
-            WATCH, cwd=checkout.folder, stdout=other, stderr=other, env=environment
+            [sys.executable, *WATCH], cwd=checkout.folder, stdout=other, stderr=other, env=environment
         )
         os.close(other)
         self._said = b""
@@ -97,15 +103,15 @@ class Terminal:
 
 
 @pytest.mark.full
-def test_from_before_it_begins_until_it_is_done(fresh, runs):
+def test_from_before_it_begins_until_it_is_done(fresh, runs, python):
     fresh.configure(**STUDY)
-    text, status = look(fresh)
+    text, status = look(fresh, python)
     assert (text.strip(), status) == ("results/tiny: no run of this study has begun", 0)
     terminal = Terminal(fresh)
-    snakemake = runs()
+    snakemake = runs(python=python)
     seen, waiting = set(), []
     while snakemake.poll() is None:
-        text, status = look(fresh)
+        text, status = look(fresh, python)
         assert status == 0, text
         seen |= {(int(epoch), int(all)) for epoch, all in re.findall(r"(\d+)/(\d+) ", text)}
         if "waiting" in text:
@@ -113,11 +119,11 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs):
             waiting.append(sum(int(part) for part in parts))
     assert snakemake.returncode == 0, said(fresh)
     assert len(seen) > 3, "no training said where it is"
-    assert {all for _, all in seen} == {300}
+    assert {all for _, all in seen} == {150}
     assert waiting == sorted(waiting, reverse=True)
     assert len(set(waiting)) > 3, waiting
 
-    text, status = look(fresh)
+    text, status = look(fresh, python)
     jobs = count(r"tiny: (\d+) of", text)
     assert (f"tiny: {jobs} of {jobs} jobs done" in text, status) == (True, 0), text
     assert re.search(r"done in \d+:\d\d", text)
@@ -136,15 +142,15 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs):
 
 
 @pytest.mark.full
-def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, runs):
+def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, runs, python):
     fresh.configure(**STUDY)
     model = "results/tiny/teachers/cnn/model.safetensors"
     snakemake = runs(model)
-    wait_for(fresh, r"(?m)^    cnn +\d+/300", snakemake)
+    wait_for(fresh, python, r"(?m)^    cnn +\d+/150", snakemake)
     (job,) = [p for p in psutil.Process(snakemake.pid).children(recursive=True) if "train" in p.cmdline()[-1]]
     job.kill()
     snakemake.wait(60)
-    text, status = look(fresh)
+    text, status = look(fresh, python)
     assert status == 1
     assert "1 job failed" in text
     assert re.search(r"(?m)^  train_teacher: cnn *$", text), text
@@ -153,10 +159,10 @@ def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, r
     assert left_behind.exists()
 
     snakemake = runs(model)
-    text = wait_for(fresh, r"running for", snakemake)
+    text = wait_for(fresh, python, r"running for", snakemake)
     assert "failed" not in text
     snakemake.wait(240)
-    text, status = look(fresh)
+    text, status = look(fresh, python)
     assert ("1 of 1 jobs of this run done" in text, status) == (True, 0), text
     assert not left_behind.exists()
 

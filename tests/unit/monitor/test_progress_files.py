@@ -246,6 +246,18 @@ def test_what_failed_before_ctrl_c_has_failed(study, monkeypatch):
     assert read_study(folder).phase == "failed"
 
 
+def test_what_ctrl_c_has_ended_has_not_failed_however_late_its_records_come(study, monkeypatch):
+    monkeypatch.setattr(recorder, "TOGETHER", 0.01)
+    handler, folder = study
+    start(handler, 1, "prepare_data")
+    records = [{"event": "job_error", "msg": None, "jobid": 1}, {"msg": "Terminating processes on user request"}]
+    for record in [logging.makeLogRecord(fields | {"created": time.time()}) for fields in records]:
+        time.sleep(0.05)
+        handler.handle(record)
+    handler.close()
+    assert (read_study(folder).phase, read_study(folder).failed) == ("stopped", ())
+
+
 def test_a_run_that_is_broken_off_has_stopped(study):
     handler, folder = study
     start(handler, 1, "prepare_data")

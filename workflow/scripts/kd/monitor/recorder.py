@@ -24,7 +24,7 @@ from kd.monitor.progress import write_progress
 STUDY = "study.json"
 ALIVE = 5.0  # seconds after which it is written even if nothing has happened
 BY_USER = "Terminating processes on user request"  # with which Snakemake reports Ctrl-C
-TOGETHER = 1.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake reports it
+TOGETHER = 3.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake reports it
 
 
 class Recorder(logging.Handler):
@@ -64,7 +64,7 @@ class Recorder(logging.Handler):
         super().close()
 
     def _take_in(self, event: str | None, record: logging.LogRecord) -> None:
-        now = time.time()
+        now = record.created  # and not when it gets here: Snakemake hands its records on by another thread
         if event == "job_started" and self._writer is None:
             self._begin(now)
         if self._writer is None:
