@@ -1,6 +1,5 @@
 """Run a teacher over everything that its students of one seed will see, and cache its logits."""
 
-import logging
 import time
 from pathlib import Path
 
@@ -14,17 +13,15 @@ from kd.data.views import ViewedImages
 from kd.errors import UserError
 from kd.evaluation.inference import logits_of
 from kd.io.files import digest
+from kd.io.log import logger
 from kd.jobs.teachers import TargetsJob
-from kd.monitor.clock import clock_time
-from kd.monitor.progress import ProgressFile
+from kd.monitor.progress import ProgressFile, clock_time
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import device_name, set_up_device
-from kd.runtime.memory import memory_explained
+from kd.runtime.device import device_name, memory_explained, set_up_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
 from kd.teachers.targets import needed_views, open_table, write_note
 
-logger = logging.getLogger("kd")
 EVERY = 5.0  # seconds between two progress lines
 BATCH = 128  # images that count as a step when it is decided whether they are enough to compile for
 

@@ -1,14 +1,12 @@
 """What a training reports while it runs: a line per epoch, TensorBoard events, how far it is."""
 
-import logging
 import time
 
-from kd.monitor.clock import clock_time
-from kd.monitor.progress import ProgressFile
+from kd.io.log import logger
+from kd.monitor.progress import ProgressFile, clock_time
 from kd.monitor.tensorboard import Board
 from kd.training.callback import Callback
 
-logger = logging.getLogger("kd")
 EVERY = 20.0  # seconds after which a long epoch reports how far it is
 
 
@@ -28,14 +26,10 @@ class TrainingLog(Callback):
         self._before = 0.0  # epochs of earlier processes
         self._board, self._progress = board, progress or ProgressFile(None, label)
 
-    def _left(self, epochs_done: float) -> float:
-        """Seconds."""
+    def _left(self, epochs_done: float) -> float | None:
+        """Seconds; None before anything has been done here."""
         here = epochs_done - self._before
-        return (time.monotonic() - self._started) * (self._epochs - epochs_done) / here
-
-    def _left_now(self, epochs_done: float) -> str:
-        self._reported = time.monotonic()
-        return clock_time(self._left(epochs_done))
+        return (time.monotonic() - self._started) * (self._epochs - epochs_done) / here if here > 0 else None
 
     def on_resume(self, history: list[dict[str, float]], done: float) -> None:
         """Report it, and write the events of the earlier epochs again."""
@@ -49,32 +43,24 @@ class TrainingLog(Callback):
     def on_step(self, epoch: int, done: int) -> None:
         """Report how far an epoch is, unless something was reported a short while ago."""
         epochs_done = epoch - 1 + done / self._samples
+        left, share = self._left(epochs_done), epochs_done / self._epochs
         if self._progress.due:
-            left = self._left(epochs_done) if epochs_done > self._before else None
-            share = epochs_done / self._epochs
             self._progress.update(epoch=epoch, epochs=self._epochs, share=share, left=left)
-        if time.monotonic() - self._reported > EVERY and epochs_done > self._before:
-            left = self._left_now(epochs_done)
-            counts = (epoch, self._epochs, done, self._samples)
-            logger.info("%s  epoch %d/%d  %d of %d images  left %s", self._label, *counts, left)
+        if left is not None and time.monotonic() - self._reported > EVERY:
+            self._reported = time.monotonic()
+            counts = (epoch, self._epochs, done, self._samples, clock_time(left))
+            logger.info("%s  epoch %d/%d  %d of %d images  left %s", self._label, *counts)
 
     def on_epoch(self, row: dict[str, float]) -> None:
         """Report one epoch: losses as means over samples, accuracies in percent."""
-        terms = [f"{name[5:]} {value:.4f}" for name, value in row.items() if name.startswith("loss_")]
+        losses = [f"{name[5:]} {value:.4f}" for name, value in row.items() if name.startswith("loss_")]
+        terms, left = ", ".join(losses), clock_time(self._left(row["epoch"]))
+        self._reported = time.monotonic()
         logger.info(
-            "%s  epoch %d/%d  loss %.4f (%s)  train %.2f %%  validation %.2f %% (%.4f)"
-            "  lr %.3g  %.0f images/s  left %s",
-            self._label,
-            row["epoch"],
-            self._epochs,
-            row["loss"],
-            ", ".join(terms),
-            row["train_accuracy"],
-            row["validation_accuracy"],
-            row["validation_loss"],
-            row["lr"],
-            row["images_per_second"],
-            self._left_now(row["epoch"]),
+            "%(label)s  epoch %(epoch)d/%(epochs)d  loss %(loss).4f (%(terms)s)"
+            "  train %(train_accuracy).2f %%  validation %(validation_accuracy).2f %% (%(validation_loss).4f)"
+            "  lr %(lr).3g  %(images_per_second).0f images/s  left %(left)s",
+            {**row, "label": self._label, "epochs": self._epochs, "terms": terms, "left": left},
         )
         if self._board:
             self._board.epoch(row)

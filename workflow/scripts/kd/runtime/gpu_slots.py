@@ -2,14 +2,14 @@
 
 import fcntl
 import itertools
-import logging
 import os
 import tempfile
 import time
 from pathlib import Path
 from typing import IO
 
-logger = logging.getLogger("kd")
+from kd.io.log import logger
+
 # A scheduler gives each job devices of its own, which may have the same numbers in all of them.
 SCHEDULED = ("SLURM_JOB_ID", "SLURM_STEP_ID", "PBS_JOBID", "LSB_JOBID")
 _held: list[IO[str]] = []  # locks live as long as the process: the kernel frees them however it ends
@@ -28,11 +28,8 @@ def take_slot(devices: int, slots_per_device: int) -> int:
             if _lock(_name(device), slot):
                 return device
         if not reported:
-            logger.info(
-                "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken",
-                devices,
-                slots_per_device,
-            )
+            text = "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken"
+            logger.info(text, devices, slots_per_device)
             reported = True
         time.sleep(0.2)
 

@@ -48,7 +48,7 @@ def fit(
     course = _Course(model, method, loader, recipe, teacher, speed)
     training, step = Training(method.preliminary), None
     if checkpoints and (state := checkpoints.load()):
-        step = course.step(len(state.facts["history"]))
+        step = course.step(len(state[1]["history"]))
         training = Training.resumed(state, method.preliminary, step, loader.device)
         callback.on_resume(training.history, len(training.history) + training.done / loader.samples)
     while (epoch := len(training.history)) < method.preliminary + recipe.epochs:
@@ -87,27 +87,24 @@ class _Course:
 
     def step(self, epoch: int) -> Step | GraphedStep:
         """A step of this epoch and those that follow in its phase, with a fresh optimizer."""
-        parts = self.model, self.method, self.loader, self.recipe, self.teacher, self.speed
-        step = Step(*parts, preliminary=epoch < self.method.preliminary)
+        preliminary = epoch < self.method.preliminary
+        step = Step(self.model, self.method, self.loader, self.recipe, self.teacher, self.speed, preliminary)
         return GraphedStep(step, self.loader) if self.speed.graph else step
-
-    def place(self, epoch: int) -> tuple[int, int]:
-        """Its number within its phase, and the one that its views and its order are drawn by.
-
-        The recipe's epochs keep their own numbers whatever goes before them: logits are cached for those.
-        """
-        before = self.method.preliminary
-        return (epoch, self.recipe.epochs + epoch) if epoch < before else (epoch - before, epoch - before)
 
     def lr(self, epoch: int) -> float:
         """Learning rate."""
         return self.recipe.lr_at(max(0, epoch - self.method.preliminary))
 
     def start(self, step: Step | GraphedStep, epoch: int, done: int) -> Iterator[Samples]:
-        """Announce an epoch to its step; the batches that come after `done` samples."""
-        number, drawn = self.place(epoch)
+        """Announce an epoch to its step, by its number in its phase; the batches after `done` samples.
+
+        The recipe's epochs are drawn by their own numbers whatever goes before them: logits are cached for
+        those.
+        """
+        before = self.method.preliminary
+        drawn = self.recipe.epochs + epoch if epoch < before else epoch - before
         batches = self.loader.epoch(drawn, done)
-        step.start_epoch(number, self.lr(epoch))
+        step.start_epoch(epoch if epoch < before else epoch - before, self.lr(epoch))
         return batches
 
 

@@ -1,7 +1,6 @@
 """What a training has come to: its history, the weights that validation chose, and where it is."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,22 +45,21 @@ class Training:
         random = {"random.cpu": torch.get_rng_state()}
         if torch.cuda.is_available():
             random["random.cuda"] = torch.cuda.get_rng_state()
-        facts: dict[str, Any] = {
-            name: getattr(self, name) for name in ("history", "selected_epoch", "done", "seconds")
-        }
-        return State(step.state() | selected | random, facts)
+        facts = {name: getattr(self, name) for name in ("history", "selected_epoch", "done", "seconds")}
+        return step.state() | selected | random, facts
 
     @classmethod
     def resumed(
         cls, state: State, preliminary: int, step: Step | GraphedStep, device: torch.device
     ) -> "Training":
         """The training as it was, and its step with it."""
-        step.restore(state.tensors)
-        torch.set_rng_state(state.tensors["random.cpu"])
-        if device.type == "cuda" and "random.cuda" in state.tensors:
-            torch.cuda.set_rng_state(state.tensors["random.cuda"])
-        weights = {name: tensor.to(device) for name, tensor in parts(state.tensors, "selected.").items()}
-        training = cls(preliminary, selected_weights=weights, **state.facts)
+        tensors, facts = state
+        step.restore(tensors)
+        torch.set_rng_state(tensors["random.cpu"])
+        if device.type == "cuda" and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"])
+        weights = {name: tensor.to(device) for name, tensor in parts(tensors, "selected.").items()}
+        training = cls(preliminary, selected_weights=weights, **facts)
         training.earlier = training.seconds + sum(row["seconds"] for row in training.history)
         return training
 

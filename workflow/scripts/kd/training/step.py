@@ -33,7 +33,7 @@ class Step:
         self._model, self._method, self._teacher = model, method, teacher
         self._loader, self._device, self._speed = loader, loader.device, speed
         self._preliminary = preliminary
-        self._student = _WithStages(model) if {"stages", "own_stages"} & set(method.NEEDS) else _Plain(model)
+        self._student = _Student(model, stages=bool({"stages", "own_stages"} & set(method.NEEDS)))
         self._compiled = speed.compiled(self._student)
         # On CUDA the learning rate is a tensor as well: as a number it would be frozen into a graph.
         lr = torch.tensor(recipe.lr, device=self._device) if self._device.type == "cuda" else recipe.lr
@@ -95,9 +95,8 @@ class Step:
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
         student_ran = "student" in vars(batch)
-        sums["correct"] = (
-            (batch.student.logits.argmax(1) == labels).sum() if student_ran else labels.sum() * 0
-        )
+        right = batch.student.logits.argmax(1) == labels if student_ran else torch.zeros_like(labels)
+        sums["correct"] = right.sum()
         sums["sound"] = self._sound.logical_and_(loss.detach().isfinite()).long()
         for name, value in sums.items():
             if name not in self.totals:
@@ -117,11 +116,9 @@ class Step:
 
     def state(self) -> dict[str, Tensor]:
         """What the steps to come depend on, and the totals, as tensors by name."""
-        momenta = {
-            f"momentum.{name}": self.optimizer.state[parameter]["momentum_buffer"]
-            for name, parameter in self._learning()
-            if self.optimizer.state[parameter].get("momentum_buffer") is not None
-        }
+        state = self.optimizer.state
+        momenta = {name: state[parameter].get("momentum_buffer") for name, parameter in self._learning()}
+        momenta = {f"momentum.{name}": kept for name, kept in momenta.items() if kept is not None}
         weights = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
         weights |= {f"method.{name}": tensor for name, tensor in self._method.state_dict().items()}
         return weights | momenta | {f"total.{name}": total for name, total in self.totals.items()}
@@ -137,21 +134,16 @@ class Step:
         self.totals = {name: total.to(self._device) for name, total in parts(state, "total.").items()}
 
 
-class _Plain(nn.Module):
-    """A network's logits, and no feature maps."""
+class _Student(nn.Module):
+    """A network's logits, and the feature maps of its `stages` where they are needed."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, stages: bool) -> None:
         super().__init__()
-        self.network = network
+        self.network, self._stages = network, stages
 
     def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return self.network(images), ()
-
-
-class _WithStages(_Plain):
-    """A network's logits, and the feature maps of its stages."""
-
-    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        if not self._stages:
+            return self.network(images), ()
         stages, logits = self.network.forward_stages(images)
         return logits, tuple(stages)
 

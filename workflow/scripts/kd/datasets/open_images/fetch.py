@@ -36,7 +36,7 @@ def fetch(url: str) -> bytes:
     Broken connections, short bodies and 5xx answers are tried again.
     """
     try:
-        return http.get(url, partial(_body, url), http.Tries.of(http.ATTEMPTS, PAUSE))
+        return http.get(url, partial(_body, url), pause=PAUSE)
     except (http.Refused, *http.WRONG_ADDRESS) as error:
         raise Failed(url, str(error)) from error
     except http.GivenUp as error:
