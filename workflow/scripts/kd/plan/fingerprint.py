@@ -9,6 +9,7 @@ import io
 import tokenize
 from collections.abc import Iterator
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2]
@@ -100,7 +101,8 @@ def _docstring_starts(tree: ast.Module) -> set[tuple[int, int]]:
 
 def _normal(source: str, tree: ast.Module) -> str:
     """The tokens of the code; its structure, and nothing of its comments and layout, remains."""
-    docstrings, lines = _docstring_starts(tree), source.splitlines(keepends=True)
+    docstrings = _docstring_starts(tree)
+    starts = list(accumulate(map(len, source.splitlines(keepends=True)), initial=0))  # of the lines
     code: list[str] = []
     inside, opened, skipping = 0, (0, 0), False
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -110,7 +112,8 @@ def _normal(source: str, tree: ast.Module) -> str:
         elif token.type in _CLOSES:
             inside -= 1
             if not inside:
-                code.append(_between(lines, opened, token.end))
+                begin, end = (starts[line - 1] + column for line, column in (opened, token.end))
+                code.append(source[begin:end])
         elif inside or token.type in _SILENT:
             continue
         elif token.start in docstrings or skipping:
@@ -119,11 +122,3 @@ def _normal(source: str, tree: ast.Module) -> str:
         else:
             code.append(_MARKS.get(token.type, token.string))
     return " ".join(code)
-
-
-def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    """The source from `start` to `end`, both (line from 1, column)."""
-    if start[0] == end[0]:
-        return lines[start[0] - 1][start[1] : end[1]]
-    middle = lines[start[0] : end[0] - 1]
-    return "".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])
