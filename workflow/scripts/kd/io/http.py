@@ -45,18 +45,13 @@ class _Own(threading.local):
 _own = _Own()
 
 
-def sleep(failure: str, seconds: float) -> None:
-    """Wait before the next try, without a word about the one that has failed."""
-    time.sleep(seconds)
-
-
 def get(
     url: str,
     read: Callable[[requests.Response], Result],
     *,
     attempts: int = ATTEMPTS,
     pause: float = 1.0,
-    wait: Callable[[str, float], None] = sleep,
+    wait: Callable[[str, float], None] = lambda _, seconds: time.sleep(seconds),
     headers: Callable[[], Mapping[str, str]] = dict,
     accepted: Collection[int] = (200,),
 ) -> Result:

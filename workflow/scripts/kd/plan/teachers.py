@@ -32,12 +32,9 @@ def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, Logit
 
 
 def _external_job(external: External) -> ExternalJob:
-    return ExternalJob(
-        name=external.name,
-        architecture=external.architecture,
-        options=external.options,
-        sha256=content(external.file, f"teachers.{external.name}.external"),
-    )
+    sha256 = content(external.file, f"teachers.{external.name}.external")
+    fields = ("name", "architecture", "options")
+    return ExternalJob(**{name: getattr(external, name) for name in fields}, sha256=sha256)
 
 
 def _logits_job(name: str, file: str) -> LogitsTeacherJob:

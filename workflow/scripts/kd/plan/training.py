@@ -90,10 +90,5 @@ def _distill_job(
 
 
 def _train_job(network: Network, **options: Any) -> TrainJob:
-    return TrainJob(
-        name=network.name,
-        architecture=network.architecture,
-        options=network.options,
-        recipe=network.recipe,
-        **options,
-    )
+    fields = ("name", "architecture", "options", "recipe")
+    return TrainJob(**{name: getattr(network, name) for name in fields}, **options)

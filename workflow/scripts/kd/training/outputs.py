@@ -38,16 +38,9 @@ def describe_run(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -
     """Which run this is; `chosen` are those of its values that a sweep chose."""
     if chosen:
         loss_function += f" (chosen on validation: {named(chosen)})"
-    return ({"chosen": dict(chosen)} if chosen else {}) | {
-        "role": job.role,
-        "name": job.name,
-        "architecture": job.architecture,
-        "teacher": job.teacher,
-        "method": job.method_name,
-        "seed": job.seed,
-        "epochs": job.recipe.epochs,
-        "loss_function": loss_function,
-    }
+    run = {name: getattr(job, name) for name in ("role", "name", "architecture", "teacher", "seed")}
+    run |= {"method": job.method_name, "epochs": job.recipe.epochs, "loss_function": loss_function}
+    return run | ({"chosen": dict(chosen)} if chosen else {})
 
 
 def save_diverged(job: TrainJob, run: dict[str, Any], error: Diverged, outputs: Outputs) -> None:

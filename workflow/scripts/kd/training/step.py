@@ -37,14 +37,9 @@ class Step:
         self._compiled = speed.compiled(self._student)
         # On CUDA the learning rate is a tensor as well: as a number it would be frozen into a graph.
         lr = torch.tensor(recipe.lr, device=self._device) if self._device.type == "cuda" else recipe.lr
-        self.optimizer = torch.optim.SGD(
-            [parameter for _, parameter in self._learning()],
-            lr=lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-            fused=True,
-        )
+        parameters = [parameter for _, parameter in self._learning()]
+        options = recipe.model_dump(include={"momentum", "weight_decay", "nesterov"})
+        self.optimizer = torch.optim.SGD(parameters, lr, **options, fused=True)
         self._epoch = torch.zeros((), device=self._device)
         self._sound = torch.ones((), dtype=torch.bool, device=self._device)
         self.totals: dict[str, Tensor] = {}
