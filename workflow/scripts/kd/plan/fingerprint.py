@@ -39,11 +39,10 @@ def fingerprint(script: str, modules: tuple[str, ...] = (), texts: tuple[str, ..
         if name not in codes and not name.startswith(MONITOR):
             codes[name], imported = _read(path)
             waiting.extend(imported)
+    contents = [(name, (SCRIPTS / name).read_text(encoding="utf-8")) for name in sorted(texts)]
     digest = hashlib.sha256()
-    for name, code in sorted(codes.items()):
-        digest.update(f"{name}\0{code}\0".encode())
-    for name in sorted(texts):
-        digest.update(f"{name}\0{(SCRIPTS / name).read_text(encoding='utf-8')}\0".encode())
+    for name, content in [*sorted(codes.items()), *contents]:
+        digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()
 
 

@@ -67,3 +67,6 @@ class GraphedStep:
         else:
             self._graph = graph
         return self._possible
+
+
+AnyStep = Step | GraphedStep

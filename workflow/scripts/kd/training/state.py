@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from kd.evaluation.metrics import Score
 from kd.training.checkpoints import State
-from kd.training.cuda_graph import GraphedStep
-from kd.training.step import Step, parts
+from kd.training.cuda_graph import AnyStep
+from kd.training.step import parts
 
 
 @dataclass
@@ -34,12 +34,10 @@ class Training:
         if len(self.history) <= self.preliminary:
             return
         if self.selected_epoch == 0 or _rank(row) > _rank(self.history[self.selected_epoch - 1]):
-            self.selected_epoch = len(self.history)
-            self.selected_weights = {
-                name: tensor.detach().clone() for name, tensor in model.state_dict().items()
-            }
+            self.selected_epoch, weights = len(self.history), model.state_dict()
+            self.selected_weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
-    def state(self, step: Step | GraphedStep) -> State:
+    def state(self, step: AnyStep) -> State:
         """All that the rest of the training depends on."""
         selected = {f"selected.{name}": tensor for name, tensor in self.selected_weights.items()}
         random = {"random.cpu": torch.get_rng_state()}
@@ -49,9 +47,7 @@ class Training:
         return step.state() | selected | random, facts
 
     @classmethod
-    def resumed(
-        cls, state: State, preliminary: int, step: Step | GraphedStep, device: torch.device
-    ) -> "Training":
+    def resumed(cls, state: State, preliminary: int, step: AnyStep, device: torch.device) -> "Training":
         """The training as it was, and its step with it."""
         tensors, facts = state
         step.restore(tensors)
