@@ -1,7 +1,6 @@
 """What is measured of a teacher that was not trained here, in the form of a training's metrics."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ from torch.nn import functional
 
 from kd.data.dataset import PARTS, Dataset
 from kd.data.loader import load_split
-from kd.data.views import ViewedImages
-from kd.evaluation.metrics import Score, evaluate, expected_calibration_error
-from kd.networks.size import count_macs, count_parameters
+from kd.evaluation.metrics import evaluate, expected_calibration_error, named_scores
+from kd.networks.size import size_of
 from kd.results.metrics import UNKNOWN
 from kd.roles import TEACHER
 from kd.runtime.device import device_name, memory_explained
@@ -30,22 +28,10 @@ def measure(
     splits = {part: load_split(data, part, where, stream) for part in PARTS}
     with memory_explained(where):
         scores = {part: evaluate(network, split.images, split.labels) for part, split in splits.items()}
-    results = named_scores(scores, data.test_labels) | size_of(network, splits["test"].images)
+    image = splits["test"].images.take(torch.zeros(1, dtype=torch.int64, device=where), 0)
+    results = named_scores(scores, data.test_labels) | size_of(network, image)
     results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}
     return _metrics(results, where, started), scores["test"].logits.numpy()
-
-
-def named_scores(scores: Mapping[str, Score], test_labels: Tensor) -> dict[str, float]:
-    """Losses and accuracies on these parts, and the calibration error on the test part."""
-    results = {f"{part}_loss": score.loss for part, score in scores.items()}
-    results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
-    return results | {"ece": expected_calibration_error(scores["test"].logits, test_labels)}
-
-
-def size_of(network: nn.Module, images: ViewedImages) -> dict[str, int]:
-    """Its parameters, and its multiply-adds for one image."""
-    image = images.take(torch.zeros(1, dtype=torch.int64, device=images.device), 0)
-    return {"parameters": count_parameters(network), "macs": count_macs(network, image)}
 
 
 def measure_logits(

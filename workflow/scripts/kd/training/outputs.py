@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from kd.data.views import Split
-from kd.evaluation.metrics import Score, agreement, evaluate
+from kd.evaluation.metrics import Score, agreement, evaluate, named_scores
 from kd.io.arrays import read_logits, write_array
 from kd.io.log import logger
 from kd.io.tables import write_csv
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import save_network
+from kd.networks.size import size_of
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.sweep.values import named
-from kd.teachers.measure import named_scores, size_of
 from kd.training.engine import Diverged, Training
 from kd.training.setup import Setup
 
@@ -74,7 +74,8 @@ def save_outputs(
         training.last = _evaluate(job, network, "validation", splits["validation"])
     save_network(outputs.model, network.state_dict(), **setup.about, changes=setup.method.changes)
     write_array(outputs.test_logits, scores["test"].logits.numpy())
-    results |= named_scores(scores, test.labels.cpu()) | size_of(network, test.images)
+    image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
+    results |= named_scores(scores, test.labels.cpu()) | size_of(network, image)
     results["agreement"] = _agreement(scores["test"].logits, teacher_logits)
     return results | _selected(network, training, scores["test"], test)
 
