@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
@@ -97,19 +96,17 @@ def fill(
         for logits in logits_of(speed.compiled(network), images, *on_device, whole=True):
             now, done = time.monotonic(), done + len(logits)
             here = slice(done - len(logits), done)
-            table[views[here], samples[here]] = _as_float16(logits, label)
+            rounded = logits.half().cpu().numpy()
+            if not np.isfinite(rounded).all():
+                raise UserError(
+                    f"{label} some logits are not finite in float16; train the teacher with a lower lr"
+                )
+            table[views[here], samples[here]] = rounded
             left = (now - started) * (len(views) / done - 1)
             progress.update(share=done / len(views), left=left)
             if now - reported > EVERY or done == len(views):
                 reported = now
                 logger.info("%s  %d of %d  left %s", label, done, len(views), clock_time(left))
-
-
-def _as_float16(logits: Tensor, label: str) -> np.ndarray:
-    rounded = logits.half().cpu().numpy()
-    if not np.isfinite(rounded).all():
-        raise UserError(f"{label} some logits are not finite in float16; train the teacher with a lower lr")
-    return rounded
 
 
 if __name__ == "__main__":

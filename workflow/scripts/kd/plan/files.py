@@ -29,6 +29,7 @@ class Plan:
     """A study, and the jobs that depend on what is in the user's own files."""
 
     study: Study
+    layout: Layout
     data: DataJob
     externals: Mapping[str, ExternalJob]
     logits: Mapping[str, LogitsTeacherJob]
@@ -37,12 +38,7 @@ class Plan:
     def of(cls, study: Study) -> "Plan":
         """Reads the user's files, which takes long the first time; UserError for one that is wrong."""
         with log_to_stderr():
-            return cls(study, data_job(study), *user_teachers(study))
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Where its files lie."""
-        return Layout(self.study.name)
+            return cls(study, Layout(study.name), data_job(study), *user_teachers(study))
 
     # --- Jobs that are looked up.
 

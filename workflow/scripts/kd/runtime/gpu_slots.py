@@ -22,15 +22,13 @@ def take_slot(devices: int, slots_per_device: int) -> int:
     given the same devices share slots: one that has a device of its own takes it without waiting, and a
     workflow that runs inside a job of several GPUs spreads over them.
     """
-    reported = False
-    while True:
+    for attempt in itertools.count():
         for slot, device in itertools.product(range(slots_per_device), range(devices)):
             if _lock(_name(device), slot):
                 return device
-        if not reported:
+        if attempt == 0:
             text = "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken"
             logger.info(text, devices, slots_per_device)
-            reported = True
         time.sleep(0.2)
 
 
