@@ -27,6 +27,6 @@ def test_waits_double_up_to_two_minutes(monkeypatch):
     assert slept[14] == 120
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [("7", 7), ("0", 0.5), ("86400", 120)])
+@pytest.mark.parametrize(("asked", "seconds"), [("7", 7), ("0", 0.5), ("86400", 120), ("soon", 0.5)])
 def test_a_server_may_say_how_long(asked, seconds, monkeypatch):
     assert waits(monkeypatch, **{"Retry-After": asked}) == [seconds]

@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import TypeVar
 
 import requests
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
@@ -69,7 +70,8 @@ def get(
             with _own.session.get(url, stream=True, timeout=TIMEOUT, headers=sent) as response:
                 status = f"the server answered {response.status_code} {response.reason}"
                 if response.status_code in TRANSIENT:
-                    asked = Retry().get_retry_after(response.raw)
+                    with suppress(InvalidHeader):
+                        asked = Retry().get_retry_after(response.raw)
                     raise BadBody(status)
                 if response.status_code not in accepted:
                     raise Refused(status)

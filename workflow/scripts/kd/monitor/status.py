@@ -88,12 +88,10 @@ def read_study(folder: Path, now: float | None = None) -> Study | None:
         rules = {name: Rule(**counts) for name, counts in facts["rules"].items()}
         failed = tuple(Job(job["rule"], _label(job), job["log"]) for job in facts["failed"])
         running = tuple(_running(folder, job, now) for job in facts["running"] if job["rule"] in rules)
-        times = {name: facts[name] for name in ("started", "updated", "ended")}
+        times = [facts[name] for name in ("started", "updated", "ended")]
         complete = sum(rule.done for rule in rules.values()) == sum(rule.jobs for rule in rules.values())
         phase = _phase(facts, bool(failed), complete, now)
-        return Study(
-            folder.name, phase, **times, rules=rules, running=running, failed=failed, before=facts["before"]
-        )
+        return Study(folder.name, phase, *times, rules, running, failed, facts["before"])
     except (UserError, KeyError, TypeError, AttributeError):
         return None
 
