@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from kd.errors import UserError
-from kd.monitor.clock import clock_time
+from kd.monitor.progress import clock_time
 
 ROOT = Path(__file__).parent.parent
 TAIL = 20  # lines of a dead worker's errors that are shown

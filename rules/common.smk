@@ -70,14 +70,13 @@ def from_wildcards(function):
 
     And with the `study` and the `checkpoints`, where it has such arguments.
     """
-    kinds = {name: parameter.annotation for name, parameter in signature(function).parameters.items()}
+    parameters = signature(function).parameters
 
     def call(wildcards):
         known = {**wildcards, "study": study, "checkpoints": checkpoints}
-        values = {name: known[name] for name in kinds if name in known}
-        return function(
-            **{name: int(value) if kinds[name] is int else value for name, value in values.items()}
-        )
+        values = {name: known[name] for name in parameters if name in known}
+        numbers = {name: int(values[name]) for name in values if parameters[name].annotation is int}
+        return function(**values | numbers)
 
     return call
 
@@ -104,6 +103,18 @@ def minutes(epochs):
     return limit
 
 
+def on_gpu(epochs):
+    """The resources of a job that runs networks for so many epochs; see minutes."""
+    return {"gpu": GPU, "runtime": minutes(epochs)}
+
+
 def run_outputs(folder):
     """What a training writes into `folder`."""
     return folder.files(*TRAINED) | {"board": directory(folder.file("board"))}
+
+
+def reported_figure(figure, path, label=None):
+    """A figure that Snakemake's own report shows; `figure` is that of its caption."""
+    label = label or figure.replace("_", " ")
+    caption = f"../workflow/report/{figure}.rst"
+    return report(path, caption=caption, category="Figures", labels={"figure": label})

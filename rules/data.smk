@@ -7,15 +7,12 @@ IMAGES = downloads(study.dataset.name, plan.data.gathered)
 
 
 # On a cluster it is done where Snakemake runs: other nodes may not reach the net.
-localrules:
-    download_data,
-
-
 rule download_data:
     output:
         DOWNLOADS.file("{file}"),
     log:
         layout.log("download_data/{file}"),
+    localrule: True
     conda:
         CONDA
     params:
@@ -28,14 +25,12 @@ rule download_data:
 # Where the images are chosen out of many; what has been fetched is kept beside them, for other choices too.
 if GATHER:
 
-    localrules:
-        gather_data,
-
     rule gather_data:
         output:
             **IMAGES.files("images", "licences"),
         log:
             layout.log("gather_data"),
+        localrule: True
         conda:
             CONDA
         params:

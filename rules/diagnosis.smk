@@ -13,19 +13,13 @@ DIAGNOSIS_TEXTS = ("kd/report/diagnosis/page.html.jinja", "kd/report/diagnosis/p
 ruleorder: import_training_logits > compute_training_logits
 
 
-# On a cluster they are made where Snakemake runs: all of a study take seconds. One job, because one for each would
-# take as long to start as a hundred pages to write.
-localrules:
-    build_diagnoses,
-
-
 rule compute_training_logits:
     input:
         dataset=layout.dataset,
-        model=layout.teacher().file("model"),
+        model=layout.teacher.file("model"),
     output:
         # Of the images as they are, for all its students.
-        train_logits=layout.teacher().file("train_logits"),
+        train_logits=layout.teacher.file("train_logits"),
     log:
         layout.log("compute_training_logits/{teacher}"),
     benchmark:
@@ -34,8 +28,7 @@ rule compute_training_logits:
         CONDA
     threads: THREADS
     resources:
-        gpu=GPU,
-        runtime=minutes(1),
+        **on_gpu(1),
     params:
         code=fingerprint("compute_training_logits.py"),
     script:
@@ -63,10 +56,10 @@ rule import_training_logits:
 rule measure_fidelity:
     input:
         dataset=layout.dataset,
-        teacher_train=layout.teacher().file("train_logits"),
-        models=plan.of_seeds(layout.distilled(), "model"),
+        teacher_train=layout.teacher.file("train_logits"),
+        models=plan.of_seeds(layout.distilled, "model"),
     output:
-        fidelity=layout.distilled().file("fidelity"),
+        fidelity=layout.distilled.file("fidelity"),
     log:
         layout.log("measure_fidelity/{teacher}/{student}/{method}"),
     benchmark:
@@ -75,8 +68,7 @@ rule measure_fidelity:
         CONDA
     threads: THREADS
     resources:
-        gpu=GPU,
-        runtime=minutes(len(study.seeds)),
+        **on_gpu(len(study.seeds)),
     params:
         **job_params("measure_fidelity.py", comparison),
     script:
@@ -86,10 +78,10 @@ rule measure_fidelity:
 rule compare_feature_maps:
     input:
         dataset=layout.dataset,
-        teacher_model=layout.teacher().file("model"),
-        models=plan.of_seeds(layout.distilled(), "model"),
+        teacher_model=layout.teacher.file("model"),
+        models=plan.of_seeds(layout.distilled, "model"),
     output:
-        cka=layout.distilled().file("cka"),
+        cka=layout.distilled.file("cka"),
     log:
         layout.log("compare_feature_maps/{teacher}/{student}/{method}"),
     benchmark:
@@ -98,8 +90,7 @@ rule compare_feature_maps:
         CONDA
     threads: THREADS
     resources:
-        gpu=GPU,
-        runtime=minutes(1),
+        **on_gpu(1),
     params:
         **job_params("compare_feature_maps.py", comparison),
     script:
@@ -110,9 +101,9 @@ rule compare_feature_maps:
 rule diagnose_teacher:
     input:
         dataset=layout.dataset,
-        test_logits=[layout.teacher().file("test_logits")],
+        test_logits=[layout.teacher.file("test_logits")],
     output:
-        diagnosis=layout.teacher().file("diagnosis"),
+        diagnosis=layout.teacher.file("diagnosis"),
     log:
         layout.log("diagnose_teacher/{teacher}"),
     benchmark:
@@ -131,9 +122,9 @@ rule diagnose_teacher:
 use rule diagnose_teacher as diagnose_baseline with:
     input:
         dataset=layout.dataset,
-        test_logits=plan.of_seeds(layout.baseline(), "test_logits"),
+        test_logits=plan.of_seeds(layout.baseline, "test_logits"),
     output:
-        diagnosis=layout.baseline().file("diagnosis"),
+        diagnosis=layout.baseline.file("diagnosis"),
     log:
         layout.log("diagnose_baseline/{student}"),
     benchmark:
@@ -146,7 +137,7 @@ use rule diagnose_teacher as diagnose_distilled with:
     input:
         unpack(from_wildcards(plan.diagnosis_inputs)),
     output:
-        diagnosis=layout.distilled().file("diagnosis"),
+        diagnosis=layout.distilled.file("diagnosis"),
     log:
         layout.log("diagnose_distilled/{teacher}/{student}/{method}"),
     benchmark:
@@ -155,6 +146,8 @@ use rule diagnose_teacher as diagnose_distilled with:
         **job_params("diagnose.py", distilled_diagnosis),
 
 
+# On a cluster they are made where Snakemake runs: all of a study take seconds. One job, because one for each would
+# take as long to start as a hundred pages to write.
 rule build_diagnoses:
     input:
         dataset=layout.dataset,
@@ -164,6 +157,7 @@ rule build_diagnoses:
         pages=PAGES,
     log:
         layout.log("build_diagnoses"),
+    localrule: True
     conda:
         CONDA
     params:

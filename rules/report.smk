@@ -6,21 +6,12 @@ HISTORIES = [run.file("history") for run in RUNS]
 REPORT = json.dumps({"study": study.name, "runs": [run.path for run in MEASURED_RUNS]})
 FIGURES = ["accuracy_parameters", "accuracy_latency", "gain", "heat_map", "learning_curves"]
 # The template, style and script of the page, and its captions, which no import names.
-PAGE_TEXTS = (
-    "kd/report/study/page.html.jinja",
-    "kd/report/study/report.css",
-    "kd/report/study/report.js",
-) + tuple(f"../report/{figure}.rst" for figure in (*FIGURES, "sweep"))
+PAGE_TEXTS = tuple(f"kd/report/study/{name}" for name in ("page.html.jinja", "report.css", "report.js"))
+PAGE_TEXTS += tuple(f"../report/{figure}.rst" for figure in (*FIGURES, "sweep"))
 SWEPT_FIGURES = expand(rules.draw_sweep.output.svg, method=study.sweeps)
 
 
 # On a cluster these are made where Snakemake runs: they take seconds.
-localrules:
-    build_table,
-    draw_plots,
-    build_report,
-
-
 rule build_table:
     input:
         metrics=METRICS,
@@ -30,6 +21,7 @@ rule build_table:
         markdown=layout.table("md"),
     log:
         layout.log("build_table"),
+    localrule: True
     conda:
         CONDA
     params:
@@ -47,17 +39,10 @@ rule draw_plots:
         latency=layout.latency,
     output:
         png=[layout.figure(figure, "png") for figure in FIGURES],
-        svg=[
-            report(
-                layout.figure(figure, "svg"),
-                caption=f"../workflow/report/{figure}.rst",
-                category="Figures",
-                labels={"figure": figure.replace("_", " ")},
-            )
-            for figure in FIGURES
-        ],
+        svg=[reported_figure(figure, layout.figure(figure, "svg")) for figure in FIGURES],
     log:
         layout.log("draw_plots"),
+    localrule: True
     conda:
         CONDA
     params:
@@ -84,6 +69,7 @@ rule build_report:
         report=report(layout.report, caption="../workflow/report/report.rst", category="Report"),
     log:
         layout.log("build_report"),
+    localrule: True
     conda:
         CONDA
     params:

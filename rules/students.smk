@@ -3,14 +3,13 @@ from kd.plan.training import baseline_job, distill_job, intermediate_job
 
 use rule train_teacher as train_baseline with:
     output:
-        **run_outputs(layout.baseline().seed()),
+        **run_outputs(layout.baseline.seed()),
     log:
         layout.log("train_baseline/{student}/{seed}"),
     benchmark:
         layout.benchmark("train_baseline/{student}/{seed}")
     resources:
-        gpu=GPU,
-        runtime=minutes(baseline_job),
+        **on_gpu(baseline_job),
     params:
         **job_params("train.py", baseline_job),
 
@@ -19,14 +18,13 @@ use rule train_teacher as distill_student with:
     input:
         unpack(from_wildcards(plan.student_inputs)),
     output:
-        **run_outputs(layout.distilled().seed()),
+        **run_outputs(layout.distilled.seed()),
     log:
         layout.log("distill_student/{teacher}/{student}/{method}/{seed}"),
     benchmark:
         layout.benchmark("distill_student/{teacher}/{student}/{method}/{seed}")
     resources:
-        gpu=GPU,
-        runtime=minutes(distill_job),
+        **on_gpu(distill_job),
     params:
         **job_params("train.py", distill_job),
 
@@ -36,13 +34,12 @@ use rule train_teacher as distill_intermediate with:
     input:
         unpack(from_wildcards(plan.intermediate_inputs)),
     output:
-        **run_outputs(layout.intermediate().seed()),
+        **run_outputs(layout.intermediate.seed()),
     log:
         layout.log("distill_intermediate/{teacher}/{method}/{chain}/{seed}"),
     benchmark:
         layout.benchmark("distill_intermediate/{teacher}/{method}/{chain}/{seed}")
     resources:
-        gpu=GPU,
-        runtime=minutes(intermediate_job),
+        **on_gpu(intermediate_job),
     params:
         **job_params("train.py", intermediate_job),

@@ -1,31 +1,24 @@
 # Values of a method that are tried, of which the best are taken by the students of that method.
-from kd.plan.sweeps import plot_job, rung_job
-
-
-# On a cluster these are made where Snakemake runs: they take seconds.
-localrules:
-    halve_trials,
-    select_values,
-    draw_sweep,
+from kd.plan.training import plot_job, rung_job
 
 
 use rule train_teacher as run_trial with:
     input:
         unpack(from_wildcards(plan.trial_inputs)),
     output:
-        **layout.trial().seed().files("metrics", "history"),
+        **layout.trial.seed().files("metrics", "history"),
     log:
         layout.log("run_trial/{teacher}/{student}/{method}/{trial}/{seed}"),
     benchmark:
         layout.benchmark("run_trial/{teacher}/{student}/{method}/{trial}/{seed}")
     resources:
-        gpu=GPU,
-        runtime=minutes(plan.trial_job),
+        **on_gpu(plan.trial_job),
     params:
         **job_params("train.py", plan.trial_job),
 
 
-# Where trials are halved: which of them go on for longer.
+# Where trials are halved: which of them go on for longer. On a cluster this and what follows is made where Snakemake
+# runs: it takes seconds.
 checkpoint halve_trials:
     input:
         metrics=from_wildcards(plan.rung_metrics),
@@ -34,6 +27,7 @@ checkpoint halve_trials:
         rung=layout.rung(),
     log:
         layout.log("halve_trials/{teacher}/{student}/{method}/{rung}"),
+    localrule: True
     conda:
         CONDA
     params:
@@ -50,9 +44,10 @@ checkpoint select_values:
         metrics=from_wildcards(plan.rung_metrics),
         before=from_wildcards(plan.rungs_before),
     output:
-        **layout.sweep().files("chosen", "trials"),
+        **layout.sweep.files("chosen", "trials"),
     log:
         layout.log("select_values/{teacher}/{student}/{method}"),
+    localrule: True
     conda:
         CONDA
     params:
@@ -66,15 +61,11 @@ rule draw_sweep:
     input:
         trials=from_wildcards(plan.sweep_tables),
     output:
-        png=layout.sweep_figure("png"),
-        svg=report(
-            layout.sweep_figure("svg"),
-            caption="../workflow/report/sweep.rst",
-            category="Figures",
-            labels={"figure": "sweep {method}"},
-        ),
+        png=layout.figure("sweeps/{method}", "png"),
+        svg=reported_figure("sweep", layout.figure("sweeps/{method}", "svg"), "sweep {method}"),
     log:
         layout.log("draw_sweep/{method}"),
+    localrule: True
     conda:
         CONDA
     params:

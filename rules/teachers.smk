@@ -1,4 +1,5 @@
-from kd.plan.teachers import ensemble_job, targets_job
+from kd.jobs.teachers import TargetsJob
+from kd.plan.teachers import ensemble_job
 from kd.plan.training import teacher_job
 
 
@@ -6,7 +7,7 @@ rule train_teacher:
     input:
         dataset=layout.dataset,
     output:
-        **run_outputs(layout.teacher()),
+        **run_outputs(layout.teacher),
     log:
         layout.log("train_teacher/{teacher}"),
     benchmark:
@@ -15,8 +16,7 @@ rule train_teacher:
         CONDA
     threads: THREADS
     resources:
-        gpu=GPU,
-        runtime=minutes(teacher_job),
+        **on_gpu(teacher_job),
     params:
         **job_params("train.py", teacher_job),
     script:
@@ -39,10 +39,9 @@ rule cache_targets:
         CONDA
     threads: THREADS
     resources:
-        gpu=GPU,
-        runtime=minutes(targets_job),
+        **on_gpu(TargetsJob),
     params:
-        **job_params("cache_targets.py", targets_job),
+        **job_params("cache_targets.py", TargetsJob),
         table_folder=layout.targets_table(),
     script:
         "../workflow/scripts/cache_targets.py"
@@ -67,8 +66,7 @@ rule build_ensemble:
         CONDA
     threads: THREADS
     resources:
-        gpu=GPU,
-        runtime=minutes(1),
+        **on_gpu(1),
     params:
         **job_params("build_ensemble.py", ensemble_job),
     script:
@@ -89,10 +87,9 @@ rule import_weights:
         CONDA
     threads: THREADS
     resources:
-        gpu=GPU,
-        runtime=minutes(1),
+        **on_gpu(1),
     params:
-        **job_params("import_weights.py", plan.external_job),
+        **job_params("import_weights.py", lambda external: plan.externals[external]),
     script:
         "../workflow/scripts/import_weights.py"
 
@@ -110,7 +107,7 @@ rule import_logits:
     conda:
         CONDA
     params:
-        **job_params("import_logits.py", plan.logits_job),
+        **job_params("import_logits.py", lambda logits_teacher: plan.logits[logits_teacher]),
     script:
         "../workflow/scripts/import_logits.py"
 

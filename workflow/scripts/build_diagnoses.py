@@ -1,21 +1,16 @@
 """Write the page of every diagnosis of a study."""
 
-import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from kd.data.dataset import read_dataset
 from kd.io.files import read_json, write_text
+from kd.io.log import logger
 from kd.report.diagnosis.page import to_page
 from kd.report.diagnosis.pictures import pictures
 from kd.results.metrics import read_metrics
 
-logger = logging.getLogger("kd")
 
-
-def main(
-    report: Path, dataset: Path, diagnoses: Sequence[Path], metrics: Sequence[Path], pages: Sequence[Path]
-) -> None:
+def main(report: Path, dataset: Path, diagnoses: list[Path], metrics: list[Path], pages: list[Path]) -> None:
     """Write a page for each of the `diagnoses`; `metrics` are those of the first run of each.
 
     `report` is where the page of the whole study will be, to which they lead back. Raises UserError naming

@@ -1,12 +1,11 @@
 """Build one teacher of several, the mean of their logits, and measure it. Nothing is trained."""
 
-import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from kd.data.dataset import read_dataset
 from kd.io.arrays import write_array
+from kd.io.log import logger
 from kd.jobs.teachers import EnsembleJob
 from kd.networks.checkpoint import load_network, save_ensemble
 from kd.results.metrics import write_metrics
@@ -14,13 +13,11 @@ from kd.runtime.device import set_up_device
 from kd.settings.compute import Compute
 from kd.teachers.measure import measure
 
-logger = logging.getLogger("kd")
-
 
 def main(
     job: EnsembleJob,
     dataset: Path,
-    members: Sequence[Path],
+    members: list[Path],
     model: Path,
     metrics: Path,
     test_logits: Path,

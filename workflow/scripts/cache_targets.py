@@ -1,12 +1,10 @@
 """Run a teacher over everything that its students of one seed will see, and cache its logits."""
 
-import logging
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
@@ -14,17 +12,15 @@ from kd.data.views import ViewedImages
 from kd.errors import UserError
 from kd.evaluation.inference import logits_of
 from kd.io.files import digest
+from kd.io.log import logger
 from kd.jobs.teachers import TargetsJob
-from kd.monitor.clock import clock_time
-from kd.monitor.progress import ProgressFile
+from kd.monitor.progress import ProgressFile, clock_time
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import device_name, set_up_device
-from kd.runtime.memory import memory_explained
+from kd.runtime.device import device_name, memory_explained, set_up_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
 from kd.teachers.targets import needed_views, open_table, write_note
 
-logger = logging.getLogger("kd")
 EVERY = 5.0  # seconds between two progress lines
 BATCH = 128  # images that count as a step when it is decided whether they are enough to compile for
 
@@ -100,19 +96,17 @@ def fill(
         for logits in logits_of(speed.compiled(network), images, *on_device, whole=True):
             now, done = time.monotonic(), done + len(logits)
             here = slice(done - len(logits), done)
-            table[views[here], samples[here]] = _as_float16(logits, label)
+            rounded = logits.half().cpu().numpy()
+            if not np.isfinite(rounded).all():
+                raise UserError(
+                    f"{label} some logits are not finite in float16; train the teacher with a lower lr"
+                )
+            table[views[here], samples[here]] = rounded
             left = (now - started) * (len(views) / done - 1)
             progress.update(share=done / len(views), left=left)
             if now - reported > EVERY or done == len(views):
                 reported = now
                 logger.info("%s  %d of %d  left %s", label, done, len(views), clock_time(left))
-
-
-def _as_float16(logits: Tensor, label: str) -> np.ndarray:
-    rounded = logits.half().cpu().numpy()
-    if not np.isfinite(rounded).all():
-        raise UserError(f"{label} some logits are not finite in float16; train the teacher with a lower lr")
-    return rounded
 
 
 if __name__ == "__main__":

@@ -1,27 +1,23 @@
 """Compare the feature maps of the students of a teacher and method with their teacher's, on test images."""
 
-import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
 from kd.evaluation.cka import similarities, stage_grams
 from kd.io.files import write_json
+from kd.io.log import logger
 from kd.jobs.diagnosis import ComparisonJob
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import set_up_device
-from kd.runtime.memory import memory_explained
+from kd.runtime.device import memory_explained, set_up_device
 from kd.settings.compute import Compute
-
-logger = logging.getLogger("kd")
 
 
 def main(
     job: ComparisonJob,
     dataset: Path,
     teacher_model: Path,
-    models: Sequence[Path],
+    models: list[Path],
     cka: Path,
     *,
     compute: Compute = Compute(),

@@ -1,6 +1,5 @@
 """Compute the logits of a teacher for the un-augmented training images, once for all its students."""
 
-import logging
 from pathlib import Path
 
 import torch
@@ -9,12 +8,10 @@ from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
 from kd.evaluation.inference import logits_of
 from kd.io.arrays import write_rows
+from kd.io.log import logger
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import set_up_device
-from kd.runtime.memory import memory_explained
+from kd.runtime.device import memory_explained, set_up_device
 from kd.settings.compute import Compute
-
-logger = logging.getLogger("kd")
 
 
 def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = Compute()) -> None:

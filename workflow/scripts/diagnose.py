@@ -1,6 +1,5 @@
 """Diagnose a teacher, a baseline or a distilled student, over all its seeds."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,10 @@ from typing import Any
 from kd.data.dataset import read_dataset
 from kd.evaluation.diagnosis import Cell
 from kd.io.files import read_json, write_json
+from kd.io.log import logger
 from kd.jobs.diagnosis import DiagnosisJob
 from kd.runtime.device import set_up_device
 from kd.settings.compute import Compute
-
-logger = logging.getLogger("kd")
 
 
 def main(

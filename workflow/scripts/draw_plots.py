@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kd.io.files import read_json
-from kd.io.history import read_history
+from kd.io.tables import read_history
 from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
 from kd.plots.gain import draw_gain
 from kd.plots.heat_map import draw_heat_map

@@ -1,6 +1,5 @@
 """Draw the trials of a sweep, as SVG and PNG."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,9 +8,7 @@ from kd.plots.saving import save
 from kd.plots.sweep import draw_sweep
 
 
-def main(
-    trials: Sequence[Path], titles: Sequence[str], keys: Sequence[str], logarithmic: Sequence[str], stem: Path
-) -> None:
+def main(trials: list[Path], titles: list[str], keys: list[str], logarithmic: list[str], stem: Path) -> None:
     """Write `<stem>.svg` and `<stem>.png` from the tables of trials, one of each pair, and its title.
 
     `keys` were swept, those in `logarithmic` over orders of magnitude. ValueError if there are not as many

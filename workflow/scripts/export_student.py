@@ -1,6 +1,5 @@
 """Export a student: its weights and programs in a folder with a card, each verified on real images."""
 
-import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ from kd.export.program import WithNormalisation
 from kd.export.verification import verify
 from kd.io.arrays import read_logits
 from kd.io.files import atomic_folder, read_json, sha256, write_json
+from kd.io.log import logger
 from kd.io.tensors import read_tensors
 from kd.jobs.export import ExportJob
 from kd.networks.checkpoint import load_network
 from kd.results.metrics import read_metrics
 from kd.runtime.timing import one_thread
 from kd.sweep.values import with_values
-
-logger = logging.getLogger("kd")
 
 
 @one_thread()
@@ -53,7 +51,8 @@ def main(
         shutil.copyfile(models[best], new / FILES["pytorch"])
         made = write_formats(new, exported, image_shape(images), calibration(images, job.settings))
         verification = verify(made, FILES, images, recorded, job.settings.images)
-        verification |= {"seed": runs[best]["seed"], "bytes": {name: _size(new, name) for name in made}}
+        sizes = {name: (new / FILES[name]).stat().st_size for name in made}
+        verification |= {"seed": runs[best]["seed"], "bytes": sizes}
         verification["milliseconds"] = times(made, images, job.settings.batch)
         write_json(new / "verification.json", verification)
         changes = read_tensors(models[best])[1].get("changes", {})
@@ -73,21 +72,13 @@ def _metrics(path: Path) -> dict[str, Any]:
     return read_metrics(path).model_dump(exclude_unset=True)
 
 
-def _size(folder: Path, name: str) -> int:
-    return (folder / FILES[name]).stat().st_size
-
-
 def _log(job: ExportJob, verification: dict, seeds: int) -> None:
     logger.info("%s: seed %d of %d seeds", job.title, verification["seed"], seeds)
     for name, scores in verification["formats"].items():
-        logger.info(
-            "%s: accuracy %.2f %%, %.2f %% of the predictions the same, %s bytes, %.3f ms",
-            verification["files"][name],
-            scores["accuracy"],
-            scores["same_predictions"],
-            f"{verification['bytes'][name]:,}",
-            verification["milliseconds"]["1"][name]["median"],
-        )
+        size, time = verification["bytes"][name], verification["milliseconds"]["1"][name]["median"]
+        text = "%s: accuracy %.2f %%, %.2f %% of the predictions the same, %s bytes, %.3f ms"
+        measures = scores["accuracy"], scores["same_predictions"], f"{size:,}", time
+        logger.info(text, verification["files"][name], *measures)
 
 
 if __name__ == "__main__":

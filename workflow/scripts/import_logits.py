@@ -1,6 +1,5 @@
 """Take logits of the user's own for a teacher, and say how good they are. No network runs."""
 
-import logging
 import time
 from pathlib import Path
 
@@ -8,12 +7,11 @@ import numpy as np
 
 from kd.data.dataset import read_dataset
 from kd.io.arrays import write_array
+from kd.io.log import logger
 from kd.jobs.teachers import LogitsTeacherJob
 from kd.results.metrics import write_metrics
 from kd.teachers.logits import read_user_logits, test_logits, training_logits
 from kd.teachers.measure import measure_logits
-
-logger = logging.getLogger("kd")
 
 
 def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test_logits_file: Path) -> None:
@@ -24,10 +22,9 @@ def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test
     """
     started = time.perf_counter()
     data = read_dataset(dataset)
-    classes, arrays = len(data.classes), read_user_logits(logits, job.sha256)
-    train = training_logits(arrays, logits, len(data.train_labels), classes, data.augmentation)
-    test = test_logits(arrays, logits, len(data.test_labels), classes)
-    write_array(test_logits_file, np.empty((0, classes), np.float32) if test is None else test)
+    arrays = read_user_logits(logits, job.sha256)
+    train, test = training_logits(arrays, logits, data), test_logits(arrays, logits, data)
+    write_array(test_logits_file, np.empty((0, len(data.classes)), np.float32) if test is None else test)
     results = measure_logits(train[data.augmentation.plain], test, data, started)
     results |= {"name": job.name, "architecture": "logits"}
     results |= {"loss_function": f"logits given ({job.sha256[:8]})"}

@@ -1,6 +1,5 @@
 """Import the user's logits of every view that students of one seed see, as the targets of any teacher."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,10 @@ import numpy as np
 from kd.data.dataset import read_dataset
 from kd.errors import UserError
 from kd.io.files import digest
+from kd.io.log import logger
 from kd.jobs.teachers import LogitsTargetsJob
 from kd.teachers.logits import read_user_logits, training_logits
 from kd.teachers.targets import needed_views, open_table, write_note
-
-logger = logging.getLogger("kd")
 
 
 def main(
@@ -24,9 +22,8 @@ def main(
     there, or not finite in float16.
     """
     data = read_dataset(dataset)
-    arrays = read_user_logits(logits, job.sha256)
-    samples, classes = len(data.train_labels), len(data.classes)
-    views = training_logits(arrays, logits, samples, classes, data.augmentation)
+    views = training_logits(read_user_logits(logits, job.sha256), logits, data)
+    samples = len(data.train_labels)
     needed = needed_views(job.seed, job.epochs, samples, len(views))
     if (missing := needed & np.isnan(views).any(axis=2)).any():
         view, sample = np.argwhere(missing)[0]

@@ -1,15 +1,13 @@
 """Import the user's logits of the un-augmented training images, as those of any teacher."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
 
 from kd.data.dataset import read_dataset
 from kd.io.arrays import write_rows
+from kd.io.log import logger
 from kd.teachers.logits import read_user_logits, training_logits
-
-logger = logging.getLogger("kd")
 
 
 def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
@@ -19,9 +17,7 @@ def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
     Raises UserError naming the file and the array that does not fit the data set.
     """
     data = read_dataset(dataset)
-    samples, classes = len(data.train_labels), len(data.classes)
-    views = training_logits(read_user_logits(logits, sha256), logits, samples, classes, data.augmentation)
-    plain = views[data.augmentation.plain]
+    plain = training_logits(read_user_logits(logits, sha256), logits, data)[data.augmentation.plain]
     if np.isnan(plain).any():
         logger.info("%s: lacks the logits of some training images without augmentation", logits)
         plain = plain[:0]

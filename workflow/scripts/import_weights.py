@@ -1,6 +1,5 @@
 """Import the user's own weights for a teacher, and measure it. Nothing is trained."""
 
-import logging
 import time
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import torch
 
 from kd.data.dataset import read_dataset
 from kd.io.arrays import write_array
+from kd.io.log import logger
 from kd.jobs.teachers import ExternalJob
 from kd.networks.checkpoint import load_network, save_network
 from kd.networks.factory import build_network
@@ -18,8 +18,6 @@ from kd.runtime.device import set_up_device
 from kd.runtime.provenance import versions
 from kd.settings.compute import Compute
 from kd.teachers.measure import measure
-
-logger = logging.getLogger("kd")
 
 
 def main(

@@ -1,7 +1,5 @@
 """Measure the fidelity of the students of a teacher and method on the training images."""
 
-import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from kd.data.dataset import read_dataset
@@ -9,20 +7,18 @@ from kd.data.loader import load_split
 from kd.evaluation.fidelity import fidelity_on
 from kd.evaluation.logits import open_logits
 from kd.io.files import write_json
+from kd.io.log import logger
 from kd.jobs.diagnosis import ComparisonJob
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import set_up_device
-from kd.runtime.memory import memory_explained
+from kd.runtime.device import memory_explained, set_up_device
 from kd.settings.compute import Compute
-
-logger = logging.getLogger("kd")
 
 
 def main(
     job: ComparisonJob,
     dataset: Path,
     teacher_train: Path,
-    models: Sequence[Path],
+    models: list[Path],
     fidelity: Path,
     *,
     compute: Compute = Compute(),

@@ -1,6 +1,5 @@
 """Measure the latency of one image in each network of a study, on this machine's CPU. Nothing is trained."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,10 @@ import torch
 
 from kd.export.latency import measure
 from kd.io.files import read_json, write_json
+from kd.io.log import logger
 from kd.runtime.device import device_name
 from kd.runtime.provenance import EXPORT, versions
 from kd.runtime.timing import REPETITIONS
-
-logger = logging.getLogger("kd")
 
 
 def main(networks: dict[str, dict[str, Any]], data: Path, latency: Path) -> None:

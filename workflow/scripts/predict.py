@@ -104,14 +104,6 @@ def _top(text: str) -> int:
 
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.csv == options.json == STDOUT:
-        parser.error("--csv - and --json - cannot both be printed")
-    return options
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="What an exported student predicts for pictures. Each is made upright, cut to its middle"
         " square and resized, as the images of a data set are.",
@@ -124,7 +116,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="as CSV, too; - prints that alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="as JSON, too; - prints that alone")
     parser.add_argument("--int8", action="store_true", help="run model_int8.onnx")
-    return parser
+    options = parser.parse_args(arguments)
+    if options.csv == options.json == STDOUT:
+        parser.error("--csv - and --json - cannot both be printed")
+    return options
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Turns a data set into the one file that every training job reads, and a card and a picture for people."""
 
-import logging
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -11,9 +10,8 @@ from kd.data.card import compare, describe, origin, summarise
 from kd.data.dataset import SHARDS, write_dataset
 from kd.data.prepare import packs, prepare
 from kd.io.files import check_sum, write_json
+from kd.io.log import logger
 from kd.plots.samples import write_samples
-
-log = logging.getLogger("kd")
 
 
 def main(
@@ -46,7 +44,7 @@ def main(
     write_samples(samples, prepared.train_images, prepared.train_labels, prepared.classes)
     card = {**origin(vars(module), cfg["files"], cfg["listing"]), "published": published}
     write_json(summary, {"dataset": cfg["name"], **summarise(prepared), **card})
-    log.info("%s", describe(prepared))
+    logger.info("%s", describe(prepared))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
 """Select the best trials of a sweep, or of a rung of it, for one teacher and student: by validation only."""
 
-import csv
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kd.io.files import atomic, read_json, write_json
+from kd.io.files import read_json, write_json
+from kd.io.log import logger
+from kd.io.tables import write_csv
 from kd.results.metrics import read_trial
 from kd.sweep.selection import best, rows_of
 from kd.sweep.values import named
-
-logger = logging.getLogger("kd")
 
 
 def main(
@@ -42,11 +40,7 @@ def main(
         return
     rows = [row | {"chosen": int(row["place"] == first)} for row in rows]
     rows = [row | {"chosen": 0} for earlier in rungs for row in earlier["rows"]] + rows
-    columns = list(rows[-1])  # in order; a rung's JSON has sorted keys
-    with atomic(trials) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(trials, rows, columns=list(rows[-1]))  # in its order; a rung's JSON has sorted keys
     write_json(chosen, values[first])
     logger.info("of %d trials: %s", len(values), named(values[first]))
 

@@ -1,6 +1,5 @@
 """Train one network, in any role: a teacher, a baseline, or a distilled student."""
 
-import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +7,14 @@ from pathlib import Path
 from kd.data.dataset import PARTS, read_dataset
 from kd.data.loader import load_split
 from kd.io.files import digest
+from kd.io.log import logger
 from kd.jobs.training import TrainJob
 from kd.monitor.log import TrainingLog
 from kd.monitor.progress import ProgressFile
 from kd.monitor.tensorboard import opened_board
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
-from kd.runtime.device import device_name, set_up_device
-from kd.runtime.memory import memory_explained
+from kd.runtime.device import device_name, memory_explained, set_up_device
 from kd.runtime.provenance import commit, versions
 from kd.runtime.signals import StopSignal
 from kd.runtime.speed import choose_speed
@@ -25,8 +24,6 @@ from kd.training.checkpoints import kept_until_done
 from kd.training.engine import Diverged, fit
 from kd.training.outputs import Outputs, describe_run, save_diverged, save_outputs
 from kd.training.setup import check_batch, set_up, teacher_for
-
-logger = logging.getLogger("kd")
 
 
 def main(

@@ -59,15 +59,10 @@ def _view(folder: Path, study: Study | None, everything: bool) -> View | Text:
     return Text(f"{folder}: no run of this study has begun{f'; there are {others}' if others else ''}")
 
 
-def _arguments() -> argparse.Namespace:
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="of the study, such as results/digits")
     parser.add_argument("--once", action="store_true", help="show it as it is and end")
     parser.add_argument("--wait", action="store_true", help="wait for the next run of a study that has ended")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    given = _arguments()
     with suppress(KeyboardInterrupt):
-        sys.exit(main(given.folder, once=given.once, wait=given.wait))
+        sys.exit(main(**vars(parser.parse_args())))

@@ -8,7 +8,7 @@ import pytest
 
 from kd.errors import UserError
 from kd.io.files import atomic, check_sum, read_json, write_json
-from kd.io.history import read_history
+from kd.io.tables import read_history
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):

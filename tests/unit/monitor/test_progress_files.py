@@ -8,12 +8,11 @@ import time
 
 import pytest
 
-from kd.monitor import clock as throttle
 from kd.monitor import log as runlog
 from kd.monitor import progress, recorder
 from kd.monitor.progress import ProgressFile
 from kd.monitor.recorder import Recorder
-from kd.monitor.status import FailedJob, read_study
+from kd.monitor.status import Job, read_study
 
 
 def test_a_progress_file_says_who_tells_and_is_gone_at_the_end(tmp_path):
@@ -30,7 +29,7 @@ def test_a_progress_file_says_who_tells_and_is_gone_at_the_end(tmp_path):
 
 def test_it_is_written_at_most_once_a_second_and_says_the_last_then(tmp_path, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(throttle.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     with ProgressFile(tmp_path / "0.json", "[cnn]") as shown:
         for epoch in (1, 2, 3):
             shown.update(epoch=epoch)
@@ -56,7 +55,7 @@ def test_writing_takes_a_hundredth_of_the_time_until_that_would_be_silence(
         clock[0] += takes
 
     written = []
-    monkeypatch.setattr(throttle.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(progress, "write_progress", write)
     shown = ProgressFile(tmp_path / "0.json", "[cnn]")
     for seconds in range(50):
@@ -127,7 +126,7 @@ def start(handler, number, rule, log=None, **wildcards):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(throttle, "EVERY", 0.01)
+    monkeypatch.setattr(progress, "EVERY", 0.01)
 
 
 @pytest.fixture
@@ -184,7 +183,7 @@ def test_a_failed_job_is_named_with_its_log_unless_it_is_started_again(study):
     start(handler, 2, "train_teacher", log="results/tiny/logs/train_teacher/big.log", teacher="big")
     tell(handler, "job_error", jobid=2)
     failed = soon(folder, lambda it: it.failed)
-    assert failed.failed == (FailedJob("train_teacher", "big", "results/tiny/logs/train_teacher/big.log"),)
+    assert failed.failed == (Job("train_teacher", "big", "results/tiny/logs/train_teacher/big.log"),)
     assert failed.waiting == {"prepare_data": 1, "train_teacher": 1}
     start(handler, 2, "train_teacher", log="results/tiny/logs/train_teacher/big.log", teacher="big")
     assert not soon(folder, lambda it: it.running).failed

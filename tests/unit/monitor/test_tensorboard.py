@@ -11,9 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
 from kd.jobs.training import TrainJob
-from kd.monitor.hparams import hparams_of
 from kd.monitor.images import first_views, grid, hardest
-from kd.monitor.tensorboard import opened_board
+from kd.monitor.tensorboard import hparams_of, opened_board
 from kd.settings.recipe import Recipe
 
 PICTURE = "validation images with the largest loss"

@@ -12,10 +12,10 @@ from rich.console import Console
 
 import watch
 from kd.monitor.estimate import estimate, seconds_per_job, side_by_side
-from kd.monitor.status import FailedJob, Rule, RunningJob, Study
+from kd.monitor.status import Job, Rule, Study
 from kd.monitor.view import View
 
-BIG = RunningJob("train_teacher", "big", "log", 940.0, 0.25, 60.0, 3, 8, 88.54)
+BIG = Job("train_teacher", "big", "log", 940.0, 0.25, 60.0, 3, 8, 88.54)
 
 
 def study(phase="running", rules=None, running=(), failed=(), before=None, started=900.0, **more):
@@ -28,24 +28,24 @@ def study(phase="running", rules=None, running=(), failed=(), before=None, start
 
 def test_work_left_is_divided_by_the_jobs_that_run_side_by_side():
     """At 1000: jobs of a took 20 s; 3 wait (60 s), one runs for 5 s (15 s left), one says 45 s: 120 s, by two."""
-    running = (RunningJob("a", "a", None, 995.0), RunningJob("a", "a", None, 990.0, left=45.0))
+    running = (Job("a", "a", None, 995.0), Job("a", "a", None, 990.0, left=45.0))
     found = estimate(study(rules={"a": (7, 2, 40.0)}, running=running, started=960.0), 1000.0)
     assert (found.seconds, found.unknown) == (60.0, ())
 
 
 def test_it_is_never_less_than_the_longest_running_job():
-    running = (RunningJob("a", "a", None, 990.0, left=500.0), RunningJob("a", "a", None, 990.0, left=2.0))
+    running = (Job("a", "a", None, 990.0, left=500.0), Job("a", "a", None, 990.0, left=2.0))
     assert estimate(study(rules={"a": (3, 1, 10.0)}, running=running), 1000.0).seconds == 500.0
 
 
 def test_one_that_takes_longer_than_others_did_is_about_to_end():
-    running = (RunningJob("a", "a", None, 900.0),)
+    running = (Job("a", "a", None, 900.0),)
     assert estimate(study(rules={"a": (2, 1, 10.0)}, running=running), 1000.0).seconds == 0.0
 
 
 def test_between_two_jobs_as_many_run_as_before():
     """In 100 s jobs took 380 s together: 3.8 at once; now one runs. Of 2 jobs no more than 2 do."""
-    running = (RunningJob("a", "a", None, 980.0, left=10.0),)
+    running = (Job("a", "a", None, 980.0, left=10.0),)
     full = study(rules={"a": (30, 18, 360.0)}, running=running)
     assert side_by_side(full, 1000.0) == pytest.approx(3.8)
     assert estimate(full, 1000.0).seconds == pytest.approx((11 * 20 + 10) / 3.8)
@@ -63,7 +63,7 @@ def test_what_is_known_of_a_rule():
         "distill_student": (4, 2, 12.0),
         "run_trial": (9,),
     }
-    running = (RunningJob("b", "b", None, 980.0, left=5.0), RunningJob("a", "a", None, 980.0, left=99.0))
+    running = (Job("b", "b", None, 980.0, left=5.0), Job("a", "a", None, 980.0, left=99.0))
     took = seconds_per_job(study(rules=rules, running=running, before={"a": 1.0, "c": 8.0}), 1000.0)
     assert {name: took.get(name) for name in rules} == {
         "a": 15.0,
@@ -95,7 +95,7 @@ def test_where_only_what_is_not_known_is_left_the_guess_is_all_there_is():
 
 
 def test_before_anything_is_known_there_is_no_guess():
-    nothing = estimate(study(rules={"a": (3,)}, running=(RunningJob("a", "a", None, 990.0),)), 1000.0)
+    nothing = estimate(study(rules={"a": (3,)}, running=(Job("a", "a", None, 990.0),)), 1000.0)
     assert (nothing.seconds, nothing.unknown) == (None, ("a",))
     assert estimate(study(rules={"a": (3, 3, 30.0)}), 1000.0).seconds == 0.0
 
@@ -110,8 +110,8 @@ def drawn(what, width, everything=True, folder=Path("results/digits"), **options
 
 RUNNING = study(
     rules={"cache_targets": (24, 0, 0.0), "train_baseline": (8, 2, 20.0), "train_teacher": (6, 1, 30.0)},
-    running=(BIG, RunningJob("train_baseline", "cnn, seed 0", None, 988.0)),
-    failed=(FailedJob("train_teacher", "wild", "results/digits/logs/train_teacher/wild.log"),),
+    running=(BIG, Job("train_baseline", "cnn, seed 0", None, 988.0)),
+    failed=(Job("train_teacher", "wild", "results/digits/logs/train_teacher/wild.log"),),
 )
 
 
@@ -173,7 +173,7 @@ def test_on_a_low_terminal_few_of_many_jobs_are_shown():
 
 
 def test_on_a_low_terminal_few_of_many_failed_jobs_are_shown():
-    failed = tuple(FailedJob("train_teacher", f"t{number}", f"logs/{number}.log") for number in range(40))
+    failed = tuple(Job("train_teacher", f"t{number}", f"logs/{number}.log") for number in range(40))
     many = study("failed", {"train_teacher": (50,)}, failed=failed, ended=1000.0)
     assert drawn(many, 80, everything=False).count(".log") == 3
     assert "and 37 more" in drawn(many, 80, everything=False)
@@ -204,7 +204,7 @@ def test_a_study_that_is_done_names_its_report_where_there_is_one(tmp_path):
     ],
 )
 def test_how_it_ended(phase, sentence):
-    ended = study(phase, {"a": (1,)}, failed=(FailedJob("a", "a", None),), ended=990.0)
+    ended = study(phase, {"a": (1,)}, failed=(Job("a", "a", None),), ended=990.0)
     assert drawn(ended, 80).splitlines()[1].rstrip() == sentence
 
 
@@ -217,7 +217,7 @@ def test_jobs_that_were_cut_off_are_named():
 
 @pytest.mark.parametrize("phase", ["killed", "silent"])
 def test_of_jobs_of_which_nothing_is_heard_no_time_is_counted(phase):
-    old = RunningJob("train_teacher", "old", None, 900.0, silent=60.0)
+    old = Job("train_teacher", "old", None, 900.0, silent=60.0)
     gone = study(phase, {"train_teacher": (3,)}, running=(BIG, old), updated=940.0)
     head, text = drawn(gone, 80).split("were running at the last update (2)")
     assert "running" not in head

@@ -5,7 +5,7 @@ import torch
 
 from kd.errors import UserError
 from kd.networks import limits
-from kd.runtime import memory
+from kd.runtime import device
 
 CPU = torch.device("cpu")
 
@@ -28,22 +28,22 @@ def test_looking_at_a_network_takes_no_memory():
 
 
 def test_a_control_group_with_less_memory_than_the_machine_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "_control_groups", lambda: [tmp_path])
-    machine = memory.total_memory(CPU)
+    monkeypatch.setattr(device, "_control_groups", lambda: [tmp_path])
+    machine = device.total_memory(CPU)
     (tmp_path / "memory.max").write_text("max\n")
-    assert memory.total_memory(CPU) == machine > 1_000_000
+    assert device.total_memory(CPU) == machine > 1_000_000
     (tmp_path / "memory.max").write_text("1000000\n")
-    assert memory.total_memory(CPU) == 1_000_000
+    assert device.total_memory(CPU) == 1_000_000
 
 
 def test_what_the_cpu_itself_says_is_explained():
     with (
         pytest.raises(UserError, match=r"too small .*allocate.*; lower batch_size"),
-        memory.memory_explained(CPU),
+        device.memory_explained(CPU),
     ):
         torch.empty(10**15)
 
 
 def test_other_errors_pass_as_they_are():
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), memory.memory_explained(CPU):
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), device.memory_explained(CPU):
         torch.ones(2, 3) @ torch.ones(2, 3)

@@ -9,7 +9,7 @@ from small_config import config
 from kd.config.load import load_study
 from kd.jobs.teachers import LogitsTargetsJob
 from kd.plan.files import Plan
-from kd.plan.sweeps import rung_job, rungs_of, trials
+from kd.plan.training import rung_job, rungs_of, trials
 from kd.plan.workflow import script_config, wildcards
 from kd.sweep.trials import trial_name
 

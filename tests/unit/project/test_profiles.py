@@ -20,7 +20,7 @@ def test_every_rule_that_takes_a_gpu_asks_a_cluster_for_one():
     rules = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
     taking = set()
     for block in re.split(r"(?m)^(?=use rule |rule )", rules):
-        if "gpu=GPU" in block:
+        if "**on_gpu(" in block:
             taking.add(re.match(r"(?:use rule \w+ as|rule) (\w+)", block)[1])
     assert len(taking) >= 6
     asked = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]

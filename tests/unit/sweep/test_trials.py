@@ -10,8 +10,7 @@ from small_config import complaints, config
 import select_trials
 from kd.config.load import load_study
 from kd.errors import UserError
-from kd.plan.sweeps import trial_job
-from kd.plan.training import distill_job
+from kd.plan.training import distill_job, trial_job
 from kd.results.metrics import TrialMetrics
 from kd.sweep.selection import best, rows_of
 from kd.sweep.trials import Axis, drawn, grid, rungs, trial_name

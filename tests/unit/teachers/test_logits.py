@@ -1,6 +1,7 @@
 """Teachers of which there are only logits: each sample gets its own, and what does not fit is said in a line."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,10 +33,16 @@ def saved(tmp_path, **arrays):
     return tmp_path / "mine.npz", content(str(tmp_path / "mine.npz"), "x", tmp_path / "cache")
 
 
+def data_set(pad=0, flip=False):
+    """What they have to fit."""
+    labels = dict.fromkeys(("train_labels", "test_labels"), range(SAMPLES))
+    return SimpleNamespace(**labels, classes=range(CLASSES), augmentation=Augmentation(pad, flip))
+
+
 def plain(tmp_path, pad=0, flip=False, **changes):
     arrays = {"train_ids": IDS, "train_logits": ROWS} | changes
     path, sha256 = saved(tmp_path, **arrays)
-    return training_logits(read_user_logits(path, sha256), path, SAMPLES, CLASSES, Augmentation(pad, flip))
+    return training_logits(read_user_logits(path, sha256), path, data_set(pad, flip))
 
 
 # --- In a config.
@@ -170,7 +177,7 @@ def test_what_does_not_fit(tmp_path, changes, says):
 def test_those_of_the_test_images(tmp_path):
     def found(**changes):
         path, sha256 = saved(tmp_path, **{"test_ids": IDS, "test_logits": ROWS} | changes)
-        return test_logits(read_user_logits(path, sha256), path, SAMPLES, CLASSES)
+        return test_logits(read_user_logits(path, sha256), path, data_set())
 
     assert found()[:, 0].tolist() == [3, 9, 12, 0, 6]
     for changes, says in (

@@ -6,7 +6,6 @@ split as others give them.
 """
 
 import hashlib
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -16,8 +15,8 @@ import numpy as np
 from kd.data.dataset import PARTS, Dataset
 from kd.data.prepare import blocks, channel_statistics
 from kd.data.shards import Shards
+from kd.io.log import logger
 
-log = logging.getLogger("kd")
 FAR = 0.005  # published values have three or four digits; a wrong decoding is off by far more
 
 
@@ -46,7 +45,7 @@ def compare(published: Mapping[str, Any] | None, images: np.ndarray) -> dict[str
     wanted = (*published["mean"], *published["std"])
     difference = max(abs(a - b) for a, b in zip((*mean, *std), wanted, strict=True))
     if difference > FAR:
-        log.warning(
+        logger.warning(
             "mean %s and deviation %s of all training images are up to %.3f away from the published %s and"
             " %s; these may be other images, or wrongly read",
             *map(_short, (mean, std)),

@@ -3,7 +3,6 @@
 Apart from data.py because no training job runs this code: an edit here must not make one run again.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, RawSplits
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
+from kd.io.log import logger
 
 PACKED_FROM = 2**32  # bytes of images
 BLOCK = 2**24  # bytes that are looked at together, so that memory does not grow with the images
-
-log = logging.getLogger("kd")
 
 
 def stratified_split(
@@ -71,7 +69,7 @@ def channel_statistics(images: np.ndarray | Shards) -> tuple[tuple[float, ...], 
     mean = weights @ values
     std = np.sqrt((weights * (values - mean[:, None]) ** 2).sum(axis=1))
     for channel in np.flatnonzero(std == 0):
-        log.warning("channel %d (from 0) is the same in every pixel of the training images", channel)
+        logger.warning("channel %d (from 0) is the same in every pixel of the training images", channel)
     return tuple(mean.tolist()), tuple(np.where(std == 0, 1, std).tolist())
 
 

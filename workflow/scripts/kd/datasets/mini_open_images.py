@@ -4,7 +4,6 @@ As many images of each class, which show it and no other of the classes, as peop
 names the author and licence of each.
 """
 
-import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from kd.datasets.open_images.fetch import Failed, first_good
 from kd.datasets.open_images.metadata import Info
 from kd.datasets.open_images.pack import SPLITS, read_packed, write_packed, write_table
 from kd.datasets.open_images.source import Candidate, Place, Source
+from kd.io.log import logger
 from kd.settings.types import Classes, Connections, Count, ImageSize, Seed, Tolerance
 
 PAD = 4
@@ -36,8 +36,6 @@ LICENCE = (
 MANNER = ("tolerated_failures", "workers")  # options that decide how images are gathered, and not which
 TESTED_ON = {"test": "validation", "train": "test"}  # subset of the training images -> of the test images
 COLUMNS = ("split", "index", "class", "ImageID", "url", "sha256", "turned", "left_out", *open_images.FACTS)
-
-log = logging.getLogger("kd")
 
 
 def load(downloads: Path) -> RawSplits:
@@ -112,7 +110,7 @@ def gather(
     good, failed = first_good(candidates, count, make, workers=workers, tolerated=tolerated)
     refuse_short(good, count, names)
     _write(folder, source, names, good, failed)
-    log.info("%s images packed, %d left out", f"{sum(count.values()):,}", len(failed))
+    logger.info("%s images packed, %d left out", f"{sum(count.values()):,}", len(failed))
 
 
 def _write(

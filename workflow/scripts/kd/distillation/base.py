@@ -27,37 +27,29 @@ class Output:
     members: tuple[Tensor, ...] = ()  # of an ensemble, the logits (B, classes) float32 of each network
 
 
+@dataclass(eq=False)
 class Batch:
     """One batch of B samples as a method sees it. A network runs when its output is first read, and once."""
 
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        indices: Tensor,
-        epoch: Tensor,
-        preliminary: bool,
-        run_student: Callable[[Tensor], Output],
-        run_teacher: Callable[[Tensor, Tensor], Output] | None = None,
-    ) -> None:
-        self.images = images  # (B, C, H, W) float32, normalised: the very views that both networks see
-        self.labels = labels  # (B,) int64
-        self.indices = indices  # (B,) int64, the samples' numbers in the training split
-        self.epoch = epoch  # () float32, epochs done; a tensor, for a replayed step would repeat a number
-        self.preliminary = preliminary  # whether the recipe's epochs have not yet begun
-        self._run_student, self._run_teacher = run_student, run_teacher
+    images: Tensor  # (B, C, H, W) float32, normalised: the very views that both networks see
+    labels: Tensor  # (B,) int64
+    indices: Tensor  # (B,) int64, the samples' numbers in the training split
+    epoch: Tensor  # () float32, epochs done; a tensor, for a replayed step would repeat a number
+    preliminary: bool  # whether the recipe's epochs have not yet begun
+    run_student: Callable[[Tensor], Output]
+    run_teacher: Callable[[Tensor, Tensor], Output] | None = None
 
     @cached_property
     def student(self) -> Output:
         """The outputs of the network that learns, in train mode and with gradients."""
-        return self._run_student(self.images)
+        return self.run_student(self.images)
 
     @cached_property
     def teacher(self) -> Output:
         """The teacher's, cached or computed on the spot, without gradients."""
-        if self._run_teacher is None:
+        if self.run_teacher is None:
             raise TypeError("this method asks for a teacher that its NEEDS do not name")
-        return self._run_teacher(self.images, self.indices)
+        return self.run_teacher(self.images, self.indices)
 
 
 @dataclass(frozen=True)

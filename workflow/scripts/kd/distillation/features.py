@@ -28,15 +28,16 @@ def match_chain(context: Context) -> list[tuple[int, int]]:
     """The pairs of `match_stages`, for methods that relate each to the next; UserError for less than two."""
     pairs = match_stages(context.student_stages, context.teacher_stages)
     if len(pairs) < 2:
-        sizes = [
-            ", ".join(f"{height}x{width}" for _, height, width in shapes)
-            for shapes in (context.student_stages, context.teacher_stages)
-        ]
         raise UserError(
             "this method relates feature maps to the next ones, so both networks need two or more of the same"
-            f" resolutions; the student has {sizes[0]}, the teacher {sizes[1]}"
+            f" resolutions; the student has {_sizes(context.student_stages)}, the teacher"
+            f" {_sizes(context.teacher_stages)}"
         )
     return pairs
+
+
+def _sizes(shapes: Sequence[Shape]) -> str:
+    return ", ".join(f"{height}x{width}" for _, height, width in shapes)
 
 
 def pooled(stage: Tensor) -> Tensor:

@@ -1,14 +1,13 @@
 """A network's logits without gradients, in batches as large as memory allows and speed repays."""
 
-import logging
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
 from kd.data.views import ViewedImages
+from kd.io.log import logger
 
-logger = logging.getLogger("kd")
 # Pixels and images in a batch at most. On a CPU larger batches are no faster, only larger.
 CPU_BATCH, GPU_BATCH = (2**18, 1000), (2**22, 2**14)
 

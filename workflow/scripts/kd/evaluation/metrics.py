@@ -1,5 +1,6 @@
 """What is measured of a trained network: loss, accuracy, calibration, agreement, size."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +36,13 @@ def evaluate(model: nn.Module, images: ViewedImages, labels: Tensor) -> Score:
         correct = (logits.argmax(1) == labels).sum().item()
     model.train(was_training)
     return Score(loss, 100 * correct / images.samples, logits.cpu())
+
+
+def named_scores(scores: Mapping[str, Score], test_labels: Tensor) -> dict[str, float]:
+    """Losses and accuracies on these parts, and the calibration error on the test part."""
+    results = {f"{part}_loss": score.loss for part, score in scores.items()}
+    results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
+    return results | {"ece": expected_calibration_error(scores["test"].logits, test_labels)}
 
 
 def expected_calibration_error(logits: Tensor, labels: Tensor) -> float:

@@ -3,7 +3,6 @@
 The weights are random: latency does not depend on what a network has learnt.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -16,10 +15,10 @@ from kd.errors import UserError
 from kd.export.fresh import fresh_network
 from kd.export.onnx_file import traced, translated
 from kd.export.session import session_of
+from kd.io.log import logger
 from kd.networks.size import count_parameters
 from kd.runtime.timing import milliseconds, one_thread
 
-logger = logging.getLogger("kd")
 TOGETHER = 2**28  # parameters of networks that are in memory at a time, each of them twice
 
 

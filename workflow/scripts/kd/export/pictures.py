@@ -1,6 +1,5 @@
 """Pictures that a network is asked about: found, read and brought to its size as a data set's are."""
 
-import logging
 import os
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -12,8 +11,7 @@ from PIL import Image, ImageOps
 from kd.datasets.readers.folder import SUFFIXES
 from kd.datasets.readers.images import read_image
 from kd.errors import UserError
-
-logger = logging.getLogger("kd")
+from kd.io.log import logger
 
 
 def find(places: Iterable[str]) -> tuple[list[str], list[str]]:

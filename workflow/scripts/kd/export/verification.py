@@ -1,6 +1,5 @@
 """Whether the files of an exported student have the logits of the network that was trained."""
 
-import logging
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -12,6 +11,7 @@ from kd.data.dataset import Dataset
 from kd.errors import UserError
 from kd.evaluation.metrics import expected_calibration_error
 from kd.export.pixels import pixels, spread
+from kd.io.log import logger
 from kd.runtime.device import device_name
 from kd.runtime.provenance import EXPORT, versions
 
@@ -20,8 +20,6 @@ RECORDED = 1e-2  # likewise of what a training wrote down, perhaps on a GPU, who
 USEFUL = 90.0  # percent of the network's predictions that int8 should keep
 BATCH = 64
 Run = Callable[[np.ndarray], np.ndarray]  # (B, C, H, W) uint8 -> logits (B, classes) float32
-
-logger = logging.getLogger("kd")
 
 
 def verify(

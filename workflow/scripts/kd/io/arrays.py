@@ -1,13 +1,12 @@
 """Arrays in .npy files: mapped into memory, checked, and written whole or not at all."""
 
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from kd.errors import UserError
-from kd.io.files import atomic, not_whole
+from kd.io.files import atomic, not_whole, unfit
 
 
 def open_array(path: Path, mode: str = "r", what: str = "whole") -> np.ndarray:
@@ -30,40 +29,28 @@ def read_logits(path: Path, samples: int, classes: int, *, may_be_empty: bool = 
     logits = open_array(path)
     allowed = [(samples, classes), *([(0, classes)] if may_be_empty else [])]
     if logits.shape not in allowed or logits.dtype.kind != "f":
-        raise UserError(
-            f"{path}: holds {logits.shape} {logits.dtype}, not {(samples, classes)} float; delete it to have"
-            " it made again"
-        )
+        raise unfit(path, f"holds {logits.shape} {logits.dtype}, not {(samples, classes)} float")
     return logits
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
     """Write `array` as .npy; NotWritten naming the file if that cannot be."""
-    buffer = io.BytesIO()  # NumPy itself does not say why it could not write
-    np.save(buffer, array, allow_pickle=False)
-    with atomic(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    write_rows(path, array.shape, [array], array.dtype)
 
 
 def write_rows(
-    path: Path, shape: tuple[int, ...], pieces: Iterable[np.ndarray], dtype: type[np.floating] = np.float32
+    path: Path, shape: tuple[int, ...], pieces: Iterable[np.ndarray], dtype: npt.DTypeLike = np.float32
 ) -> None:
     """Write an array of this shape and type as .npy, of which some rows come at a time.
 
     Raises NotWritten naming the file if it cannot be written, ValueError if more or fewer rows come.
     """
-    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
-    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
     with atomic(path) as temporary, open(temporary, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for piece in _checked(pieces, shape[0]):
+        rows = 0
+        for piece in pieces:
             file.write(np.ascontiguousarray(piece, dtype=dtype))
-
-
-def _checked(pieces: Iterable[np.ndarray], expected: int) -> Iterator[np.ndarray]:
-    rows = 0
-    for piece in pieces:
-        rows += len(piece)
-        yield piece
-    if rows != expected:
-        raise ValueError(f"{rows} rows came, {expected} were announced")
+            rows += len(piece)
+        if rows != shape[0]:
+            raise ValueError(f"{rows} rows came, {shape[0]} were announced")

@@ -2,10 +2,9 @@
 
 import base64
 import hashlib
-import logging
+import re
 import time
 from pathlib import Path
-from typing import Any, Self
 
 import requests
 
@@ -13,30 +12,20 @@ from kd.errors import UserError
 from kd.io import http
 from kd.io.files import atomic, sha256
 from kd.io.http import CHUNK, BadBody
+from kd.io.log import logger
 from kd.io.progress import Progress
 
 PARTIAL, UNSATISFIABLE = 206, 416  # statuses of a request for the rest of a file
+ACCEPTED = (200, PARTIAL, UNSATISFIABLE)
 
-log = logging.getLogger("kd")
 
-
-class _LoggedTries(http.Tries):
-    """Says which try has failed, and how long it waits before the next."""
-
-    def increment(self, *args: Any, response: Any = None, error: Any = None, **more: Any) -> Self:
-        """The tries that are left after this response or error; urllib3's MaxRetryError if none are."""
-        tries = super().increment(*args, response=response, error=error, **more)
-        reason = error or f"the server answered {response.status} {response.reason}"
-        count = len(tries.history)
-        log.warning("try %d of %d failed: %s", count, count + tries.total + 1, reason)
-        return tries
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, and say every few seconds how much longer."""
-        while seconds > 0:
-            log.info("trying again in %.0f s", seconds)
-            time.sleep(min(seconds, 4))
-            seconds -= 4
+def _wait(failure: str, seconds: float) -> None:
+    """Say what has failed, and every few seconds how much longer it takes to the next try."""
+    logger.warning("%s", failure)
+    while seconds > 0:
+        logger.info("trying again in %.0f s", seconds)
+        time.sleep(min(seconds, 4))
+        seconds -= 4
 
 
 def download(
@@ -55,9 +44,8 @@ def download(
     try:
         with Progress(path.name) as progress:
             part = _Part(url, path, checksum, progress)
-            tries = _LoggedTries.of(attempts, pause)
-            accepted = (200, PARTIAL, UNSATISFIABLE)
-            checked = http.get(url, part.fill, tries, headers=part.headers, accepted=accepted)
+            tries = {"attempts": attempts, "pause": pause, "wait": _wait}
+            checked = http.get(url, part.fill, headers=part.headers, accepted=ACCEPTED, **tries)
     except http.WRONG_ADDRESS as error:
         raise UserError(f"dataset.mirror: {error}; an address begins with https:// or http://") from error
     except http.Refused as error:
@@ -66,7 +54,7 @@ def download(
         raise UserError(
             f"{url}: not downloaded {error}; try again later, or name another address in dataset.mirror"
         ) from error
-    log.info("%s: %.1f MB, %s", path.name, progress.done / 1e6, checked)
+    logger.info("%s: %.1f MB, %s", path.name, progress.done / 1e6, checked)
 
 
 class _Part:
@@ -82,7 +70,8 @@ class _Part:
         """Those that ask for what is missing."""
         known = self._version.read_text() if self._version.exists() else ""
         self._have = self._path.stat().st_size if self._path.exists() and (self._checksum or known) else 0
-        log.info("downloading %s%s", self._url, f" from {self._have / 1e6:.1f} MB on" if self._have else "")
+        rest = f" from {self._have / 1e6:.1f} MB on" if self._have else ""
+        logger.info("downloading %s%s", self._url, rest)
         if not self._have:
             return {}
         return {"Range": f"bytes={self._have}-"} | ({} if self._checksum else {"If-Range": known})
@@ -93,17 +82,18 @@ class _Part:
         if response.status_code == UNSATISFIABLE:
             self._path.unlink()
             raise BadBody("what there was of the file does not fit the server's; all of it is fetched again")
-        if response.status_code != PARTIAL or not _continues(response, self._have):
+        if response.status_code != PARTIAL:
             self._have = 0
             self._remember_version(response)
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {self._have}-"):
+            raise BadBody("the server sent another part of the file than it was asked for")
         length = response.headers.get("Content-Length", "")
         progress.done, progress.total = self._have, self._have + int(length) if length.isdecimal() else None
         self._save(response)
         if progress.total is not None and progress.done != progress.total:
             raise BadBody(f"{progress.done} of {progress.total} bytes came")
-        checked = (
-            _check_sum(self._path, self._checksum) if self._checksum else _check_md5(self._path, response)
-        )
+        part, expected = self._path, self._checksum
+        checked = _check_sum(part, expected) if expected else _check_md5(part, response)
         self._version.unlink(missing_ok=True)
         with atomic(self._target) as temporary:
             self._path.replace(temporary)
@@ -119,32 +109,23 @@ class _Part:
 
     def _save(self, response: requests.Response) -> None:
         """Write the body behind what there is, as it comes over the wire."""
-        with open(self._path, "r+b" if self._have else "wb") as file:
-            file.seek(self._have)
+        with open(self._path, "ab" if self._have else "wb") as file:
             for chunk in response.raw.stream(CHUNK, decode_content=False):
                 file.write(chunk)
                 self._progress.done += len(chunk)
 
 
-def _continues(response: requests.Response, have: int) -> bool:
-    """True, or BadBody if the body does not begin where it was asked to."""
-    if response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-        return True
-    raise BadBody("the server sent another part of the file than it was asked for")
-
-
 def _check_md5(part: Path, response: requests.Response) -> str:
     """Compare with the MD5 of Google's storage: x-goog-hash: crc32c=..., md5=... (in base 64)."""
-    named = [item.strip() for item in response.headers.get("x-goog-hash", "").split(",")]
-    expected = next((item.removeprefix("md5=") for item in named if item.startswith("md5=")), None)
+    sent = re.search(r"\bmd5=([^,\s]+)", response.headers.get("x-goog-hash", ""))
     packed = response.headers.get("x-goog-stored-content-encoding", "identity") != "identity"
-    if expected is None or packed:  # it is then of the packed bytes, which were unpacked on the way
+    if not sent or packed:  # it is then of the packed bytes, which were unpacked on the way
         return "as many bytes as the server named"
     with open(part, "rb") as file:
         got = base64.b64encode(hashlib.file_digest(file, "md5").digest()).decode()
-    if got != expected:
+    if got != sent[1]:
         part.unlink()
-        raise BadBody(f"the checksum is wrong: MD5 {expected} expected, {got} got")
+        raise BadBody(f"the checksum is wrong: MD5 {sent[1]} expected, {got} got")
     return "the server's checksum is right"
 
 

@@ -28,7 +28,6 @@ def atomic(path: Path) -> Iterator[Path]:
     The suffix is kept, because several libraries choose the format by it.
     Raises NotWritten, which names `path`, for any OSError.
     """
-    path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,8 +136,13 @@ def read_json(path: Path) -> Any:
 
 
 def not_whole(path: Path, reason: object, what: str = "whole") -> UserError:
+    """A file of the workflow's own that is cut short or changed."""
+    return unfit(path, f"not {what} ({reason})")
+
+
+def unfit(path: Path, what: str) -> UserError:
     """What is wrong with a file of the workflow's own, and its remedy."""
-    return UserError(f"{path}: not {what} ({reason}); delete it to have it made again")
+    return UserError(f"{path}: {what}; delete it to have it made again")
 
 
 @contextmanager

@@ -1,11 +1,9 @@
 """Progress of something long, logged every few seconds."""
 
-import logging
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
-log = logging.getLogger("kd")
+from kd.io.log import logger
 
 
 class Progress:
@@ -15,17 +13,9 @@ class Progress:
     makes the text from done, total and speed, where these are no bytes of a download.
     """
 
-    def __init__(
-        self,
-        name: str,
-        interval: float = 3.0,
-        line: Callable[[int, int | None, float], str] | None = None,
-    ) -> None:
-        self.name = name
-        self.interval = interval
-        self.line = line or describe
-        self.done = 0
-        self.total: int | None = None
+    def __init__(self, name: str, interval: float = 3.0, line: Callable[..., str] | None = None) -> None:
+        self.name, self.interval, self.line = name, interval, line or describe
+        self.done, self.total = 0, None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._report, daemon=True)
 
@@ -33,9 +23,7 @@ class Progress:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
 
@@ -43,7 +31,7 @@ class Progress:
         before = 0
         while not self._ended.wait(self.interval):
             done = self.done
-            log.info("%s: %s", self.name, self.line(done, self.total, (done - before) / self.interval))
+            logger.info("%s: %s", self.name, self.line(done, self.total, (done - before) / self.interval))
             before = done
 
 

@@ -1,9 +1,10 @@
-"""Time left of a study, from the times of its jobs so far."""
+"""How a study stands, in one sentence, and its time left, from the times of its jobs so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kd.monitor.status import RunningJob, Study
+from kd.monitor.progress import clock_time
+from kd.monitor.status import Job, Study
 
 # A baseline trains as long as a student of a teacher whose logits are stored.
 STUDENTS = ("train_baseline", "distill_student", "distill_intermediate", "run_trial")
@@ -59,7 +60,33 @@ def side_by_side(study: Study, now: float) -> float:
     return max(1.0, len(study.running), busy / max(1.0, now - study.started))
 
 
-def _left(job: RunningJob, took: Mapping[str, float], now: float) -> float | None:
+def _left(job: Job, took: Mapping[str, float], now: float) -> float | None:
     if job.left is not None:
         return job.left
     return max(0.0, took[job.rule] - (now - job.started)) if job.rule in took else None
+
+
+def sentence(study: Study, left: Estimate, now: float) -> str:
+    """How the study stands."""
+    took = clock_time((study.ended or now) - study.started)
+    since = clock_time(now - study.updated)
+    if study.phase == "running":
+        return f"running for {took}, {_time_left(study, left)}"
+    failures = f"{len(study.failed)} job{'s' * (len(study.failed) != 1)} failed"
+    ended = "When these jobs have ended, " if study.running else ""
+    unlock = f"{ended}snakemake --unlock with the study's --configfile, then the same command."
+    return {
+        "done": f"done in {took}",
+        "failed": f"ended after {took}, {failures}",
+        "stopped": f"stopped after {took}; the same command goes on",
+        "killed": f"Snakemake was killed {since} ago. {unlock}",
+        "silent": f"no update from Snakemake for {since}",
+    }[study.phase]
+
+
+def _time_left(study: Study, left: Estimate) -> str:
+    if left.seconds is None:
+        return "time left: ?"
+    rules = f"{len(study.rules)} rule{'s' * (len(study.rules) != 1)}"
+    unknown = f" (no timing yet for {len(left.unknown)} of {rules})" if left.unknown else ""
+    return f"about {clock_time(left.seconds)} left{unknown}"

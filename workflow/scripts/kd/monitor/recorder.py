@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kd.io.files import read_json
-from kd.monitor.clock import Throttle
-from kd.monitor.progress import write_progress
+from kd.monitor.progress import Throttle, write_progress
 
 STUDY = "study.json"
 ALIVE = 5.0  # seconds after which it is written even if nothing has happened

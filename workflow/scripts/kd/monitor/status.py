@@ -3,13 +3,13 @@
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kd.errors import UserError
 from kd.io.files import read_json, runs_here
-from kd.monitor.clock import SILENT
+from kd.monitor.progress import SILENT
 from kd.monitor.recorder import STUDY
 
 SKEW = 5.0  # seconds by which clocks of two machines may differ
@@ -26,31 +26,23 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class RunningJob:
-    """A job that Snakemake has started; the values from its progress file are None where it has none (yet).
+class Job:
+    """A job that runs, or has failed and was not started again.
 
     `label` is made of its wildcards, and so the same from its start to its end; the rule, where it has none.
+    The values from its progress file are None where it has none (yet).
     """
 
     rule: str
     label: str
     log: str | None
-    started: float
+    started: float = 0.0
     share: float | None = None  # of its work that is done
     left: float | None = None  # seconds
     epoch: int | None = None  # from 1
     epochs: int | None = None
     accuracy: float | None = None  # on the validation split, in percent
     silent: float | None = None  # seconds since its last update, where that is long ago
-
-
-@dataclass(frozen=True)
-class FailedJob:
-    """A job that failed, and was not started again."""
-
-    rule: str
-    label: str
-    log: str | None
 
 
 @dataclass(frozen=True)
@@ -63,8 +55,8 @@ class Study:
     updated: float
     ended: float | None
     rules: Mapping[str, Rule]
-    running: tuple[RunningJob, ...]
-    failed: tuple[FailedJob, ...]
+    running: tuple[Job, ...]
+    failed: tuple[Job, ...]
     before: Mapping[str, float]  # seconds that a job of a rule took in an earlier run
 
     @property
@@ -94,14 +86,12 @@ def read_study(folder: Path, now: float | None = None) -> Study | None:
     try:
         facts = read_json(folder / "progress" / STUDY)
         rules = {name: Rule(**counts) for name, counts in facts["rules"].items()}
-        failed = tuple(FailedJob(job["rule"], _label(job), job["log"]) for job in facts["failed"])
+        failed = tuple(Job(job["rule"], _label(job), job["log"]) for job in facts["failed"])
         running = tuple(_running(folder, job, now) for job in facts["running"] if job["rule"] in rules)
-        times = {name: facts[name] for name in ("started", "updated", "ended")}
+        times = [facts[name] for name in ("started", "updated", "ended")]
         complete = sum(rule.done for rule in rules.values()) == sum(rule.jobs for rule in rules.values())
         phase = _phase(facts, bool(failed), complete, now)
-        return Study(
-            folder.name, phase, **times, rules=rules, running=running, failed=failed, before=facts["before"]
-        )
+        return Study(folder.name, phase, *times, rules, running, failed, facts["before"])
     except (UserError, KeyError, TypeError, AttributeError):
         return None
 
@@ -122,17 +112,17 @@ def _label(job: Mapping[str, Any]) -> str:
     return ", ".join([*([pair] if pair else []), *values.values(), *numbers]) or job["rule"]
 
 
-def _running(folder: Path, job: Mapping[str, Any], now: float) -> RunningJob:
-    known = {"rule": job["rule"], "label": _label(job), "log": job["log"], "started": job["started"]}
+def _running(folder: Path, job: Mapping[str, Any], now: float) -> Job:
+    known = Job(job["rule"], _label(job), job["log"], job["started"])
     progress = _progress(folder, job["log"])
-    if not progress or progress["updated"] < job["started"] - SKEW:  # of an attempt before this one
-        return RunningJob(**known)
+    if not progress or progress["updated"] < known.started - SKEW:  # of an attempt before this one
+        return known
     since = now - progress["updated"]
-    return RunningJob(
+    return replace(
+        known,
         accuracy=progress.get("validation_accuracy"),
         silent=since if since > SILENT else None,
         **{name: progress.get(name) for name in ("share", "left", "epoch", "epochs")},
-        **known,
     )
 
 

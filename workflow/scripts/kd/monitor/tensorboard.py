@@ -1,5 +1,6 @@
 """The TensorBoard events of one run: scalars of each epoch, two pictures, and its hyperparameters."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,21 +13,17 @@ from torch.utils.tensorboard.summary import hparams
 
 from kd.data.views import Split, ViewedImages
 from kd.jobs.training import TrainJob
-from kd.monitor.hparams import hparams_of
 from kd.monitor.images import first_views, hardest
+from kd.roles import ALONE
 
 AT_THE_END = ("test_accuracy", "test_loss", "ece", "agreement", "selected_test_accuracy")
 
 
 class Board:
-    """Events in `folder`, from which TensorBoard can be started on any folder above it."""
+    """The events of one run."""
 
-    def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder))
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._writer.close()
+    def __init__(self, writer: SummaryWriter) -> None:
+        self._writer = writer
 
     def begin(self, job: TrainJob, train: ViewedImages) -> None:
         """The hyperparameters of the job, and the first images that its network sees."""
@@ -73,13 +70,48 @@ class Board:
 
 @contextmanager
 def opened_board(folder: Path | None, job: TrainJob, train: ViewedImages) -> Iterator[Board | None]:
-    """The board of a run that begins, closed when the block ends; None for one that has none."""
+    """The board of a run that begins, closed when the block ends; None for one that has no `folder` for it.
+
+    TensorBoard can be started on any folder above.
+    """
     if folder is None:
         yield None
         return
-    board = Board(folder)
-    try:
+    with SummaryWriter(str(folder)) as writer:
+        board = Board(writer)
         board.begin(job, train)
         yield board
-    finally:
-        board.close()
+
+
+def hparams_of(job: TrainJob) -> dict[str, bool | float | str]:
+    """What the HParams tab compares: every value that makes this run, by name.
+
+    What one run has and another has not is left empty there.
+
+    An option of a method is called `method.temperature` in all methods, so that these are compared in one
+    column; of a sum of methods that share it, `method.kd.temperature`. `base method` is the method's name in
+    the code, "kd + crd" of a sum, so that it can be grouped by, whatever the study calls its methods.
+    """
+    values = {
+        "role": "baseline" if job.role == ALONE else job.role,
+        "network": job.name,
+        "architecture": job.architecture,
+        "teacher": job.teacher,
+        "method": job.method_name,
+        "base method": " + ".join(name for name, _ in job.methods),
+        "seed": job.seed,
+    }
+    values |= {f"recipe.{name}": value for name, value in job.recipe.model_dump().items()}
+    values |= {f"network.{name}": value for name, value in job.options.items()}
+    shared = Counter(name for _, options in job.methods for name in options)
+    for method, options in job.methods:
+        for name, value in options.items():
+            values[f"method.{method}.{name}" if shared[name] > 1 else f"method.{name}"] = value
+    return {name: _plain(value) for name, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> bool | float | str:
+    """TensorBoard knows no lists."""
+    if isinstance(value, list | tuple):
+        return ", ".join(str(element) for element in value) or "none"
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -11,10 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kd.monitor.clock import clock_time
-from kd.monitor.estimate import estimate
-from kd.monitor.sentence import sentence
-from kd.monitor.status import FailedJob, RunningJob, Study
+from kd.monitor.estimate import estimate, sentence
+from kd.monitor.progress import clock_time
+from kd.monitor.status import Job, Study
 
 NARROW = 64  # columns below which a job takes two lines
 FEWEST = 3  # jobs that are shown of those running and of those failed, however low the terminal
@@ -41,16 +40,15 @@ class View:
         failed, running = self._fitting(options.size.height, width)
         if running:
             title = f"{_RUNNING.get(study.phase, 'cut off')} ({len(study.running)})"
-            yield from _section(title, self._jobs(study.running[:running], width))
-            yield from _more(len(study.running) - running)
+            hidden = len(study.running) - running
+            yield from _section(title, self._jobs(study.running[:running], width), hidden=hidden)
         if study.waiting:
-            yield from _section(
-                "waiting" if study.ended is None else "not begun", _counts(study.waiting, width)
-            )
+            title = "waiting" if study.ended is None else "not begun"
+            yield from _section(title, _counts(study.waiting, width))
         if failed:
             lines = [_indented(_failure(job)) for job in study.failed[:failed]]
-            yield from _section(f"failed ({len(study.failed)})", Group(*lines), "bold red")
-            yield from _more(len(study.failed) - failed)
+            title, hidden = f"failed ({len(study.failed)})", len(study.failed) - failed
+            yield from _section(title, Group(*lines), "bold red", hidden)
         yield from _section("logs", _indented(str(self._folder / "logs")))
         report = self._folder / "report.html"
         if study.phase == "done" and report.is_file():
@@ -66,7 +64,7 @@ class View:
         left = (lines - 2 * failed) // (2 if width < NARROW else 1)
         return failed, min(len(study.running), max(FEWEST, left))
 
-    def _jobs(self, jobs: Sequence[RunningJob], width: int) -> RenderableType:
+    def _jobs(self, jobs: Sequence[Job], width: int) -> RenderableType:
         """Under their rules; a job in two lines where the terminal is narrow."""
         parts: list[RenderableType] = []
         for rule, group in groupby(sorted(jobs, key=lambda job: job.rule), lambda job: job.rule):
@@ -79,27 +77,22 @@ class View:
                 parts.append(self._line(of_rule, width, labels=True))
         return Group(*parts)
 
-    def _line(self, jobs: Sequence[RunningJob], width: int, labels: bool = False) -> Table:
+    def _line(self, jobs: Sequence[Job], width: int, labels: bool = False) -> Table:
         table = Table.grid(padding=(0, 1), expand=labels)
-        if labels:
-            table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
-        else:
-            table.add_column(width=4)
+        label = {"ratio": 1, "overflow": "ellipsis", "no_wrap": True} if labels else {"width": 4}
+        table.add_column(**label)
         table.add_column(justify="right", no_wrap=True, min_width=5)  # epoch
         table.add_column(width=min(BAR, width // 5))
         table.add_column(justify="right", no_wrap=True, min_width=7)  # accuracy
         table.add_column(justify="right", no_wrap=True, min_width=9)  # time left
         for job in jobs:
-            table.add_row(_indent(job) if labels else "", *self._cells(job))
+            epoch = f"{job.epoch}/{job.epochs}" if job.epochs else ""
+            bar = ProgressBar(total=1.0, completed=job.share) if job.share is not None else ""
+            accuracy = f"{job.accuracy:.1f} %" if job.accuracy is not None else ""
+            table.add_row(_indent(job) if labels else "", epoch, bar, accuracy, self._time(job))
         return table
 
-    def _cells(self, job: RunningJob) -> tuple[RenderableType, ...]:
-        epoch = f"{job.epoch}/{job.epochs}" if job.epochs else ""
-        bar = ProgressBar(total=1.0, completed=job.share) if job.share is not None else ""
-        accuracy = f"{job.accuracy:.1f} %" if job.accuracy is not None else ""
-        return epoch, bar, accuracy, self._time(job)
-
-    def _time(self, job: RunningJob) -> RenderableType:
+    def _time(self, job: Job) -> RenderableType:
         if self._study.phase != "running":  # it may have ended since
             return ""
         if job.silent is not None:
@@ -114,24 +107,21 @@ _RUNNING = {"running": "running", "silent": _HEARD, "killed": _HEARD}
 _STYLES = {"failed": "red", "killed": "red", "stopped": "yellow", "silent": "yellow", "done": "green"}
 
 
-def _indent(job: RunningJob) -> RenderableType:
+def _indent(job: Job) -> RenderableType:
     return _indented(job.label, 2 if job.label == job.rule else 4)
 
 
-def _failure(job: FailedJob) -> str:
+def _failure(job: Job) -> str:
     name = job.rule if job.label == job.rule else f"{job.rule}: {job.label}"
     return f"{name}\n{job.log or 'no log'}"
 
 
-def _section(title: str, content: RenderableType, style: str = "bold") -> RenderResult:
+def _section(title: str, content: RenderableType, style: str = "bold", hidden: int = 0) -> RenderResult:
     yield Text()
     yield Text(title, style)
     yield content
-
-
-def _more(number: int) -> RenderResult:
-    if number > 0:
-        yield Text(f"  and {number} more")
+    if hidden:
+        yield Text(f"  and {hidden} more")
 
 
 def _counts(counts: Mapping[str, int], width: int) -> RenderableType:

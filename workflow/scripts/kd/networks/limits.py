@@ -7,8 +7,7 @@ from torch import nn
 
 from kd.errors import UserError
 from kd.networks.size import count_parameters
-from kd.runtime.device import device_name
-from kd.runtime.memory import total_memory
+from kd.runtime.device import device_name, total_memory
 
 COPIES = 4  # of the weights, in a training: themselves, gradients, momentum, those of the epoch selected
 

@@ -18,3 +18,8 @@ def count_macs(model: nn.Module, image: Tensor) -> int:
         model(image)
     model.train(was_training)
     return counter.get_total_flops() // 2  # it counts a multiplication and an addition as two
+
+
+def size_of(model: nn.Module, image: Tensor) -> dict[str, int]:
+    """Both, by their names in metrics."""
+    return {"parameters": count_parameters(model), "macs": count_macs(model, image)}

@@ -40,16 +40,10 @@ def data_job(study: Study) -> DataJob:
     # What says which of the files in a folder count.
     counted = {name: data.options[name] for name in _constants(study).get("LISTED_WITH", ())}
     elsewhere = {*folders, *registry.find_dataset(data.name).gathers}
+    fields = ("name", "validation", "split_seed", "pad", "flip", "area", "shards", "files")
     return DataJob(
-        name=data.name,
+        **{name: getattr(data, name) for name in fields},
         options={name: value for name, value in data.options.items() if name not in elsewhere},
-        validation=data.validation,
-        split_seed=data.split_seed,
-        pad=data.pad,
-        flip=data.flip,
-        area=data.area,
-        shards=data.shards,
-        files=data.files,
         listing="".join(listing(folder, **counted) for folder in folders.values()) or None,
         gathered=gathered(study),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from kd.io.files import read_json
 from kd.jobs.data import DataJob
 from kd.jobs.teachers import ExternalJob, LogitsTargetsJob, LogitsTeacherJob
 from kd.jobs.training import TrainJob
-from kd.plan import sweeps
+from kd.plan import training
 from kd.plan.data import data_job
 from kd.plan.diagnosis import compares_feature_maps
 from kd.plan.layout import EXPORTED, Folder, Layout
@@ -28,6 +29,7 @@ class Plan:
     """A study, and the jobs that depend on what is in the user's own files."""
 
     study: Study
+    layout: Layout
     data: DataJob
     externals: Mapping[str, ExternalJob]
     logits: Mapping[str, LogitsTeacherJob]
@@ -36,22 +38,9 @@ class Plan:
     def of(cls, study: Study) -> "Plan":
         """Reads the user's files, which takes long the first time; UserError for one that is wrong."""
         with log_to_stderr():
-            return cls(study, data_job(study), *user_teachers(study))
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Where its files lie."""
-        return Layout(self.study.name)
+            return cls(study, Layout(study.name), data_job(study), *user_teachers(study))
 
     # --- Jobs that are looked up.
-
-    def external_job(self, external: str) -> ExternalJob:
-        """A teacher whose weights are the user's."""
-        return self.externals[external]
-
-    def logits_job(self, logits_teacher: str) -> LogitsTeacherJob:
-        """A teacher of which the user has logits."""
-        return self.logits[logits_teacher]
 
     def logits_targets_job(self, logits_teacher: str, seed: int, epochs: int) -> LogitsTargetsJob:
         """The user's logits that students of this seed and length read."""
@@ -60,16 +49,12 @@ class Plan:
     def trial_job(self, teacher: str, student: str, method: str, trial: str, seed: int) -> TrainJob:
         """A trial of a sweep."""
         values = self._trials[method, student][trial]
-        return sweeps.trial_job(self.study, teacher, student, method, values, seed)
+        return training.trial_job(self.study, teacher, student, method, values, seed)
 
     @cached_property  # thousands of trials look themselves up
     def _trials(self) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
-        study = self.study
-        return {
-            (method, student): sweeps.trials(study, method, student)
-            for method in study.sweeps
-            for student in study.students
-        }
+        pairs = product(self.study.sweeps, self.study.students)
+        return {pair: training.trials(self.study, *pair) for pair in pairs}
 
     # --- What a training needs.
 
@@ -129,23 +114,23 @@ class Plan:
     # --- What a sweep needs.
 
     def rung_metrics(
-        self, teacher: str, student: str, method: str, checkpoints: Any, rung: int = sweeps.LAST
+        self, teacher: str, student: str, method: str, checkpoints: Any, rung: int = training.LAST
     ) -> list[str]:
         """The metrics of the trials of a rung, those of a trial together."""
-        rungs, sweep = sweeps.rungs_of(self.study, method, student), self.study.sweeps[method]
+        names = {"teacher": teacher, "student": student, "method": method}
+        rungs, sweep = training.rungs_of(self.study, method, student), self.study.sweeps[method]
         rung = range(len(rungs))[rung]
         trials = sweep.trials
         if rung:
-            pair = {"teacher": teacher, "student": student}
-            before = checkpoints.halve_trials.get(**pair, method=method, rung=rung - 1).output.rung
+            before = checkpoints.halve_trials.get(**names, rung=rung - 1).output.rung
             trials = [trials[place] for place in read_json(Path(before))["go_on"]]
-        names = [trial_name(values, rungs[rung][1]) for values in trials]
-        folders = [self.layout.trial(teacher, student, method, name) for name in names]
+        trial, epochs = self.layout.trial(*names.values()), rungs[rung][1]
+        folders = [trial(trial_name(values, epochs)) for values in trials]
         return [folder.seed(seed).file("metrics") for folder in folders for seed in sweep.seeds]
 
-    def rungs_before(self, teacher: str, student: str, method: str, rung: int = sweeps.LAST) -> list[str]:
+    def rungs_before(self, teacher: str, student: str, method: str, rung: int = training.LAST) -> list[str]:
         """The results of the rungs before this one."""
-        rungs = range(len(sweeps.rungs_of(self.study, method, student)))
+        rungs = range(len(training.rungs_of(self.study, method, student)))
         return [self.layout.rung(teacher, student, method, number) for number in rungs[: rungs[rung]]]
 
     def sweep_tables(self, method: str) -> list[str]:
@@ -200,10 +185,8 @@ class Plan:
     def cells(self) -> dict[Folder, Folder]:
         """The folder of every teacher, baseline, and pair and method; with each that of its first run."""
         trained = map(self.layout.teacher, (*self.study.teachers, *self.study.untrained))
-        first = self.study.seeds[0]
-        return {folder: folder for folder in trained} | {
-            folder: folder.seed(first) for folder in self._students()
-        }
+        students = {folder: folder.seed(self.study.seeds[0]) for folder in self._students()}
+        return {folder: folder for folder in trained} | students
 
     def exports(self) -> list[str]:
         """The files of every exported student."""

@@ -9,6 +9,7 @@ import io
 import tokenize
 from collections.abc import Iterator
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2]
@@ -38,11 +39,10 @@ def fingerprint(script: str, modules: tuple[str, ...] = (), texts: tuple[str, ..
         if name not in codes and not name.startswith(MONITOR):
             codes[name], imported = _read(path)
             waiting.extend(imported)
+    contents = [(name, (SCRIPTS / name).read_text(encoding="utf-8")) for name in sorted(texts)]
     digest = hashlib.sha256()
-    for name, code in sorted(codes.items()):
-        digest.update(f"{name}\0{code}\0".encode())
-    for name in sorted(texts):
-        digest.update(f"{name}\0{(SCRIPTS / name).read_text(encoding='utf-8')}\0".encode())
+    for name, content in [*sorted(codes.items()), *contents]:
+        digest.update(f"{name}\0{content}\0".encode())
     return digest.hexdigest()
 
 
@@ -100,7 +100,8 @@ def _docstring_starts(tree: ast.Module) -> set[tuple[int, int]]:
 
 def _normal(source: str, tree: ast.Module) -> str:
     """The tokens of the code; its structure, and nothing of its comments and layout, remains."""
-    docstrings, lines = _docstring_starts(tree), source.splitlines(keepends=True)
+    docstrings = _docstring_starts(tree)
+    starts = list(accumulate(map(len, source.splitlines(keepends=True)), initial=0))  # of the lines
     code: list[str] = []
     inside, opened, skipping = 0, (0, 0), False
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -110,7 +111,8 @@ def _normal(source: str, tree: ast.Module) -> str:
         elif token.type in _CLOSES:
             inside -= 1
             if not inside:
-                code.append(_between(lines, opened, token.end))
+                begin, end = (starts[line - 1] + column for line, column in (opened, token.end))
+                code.append(source[begin:end])
         elif inside or token.type in _SILENT:
             continue
         elif token.start in docstrings or skipping:
@@ -119,11 +121,3 @@ def _normal(source: str, tree: ast.Module) -> str:
         else:
             code.append(_MARKS.get(token.type, token.string))
     return " ".join(code)
-
-
-def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    """The source from `start` to `end`, both (line from 1, column)."""
-    if start[0] == end[0]:
-        return lines[start[0] - 1][start[1] : end[1]]
-    middle = lines[start[0] : end[0] - 1]
-    return "".join([lines[start[0] - 1][start[1] :], *middle, lines[end[0] - 1][: end[1]]])

@@ -1,8 +1,9 @@
 """Where the files of a study lie.
 
-A name that is left out stands as its wildcard: one function makes both the pattern of a rule and a path.
+A name that is left out stands as its wildcard: the pattern of a rule and the paths of its jobs are said once.
 """
 
+import re
 from dataclasses import dataclass
 
 ROOT = "results"
@@ -35,14 +36,24 @@ EXPORTED = {
 }
 
 
+def named(pattern: str, *names: str | int) -> str:
+    """`pattern` with these names in place of its wildcards, in order; one that is left out stays."""
+    remaining = iter(names)
+    return re.sub(r"\{\w+\}", lambda wildcard: str(next(remaining, wildcard[0])), pattern)
+
+
 @dataclass(frozen=True)
 class Folder:
-    """A folder, and the files in it."""
+    """A folder, and the files in it; its path may have wildcards."""
 
     path: str
 
     def __str__(self) -> str:
         return self.path
+
+    def __call__(self, *names: str | int) -> "Folder":
+        """The folder of these names."""
+        return Folder(named(self.path, *names))
 
     def file(self, name: str) -> str:
         """A file by its name in FILES, or as it is called."""
@@ -63,125 +74,46 @@ def downloads(dataset: str, gathered: str | None = None) -> Folder:
     return Folder(f"{folder}/{gathered}" if gathered else folder)
 
 
-@dataclass(frozen=True)
 class Layout:
     """The folders and files of one study."""
 
-    study: str
+    def __init__(self, study: str) -> None:
+        root = self.root = f"{ROOT}/{study}"
+        self.work = f"{root}/work"  # of trainings that are under way: no output, so that it outlasts them
+        self.progress = f"{root}/progress"  # where jobs that are under way say how far they are
+        self.dataset = f"{root}/data/dataset.safetensors"  # prepared
+        self.summary = f"{root}/data/summary.json"  # the card of the data set
+        self.samples = f"{root}/data/samples.png"
+        self.latency = f"{root}/latency.json"  # of one image in each network
+        self.report = f"{root}/report.html"
+        self.teacher = Folder(root + "/teachers/{teacher}")  # trained or not
+        # In each of the next three, and of a trial, a folder for each seed.
+        self.baseline = Folder(root + "/alone/{student}")
+        self.distilled = Folder(root + "/distilled/{teacher}/{student}/{method}")
+        self.intermediate = Folder(root + "/chains/{teacher}/{method}/{chain}")
+        self.sweep = Folder(root + "/sweeps/{teacher}/{student}/{method}")
+        self.trial = Folder(f"{self.sweep}/{{trial}}")
+        self.export = Folder(root + "/export/{teacher}/{student}/{method}")
 
-    @property
-    def root(self) -> str:
-        """The folder of the study."""
-        return f"{ROOT}/{self.study}"
+    def rung(self, *names: str | int) -> str:
+        """The file that says which trials of a rung go on: {teacher}, {student}, {method}, {rung}."""
+        return named(f"{self.sweep}/rungs/{{rung}}.json", *names)
 
-    @property
-    def work(self) -> str:
-        """The folder of trainings that are under way: no output, so that it outlasts them."""
-        return f"{self.root}/work"
-
-    @property
-    def progress(self) -> str:
-        """The folder in which jobs that are under way say how far they are."""
-        return f"{self.root}/progress"
-
-    @property
-    def dataset(self) -> str:
-        """The prepared data set."""
-        return f"{self.root}/data/dataset.safetensors"
-
-    @property
-    def summary(self) -> str:
-        """The card of the data set."""
-        return f"{self.root}/data/summary.json"
-
-    @property
-    def samples(self) -> str:
-        """A picture of the data set."""
-        return f"{self.root}/data/samples.png"
-
-    def teacher(self, teacher: str = "{teacher}") -> Folder:
-        """Of a teacher, trained or not."""
-        return Folder(f"{self.root}/teachers/{teacher}")
-
-    def baseline(self, student: str = "{student}") -> Folder:
-        """Of a student trained without a teacher: a folder in it for each seed."""
-        return Folder(f"{self.root}/alone/{student}")
-
-    def distilled(
-        self, teacher: str = "{teacher}", student: str = "{student}", method: str = "{method}"
-    ) -> Folder:
-        """Of a student of this teacher and method: a folder in it for each seed."""
-        return Folder(f"{self.root}/distilled/{teacher}/{student}/{method}")
-
-    def intermediate(
-        self, teacher: str = "{teacher}", method: str = "{method}", chain: str = "{chain}"
-    ) -> Folder:
-        """Of a network between a teacher and a student: a folder in it for each seed."""
-        return Folder(f"{self.root}/chains/{teacher}/{method}/{chain}")
-
-    def sweep(
-        self, teacher: str = "{teacher}", student: str = "{student}", method: str = "{method}"
-    ) -> Folder:
-        """Of the trials of a teacher and a student."""
-        return Folder(f"{self.root}/sweeps/{teacher}/{student}/{method}")
-
-    def trial(
-        self,
-        teacher: str = "{teacher}",
-        student: str = "{student}",
-        method: str = "{method}",
-        trial: str = "{trial}",
-    ) -> Folder:
-        """Of one of them: a folder in it for each seed."""
-        return Folder(f"{self.sweep(teacher, student, method)}/{trial}")
-
-    def rung(
-        self,
-        teacher: str = "{teacher}",
-        student: str = "{student}",
-        method: str = "{method}",
-        rung: str | int = "{rung}",
-    ) -> str:
-        """The file that says which trials of a rung go on."""
-        return f"{self.sweep(teacher, student, method)}/rungs/{rung}.json"
-
-    def targets(
-        self, teacher: str = "{teacher}", seed: str | int = "{seed}", epochs: str | int = "{epochs}"
-    ) -> str:
-        """The note that declares the targets of runs of this seed and length."""
-        return f"{self.root}/targets/{teacher}/{seed}/{epochs}.json"
+    def targets(self, *names: str | int) -> str:
+        """The note that declares the targets of runs of a seed and length: {teacher}, {seed}, {epochs}."""
+        return named(self.root + "/targets/{teacher}/{seed}/{epochs}.json", *names)
 
     def targets_table(self, teacher: str = "{teacher}") -> str:
         """The folder of the table that such notes point to."""
         return f"{self.root}/targets/{teacher}/table"
 
-    def export(
-        self, teacher: str = "{teacher}", student: str = "{student}", method: str = "{method}"
-    ) -> Folder:
-        """Of an exported student."""
-        return Folder(f"{self.root}/export/{teacher}/{student}/{method}")
-
-    @property
-    def latency(self) -> str:
-        """How long one image takes in each network."""
-        return f"{self.root}/latency.json"
-
     def table(self, kind: str) -> str:
         """The table of all runs, as "csv" or "md"."""
         return f"{self.root}/table.{kind}"
 
-    @property
-    def report(self) -> str:
-        """The page of the study."""
-        return f"{self.root}/report.html"
-
     def figure(self, figure: str, kind: str) -> str:
-        """A figure of the report, as "svg" or "png"."""
+        """A figure of the report, or "sweeps/<method>", as "svg" or "png"."""
         return f"{self.root}/plots/{figure}.{kind}"
-
-    def sweep_figure(self, kind: str, method: str = "{method}") -> str:
-        """The figure of a sweep, as "svg" or "png"."""
-        return self.figure(f"sweeps/{method}", kind)
 
     def log(self, job: str) -> str:
         """The log of a job, which is called by its rule and wildcards: "train_teacher/{teacher}"."""

@@ -2,7 +2,7 @@
 
 from kd.config.study import External, Study
 from kd.errors import UserError
-from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob, TargetsJob
+from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob
 from kd.plan.user_files import content, names_in
 
 
@@ -10,11 +10,6 @@ def ensemble_job(study: Study, ensemble: str) -> EnsembleJob:
     """A teacher made of others."""
     teacher = study.ensembles[ensemble]
     return EnsembleJob(name=ensemble, members=list(teacher.members), weights=list(teacher.weights))
-
-
-def targets_job(seed: int, epochs: int) -> TargetsJob:
-    """The logits of a teacher that students of this seed and length read."""
-    return TargetsJob(seed=seed, epochs=epochs)
 
 
 def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, LogitsTeacherJob]]:
@@ -37,12 +32,9 @@ def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, Logit
 
 
 def _external_job(external: External) -> ExternalJob:
-    return ExternalJob(
-        name=external.name,
-        architecture=external.architecture,
-        options=external.options,
-        sha256=content(external.file, f"teachers.{external.name}.external"),
-    )
+    sha256 = content(external.file, f"teachers.{external.name}.external")
+    fields = ("name", "architecture", "options")
+    return ExternalJob(**{name: getattr(external, name) for name in fields}, sha256=sha256)
 
 
 def _logits_job(name: str, file: str) -> LogitsTeacherJob:

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from kd.datasets.readers.folder import find_images, names_of, reading_images
 from kd.errors import UserError
-from kd.io.digests import CACHE, Digests
+from kd.io.digests import CACHE, kept_digests
+from kd.io.log import logger
 
 QUIET = 2.0  # seconds without a line while images are looked at; a small folder says nothing
 
 # The arrays in a file of the user's logits.
 NEEDED, OPTIONAL = ("train_ids", "train_logits"), ("test_ids", "test_logits")
-
-log = logging.getLogger("kd")
 
 
 def listing(
@@ -41,17 +40,14 @@ def listing(
         for name, entries in classes.items()
         for file in entries
     }
-    digests = Digests(path, cache)
-    total = hashlib.sha256()
-    reported = time.monotonic()
-    with reading_images(), ThreadPoolExecutor(8) as pool:
-        of_files = pool.map(digests.find, files.values())
+    total, reported = hashlib.sha256(), time.monotonic()
+    with reading_images(), kept_digests(path, cache) as digest_of, ThreadPoolExecutor(8) as pool:
+        of_files = pool.map(digest_of, files.values())
         for number, (name, digest) in enumerate(zip(files, of_files, strict=True), 1):
             total.update(os.fsencode(f"{name}\0{digest}\n"))
             if time.monotonic() - reported > QUIET:
-                log.info("%s: %s of %s images looked at", path, f"{number:,}", f"{len(files):,}")
+                logger.info("%s: %s of %s images looked at", path, f"{number:,}", f"{len(files):,}")
                 reported = time.monotonic()
-    digests.save()
     if class_names:
         total.update("\n".join(names_of(path, class_names, list(images["train"]))).encode())
     return total.hexdigest()
@@ -62,11 +58,8 @@ def content(path: str, key: str, cache: Path = CACHE) -> str:
 
     It stays when the file is moved or touched. Raises UserError naming `key` if it cannot be read.
     """
-    with reading(path, key):
-        digests = Digests(path, cache)
-        digest = digests.find(Path(path).expanduser())
-    digests.save()
-    return digest
+    with reading(path, key), kept_digests(path, cache) as digest_of:
+        return digest_of(Path(path).expanduser())
 
 
 @contextmanager
@@ -82,7 +75,7 @@ def reading(path: str, key: str) -> Iterator[None]:
 @contextmanager
 def log_to_stderr() -> Iterator[None]:
     """While the block runs, the logger "kd" writes to stderr: stdout is for --dag and --summary."""
-    logger, handler = logging.getLogger("kd"), logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kd.io.files import read_json
-from kd.io.history import read_history
+from kd.io.tables import read_history
 from kd.results.metrics import Metrics, read_metrics
 from kd.roles import ROLES, TEACHER
 

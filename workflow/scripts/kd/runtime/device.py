@@ -1,7 +1,9 @@
-"""Which device a job computes on, and how it is set up there."""
+"""Which device a job computes on, how it is set up there, and how much memory there is."""
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -9,8 +11,10 @@ import torch
 from kd.errors import UserError
 from kd.runtime.allocator import keep_freed_memory
 from kd.runtime.gpu_slots import take_slot
-from kd.runtime.hardware import cpu_count
+from kd.runtime.hardware import cpu_count, cpu_name
 from kd.settings.compute import Compute
+
+_NO_MEMORY = ("can't allocate memory", "out of memory")  # in the errors of the CPU's allocator and of MPS
 
 
 def set_up_device(compute: Compute) -> torch.device:
@@ -24,9 +28,8 @@ def set_up_device(compute: Compute) -> torch.device:
     if device.type != "cuda":
         return device
     if compute.deterministic:
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # what cuBLAS asks for, before its first use
+        # What cuBLAS asks for, before its first use.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         # An operation that has no deterministic form warns, rather than ending a study.
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads it
@@ -40,10 +43,11 @@ def _pick_device(wanted: str) -> torch.device:
     # Asked through the driver's library, which starts nothing on a GPU that may be another job's.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [name for name, is_there in there.items() if is_there]
     if wanted == "auto":
-        wanted = next(name for name, available in there.items() if available)
-    if not there[wanted]:
-        names = ", ".join(name for name, available in there.items() if available)
+        wanted = available[0]
+    if wanted not in available:
+        names = ", ".join(available)
         raise UserError(
             f"compute.device: {wanted} is not available on this machine; available: auto, {names}"
         )
@@ -56,9 +60,38 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return f"{platform.machine()} GPU (MPS)"
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return cpu_name() or platform.processor() or platform.machine()
+
+
+@contextmanager
+def memory_explained(device: torch.device) -> Iterator[None]:
+    """Turn the device's out-of-memory error into a UserError with the remedy."""
+    try:
+        yield
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        reason = str(error).splitlines()[0] if str(error) else ""
+        if not isinstance(error, torch.OutOfMemoryError) and not any(text in reason for text in _NO_MEMORY):
+            raise
+        raise UserError(
+            f"the memory of {device_name(device)} is too small ({reason}); lower batch_size or the network's"
+            " width, or let fewer jobs share the device (compute.slots_per_device, --cores)"
+        ) from error
+
+
+def total_memory(device: torch.device) -> int:
+    """Bytes of the device; of a CPU, what this process's control groups leave of it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for group in _control_groups():
+        text = (group / "memory.max").read_text() if (group / "memory.max").exists() else "max"
+        limits += [int(text)] if text.strip().isdecimal() else []
+    return min(limits)
+
+
+def _control_groups() -> list[Path]:
+    """The folder of this process's control group (version 2), as a scheduler makes one, and those above."""
+    own = Path("/proc/self/cgroup")
+    lines = own.read_text().splitlines() if own.exists() else []
+    folders = [Path("/sys/fs/cgroup") / line[3:].strip("/") for line in lines if line.startswith("0::")]
+    return [place for folder in folders for place in (folder, *folder.parents)]

@@ -2,14 +2,14 @@
 
 import fcntl
 import itertools
-import logging
 import os
 import tempfile
 import time
 from pathlib import Path
 from typing import IO
 
-logger = logging.getLogger("kd")
+from kd.io.log import logger
+
 # A scheduler gives each job devices of its own, which may have the same numbers in all of them.
 SCHEDULED = ("SLURM_JOB_ID", "SLURM_STEP_ID", "PBS_JOBID", "LSB_JOBID")
 _held: list[IO[str]] = []  # locks live as long as the process: the kernel frees them however it ends
@@ -22,18 +22,13 @@ def take_slot(devices: int, slots_per_device: int) -> int:
     given the same devices share slots: one that has a device of its own takes it without waiting, and a
     workflow that runs inside a job of several GPUs spreads over them.
     """
-    reported = False
-    while True:
+    for attempt in itertools.count():
         for slot, device in itertools.product(range(slots_per_device), range(devices)):
             if _lock(_name(device), slot):
                 return device
-        if not reported:
-            logger.info(
-                "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken",
-                devices,
-                slots_per_device,
-            )
-            reported = True
+        if attempt == 0:
+            text = "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken"
+            logger.info(text, devices, slots_per_device)
         time.sleep(0.2)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from pathlib import Path
 
 
@@ -26,6 +27,15 @@ def cpu_count() -> int:
 
 def cpu_has_bf16() -> bool:
     """Whether the processor multiplies bf16 numbers itself, as far as Linux reports it."""
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(_cpu_info().split())
+
+
+def cpu_name() -> str:
+    """The processor's model, as far as Linux reports it."""
+    name = re.search(r"^model name\s*:(.*)", _cpu_info(), re.MULTILINE)
+    return name[1].strip() if name else ""
+
+
+def _cpu_info() -> str:
     info = Path("/proc/cpuinfo")
-    flags = info.read_text(encoding="utf-8").split() if info.exists() else []
-    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
+    return info.read_text(encoding="utf-8") if info.exists() else ""

@@ -5,12 +5,15 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from kd.errors import UserError
+from kd.io.log import logger
 from kd.runtime.signals import Stopped, end_with_snakemake
 
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
@@ -27,7 +30,6 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
     end_with_snakemake()
     threading.excepthook = _tell_of_thread
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is not what went wrong
-    logger = logging.getLogger("kd")
     logger.setLevel(logging.INFO)
     # A file's name may be no text; stderr escapes what cannot be written by itself.
     to_file = logging.FileHandler(log, mode="w", encoding="utf-8", errors="backslashreplace")
@@ -59,14 +61,16 @@ def fill(snakemake: Any, main: Callable[..., None], explicit: Mapping[str, Any])
     that has no default and that nothing fills, or that is one file where the rule has several.
     """
     cfg = snakemake.params.get("cfg", "{}")
-    values = {**json.loads(cfg), "cfg": json.loads(cfg), "job": cfg}
+    values = {**json.loads(cfg), "cfg": json.loads(cfg)}
     for source in (snakemake.params, snakemake.output, snakemake.input):
         values |= {name: value for name, value in source.items() if name != "cfg"}
     arguments = dict(explicit)
     for name, parameter in signature(main).parameters.items():
         if name in arguments:
             continue
-        if name in values:
+        if name == "job":
+            arguments[name] = parameter.annotation.model_validate_json(cfg)
+        elif name in values:
             arguments[name] = _convert(name, values[name], parameter.annotation)
         elif name in _FROM_CONFIG:
             arguments[name] = _convert(name, _FROM_CONFIG[name](snakemake), parameter.annotation)
@@ -76,16 +80,10 @@ def fill(snakemake: Any, main: Callable[..., None], explicit: Mapping[str, Any])
 
 
 def _convert(name: str, value: Any, annotation: Any) -> Any:
-    if hasattr(annotation, "model_validate_json"):  # a Job, from its text, or Compute
-        if isinstance(value, str):
-            return annotation.model_validate_json(value)
-        return annotation.model_validate(value)
-    several, one = annotation in (list[Path], Sequence[Path]), annotation in (Path, Path | None)
-    if (one or several) and isinstance(value, str) != one:
-        raise TypeError(f"the argument {name!r} is {annotation}, which {value!r} is not")
-    if several:
-        return [Path(path) for path in value]
-    return Path(value) if one else value
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        raise TypeError(f"the argument {name!r} is {annotation}, which {value!r} is not") from error
 
 
 def beside_log(folder: str, log: str) -> Path:
@@ -94,19 +92,18 @@ def beside_log(folder: str, log: str) -> Path:
     return root / Path(log).relative_to(root.parent / "logs").with_suffix(".json")
 
 
-def _user_file(snakemake: Any) -> str:
+def _user_file(snakemake: Any) -> Path:
     """The user's own file of the teacher that the wildcard of the rule names."""
     wildcards = snakemake.wildcards
     teacher = wildcards.get("external") or wildcards.get("logits_teacher")
-    return str(Path(snakemake.config["user_files"][teacher]).expanduser())
+    return Path(snakemake.config["user_files"][teacher]).expanduser()
 
 
 _FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
-    **{
-        name: lambda snakemake, name=name: snakemake.config[name]
-        for name in ("compute", "mirror", "places", "manner", "work")
-    },
-    "progress": lambda snakemake: str(beside_log(snakemake.config["progress"], snakemake.log[0])),
+    name: lambda snakemake, name=name: snakemake.config[name]
+    for name in ("compute", "mirror", "places", "manner", "work")
+} | {
+    "progress": lambda snakemake: beside_log(snakemake.config["progress"], snakemake.log[0]),
     "logits": _user_file,
     "weights": _user_file,
 }

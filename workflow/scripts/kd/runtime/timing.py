@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from statistics import median, quantiles
+from timeit import timeit
 from typing import Any
 
 import torch
@@ -41,10 +42,7 @@ def _count(call: Callable[[], object]) -> int:
 
 
 def _seconds(call: Callable[[], object], count: int) -> float:
-    started = time.perf_counter()
-    for _ in range(count):
-        call()
-    return time.perf_counter() - started
+    return timeit(call, number=count, timer=time.perf_counter)
 
 
 @contextmanager

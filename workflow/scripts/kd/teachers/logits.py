@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kd.data.augmentation import Augmentation
+from kd.data.dataset import Dataset
 from kd.errors import UserError
 from kd.io.files import refuse_changed
 
@@ -22,30 +22,28 @@ def read_user_logits(path: Path, expected: str) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: not a whole file of arrays ({error})") from error
 
 
-def training_logits(
-    arrays: dict[str, np.ndarray], path: Path, samples: int, classes: int, augmentation: Augmentation
-) -> np.ndarray:
+def training_logits(arrays: dict[str, np.ndarray], path: Path, data: Dataset) -> np.ndarray:
     """Logits (views, samples, classes) float32 of every view of the training images, in their order.
 
     `train_ids` (N,) are the rows of the prepared training images that `train_logits` are of: (N, classes) of
     images as they are, where the study shows them in no other way, or (views, N, classes), with NaN where a
     view is never seen. Raises UserError naming the file and the array.
     """
-    views, logits = augmentation.count, arrays["train_logits"]
+    views, logits = data.augmentation.count, arrays["train_logits"]
     if logits.ndim == 2 and views > 1:
         raise UserError(
             f"{path}: train_logits are of images as they are, and this study shows {views} views of each;"
             f" {PLAIN}"
         )
     logits = logits[None] if logits.ndim == 2 else logits
-    _check_shape(path, "train_logits", logits, (views, len(arrays["train_ids"]), classes))
-    order = _order(path, "train_ids", arrays["train_ids"], samples)
+    _check_shape(path, "train_logits", logits, (views, len(arrays["train_ids"]), len(data.classes)))
+    order = _order(path, "train_ids", arrays["train_ids"], len(data.train_labels))
     if np.isinf(logits).any() or (views == 1 and np.isnan(logits).any()):
         raise UserError(f"{path}: train_logits are not all finite")
     return logits[:, order].astype(np.float32)
 
 
-def test_logits(arrays: dict[str, np.ndarray], path: Path, samples: int, classes: int) -> np.ndarray | None:
+def test_logits(arrays: dict[str, np.ndarray], path: Path, data: Dataset) -> np.ndarray | None:
     """Logits (samples, classes) float32 of the test images in their order, or None where there are none.
 
     Raises UserError naming the file and the array.
@@ -53,10 +51,10 @@ def test_logits(arrays: dict[str, np.ndarray], path: Path, samples: int, classes
     if "test_logits" not in arrays:
         return None
     logits = arrays["test_logits"]
-    _check_shape(path, "test_logits", logits, (len(arrays["test_ids"]), classes))
+    _check_shape(path, "test_logits", logits, (len(arrays["test_ids"]), len(data.classes)))
     if not np.isfinite(logits).all():
         raise UserError(f"{path}: test_logits are not all finite")
-    return logits[_order(path, "test_ids", arrays["test_ids"], samples)].astype(np.float32)
+    return logits[_order(path, "test_ids", arrays["test_ids"], len(data.test_labels))].astype(np.float32)
 
 
 def _check_shape(path: Path, name: str, logits: np.ndarray, shape: tuple[int, ...]) -> None:

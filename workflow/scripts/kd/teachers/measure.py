@@ -10,12 +10,11 @@ from torch.nn import functional
 
 from kd.data.dataset import PARTS, Dataset
 from kd.data.loader import load_split
-from kd.evaluation.metrics import evaluate, expected_calibration_error
-from kd.networks.size import count_macs, count_parameters
+from kd.evaluation.metrics import evaluate, expected_calibration_error, named_scores
+from kd.networks.size import size_of
 from kd.results.metrics import UNKNOWN
 from kd.roles import TEACHER
-from kd.runtime.device import device_name
-from kd.runtime.memory import memory_explained
+from kd.runtime.device import device_name, memory_explained
 from kd.runtime.provenance import commit, versions
 
 
@@ -29,12 +28,9 @@ def measure(
     splits = {part: load_split(data, part, where, stream) for part in PARTS}
     with memory_explained(where):
         scores = {part: evaluate(network, split.images, split.labels) for part, split in splits.items()}
-    results = {f"{part}_loss": score.loss for part, score in scores.items()}
-    results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
-    results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}
-    results |= {"ece": expected_calibration_error(scores["test"].logits, data.test_labels)}
     image = splits["test"].images.take(torch.zeros(1, dtype=torch.int64, device=where), 0)
-    results |= {"parameters": count_parameters(network), "macs": count_macs(network, image)}
+    results = named_scores(scores, data.test_labels) | size_of(network, image)
+    results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}
     return _metrics(results, where, started), scores["test"].logits.numpy()
 
 

@@ -8,7 +8,6 @@ from: each run's targets are declared by a small note that says which table hold
 import fcntl
 import hashlib
 import json
-import logging
 import math
 import os
 import shutil
@@ -22,10 +21,9 @@ import numpy as np
 from kd.data.sampler import views_seen
 from kd.errors import UserError
 from kd.io.arrays import open_array, write_rows
-from kd.io.files import NotWritten, write_json
+from kd.io.files import NotWritten, not_whole, unfit, write_json
+from kd.io.log import logger
 
-logger = logging.getLogger("kd")
-AGAIN = "delete it to have it made again"
 INSTEAD = "free some space, or set targets: live"
 
 
@@ -58,7 +56,7 @@ def open_table(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[
             _write_empty(path, shape)
         table = _open(path, "r+")
         if table.shape != shape:
-            raise UserError(f"{path}: holds a table {table.shape}, not {shape}; {AGAIN}")
+            raise unfit(path, f"holds a table {table.shape}, not {shape}")
         yield table
         table.flush()
 
@@ -104,7 +102,7 @@ def open_targets(note: Path, needed: np.ndarray) -> np.ndarray:
         about = json.loads(note.read_text(encoding="utf-8"))
         path, sha256 = Path(os.path.normpath(note.parent / about["table"])), about["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{note}: not a whole note of targets ({error}); {AGAIN}") from error
+        raise not_whole(note, error, "a whole note of targets") from error
     instead = f"delete {note.parent.parent} to have it made again"
     if not path.exists():
         raise UserError(f"{note}: its table is gone; {instead}")

@@ -1,7 +1,6 @@
 """A teacher's outputs during a student's training, cached or computed on the spot."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,16 +11,6 @@ from kd.errors import UserError
 from kd.networks.ensemble import Ensemble, mean_of
 
 
-class Teacher(Protocol):
-    """What the engine calls, whichever kind a teacher is."""
-
-    def start_epoch(self, views: np.ndarray) -> None:
-        """Announce the view of every sample: (N,) int64."""
-
-    def output(self, images: Tensor, indices: Tensor) -> Output:
-        """Of the images (B, C, H, W), which are the samples `indices` (B,) int64 in the epoch's views."""
-
-
 class LiveTeacher:
     """Runs the network beside the student, in eval mode, without gradients; `stages`: with feature maps."""
 
@@ -30,10 +19,10 @@ class LiveTeacher:
         self._stages = stages
 
     def start_epoch(self, views: np.ndarray) -> None:
-        """Nothing to prepare: the images carry their views."""
+        """Nothing to prepare: the images carry their views, (N,) int64 of every sample."""
 
     def output(self, images: Tensor, indices: Tensor) -> Output:
-        """The network's outputs for the very images that the student sees."""
+        """Of the very images (B, C, H, W) that the student sees, the samples `indices` (B,) int64."""
         with torch.no_grad():
             if isinstance(self._network, Ensemble):
                 members = [logits.float() for logits in self._network.forward_members(images)]
@@ -77,3 +66,6 @@ class CachedTeacher:
         if len(members) == 1:
             return Output(members[0])
         return Output(mean_of(members, self._weights), members=members)
+
+
+Teacher = LiveTeacher | CachedTeacher  # whichever it is, the engine calls `start_epoch` and `output`

@@ -1,30 +1,23 @@
 """The state of a training that is under way, kept so that it can go on where it was cut off, to the bit."""
 
-import logging
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from kd.io.files import NotWritten
+from kd.io.log import logger
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
 from kd.runtime.signals import StopSignal
 
-logger = logging.getLogger("kd")
+State = tuple[
+    dict[str, Tensor], dict[str, Any]
+]  # what the rest of a training depends on; facts as JSON has them
 SHARE = 50  # at the end of an epoch the state is kept again after this many times what keeping it took
-
-
-@dataclass(frozen=True)
-class State:
-    """Everything that the rest of a training depends on."""
-
-    tensors: dict[str, Tensor]
-    facts: dict[str, Any]  # as JSON has them
 
 
 class Checkpoints:
@@ -43,7 +36,7 @@ class Checkpoints:
         if not self._path.exists():
             return None
         try:
-            return State(*read_tensors(self._path))
+            return read_tensors(self._path)
         except Corrupt as error:
             logger.warning("%s: not a whole checkpoint (%s); starts from the beginning", self._path, error)
             return None
@@ -63,9 +56,10 @@ class Checkpoints:
         Where that cannot be done (a full disk) the training goes on, and it is tried again later.
         """
         started = time.monotonic()
-        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in state.tensors.items()}
+        tensors, facts = state
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
         try:
-            write_tensors(self._path, arrays, state.facts)
+            write_tensors(self._path, arrays, facts)
         except NotWritten as error:
             logger.warning("the state could not be kept: %s", error)
         self._kept = time.monotonic()

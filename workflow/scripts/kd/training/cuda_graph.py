@@ -1,15 +1,14 @@
 """A training step as a CUDA graph: the host launches one graph instead of its kernels."""
 
-import logging
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from kd.data.loader import Loader, Samples
+from kd.io.log import logger
 from kd.training.step import Step
 
-logger = logging.getLogger("kd")
 WARM_UP = 3  # steps that a CUDA graph wants to have been run before: they choose kernels and make buffers
 
 
@@ -68,3 +67,6 @@ class GraphedStep:
         else:
             self._graph = graph
         return self._possible
+
+
+AnyStep = Step | GraphedStep

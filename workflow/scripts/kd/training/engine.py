@@ -2,12 +2,10 @@
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from torch import nn
 
-from kd.data.loader import Loader, Samples
+from kd.data.loader import Loader
 from kd.data.views import Split
 from kd.distillation.base import Distillation
 from kd.errors import UserError
@@ -18,7 +16,7 @@ from kd.settings.recipe import Recipe
 from kd.teachers.teacher import Teacher
 from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
-from kd.training.cuda_graph import GraphedStep
+from kd.training.cuda_graph import AnyStep, GraphedStep
 from kd.training.state import Training
 from kd.training.step import Step
 
@@ -45,22 +43,28 @@ def fit(
     to end.
     """
     callback, loader = callback or Callback(), Loader(train, recipe.batch_size, seed)
-    course = _Course(model, method, loader, recipe, teacher, speed)
+
+    def new_step(epoch: int) -> AnyStep:
+        """For this epoch (from 0) and those that follow in its phase, with a fresh optimizer."""
+        step = Step(model, method, loader, recipe, teacher, speed, epoch < method.preliminary)
+        return GraphedStep(step, loader) if speed.graph else step
+
     training, step = Training(method.preliminary), None
     if checkpoints and (state := checkpoints.load()):
-        step = course.step(len(state.facts["history"]))
+        step = new_step(len(state[1]["history"]))
         training = Training.resumed(state, method.preliminary, step, loader.device)
         callback.on_resume(training.history, len(training.history) + training.done / loader.samples)
     while (epoch := len(training.history)) < method.preliminary + recipe.epochs:
         if step is None or (epoch == method.preliminary and not training.done):
-            step = course.step(epoch)
+            step = new_step(epoch)
         model.train()
         method.train()
-        means, seconds = _train_epoch(course, step, training, callback, checkpoints)
+        lr = recipe.lr_at(max(0, epoch - method.preliminary))
+        means, seconds = _train_epoch(step, lr, training, callback, checkpoints)
         with speed.autocast(loader.device):
             score = evaluate(model, validation.images, validation.labels)
         _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
-        row = {"epoch": epoch + 1, "lr": course.lr(epoch), **means}
+        row = {"epoch": epoch + 1, "lr": lr, **means}
         row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
         row |= {"seconds": seconds, "images_per_second": loader.samples / seconds}
         training.add(row, model)
@@ -74,53 +78,16 @@ class Diverged(UserError):
     """A training whose loss is no number any more."""
 
 
-@dataclass(frozen=True)
-class _Course:
-    """What a training goes through, epoch by epoch (from 0, the preliminary ones first)."""
-
-    model: nn.Module
-    method: Distillation
-    loader: Loader
-    recipe: Recipe
-    teacher: Teacher | None
-    speed: Speed
-
-    def step(self, epoch: int) -> Step | GraphedStep:
-        """A step of this epoch and those that follow in its phase, with a fresh optimizer."""
-        parts = self.model, self.method, self.loader, self.recipe, self.teacher, self.speed
-        step = Step(*parts, preliminary=epoch < self.method.preliminary)
-        return GraphedStep(step, self.loader) if self.speed.graph else step
-
-    def place(self, epoch: int) -> tuple[int, int]:
-        """Its number within its phase, and the one that its views and its order are drawn by.
-
-        The recipe's epochs keep their own numbers whatever goes before them: logits are cached for those.
-        """
-        before = self.method.preliminary
-        return (epoch, self.recipe.epochs + epoch) if epoch < before else (epoch - before, epoch - before)
-
-    def lr(self, epoch: int) -> float:
-        """Learning rate."""
-        return self.recipe.lr_at(max(0, epoch - self.method.preliminary))
-
-    def start(self, step: Step | GraphedStep, epoch: int, done: int) -> Iterator[Samples]:
-        """Announce an epoch to its step; the batches that come after `done` samples."""
-        number, drawn = self.place(epoch)
-        batches = self.loader.epoch(drawn, done)
-        step.start_epoch(number, self.lr(epoch))
-        return batches
-
-
 def _train_epoch(
-    course: _Course,
-    step: Step | GraphedStep,
-    training: Training,
-    callback: Callback,
-    checkpoints: Checkpoints | None,
+    step: AnyStep, lr: float, training: Training, callback: Callback, checkpoints: Checkpoints | None
 ) -> tuple[dict[str, float], float]:
     """The rest of an epoch: means of the loss terms, and accuracy, as they were in passing; its seconds."""
     epoch, started = len(training.history), time.perf_counter() - training.seconds
-    batches = course.start(step, epoch, training.done)
+    in_phase = epoch if step.preliminary else epoch - step.method.preliminary
+    # The recipe's epochs keep their own numbers whatever goes before them: logits are cached for those.
+    drawn = step.recipe.epochs + epoch if step.preliminary else in_phase
+    batches = step.loader.epoch(drawn, training.done)
+    step.start_epoch(in_phase, lr)
     if not training.done:
         step.clear()
     for samples in batches:
@@ -130,17 +97,16 @@ def _train_epoch(
         step(samples)
     totals = dict(step.totals)
     sound = int(totals.pop("sound"))
-    means = {name: (total / course.loader.samples).item() for name, total in totals.items()}
+    means = {name: (total / step.loader.samples).item() for name, total in totals.items()}
     seconds = time.perf_counter() - started  # the means were read, so the device has finished
-    _check_finite(
-        means["loss"], f"the training loss became {means['loss']} in epoch {epoch + 1}, step {sound + 1}"
-    )
+    loss = means["loss"]
+    _check_finite(loss, f"the training loss became {loss} in epoch {epoch + 1}, step {sound + 1}")
     means["train_accuracy"] = 100 * means.pop("correct")
     return means, seconds
 
 
 def _keep_if_due(
-    checkpoints: Checkpoints | None, training: Training, step: Step | GraphedStep, epoch_ended: bool = False
+    checkpoints: Checkpoints | None, training: Training, step: AnyStep, epoch_ended: bool = False
 ) -> None:
     """Keep the state between two steps. A broken one is not kept: the last good one stays."""
     if checkpoints is None or not checkpoints.due(epoch_ended=epoch_ended):

@@ -1,6 +1,5 @@
 """What a finished training says of itself: which run it was, its history, and how well the network does."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from kd.data.views import Split
-from kd.evaluation.metrics import Score, agreement, evaluate, expected_calibration_error
+from kd.evaluation.metrics import Score, agreement, evaluate, named_scores
 from kd.io.arrays import read_logits, write_array
-from kd.io.history import write_history
+from kd.io.log import logger
+from kd.io.tables import write_csv
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import save_network
-from kd.networks.size import count_macs, count_parameters
+from kd.networks.size import size_of
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.sweep.values import named
 from kd.training.engine import Diverged, Training
 from kd.training.setup import Setup
-
-logger = logging.getLogger("kd")
 
 
 @dataclass(frozen=True)
@@ -40,22 +38,15 @@ def describe_run(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -
     """Which run this is; `chosen` are those of its values that a sweep chose."""
     if chosen:
         loss_function += f" (chosen on validation: {named(chosen)})"
-    return ({"chosen": dict(chosen)} if chosen else {}) | {
-        "role": job.role,
-        "name": job.name,
-        "architecture": job.architecture,
-        "teacher": job.teacher,
-        "method": job.method_name,
-        "seed": job.seed,
-        "epochs": job.recipe.epochs,
-        "loss_function": loss_function,
-    }
+    run = {name: getattr(job, name) for name in ("role", "name", "architecture", "teacher", "seed")}
+    run |= {"method": job.method_name, "epochs": job.recipe.epochs, "loss_function": loss_function}
+    return run | ({"chosen": dict(chosen)} if chosen else {})
 
 
 def save_diverged(job: TrainJob, run: dict[str, Any], error: Diverged, outputs: Outputs) -> None:
     """Write what is left of a trial whose loss is no number any more: it has had its chance, others go on."""
     logger.warning("%s  cannot be chosen: %s", job.label, error)
-    write_history(outputs.history, [])
+    write_csv(outputs.history, [])
     nothing = {"validation_loss": None, "validation_accuracy": None}
     write_metrics(outputs.metrics, run | nothing | {"diverged": str(error)})
 
@@ -72,7 +63,7 @@ def save_outputs(
 
     Leaves `setup.network` with the weights of the epoch that validation chose.
     """
-    write_history(outputs.history, training.history)
+    write_csv(outputs.history, training.history)
     last = training.history[-1]
     results = {name: last[name] for name in ("validation_loss", "validation_accuracy")}
     if job.role == TRIAL:
@@ -84,12 +75,9 @@ def save_outputs(
     save_network(outputs.model, network.state_dict(), **setup.about, changes=setup.method.changes)
     write_array(outputs.test_logits, scores["test"].logits.numpy())
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
-    return (
-        results
-        | _scored(scores, test.labels.cpu(), teacher_logits)
-        | _selected(network, training, scores["test"], test)
-        | {"parameters": count_parameters(network), "macs": count_macs(network, image)}
-    )
+    results |= named_scores(scores, test.labels.cpu()) | size_of(network, image)
+    results["agreement"] = _agreement(scores["test"].logits, teacher_logits)
+    return results | _selected(network, training, scores["test"], test)
 
 
 def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split) -> Score:
@@ -97,15 +85,11 @@ def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split) -> Sco
     return evaluate(network, split.images, split.labels)
 
 
-def _scored(scores: dict[str, Score], labels: Tensor, teacher_logits: Path | None) -> dict[str, Any]:
-    """The last epoch's weights on these splits, and how the test logits compare with labels and teacher."""
-    logits = scores["test"].logits
-    teacher = read_logits(teacher_logits, *logits.shape) if teacher_logits else None
-    results = {f"{part}_loss": score.loss for part, score in scores.items()}
-    results |= {f"{part}_accuracy": score.accuracy for part, score in scores.items()}
-    results["ece"] = expected_calibration_error(logits, labels)
-    results["agreement"] = None if teacher is None else agreement(logits, torch.tensor(teacher))
-    return results
+def _agreement(logits: Tensor, teacher_logits: Path | None) -> float | None:
+    """With the teacher on the test images, where its logits are known."""
+    if teacher_logits is None:
+        return None
+    return agreement(logits, torch.tensor(read_logits(teacher_logits, *logits.shape)))
 
 
 def _selected(network: nn.Module, training: Training, last: Score, test: Split) -> dict[str, Any]:

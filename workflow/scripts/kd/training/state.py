@@ -1,15 +1,14 @@
 """What a training has come to: its history, the weights that validation chose, and where it is."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from kd.evaluation.metrics import Score
 from kd.training.checkpoints import State
-from kd.training.cuda_graph import GraphedStep
-from kd.training.step import Step, parts
+from kd.training.cuda_graph import AnyStep
+from kd.training.step import parts
 
 
 @dataclass
@@ -35,33 +34,28 @@ class Training:
         if len(self.history) <= self.preliminary:
             return
         if self.selected_epoch == 0 or _rank(row) > _rank(self.history[self.selected_epoch - 1]):
-            self.selected_epoch = len(self.history)
-            self.selected_weights = {
-                name: tensor.detach().clone() for name, tensor in model.state_dict().items()
-            }
+            self.selected_epoch, weights = len(self.history), model.state_dict()
+            self.selected_weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
-    def state(self, step: Step | GraphedStep) -> State:
+    def state(self, step: AnyStep) -> State:
         """All that the rest of the training depends on."""
         selected = {f"selected.{name}": tensor for name, tensor in self.selected_weights.items()}
         random = {"random.cpu": torch.get_rng_state()}
         if torch.cuda.is_available():
             random["random.cuda"] = torch.cuda.get_rng_state()
-        facts: dict[str, Any] = {
-            name: getattr(self, name) for name in ("history", "selected_epoch", "done", "seconds")
-        }
-        return State(step.state() | selected | random, facts)
+        facts = {name: getattr(self, name) for name in ("history", "selected_epoch", "done", "seconds")}
+        return step.state() | selected | random, facts
 
     @classmethod
-    def resumed(
-        cls, state: State, preliminary: int, step: Step | GraphedStep, device: torch.device
-    ) -> "Training":
+    def resumed(cls, state: State, preliminary: int, step: AnyStep, device: torch.device) -> "Training":
         """The training as it was, and its step with it."""
-        step.restore(state.tensors)
-        torch.set_rng_state(state.tensors["random.cpu"])
-        if device.type == "cuda" and "random.cuda" in state.tensors:
-            torch.cuda.set_rng_state(state.tensors["random.cuda"])
-        weights = {name: tensor.to(device) for name, tensor in parts(state.tensors, "selected.").items()}
-        training = cls(preliminary, selected_weights=weights, **state.facts)
+        tensors, facts = state
+        step.restore(tensors)
+        torch.set_rng_state(tensors["random.cpu"])
+        if device.type == "cuda" and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"])
+        weights = {name: tensor.to(device) for name, tensor in parts(tensors, "selected.").items()}
+        training = cls(preliminary, selected_weights=weights, **facts)
         training.earlier = training.seconds + sum(row["seconds"] for row in training.history)
         return training
 

@@ -1,6 +1,7 @@
 """One training step. Knows nothing of any method."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from kd.settings.recipe import Recipe
 from kd.teachers.teacher import Teacher
 
 
+@dataclass(eq=False)
 class Step:
     """Updates `model` from a batch of samples and adds what it saw to `totals`.
 
@@ -20,38 +22,31 @@ class Step:
     `preliminary`: whether it is a step of the epochs that go before the recipe's.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        method: Distillation,
-        loader: Loader,
-        recipe: Recipe,
-        teacher: Teacher | None,
-        speed: Speed,
-        preliminary: bool = False,
-    ) -> None:
-        self._model, self._method, self._teacher = model, method, teacher
-        self._loader, self._device, self._speed = loader, loader.device, speed
-        self._preliminary = preliminary
-        self._student = _WithStages(model) if {"stages", "own_stages"} & set(method.NEEDS) else _Plain(model)
-        self._compiled = speed.compiled(self._student)
+    model: nn.Module
+    method: Distillation
+    loader: Loader
+    recipe: Recipe
+    teacher: Teacher | None
+    speed: Speed
+    preliminary: bool = False
+
+    def __post_init__(self) -> None:
+        recipe, self._device = self.recipe, self.loader.device
+        stages = bool({"stages", "own_stages"} & set(self.method.NEEDS))
+        self._student = _Student(self.model, stages=stages)
+        self._compiled = self.speed.compiled(self._student)
         # On CUDA the learning rate is a tensor as well: as a number it would be frozen into a graph.
         lr = torch.tensor(recipe.lr, device=self._device) if self._device.type == "cuda" else recipe.lr
-        self.optimizer = torch.optim.SGD(
-            [parameter for _, parameter in self._learning()],
-            lr=lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-            fused=True,
-        )
+        parameters = [parameter for _, parameter in self._learning()]
+        options = recipe.model_dump(include={"momentum", "weight_decay", "nesterov"})
+        self.optimizer = torch.optim.SGD(parameters, lr, **options, fused=True)
         self._epoch = torch.zeros((), device=self._device)
         self._sound = torch.ones((), dtype=torch.bool, device=self._device)
         self.totals: dict[str, Tensor] = {}
 
     def _learning(self) -> Iterator[tuple[str, nn.Parameter]]:
         """The student's parameters and the method's own, by name."""
-        for owner, module in (("model", self._model), ("method", self._method)):
+        for owner, module in (("model", self.model), ("method", self.method)):
             for name, parameter in module.named_parameters():
                 if parameter.requires_grad:
                     yield f"{owner}.{name}", parameter
@@ -64,8 +59,8 @@ class Step:
                 group["lr"].fill_(lr)
             else:
                 group["lr"] = lr
-        if self._teacher:
-            self._teacher.start_epoch(self._loader.views)
+        if self.teacher:
+            self.teacher.start_epoch(self.loader.views)
 
     def clear(self) -> None:
         """The totals begin at 0."""
@@ -84,10 +79,10 @@ class Step:
         Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct predictions,
         and counts in "sound" the steps before the first one whose loss is not finite.
         """
-        images, labels = self._loader.take(samples)
-        networks = self._run_student, self._teacher and self._run_teacher
-        batch = Batch(images, labels, samples.indices, self._epoch, self._preliminary, *networks)
-        terms = self._method.losses(batch)
+        images, labels = self.loader.take(samples)
+        networks = self._run_student, self.teacher and self._run_teacher
+        batch = Batch(images, labels, samples.indices, self._epoch, self.preliminary, *networks)
+        terms = self.method.losses(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad()
         loss.backward()
@@ -95,9 +90,8 @@ class Step:
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
         student_ran = "student" in vars(batch)
-        sums["correct"] = (
-            (batch.student.logits.argmax(1) == labels).sum() if student_ran else labels.sum() * 0
-        )
+        right = batch.student.logits.argmax(1) == labels if student_ran else torch.zeros_like(labels)
+        sums["correct"] = right.sum()
         sums["sound"] = self._sound.logical_and_(loss.detach().isfinite()).long()
         for name, value in sums.items():
             if name not in self.totals:
@@ -106,30 +100,28 @@ class Step:
 
     def _run_student(self, images: Tensor) -> Output:
         # Another size than usual, the last of an epoch, is not worth being compiled for.
-        network = self._compiled if len(images) == self._loader.batch_size else self._student
-        with self._speed.autocast(self._device):
+        network = self._compiled if len(images) == self.loader.batch_size else self._student
+        with self.speed.autocast(self._device):
             logits, stages = network(images)
         return Output(logits.float(), tuple(stage.float() for stage in stages))
 
     def _run_teacher(self, images: Tensor, indices: Tensor) -> Output:
-        with self._speed.autocast(self._device):
-            return self._teacher.output(images, indices)
+        with self.speed.autocast(self._device):
+            return self.teacher.output(images, indices)
 
     def state(self) -> dict[str, Tensor]:
         """What the steps to come depend on, and the totals, as tensors by name."""
-        momenta = {
-            f"momentum.{name}": self.optimizer.state[parameter]["momentum_buffer"]
-            for name, parameter in self._learning()
-            if self.optimizer.state[parameter].get("momentum_buffer") is not None
-        }
-        weights = {f"model.{name}": tensor for name, tensor in self._model.state_dict().items()}
-        weights |= {f"method.{name}": tensor for name, tensor in self._method.state_dict().items()}
+        state = self.optimizer.state
+        momenta = {name: state[parameter].get("momentum_buffer") for name, parameter in self._learning()}
+        momenta = {f"momentum.{name}": kept for name, kept in momenta.items() if kept is not None}
+        weights = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        weights |= {f"method.{name}": tensor for name, tensor in self.method.state_dict().items()}
         return weights | momenta | {f"total.{name}": total for name, total in self.totals.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to `state`."""
-        self._model.load_state_dict(parts(state, "model."))
-        self._method.load_state_dict(parts(state, "method."))
+        self.model.load_state_dict(parts(state, "model."))
+        self.method.load_state_dict(parts(state, "method."))
         for name, parameter in self._learning():
             if (kept := state.get(f"momentum.{name}")) is not None:
                 # In the memory order of the weights, which the fused update goes through as it lies.
@@ -137,21 +129,16 @@ class Step:
         self.totals = {name: total.to(self._device) for name, total in parts(state, "total.").items()}
 
 
-class _Plain(nn.Module):
-    """A network's logits, and no feature maps."""
+class _Student(nn.Module):
+    """A network's logits, and the feature maps of its `stages` where they are needed."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, stages: bool) -> None:
         super().__init__()
-        self.network = network
+        self.network, self._stages = network, stages
 
     def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return self.network(images), ()
-
-
-class _WithStages(_Plain):
-    """A network's logits, and the feature maps of its stages."""
-
-    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        if not self._stages:
+            return self.network(images), ()
         stages, logits = self.network.forward_stages(images)
         return logits, tuple(stages)
 

@@ -1,12 +1,10 @@
 """Whether there are as many images of each class as are asked for: as listed, and as fetched."""
 
-import logging
 from collections.abc import Mapping
 
 from kd.datasets.open_images.source import Place
 from kd.errors import UserError
-
-log = logging.getLogger("kd")
+from kd.io.log import logger
 
 
 def refuse_few(
@@ -14,7 +12,7 @@ def refuse_few(
 ) -> None:
     """Log how many images of each label a subset has; UserError if those of one are fewer than `number`."""
     counts = ", ".join(f"{names[label]} {len(images):,}" for label, images in images_of.items())
-    log.info("images of the subset %r that show one of the classes alone: %s", subset, counts)
+    logger.info("images of the subset %r that show one of the classes alone: %s", subset, counts)
     few = [
         f"{len(images):,} of {names[label]!r}" for label, images in images_of.items() if len(images) < number
     ]

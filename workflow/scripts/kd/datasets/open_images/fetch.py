@@ -1,6 +1,5 @@
 """Fetches many small files side by side. Some may fail; the next candidates then take their places."""
 
-import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
@@ -10,12 +9,12 @@ import requests
 
 from kd.errors import UserError
 from kd.io import http
+from kd.io.log import logger
 from kd.io.progress import Progress
 
 PAUSE = 1.0  # seconds before the second try; twice that before the third, and so on
 LARGEST = 64_000_000  # bytes of one file; who sends more sends something else
 
-log = logging.getLogger("kd")
 
 Place = TypeVar("Place", bound=Hashable)
 Candidate = TypeVar("Candidate")
@@ -36,7 +35,7 @@ def fetch(url: str) -> bytes:
     Broken connections, short bodies and 5xx answers are tried again.
     """
     try:
-        return http.get(url, partial(_body, url), http.Tries.of(http.ATTEMPTS, PAUSE))
+        return http.get(url, partial(_body, url), pause=PAUSE)
     except (http.Refused, *http.WRONG_ADDRESS) as error:
         raise Failed(url, str(error)) from error
     except http.GivenUp as error:
@@ -112,7 +111,7 @@ def _await(batch: Iterable[Future], progress: Progress, before: Sequence, tolera
             progress.done += 1
             continue
         failures.append(result)
-        log.warning("left out: %s", result)
+        logger.warning("left out: %s", result)
         if len(failures) > tolerated:
             raise UserError(
                 f"{len(failures)} images could not be had, and dataset.tolerated_failures allows {tolerated}"

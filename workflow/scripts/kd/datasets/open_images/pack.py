@@ -1,7 +1,6 @@
 """Images that were chosen and fetched one by one, in one file, and a table of where each is from."""
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from kd.data.dataset import RawSplits
 from kd.errors import UserError
-from kd.io.files import atomic
+from kd.io.tables import write_csv
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
 
 SPLITS = ("train", "test")
@@ -41,10 +40,6 @@ def read_packed(folder: Path) -> RawSplits:
         raise UserError(f"{path}: not whole ({error}); delete it and run again") from error
 
 
-def write_table(folder: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+def write_table(folder: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the table of licences as CSV in UTF-8; a column that a row lacks is empty."""
-    path = folder / TABLE
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(folder / TABLE, rows, columns)

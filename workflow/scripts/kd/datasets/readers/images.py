@@ -1,6 +1,5 @@
 """Decoding images and bringing them to one size, many at a time."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +10,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kd.errors import UserError
+from kd.io.log import logger
 
 WORKERS = 4  # decoders release the interpreter's lock; more than a few threads only wait for the disk
 QUIET = 2.0  # seconds without a line while images are read; a small folder logs nothing
-
-log = logging.getLogger("kd")
 
 
 class Decoded:
@@ -53,7 +51,7 @@ class Decoded:
     def _tell(self, read: int) -> None:
         self._done += read
         if time.monotonic() - self._spoken > QUIET:
-            log.info("%s: %s of %s images read", self._label, f"{self._done:,}", f"{len(self):,}")
+            logger.info("%s: %s of %s images read", self._label, f"{self._done:,}", f"{len(self):,}")
             self._spoken = time.monotonic()
 
 

@@ -1,6 +1,5 @@
 """Pretrained weights, fetched by torch.hub into its own folder, and checked."""
 
-import logging
 import pickle
 import re
 import socket
@@ -14,8 +13,8 @@ from torch import Tensor
 
 from kd.errors import UserError
 from kd.io.files import sha256
+from kd.io.log import logger
 
-logger = logging.getLogger("kd")
 PATIENCE = 60.0  # seconds without an answer; torch.hub would wait for ever
 _INSTEAD = "or set pretrained: false"
 

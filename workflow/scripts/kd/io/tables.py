@@ -1,8 +1,9 @@
-"""The epochs of a run, as its history.csv has them."""
+"""Rows in CSV files, such as the epochs of a run in its history.csv."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kd.io.files import atomic, not_whole
 
@@ -20,10 +21,13 @@ def read_history(path: Path) -> "pd.DataFrame":
         raise not_whole(path, error) from error
 
 
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """One line per epoch; the columns are the keys of the rows, some of which may be in a few rows only."""
-    columns = list(dict.fromkeys(key for row in history for key in row))
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
+    """One line per row; the columns are the keys of the rows, some of which may be in a few rows only.
+
+    Those of `columns` come first, in their order.
+    """
+    columns = list(dict.fromkeys([*columns, *(key for row in rows for key in row)]))
     with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(history)
+        writer.writerows(rows)
