@@ -7,6 +7,7 @@ REPORT = json.dumps({"study": study.name, "runs": [run.path for run in MEASURED_
 FIGURES = ["accuracy_parameters", "accuracy_latency", "gain", "heat_map", "learning_curves"]
 # The template, style and script of the page, and its captions, which no import names.
 PAGE_TEXTS = (
+    "kd/report/base.html.jinja",
     "kd/report/study/page.html.jinja",
     "kd/report/study/report.css",
     "kd/report/study/report.js",

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-
-def tag(name: str, *inside: str, **attributes: str | float) -> Markup:
-    """An element, with text and values escaped; `class_` is written class, `aria_label` aria-label."""
-    pairs = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
-    numbers = ((key, f"{value:.6g}" if isinstance(value, float) else value) for key, value in pairs)
-    written = Markup("").join(Markup(' {}="{}"').format(key, value) for key, value in numbers)
-    return Markup("<{0}{1}>{2}</{0}>").format(name, written, Markup("").join(inside))
+from kd.report.html import tag
 
 
 def text(words: str, x: float, y: float, kind: str) -> Markup:
@@ -21,8 +15,7 @@ def text(words: str, x: float, y: float, kind: str) -> Markup:
 
 def drawing(parts: Sequence[Markup], width: float, height: float, kind: str, label: str) -> Markup:
     """A whole drawing of the class `kind`; `label` says what it shows to those who cannot see it."""
-    about = {"viewBox": f"0 0 {width} {height}", "role": "img", "aria_label": label}
-    return tag("svg", *parts, class_=kind, **about)
+    return tag("svg", *parts, class_=kind, viewBox=f"0 0 {width} {height}", role="img", aria_label=label)
 
 
 @dataclass(frozen=True)

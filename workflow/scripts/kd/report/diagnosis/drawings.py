@@ -1,14 +1,48 @@
 """The drawings of a diagnosis as SVG inside its page, which gives them their colours (page.css)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
-from kd.report.svg import drawing, tag, text
+from kd.report.html import tag
+from kd.report.svg import drawing, text
+from kd.results.format import shortened
 
 WIDTH, BAR = 204, 10  # of a chart of probabilities, and the height of a bar in it
 LETTER, AFTER, BELOW_BARS = 6.8, 29, 16  # room for a letter of a name, a number after a bar, the axis
 LONGEST = 12  # letters of a name in it
+BARS = 12  # classes in it; of more those that are believed in most
+
+
+def charts(image: Mapping[str, Any], classes: Sequence[str]) -> list[tuple[str, Markup]]:
+    """The temperatures of an image of a diagnosis, each with its chart."""
+    shown = _believed(image, len(classes))
+    names = [classes[place] for place in shown] + ["others"] * (len(shown) < len(classes))
+    drawn = []
+    for at in image["temperatures"]:
+        teacher, own = (_picked(at[who], shown) for who in ("teacher", "student"))
+        chart = probabilities(names, teacher, own, shown.index(image["true"]))
+        drawn.append((f"{at['temperature']:g}", chart))
+    return drawn
+
+
+def _believed(image: Mapping[str, Any], classes: int) -> list[int]:
+    """The classes of a chart, in order: all, or of many the true one and those most likely to either."""
+    if classes <= BARS:
+        return list(range(classes))
+    first = image["temperatures"][0]
+    sides = [first[who] for who in ("teacher", "student") if first[who]]
+    likely = sorted(range(classes), key=lambda place: -max(side[place] for side in sides))
+    return sorted({image["true"], *likely[: BARS - 2]})
+
+
+def _picked(probabilities: Sequence[float] | None, shown: Sequence[int]) -> list[float] | None:
+    """Those of the classes that are shown, and the sum of the others, where there are some."""
+    if probabilities is None:
+        return None
+    picked = [probabilities[place] for place in shown]
+    return picked + [max(0.0, 1 - sum(picked))] * (len(shown) < len(probabilities))
 
 
 def probabilities(
@@ -40,8 +74,7 @@ def probabilities(
 def _row(left: float, top: float, name: str, shares: Mapping[str, float], mark: str) -> list[Markup]:
     """A class: its name, and from `left` on a bar for each of who believes in it, with its number."""
     wide = WIDTH - AFTER - left
-    short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-    parts = [text(short, left - 5, top + BAR * len(shares) / 2 + 5, mark)]
+    parts = [text(shortened(name, LONGEST), left - 5, top + BAR * len(shares) / 2 + 5, mark)]
     for place, (who, share) in enumerate(shares.items()):
         y = top + 1.5 + BAR * place
         parts.append(tag("rect", class_=who, x=left, y=y, width=wide * share, height=BAR - 1))

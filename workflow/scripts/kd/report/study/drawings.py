@@ -3,7 +3,8 @@
 import pandas as pd
 from markupsafe import Markup
 
-from kd.report.svg import Field, drawing, tag, text
+from kd.report.html import tag
+from kd.report.svg import Field, drawing, text
 
 WIDTH, HEIGHT = 280, 168
 FIELD = Field(40, 10, 230, 128)
