@@ -1,13 +1,12 @@
 """table.md: the table of a study as a page of Markdown."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from kd.results.data_card import data_lines
-from kd.results.format import plus_minus
+from kd.results.format import signed
 from kd.results.markdown import bullets, plain, table
 from kd.results.metrics import Metrics
 from kd.results.ranking import rank
@@ -38,17 +37,16 @@ def to_markdown(
     parts = [
         f"# Knowledge distillation: {plain(study)}",
         bullets(headlines(rows)),
-        _table(list(cells[0]), (row.values() for row in cells), left=4),
+        _table(cells, left=4),
         bullets(LEGEND),
     ]
     ranked = rank(rows, runs)
     if methods := ranking(ranked):
         parts += ["## Methods, ranked", plain(verdict_of(rows, ranked)), plain(DIFFERENCE)]
-        parts += [_table(list(methods[0]), (row.values() for row in methods))]
+        parts += [_table(methods)]
     classic = seed_table(rows)
     if len(classic.columns):
-        parts += ["## Teachers"]
-        parts += [_table(["", *classic.columns], ([name, *classic.loc[name]] for name in classic.index))]
+        parts += ["## Teachers", _table([{"": name, **row} for name, row in classic.iterrows()])]
     if data:
         parts += ["## Data", bullets(data_lines(data)), "![images of each class](data/samples.png)"]
     parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
@@ -59,9 +57,7 @@ def headlines(rows: pd.DataFrame) -> list[str]:
     """A line per method: its average gain over all pairs; or one for all, if they are many."""
     averages = rows[rows["role"] == MEAN]
     if len(averages) > MANY:
-        least, most = (
-            plus_minus(end, math.nan, "+") for end in (averages["gain"].min(), averages["gain"].max())
-        )
+        least, most = map(signed, averages["gain"].agg(["min", "max"]))
         return [
             f"{len(averages)} methods, ranked below: average gains from {least} to {most} percentage points"
         ]
@@ -71,5 +67,6 @@ def headlines(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> str:
-    return table([*map(plain, header)], [[*map(plain, row)] for row in rows], left)
+def _table(rows: Sequence[Mapping[str, str]], left: int = 1) -> str:
+    """Rows of cells by their headings."""
+    return table([[*map(plain, cells)] for cells in (rows[0], *(row.values() for row in rows))], left)

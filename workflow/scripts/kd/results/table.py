@@ -13,24 +13,12 @@ import pandas as pd
 from kd.errors import UserError
 from kd.results.metrics import Metrics
 from kd.results.significance import t_half_width
-from kd.results.table_csv import COLUMNS, INTEGERS
+from kd.results.table_csv import COLUMNS, INTEGERS, KINDS
 from kd.roles import DISTILLED_STUDENT, LABELS, MEAN, ROLES, STUDENT_ALONE
 
 _ROW = ["role", "name", "teacher", "method"]  # names a row of the table; with the seed, one run
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed
-_MEASURES = [
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "selected_validation_accuracy",
-    "selected_test_accuracy",
-    "agreement",
-    "ece",
-    "seconds",
-]
+_MEASURES = [name for name, kind in KINDS.items() if kind is float and name in Metrics.model_fields]
 Runs = Iterable[Metrics | Mapping[str, Any]]  # a mapping has the keys of Metrics
 
 
