@@ -58,8 +58,7 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Judged:
 def figures(judged: Judged) -> dict[str, Any]:
     """The numbers of a run, by the names that diagnosis.json has for them."""
     right, bins = judged.right, reliability(judged)
-    filled = [part for part in bins if part["count"]]
-    gaps = [part["count"] * abs(part["accuracy"] - part["confidence"]) for part in filled]
+    gaps = [part["count"] * abs(part["accuracy"] - part["confidence"]) for part in bins if part["count"]]
     return {
         "correct": int(right.sum()),
         "wrong": int((~right).sum()),

@@ -11,6 +11,8 @@ from kd.data.views import ViewedImages
 from kd.evaluation.inference import logits_of
 from kd.evaluation.logits import pieces
 
+Both = tuple[Tensor, Tensor]  # logits (B, classes) of student and teacher for the same samples
+
 
 def fidelity(student: np.ndarray, teacher: np.ndarray) -> dict[str, float]:
     """Of logits (N, classes) float of the same samples; see `_over`."""
@@ -22,9 +24,7 @@ def fidelity_on(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -
     return _over(_batches(network, images, teacher))
 
 
-def _batches(
-    network: nn.Module, images: ViewedImages, teacher: np.ndarray
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(network: nn.Module, images: ViewedImages, teacher: np.ndarray) -> Iterator[Both]:
     first = 0
     everything = torch.arange(images.samples, device=images.device)
     for logits in logits_of(network, images, everything, images.plain):
@@ -33,11 +33,10 @@ def _batches(
         first += len(logits)
 
 
-def _over(batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+def _over(batches: Iterable[Both]) -> dict[str, float]:
     """Agreement in percent, and the mean over samples of KL(teacher ‖ student) in nats, at temperature 1.
 
-    Stanton et al. 2021 (arXiv:2106.05945): average top-1 agreement and average predictive KL. Batches are
-    logits (B, classes) of student and teacher for the same samples.
+    Stanton et al. 2021 (arXiv:2106.05945): average top-1 agreement and average predictive KL.
     """
     samples, same, nats = 0, 0, 0.0
     for student, teacher in batches:

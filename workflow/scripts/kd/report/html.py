@@ -1,7 +1,8 @@
-"""Builds the elements of a page: links, tables, and pictures within it, which then needs no other file."""
+"""Builds the elements of a page: links, tables, pictures and drawings, so that it needs no other file."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import starmap
 
 from markupsafe import Markup, escape
@@ -64,17 +65,41 @@ def row(name: str, cells: Iterable[Markup], **attributes: str) -> Markup:
 
 
 def table(
-    label: str,
-    columns: Iterable[Markup],
-    *bodies: Sequence[Markup],
-    kind: str | None = None,
-    **attributes: str,
+    label: str, columns: Iterable[Markup], *bodies: Sequence[Markup], kind: str = "", **attributes: str
 ) -> Markup:
     """A table of the class `kind`, which scrolls where it is too wide: its headings, and bodies of rows.
 
     `label` says what it is to those who cannot see it.
     """
     rows = [tag("thead", tag("tr", *columns)), *(tag("tbody", Markup("\n").join(body)) for body in bodies)]
-    drawn = tag("table", *rows, class_=kind, **attributes)
+    drawn = tag("table", *rows, class_=kind or None, **attributes)
     scrolls = "scroll narrow" if kind == "square" else "scroll"
     return tag("div", drawn, class_=scrolls, tabindex=0, role="region", aria_label=label)
+
+
+def text(words: str, x: float, y: float, kind: str) -> Markup:
+    """Words at a place; `kind` are its classes, of which start, middle or end is how they are aligned."""
+    return tag("text", words, x=x, y=y, class_=kind)
+
+
+def drawing(parts: Sequence[Markup], width: float, height: float, kind: str, label: str) -> Markup:
+    """A whole drawing of the class `kind`; `label` says what it shows to those who cannot see it."""
+    return tag("svg", *parts, class_=kind, viewBox=f"0 0 {width} {height}", role="img", aria_label=label)
+
+
+@dataclass(frozen=True)
+class Field:
+    """The part of a drawing between its axes, both of which go from 0 to 1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def x(self, share: float) -> float:
+        """How far to the right a share stands."""
+        return self.left + share * self.width
+
+    def y(self, share: float) -> float:
+        """How far down a share stands: 1 is at the top."""
+        return self.top + (1 - share) * self.height

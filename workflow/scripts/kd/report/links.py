@@ -46,9 +46,8 @@ class Links:
         """The files of a run that are there, and its log: what they are, and their addresses."""
         paths = {what: run.folder / name for what, name in OF_A_RUN.items()}
         kind, *rest = Path(self.anchor(run.folder)).parts
-        logs = self.folder / "logs"
         for rule in _MADE_BY.get(kind, ()):
-            paths[f"log of {rule}"] = logs.joinpath(rule, *rest[:-1], f"{rest[-1]}.log")
+            paths[f"log of {rule}"] = self.folder.joinpath("logs", rule, *rest[:-1], f"{rest[-1]}.log")
         return self.existing(paths)
 
     def pages(self, cell: Cell) -> dict[str, str]:

@@ -84,16 +84,13 @@ def read_metrics(path: Path, kind: type[Kind] = Metrics) -> Kind:
     content = read_json(path)
     try:
         return kind(**{key: content[key] for key in kind.model_fields.keys() & content.keys()})
-    except (AttributeError, ValidationError) as error:
-        raise not_whole(path, _reason(error)) from error
+    except AttributeError as error:
+        raise not_whole(path, "no object of keys and values") from error
+    except ValidationError as error:
+        reasons = (f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise not_whole(path, "; ".join(reasons)) from error
 
 
 def read_trial(path: Path) -> TrialMetrics:
     """The same of a trial."""
     return read_metrics(path, TrialMetrics)
-
-
-def _reason(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return "no object of keys and values"
-    return "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())

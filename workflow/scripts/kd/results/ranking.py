@@ -80,6 +80,11 @@ def verdict_on(ranked: pd.DataFrame) -> str:
     return f"No winner: {first} has the highest average gain, but {lower} ({HOW})."
 
 
+def verdict_of(table: pd.DataFrame, ranked: pd.DataFrame) -> str:
+    """What the ranking of methods says in a sentence or two."""
+    return f"{verdict_on(ranked)} {caution(table)}".strip()
+
+
 def verdict_on_pairs(ranked: pd.DataFrame) -> str:
     """How many gains are significant, and how many lower than the largest; empty for a single pair."""
     if len(ranked) < 2:

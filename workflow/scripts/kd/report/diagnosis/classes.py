@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -38,19 +39,15 @@ def class_list(diagnosis: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
 def _table(rows: Sequence[Mapping[str, Any]], gained: bool, seeds: Sequence[str], uneven: bool) -> Markup:
     """With the numbers of images where the classes have not equally many."""
     columns = headings(["class"] + ["test images"] * uneven)
-    columns.append(tag("th", "accuracy, %", scope="col", colspan=2))
-    if gained:
-        columns.append(tag("th", "gain, points", scope="col", colspan=2))
-        columns += [tag("th", f"gain, {seed}", scope="col") for seed in seeds]
-    lines = []
+    double = ["accuracy, %"] + ["gain, points"] * gained
+    columns += [tag("th", name, scope="col", colspan=2) for name in double]
+    columns += [tag("th", f"gain, {seed}", scope="col") for seed in seeds]
+    td, lines = partial(tag, "td"), []
     for shown in rows:
-        cells = [tag("td", shown["images"])] * uneven
-        cells += [tag("td", shown["accuracy"]), tag("td", shown["bar"], class_="wide")]
+        cells = [td(shown["images"])] * uneven + [td(shown["accuracy"]), td(shown["bar"], class_="wide")]
         if gained:
-            cells += [tag("td", shown["gain"], class_=shown["kind"] or None)]
-            cells += [tag("td", shown["gain_bar"], class_="wide")]
-            cells += [tag("td", gain) for gain in shown["gains"]]
-        lines.append(row(shown["name"], cells))
+            cells += [td(shown["gain"], class_=shown["kind"] or None), td(shown["gain_bar"], class_="wide")]
+        lines.append(row(shown["name"], [*cells, *map(td, shown["gains"])]))
     return table("Accuracy and gain of every class", columns, lines, kind="classes")
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kd.report.html import tag
-from kd.report.svg import drawing, text
+from kd.report.html import drawing, tag, text
 from kd.results.format import shortened
 
 WIDTH, BAR = 204, 10  # of a chart of probabilities, and the height of a bar in it
@@ -52,7 +51,8 @@ def probabilities(
 
     `true`: the place of the class that it is, which is underlined.
     """
-    lines, row = [], BAR * (1 if teacher is None else 2) + 3
+    sides = {"student": own} if teacher is None else {"teacher": teacher, "student": own}
+    lines, row = [], BAR * len(sides) + 3
     left, height = 10 + LETTER * min(LONGEST, max(map(len, names))), row * len(names)
     parts = []
     for share in (0, 0.5, 1):
@@ -60,12 +60,9 @@ def probabilities(
         parts.append(tag("line", class_="grid", x1=at, y1=0, x2=at, y2=height + 3))
         parts.append(text(f"{share:.0%}", at, height + BELOW_BARS - 2, "middle"))
     for place, name in enumerate(names):
-        shares = {"student": own[place]}
-        numbers = f"{own[place]:.1%}"
-        if teacher is not None:
-            shares = {"teacher": teacher[place]} | shares
-            numbers = ", ".join(f"{who} {share:.1%}" for who, share in shares.items())
-        lines.append(f"{name}: {numbers}")
+        shares = {who: side[place] for who, side in sides.items()}
+        both = ", ".join(f"{who} {share:.1%}" for who, share in shares.items())
+        lines.append(f"{name}: {f'{own[place]:.1%}' if teacher is None else both}")
         mark = "end true" if place == true else "end"
         parts.append(tag("g", tag("title", lines[-1]), *_row(left, row * place, name, shares, mark)))
     return drawing(parts, WIDTH, height + BELOW_BARS, "bars", "; ".join(lines))

@@ -47,13 +47,7 @@ def to_page(diagnosis: Run, metrics: Metrics, pictures: Mapping[int, str], page:
         numbers=_numbers(runs),
         classes=classes,
         runs=[_shown(run, diagnosis["classes"], pictures) for run in runs],
-        legend=legend(
-            compared=any(run["fidelity"] for run in runs),
-            taught=taught,
-            gained=classes["gained"],
-            several=len(runs) > 1,
-            cka=any(run["cka"] for run in runs),
-        ),
+        legend=legend(runs, taught=taught, gained=classes["gained"]),
     )
 
 

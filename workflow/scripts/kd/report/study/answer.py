@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from kd.report.study.sources import KEY, Key
+from kd.report.study.sources import Key
 from kd.results.format import percent, plus_minus, title
 from kd.results.ranking import FEW, some, tied_with_first
+from kd.results.table_csv import KEY
 from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
 
 POINTS = "percentage points of test accuracy"

@@ -14,9 +14,9 @@ from kd.report.study.sources import Study
 from kd.report.study.tables import full_table, methods_table, ranked_table, teachers_table
 from kd.report.template import render
 from kd.results.data_card import data_lines
-from kd.results.ranking import rank, rank_pairs, verdict_on_pairs
+from kd.results.ranking import rank, rank_pairs, verdict_of, verdict_on_pairs
 from kd.results.table_csv import read_table
-from kd.results.text import DIFFERENCE, LEGEND, provenance, verdict_of
+from kd.results.text import DIFFERENCE, LEGEND, provenance
 
 
 def to_page(study: Study) -> str:
@@ -28,9 +28,10 @@ def to_page(study: Study) -> str:
         "study",
         "report.css",
         title=f"Knowledge distillation: {study.name}",
-        study=study.name,
+        study=study,
         script=Markup(script),
-        script_hash=_sha256(script),
+        # The digest by which the page allows its own script, and no other.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         # Averages over pairs are in the table, and have no section.
         answer=[
             [linked(text, study.section(key) or csv) if key else text for text, key in sentence]
@@ -50,10 +51,4 @@ def to_page(study: Study) -> str:
         card=study.links.to(study.card),
         samples=as_address(study.samples),
         provenance=[f"{name}: {value}" for name, value in provenance(study.runs).items()],
-        device=study.measured,
     )
-
-
-def _sha256(script: str) -> str:
-    """The digest by which the page allows its own script, and no other."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")

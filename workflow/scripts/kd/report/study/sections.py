@@ -63,7 +63,8 @@ def _diagnosed(diagnosis: Mapping[str, Any] | None, classes: Sequence[str]) -> d
 
 def _sentences(diagnosis: Mapping[str, Any], classes: Sequence[str]) -> dict[str, str]:
     """What the diagnosis says of classes, in words."""
-    names = [_named(name) for name in classes]
+    # A number by itself would not be read as a name.
+    names = [f"class {name}" if name.isdecimal() else name for name in classes]
     confused = [
         f"{names[true]} predicted as {names[predicted]} ({count:,} times)"
         for true, predicted, count in diagnosis["confused"][:WORST]
@@ -79,11 +80,6 @@ def _sentences(diagnosis: Mapping[str, Any], classes: Sequence[str]) -> dict[str
         basis = "one seed" + _images(diagnosis["confusion"], gained + lost)
         sentences["Basis of these gains"] = f"{basis}; with few images of a class its gain is mostly chance"
     return {what: text for what, text in sentences.items() if text}
-
-
-def _named(name: str) -> str:
-    """A class as it is called in a sentence, where a number by itself would be read as one."""
-    return f"class {name}" if name.isdecimal() else name
 
 
 def _images(confusion: Sequence[Sequence[int]] | None, classes: Sequence[int]) -> str:

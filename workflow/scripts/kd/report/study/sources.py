@@ -16,8 +16,7 @@ from kd.results.latency import milliseconds
 from kd.results.metrics import Metrics
 from kd.results.runs import Cell
 
-KEY = ["role", "name", "teacher", "method"]  # names a row of the table
-Key = tuple[str, str, str, str]
+Key = tuple[str, str, str, str]  # names a row of the table
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from kd.report.html import cell, headings, row, table, tag
-from kd.report.study.sources import KEY, Key, Study
+from kd.report.study.sources import Study
 from kd.results.format import DASH, duration, number, plus_minus, quantity, signed, verdict
-from kd.results.text import HEADINGS, measures, names, ranking, seed_table
+from kd.results.table_csv import key_of
+from kd.results.text import HEADINGS, measures, ranking, seed_table
 from kd.roles import TEACHER
 
 
@@ -17,7 +18,8 @@ def ranked_table(pairs: pd.DataFrame, study: Study) -> Markup:
     ranked = [(line, _ranked(line, study)) for line in pairs.itertuples()]
     if not ranked:
         return Markup("")
-    columns = headings(["student"]) + [_words("th", name, scope="col") for name in ("teacher", "method")]
+    columns = headings(["student"])
+    columns += [tag("th", name, class_="words", scope="col") for name in ("teacher", "method")]
     for name in ranked[0][1]:
         order = "descending" if name == "gain" else None
         columns.append(tag("th", name, scope="col", data_numbers="", aria_sort=order))
@@ -25,15 +27,11 @@ def ranked_table(pairs: pd.DataFrame, study: Study) -> Markup:
     return table("Table of distilled students", columns, rows, id="ranking", kind="sortable dense")
 
 
-def _words(name: str, text: str, **attributes: str) -> Markup:
-    return tag(name, text, class_="words", **attributes)
-
-
 def _ranked_row(line: Any, cells: dict[str, Markup], study: Study) -> Markup:
     """On a narrow screen the teacher and method stand below the student, and their columns are hidden."""
     below = tag("small", f"{line.method} from {line.teacher}", class_="narrow")
     name = study.linked(line.name, key_of(line)) + " " + below
-    words = [_words("td", text) for text in (line.teacher, line.method)]
+    words = [tag("td", text, class_="words") for text in (line.teacher, line.method)]
     return row(name, [*words, *cells.values()], data_name=line.name)
 
 
@@ -76,12 +74,9 @@ def methods_table(ranked: pd.DataFrame, study: Study) -> Markup:
     methods, csv = ranking(ranked), study.links.to(study.table)
     if not methods:
         return Markup("")
-    sources = {heading: "" if heading == "significant" else csv for heading in methods[0]}
-    rows = [
-        row(name, [cell(text, sources[heading]) for heading, text in texts.items()])
-        for name, texts in ((method.pop("method"), method) for method in methods)
-    ]
-    return table("Table of methods", headings(sources), rows)
+    _, *sources = ("" if heading == "significant" else csv for heading in methods[0])
+    rows = [row(name, map(cell, texts, sources)) for name, *texts in map(dict.values, methods)]
+    return table("Table of methods", headings(methods[0]), rows)
 
 
 def full_table(results: pd.DataFrame, study: Study) -> Markup:
@@ -96,14 +91,8 @@ def full_table(results: pd.DataFrame, study: Study) -> Markup:
 
 
 def _full_row(line: Any, study: Study) -> Markup:
-    named, key = names(line), key_of(line)
-    origin = " from ".join(part for part in (named["method"], named["teacher"]) if part != DASH)
-    name = study.linked(named["network"], key)
+    key, origin = key_of(line), " from ".join(filter(None, (line.method, line.teacher)))
+    name = study.linked(line.name or "all", key)
     if origin:
         name += " " + tag("small", origin)
     return row(name, [cell(text, study.source(key)) for text in measures(line).values()])
-
-
-def key_of(line: Any) -> Key:
-    """What names a row of the table."""
-    return tuple(getattr(line, part) for part in KEY)
