@@ -6,7 +6,8 @@ CELLS = plan.cells()
 DIAGNOSES = [cell.file("diagnosis") for cell in CELLS]
 PAGES = [cell.file("page") for cell in CELLS]
 # The template and style of the pages, which no import names.
-DIAGNOSIS_TEXTS = ("kd/report/diagnosis/page.html.jinja", "kd/report/diagnosis/page.css")
+DIAGNOSIS_FILES = ("base.html.jinja", "diagnosis/page.html.jinja", "diagnosis/page.css")
+DIAGNOSIS_TEXTS = tuple(f"kd/report/{file}" for file in DIAGNOSIS_FILES)
 
 
 # Of user's logits none has to run.

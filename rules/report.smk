@@ -6,8 +6,9 @@ HISTORIES = [run.file("history") for run in RUNS]
 REPORT = json.dumps({"study": study.name, "runs": [run.path for run in MEASURED_RUNS]})
 FIGURES = ["accuracy_parameters", "accuracy_latency", "gain", "heat_map", "learning_curves"]
 # The template, style and script of the page, and its captions, which no import names.
-PAGE_TEXTS = tuple(f"kd/report/study/{name}" for name in ("page.html.jinja", "report.css", "report.js"))
-PAGE_TEXTS += tuple(f"../report/{figure}.rst" for figure in (*FIGURES, "sweep"))
+PAGE_FILES = ("base.html.jinja", "study/page.html.jinja", "study/report.css", "study/report.js")
+CAPTIONS = tuple(f"../report/{figure}.rst" for figure in (*FIGURES, "sweep"))
+PAGE_TEXTS = CAPTIONS + tuple(f"kd/report/{file}" for file in PAGE_FILES)
 SWEPT_FIGURES = expand(rules.draw_sweep.output.svg, method=study.sweeps)
 
 

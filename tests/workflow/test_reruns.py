@@ -326,7 +326,7 @@ def test_how_the_table_is_written_reruns_the_table_and_what_reads_it(finished):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        (f"{SCRIPTS}/kd/report/study/page.html.jinja", "<table>", '<table data-edited="1">'),
+        (f"{SCRIPTS}/kd/report/study/page.html.jinja", "<main>", '<main data-edited="1">'),
         (f"{SCRIPTS}/kd/report/study/report.css", "h3 {", "h3  {"),
         (f"{SCRIPTS}/kd/report/study/report.js", "const turn", "let turn"),
         ("workflow/report/gain.rst", "Gain of", "The gain of"),
@@ -340,7 +340,8 @@ def test_what_the_page_is_made_of_reruns_the_page_alone(finished, file, old, new
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("page.html.jinja", "<table ", '<table data-edited="1" '),
+        ("page.html.jinja", "<main>", '<main data-edited="1">'),
+        ("../base.html.jinja", "<body>", '<body data-edited="1">'),
         ("page.css", "h3 {", "h3  {"),
         ("drawings.py", "BAR = 204, 10", "BAR = 204, 11"),
     ],

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from kd.io.files import read_json, write_text
-from kd.report.study.page import Study, to_page
+from kd.report.study.page import to_page
+from kd.report.study.sources import Study
 from kd.results.runs import read_cells
 
 

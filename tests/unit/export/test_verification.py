@@ -17,7 +17,7 @@ LABELS = np.array([0, 1, 1, 1])
 def test_logits_are_compared_by_hand():
     expected = np.array([[2, 1], [0, 1], [3, 0], [0, 0.5]], dtype=np.float32)
     logits = np.array([[2, 1.5], [0, 1], [3, 0], [0.75, 0.5]], dtype=np.float32)
-    found = compared(logits, expected, LABELS)
+    found = compared("model.onnx", logits, expected, LABELS)
     assert found["largest_difference"] == 0.75
     assert found["same_predictions"] == 75
     assert found["accuracy"] == 50

@@ -1,6 +1,7 @@
 """The similarity of the feature maps of two networks: linear CKA."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,7 @@ IMAGES = 1000  # of the test split, spread evenly over it
 PLACES = 8  # a side; larger maps are averaged down to so many, or the first stages would fill the memory
 
 
-def similarities(
-    teacher: Sequence[Tensor], student: Sequence[Tensor]
-) -> dict[str, int | list[list[float | None]]] | None:
+def similarities(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> dict[str, Any] | None:
     """CKA of the feature maps of every stage of a teacher (rows) and of a student, of their Gram matrices.
 
     Kornblith et al. 2019 (arXiv:1905.00414), section 3: ‖YᵀX‖² / (‖XᵀX‖·‖YᵀY‖) in Frobenius norms, with the
@@ -25,7 +24,7 @@ def similarities(
     """
     if not (teacher and student):
         return None
-    values = [[_known(_alignment(above, below)) for below in student] for above in teacher]
+    values = [[_alignment(above, below) for below in student] for above in teacher]
     return {"teacher_stages": len(teacher), "student_stages": len(student), "values": values}
 
 
@@ -60,10 +59,7 @@ def _gram(features: Tensor) -> Tensor:
     return (centred @ centred.T).double()
 
 
-def _alignment(first: Tensor, second: Tensor) -> float:
-    """⟨K, L⟩ / (‖K‖·‖L‖), which is the formula above, for ⟨XXᵀ, YYᵀ⟩ = ‖YᵀX‖²."""
-    return float((first * second).sum() / (first.norm() * second.norm()))
-
-
-def _known(value: float) -> float | None:
+def _alignment(first: Tensor, second: Tensor) -> float | None:
+    """⟨K, L⟩ / (‖K‖·‖L‖), which is the formula above, for ⟨XXᵀ, YYᵀ⟩ = ‖YᵀX‖²; None of 0 / 0."""
+    value = float((first * second).sum() / (first.norm() * second.norm()))
     return None if np.isnan(value) else round(value, 6)

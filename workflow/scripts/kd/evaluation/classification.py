@@ -1,9 +1,11 @@
 """A network's test logits against the labels: its losses, its confidence, its mistakes."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.metrics import brier_score_loss, confusion_matrix, recall_score
 from torch.nn import functional
@@ -56,8 +58,7 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Judged:
 def figures(judged: Judged) -> dict[str, Any]:
     """The numbers of a run, by the names that diagnosis.json has for them."""
     right, bins = judged.right, reliability(judged)
-    filled = [part for part in bins if part["count"]]
-    gaps = [part["count"] * abs(part["accuracy"] - part["confidence"]) for part in filled]
+    gaps = [part["count"] * abs(part["accuracy"] - part["confidence"]) for part in bins if part["count"]]
     return {
         "correct": int(right.sum()),
         "wrong": int((~right).sum()),
@@ -68,7 +69,7 @@ def figures(judged: Judged) -> dict[str, Any]:
         # Guo et al. 2017 (arXiv:1706.04599), equation 3, of the bins that are drawn.
         "ece": 100 * sum(gaps) / len(right),
         "reliability": bins,
-        "confusion": _confusion(judged),
+        "confusion": _confusion(judged) if judged.classes <= MOST_CLASSES else None,
         "confused": _confused(judged),
         "class_accuracy": class_accuracy(judged.predicted, judged.labels, judged.classes),
     }
@@ -104,32 +105,21 @@ def class_accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int) -> l
 def worst(judged: Judged, count: int) -> list[dict[str, Any]]:
     """The samples with the largest losses, the worst first."""
     order = np.argsort(-judged.losses, kind="stable")[:count]
-    return [
-        {
-            "index": int(index),
-            "true": int(judged.labels[index]),
-            "predicted": int(judged.predicted[index]),
-            "loss": float(judged.losses[index]),
-            "confidence": float(judged.confidence[index]),
-        }
-        for index in order
-    ]
+    columns = {"index": np.arange(len(judged.losses)), "true": judged.labels, "predicted": judged.predicted}
+    columns |= {"loss": judged.losses, "confidence": judged.confidence}
+    return pd.DataFrame(columns).iloc[order].to_dict("records")
 
 
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _confusion(judged: Judged) -> list[list[int]] | None:
-    if judged.classes > MOST_CLASSES:
-        return None
+def _confusion(judged: Judged) -> list[list[int]]:
     return confusion_matrix(judged.labels, judged.predicted, labels=range(judged.classes)).tolist()
 
 
 def _confused(judged: Judged) -> list[list[int]]:
     """Mistakes as [true, predicted, how many], the most frequent first, equal ones in order."""
-    wrong = ~judged.right
-    pairs = judged.labels[wrong] * judged.classes + judged.predicted[wrong]
-    kinds, counts = np.unique(pairs, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:MISTAKES]
-    return [[*divmod(int(kinds[place]), judged.classes), int(counts[place])] for place in order]
+    pairs = np.stack([judged.labels, judged.predicted], axis=1)[~judged.right]
+    counts = Counter(sorted(map(tuple, pairs.tolist()))).most_common(MISTAKES)
+    return [[*pair, count] for pair, count in counts]

@@ -33,8 +33,7 @@ class Cell:
 
     def diagnosis(self) -> dict[str, Any]:
         """What diagnosis.json says. A run without test logits (the user gave none) is left out."""
-        job = self.job
-        names = {"role": job.role, "name": job.name, "teacher": job.teacher, "method": job.method}
+        names = self.job.model_dump(include={"role", "name", "teacher", "method"})
         images = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         opened = [self._open(path) for path in self.logits]
         runs = [self._run(place, logits) for place, logits in enumerate(opened) if logits is not None]
@@ -47,27 +46,23 @@ class Cell:
         entropy = entropies(logits) if self._teacher_entropies is None else self._teacher_entropies
         chosen = choose_images(entropy, judged.losses)
         teacher = self._teacher_logits
-        return (
-            {"seed": seed}
-            | figures(judged)
-            | {
-                "worst": worst(judged, self.job.worst),
-                "soft_targets": soft_targets(chosen, self.labels, logits, teacher, self.job.temperatures),
-                "class_gain": self._gain(place, logits),
-                "fidelity": self._fidelity(logits, self.fidelity[seed] if self.fidelity else None),
-                "cka": self.cka[seed] if self.cka else None,
-            }
-        )
+        return {
+            "seed": seed,
+            **figures(judged),
+            "worst": worst(judged, self.job.worst),
+            "soft_targets": soft_targets(chosen, self.labels, logits, teacher, self.job.temperatures),
+            "class_gain": self._gain(place, logits),
+            "fidelity": self._fidelity(logits, self.fidelity[seed] if self.fidelity else None),
+            "cka": self.cka[seed] if self.cka else None,
+        }
 
     def _gain(self, place: int, logits: np.ndarray) -> list[float | None] | None:
         """Of each class, in percentage points over the baseline: the same student with the same seed."""
-        baseline = self._open(self.baseline[place]) if self.baseline else None
-        if baseline is None:
+        alone = self._open(self.baseline[place]) if self.baseline else None
+        if alone is None:
             return None
-        after, before = (
-            class_accuracy(predictions(array), self.labels, len(self.classes)) for array in (logits, baseline)
-        )
-        return [None if now is None else now - then for now, then in zip(after, before, strict=True)]
+        both = [class_accuracy(predictions(one), self.labels, len(self.classes)) for one in (logits, alone)]
+        return [None if now is None else now - then for now, then in zip(*both, strict=True)]
 
     def _fidelity(self, logits: np.ndarray, train: Mapping[str, float] | None) -> dict[str, Any] | None:
         test = None if self._teacher_logits is None else fidelity(logits, self._teacher_logits)

@@ -31,11 +31,8 @@ def pieces(*arrays: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
 
 def entropies(logits: np.ndarray) -> np.ndarray:
     """Entropy in nats of each sample's probabilities: (N,) float64. logits: (N, classes)."""
-    parts = []
-    for (piece,) in pieces(logits):
-        logarithms = functional.log_softmax(piece, dim=1)
-        parts.append(-(logarithms.exp() * logarithms).sum(1))
-    return torch.cat(parts).numpy()
+    logarithms = (functional.log_softmax(piece, dim=1) for (piece,) in pieces(logits))
+    return torch.cat([-(part.exp() * part).sum(1) for part in logarithms]).numpy()
 
 
 def predictions(logits: np.ndarray) -> np.ndarray:

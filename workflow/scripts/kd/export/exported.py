@@ -57,10 +57,10 @@ def load_exported(folder: Path, file: str = "model.onnx") -> Exported:
 
     Raises UserError naming what is missing, damaged, or not what the folder's config.json describes.
     """
-    if not (folder / "config.json").is_file() or not (folder / file).is_file():
-        lacks = file if (folder / "config.json").is_file() else "config.json"
+    lacking = [name for name in ("config.json", file) if not (folder / name).is_file()]
+    if lacking:
         raise UserError(
-            f"{folder}: holds no {lacks}; it has to be a folder that `snakemake export` made, such as"
+            f"{folder}: holds no {lacking[0]}; it has to be a folder that `snakemake export` made, such as"
             " results/digits/export/resnet18/cnn/kd"
         )
     shape, classes, known = _config(folder / "config.json")

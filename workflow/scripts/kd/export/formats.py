@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from kd.errors import UserError
 from kd.export.int8 import write_int8
 from kd.export.onnx_file import write_program
 from kd.export.pixels import pixels
-from kd.export.program import WithNormalisation, program_of, read_pt2, write_pt2
+from kd.export.program import WithNormalisation, program_of
 from kd.export.session import session_of
 from kd.export.verification import Run
 from kd.runtime.timing import milliseconds
@@ -37,8 +38,10 @@ def write_formats(
     """
     with _written(FILES["program"]):
         program = program_of(network, image)
-        write_pt2(program, folder / FILES["program"])
-        runs = {"pytorch": _of_torch(network), "program": _of_torch(read_pt2(folder / FILES["program"]))}
+        torch.export.save(program, folder / FILES["program"])
+        # Not for a file from elsewhere: torch may unpickle it.
+        saved = torch.export.load(folder / FILES["program"]).module()
+        runs = {"pytorch": _of_torch(network), "program": _of_torch(saved)}
     with _written(FILES["onnx"]):
         write_program(program, folder / FILES["onnx"])
         runs["onnx"] = _of_onnx(folder / FILES["onnx"])
@@ -61,9 +64,7 @@ def _written(name: str, remedy: str = "") -> Iterator[None]:
         raise UserError(f"{name}: cannot be made of this network ({reason}){remedy}") from error
 
 
-def times(
-    runs: Mapping[str, Run], data: Dataset[torch.Tensor], batch: int
-) -> dict[str, dict[str, dict[str, float]]]:
+def times(runs: Mapping[str, Run], data: Dataset[torch.Tensor], batch: int) -> dict[str, dict[str, Any]]:
     """Milliseconds of one test image and of `batch` in each format, by the size: see kd.runtime.timing."""
     by_size = {}
     for size in (1, batch):
@@ -73,9 +74,9 @@ def times(
 
 
 def _of_torch(network: nn.Module) -> Run:
+    @torch.inference_mode()
     def run(images: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return network(torch.from_numpy(images)).numpy()
+        return network(torch.from_numpy(images)).numpy()
 
     return run
 

@@ -1,6 +1,6 @@
 """Networks with fresh weights, which take as long as trained ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -26,14 +26,14 @@ def fresh_network(about: Mapping[str, Any], image: tuple[int, int, int], classes
     methods = about.get("methods", ())
     if methods is None:
         raise UserError("its layers depend on what a sweep chooses")
-    network = _plain(about, image, classes)
-    if methods:
-        first, *between = about["by"]
-        teacher = _plain(first, image, classes) if first else None
-        for intermediate in between:
-            teacher = _changed(_plain(intermediate, image, classes), teacher, methods, image, classes)
-        network = _changed(network, teacher, methods, image, classes)
-    return network.eval().requires_grad_(False)
+    first, *others = [*about["by"], about] if methods else [about]
+    network = _plain(first, image, classes) if first else None
+    labels = torch.arange(classes)  # an image of each: how many there are changes no layer of a student
+    for taught in others:
+        student = _plain(taught, image, classes)
+        build_methods(methods).prepare(Context(student, network, image, classes, labels, epochs=1))
+        network = student.eval()
+    return network.requires_grad_(False)
 
 
 def _plain(about: Mapping[str, Any], image: tuple[int, int, int], classes: int) -> nn.Module:
@@ -43,16 +43,3 @@ def _plain(about: Mapping[str, Any], image: tuple[int, int, int], classes: int) 
     network = build_network(*settings).eval()
     check_image(network, about["architecture"], image, CPU)
     return network
-
-
-def _changed(
-    student: nn.Module,
-    teacher: nn.Module | None,
-    methods: Sequence[tuple[str, Mapping[str, Any]]],
-    image: tuple[int, int, int],
-    classes: int,
-) -> nn.Module:
-    """The student with the layers that its training would give it."""
-    labels = torch.arange(classes)  # an image of each: how many there are changes no layer of a student
-    build_methods(methods).prepare(Context(student, teacher, image, classes, labels, epochs=1))
-    return student.eval()

@@ -20,12 +20,12 @@ class _Batches(CalibrationDataReader):
     """Images (N, C, H, W) uint8, a batch at a time."""
 
     def __init__(self, images: np.ndarray) -> None:
-        self._left = iter([images[first : first + BATCH] for first in range(0, len(images), BATCH)])
+        batches = np.split(images, range(BATCH, len(images), BATCH))
+        self._left = iter([{"images": batch} for batch in batches])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         """The next batch by the name of the input; None after the last."""
-        batch = next(self._left, None)
-        return None if batch is None else {"images": batch}
+        return next(self._left, None)
 
 
 def write_int8(model: Path, path: Path, images: np.ndarray) -> None:

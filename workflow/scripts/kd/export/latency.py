@@ -19,17 +19,18 @@ from kd.io.log import logger
 from kd.networks.size import count_parameters
 from kd.runtime.timing import milliseconds, one_thread
 
+Networks = Mapping[str, Mapping[str, Any]]
+Image = tuple[int, int, int]  # (C, H, W)
+Call = Callable[[], object]
 TOGETHER = 2**28  # parameters of networks that are in memory at a time, each of them twice
 
 
 @one_thread()
-def measure(
-    networks: Mapping[str, Mapping[str, Any]], image: tuple[int, int, int], classes: int
-) -> dict[str, dict[str, Any]]:
+def measure(networks: Networks, image: Image, classes: int) -> dict[str, dict[str, Any]]:
     """By the name of each network its `architecture`, `pytorch_ms`, `onnxruntime_ms`: see kd.runtime.timing.
 
-    `networks` are as kd.export.fresh takes them; `image` is (C, H, W). Times are None, and the log has
-    the reason, where a network cannot be run so: its training reports that as an error.
+    `networks` are as kd.export.fresh takes them. Times are None, and the log has the reason, where a network
+    cannot be run so: its training reports that as an error.
     """
     latencies = {
         name: {"architecture": about["architecture"], "pytorch_ms": None, "onnxruntime_ms": None}
@@ -41,11 +42,9 @@ def measure(
     return latencies
 
 
-def _groups(
-    networks: Mapping[str, Mapping[str, Any]], image: tuple[int, int, int], classes: int
-) -> Iterator[dict[tuple[str, str], Callable[[], object]]]:
+def _groups(networks: Networks, image: Image, classes: int) -> Iterator[dict[tuple[str, str], Call]]:
     """The calls to be timed side by side: of all networks, unless memory might not hold them."""
-    calls: dict[tuple[str, str], Callable[[], object]] = {}
+    calls: dict[tuple[str, str], Call] = {}
     parameters = 0
     for name, about in networks.items():
         try:
@@ -62,9 +61,7 @@ def _groups(
         yield calls
 
 
-def _calls(
-    name: str, network: nn.Module, image: tuple[int, int, int]
-) -> Iterator[tuple[str, Callable[[], object]]]:
+def _calls(name: str, network: nn.Module, image: Image) -> Iterator[tuple[str, Call]]:
     """How one image goes through the network, by runtime; PyTorch as our trainings run it, channels last."""
     images = torch.rand(1, *image, generator=torch.Generator().manual_seed(0))
     file = _as_onnx(name, network, images)

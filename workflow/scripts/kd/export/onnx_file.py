@@ -2,8 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,13 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 NAMES = {"input_names": ["images"], "output_names": ["logits"]}
+# Without the warnings of an exporter, about which a user can do nothing.
+QUIET = partial(warnings.catch_warnings, action="ignore")
 
 
 def write_program(program: ExportedProgram, path: Path) -> None:
     """Write a program whose first dimension, `batch`, is dynamic as ONNX: `images` in, `logits` out."""
-    with _quiet():
+    with QUIET():
         made = torch.onnx.export(program, (), dynamo=True, verbose=False, **NAMES)
     write_plain(made.model_proto, path)
 
@@ -48,21 +49,13 @@ def traced(network: nn.Module, images: Tensor) -> bytes:
     for batches of the size of `images`.
     """
     file = io.BytesIO()
-    with _quiet(), torch.no_grad():
+    with QUIET(), torch.no_grad():
         torch.onnx.export(network, (images,), file, dynamo=False, **NAMES)
     return file.getvalue()
 
 
 def translated(network: nn.Module, images: Tensor) -> bytes:
     """The same by the exporter that replaces it."""
-    with _quiet(), torch.no_grad():
+    with QUIET(), torch.no_grad():
         made = torch.onnx.export(network, (images,), dynamo=True, verbose=False, **NAMES)
     return made.model_proto.SerializeToString()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings of an exporter, about which a user can do nothing."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

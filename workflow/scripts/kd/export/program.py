@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -49,13 +48,3 @@ def _forget_origin(program: ExportedProgram) -> None:
     graphs = (module.graph for module in program.graph_module.modules() if hasattr(module, "graph"))
     for node in (node for graph in graphs for node in graph.nodes):
         node.meta = {name: value for name, value in node.meta.items() if name == "val"}
-
-
-def write_pt2(program: ExportedProgram, path: Path) -> None:
-    """Write the program as torch.export.load reads it."""
-    torch.export.save(program, path)
-
-
-def read_pt2(path: Path) -> nn.Module:
-    """What write_pt2 wrote, ready to be called. Not for a file from elsewhere: torch may unpickle it."""
-    return torch.export.load(path).module()

@@ -63,11 +63,14 @@ def run_all(run: Run, images: np.ndarray) -> np.ndarray:
     return np.concatenate([run(images[first:last]) for first, last in pairwise(bounds)])
 
 
-def compared(logits: np.ndarray, expected: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def compared(name: str, logits: np.ndarray, expected: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """How logits (N, classes) differ from those expected, and how well they do by labels (N,) int64.
 
-    `largest_difference` of two logits; `same_predictions`, `accuracy` and `ece` in percent.
+    `largest_difference` of two logits; `same_predictions`, `accuracy` and `ece` in percent. UserError naming
+    the file where the logits are not finite.
     """
+    if not np.isfinite(logits).all():
+        raise UserError(f"{name}: its logits are not all finite; nothing is exported")
     predicted = logits.argmax(1)
     return {
         "largest_difference": float(np.abs(logits - expected).max()),
@@ -85,8 +88,7 @@ def checked(
     No logit may be further from the expected one than `tolerance` of the largest, and a prediction may be
     another one only where the two highest logits are as close as that.
     """
-    _finite(name, logits)
-    scores = compared(logits, expected, labels)
+    scores = compared(name, logits, expected, labels)
     allowed = tolerance * max(1.0, float(np.abs(expected).max()))
     if not scores["largest_difference"] <= allowed:  # which no number is, if it is none
         raise UserError(
@@ -109,8 +111,7 @@ def rounded(name: str, logits: np.ndarray, expected: np.ndarray, labels: np.ndar
 
     Warns if fewer than 90 % of the predictions are those of the network.
     """
-    _finite(name, logits)
-    scores = compared(logits, expected, labels)
+    scores = compared(name, logits, expected, labels)
     if scores["same_predictions"] < USEFUL:
         logger.warning(
             "%s: only %.2f %% of its predictions are those of the network (accuracy %.2f %%), as the card"
@@ -120,8 +121,3 @@ def rounded(name: str, logits: np.ndarray, expected: np.ndarray, labels: np.ndar
             scores["accuracy"],
         )
     return scores
-
-
-def _finite(name: str, logits: np.ndarray) -> None:
-    if not np.isfinite(logits).all():
-        raise UserError(f"{name}: its logits are not all finite; nothing is exported")

@@ -47,9 +47,8 @@ def draw_accuracy_latency(table: pd.DataFrame, latency: Mapping[str, Any]) -> Fi
     some = ", ".join(map(short, absent[:MOST_ABSENT])) + (" …" if len(absent) > MOST_ABSENT else "")
     title = f"latency unknown: {some}" if absent else ""
     threads = latency["threads"]
-    label = (
-        f"milliseconds for one image ({short(latency['device'], 30)}, {threads} thread{'s'[: threads != 1]})"
-    )
+    machine = f"{short(latency['device'], 30)}, {threads} thread{'s'[: threads != 1]}"
+    label = f"milliseconds for one image ({machine})"
     return _draw(rows, label, FuncFormatter(lambda value, _: f"{value:g}"), title)
 
 
@@ -65,11 +64,10 @@ def _draw(rows: pd.DataFrame, label: str, numbers: Formatter, title: str = "") -
     groups = list(rows.groupby(["role", "mark"], sort=False, dropna=False))
     figure = Figure(figsize=(WIDTH, 4.0 + 0.18 * len(groups) / 3), layout="constrained")
     ax = figure.subplots()
-    methods = 0
+    marks = list(rows["mark"].dropna().unique())
     for (role, mark), group in groups:
         if role == DISTILLED_STUDENT:
-            _draw_method(ax, group, mark, methods, rows["mark"].nunique())
-            methods += 1
+            _draw_method(ax, group, mark, marks.index(mark), len(marks))
         else:
             _draw_teacher_or_baseline(ax, group, role)
     front = pareto_front(rows["cost"], rows["test_accuracy"])

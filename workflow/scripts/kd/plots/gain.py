@@ -1,7 +1,5 @@
 """What distillation gains for each pair, with 95 % intervals."""
 
-from dataclasses import dataclass
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,13 +11,8 @@ MANY = 8  # methods; of more there are two panels, the averages of all and the p
 ENDS = 20  # pairs of the highest gains, and of the lowest, that are shown of many methods
 
 
-@dataclass(frozen=True)
-class _Panel:
-    """Rows from the lowest in the plot to the highest, and a name for each; a row without a gain is a gap."""
-
-    title: str
-    rows: pd.DataFrame
-    names: list[str]
+# Its title; its rows from the lowest in the plot to the highest, a gap where there is no gain; their names.
+Panel = tuple[str, pd.DataFrame, list[str]]
 
 
 @styled
@@ -35,29 +28,27 @@ def draw_gain(table: pd.DataFrame) -> Figure:
         return message("no distilled students in this study")
     many = rows["method"].nunique() > MANY
     panels = _of_all(rows) if many else [_of_one(group) for _, group in rows.groupby("method", sort=False)]
-    heights = [len(panel.names) + 2.2 for panel in panels]
+    heights = [len(names) + 2.2 for _, _, names in panels]
     figure = Figure(figsize=(WIDTH, 0.9 + 0.23 * sum(heights)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     for ax, panel in zip(axes, panels, strict=True):
-        _draw_panel(ax, panel)
+        _draw_panel(ax, *panel)
         if not many:
-            ax.axhline(len(panel.names) - 1.5, color="0.25", lw=0.6, ls=":")
+            ax.axhline(len(panel[-1]) - 1.5, color="0.25", lw=0.6, ls=":")
     # On the figure: centred under the axes alone, the text would run over the right edge.
-    text = "gain over the baseline (percentage points)\n" + _key(rows)
-    figure.supxlabel(text, fontsize=9)
+    figure.supxlabel(f"gain over the baseline (percentage points)\n{_key(rows)}", fontsize=9)
     return figure
 
 
-def _of_one(group: pd.DataFrame) -> _Panel:
+def _of_one(group: pd.DataFrame) -> Panel:
     """The pairs of one method: smallest gain first, which is lowest in the plot; their mean on top."""
-    rows = group.sort_values("gain", kind="stable").sort_values(
-        "role", key=lambda role: role == MEAN, kind="stable"
-    )
+    rows = group.sort_values("gain", kind="stable")
+    rows = pd.concat([rows[rows["role"] != MEAN], rows[rows["role"] == MEAN]])
     names = [LABELS[MEAN] if row.role == MEAN else _pair(row) for row in rows.itertuples()]
-    return _Panel(short(rows["method"].iloc[0]), rows, names)
+    return short(rows["method"].iloc[0]), rows, names
 
 
-def _of_all(rows: pd.DataFrame) -> list[_Panel]:
+def _of_all(rows: pd.DataFrame) -> list[Panel]:
     """The means of many methods, and the ends of all their pairs with a gap between them."""
     rows = rows.sort_values("gain", kind="stable")
     averages, pairs = rows[rows["role"] == MEAN], rows[rows["role"] != MEAN]
@@ -66,23 +57,20 @@ def _of_all(rows: pd.DataFrame) -> list[_Panel]:
     if between > 0:
         pairs = pd.concat([pairs[:ENDS], pd.DataFrame([{"gain": float("nan")}]), pairs[-ENDS:]])
         names = [*names[:ENDS], f"… {between} pair{'s'[: between != 1]} between", *names[-ENDS:]]
-    return [
-        _Panel(LABELS[MEAN], averages, list(map(short, averages["method"]))),
-        _Panel("pairs", pairs, names),
-    ]
+    return [(LABELS[MEAN], averages, list(map(short, averages["method"]))), ("pairs", pairs, names)]
 
 
-def _draw_panel(ax: Axes, panel: _Panel) -> None:
-    for y, row in enumerate(panel.rows.itertuples()):
+def _draw_panel(ax: Axes, title: str, rows: pd.DataFrame, names: list[str]) -> None:
+    for y, row in enumerate(rows.itertuples()):
         if pd.notna(row.gain):
             _draw_row(ax, y, row)
     ax.axvline(0, color="0.25", lw=1.4, zorder=1)
-    ax.set_yticks(range(len(panel.names)), panel.names)
-    ax.set_ylim(-0.7, len(panel.names) - 0.3)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(-0.7, len(names) - 0.3)
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", labelbottom=True)  # the numbers of the last panel may be far below
     ax.grid(axis="x")
-    ax.set_title(panel.title, loc="left", fontweight="bold")
+    ax.set_title(title, loc="left", fontweight="bold")
 
 
 def _draw_row(ax: Axes, y: int, row) -> None:

@@ -25,15 +25,14 @@ def draw_heat_map(table: pd.DataFrame) -> Figure:
     scale = colour_scale(rows["test_accuracy"])
     maps = [rows[(rows["method"] == "") | (rows["method"] == method)] for method in methods]
     columns = _columns(len(methods), len(students))
-    heights = [0.62 + 0.38 * shown["teacher"].nunique() for shown in maps]
-    heights = [max(heights[start : start + columns]) for start in range(0, len(maps), columns)]
+    teachers = [list(shown["teacher"].unique()) for shown in maps]
+    heights = [0.62 + 0.38 * max(map(len, teachers[k : k + columns])) for k in range(0, len(maps), columns)]
     width = max(WIDTH, 2.2 + 0.6 * len(students))
     figure = Figure(figsize=(width, 0.75 + sum(heights)), layout="constrained")
     axes = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel()
     for ax in axes[len(maps) :]:
         ax.set_visible(False)
     axes = axes[: len(maps)]
-    teachers = [list(shown["teacher"].unique()) for shown in maps]
     for place, (ax, method, shown) in enumerate(zip(axes, methods, maps, strict=True)):
         _draw_map(ax, shown, students, teachers[place], scale)
         if place % columns and teachers[place] == teachers[place - 1]:

@@ -22,18 +22,11 @@ def place_names(ax: Axes, rows: pd.DataFrame, front: pd.DataFrame) -> None:
     for row in rows[rows["role"] != DISTILLED_STUDENT].itertuples():
         place, box = _free_place(ax, row, taken, steps)
         taken.append(box)
-        leader = {"arrowstyle": "-", "color": "0.6", "lw": 0.7, "shrinkA": 0, "shrinkB": 4}
-        ax.annotate(
-            short(row.name),
-            (row.cost, row.test_accuracy),
-            xytext=place,
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=9,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},  # the grid passes below it
-            arrowprops=None if 0 in place else leader,  # a name right beside its point needs no line
-        )
+        style = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 9}
+        style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # the grid passes below it
+        if 0 not in place:  # a name right beside its point needs no line
+            style["arrowprops"] = {"arrowstyle": "-", "color": "0.6", "lw": 0.7, "shrinkA": 0, "shrinkB": 4}
+        ax.annotate(short(row.name), (row.cost, row.test_accuracy), place, **style)
 
 
 def _box_of_point(ax: Axes, row) -> Bbox:
@@ -66,10 +59,8 @@ def _free_place(ax: Axes, row, taken: list[Bbox], steps: list[Bbox]) -> tuple[tu
     frame, scale = ax.get_window_extent(), _pixels(ax)
     x, y = ax.transData.transform((row.cost, row.test_accuracy))
     for kept, (right, up) in itertools.product([taken + steps, taken], _offsets(size.width / scale / 2)):
-        middle = x + right * scale, y + up * scale
-        box = Bbox.from_bounds(middle[0] - size.width / 2, middle[1] - size.height / 2, *size.size).padded(
-            2 * scale, 0
-        )
+        left, bottom = x + right * scale - size.width / 2, y + up * scale - size.height / 2
+        box = Bbox.from_bounds(left, bottom, *size.size).padded(2 * scale, 0)
         inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
         if inside and not any(box.overlaps(other) for other in kept):
             break

@@ -17,6 +17,7 @@ _DASHES = ["-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 3)), 
 _SHAPES = "os^Dv*"
 _PAIR, _MEAN, _BASELINE = "distilled, each teacher", "distilled, mean", "baseline"  # as the legend has them
 _HEIGHTS = {"teachers": 2.5, "students": 2.1}  # inches
+Panel = tuple[str, str, pd.DataFrame]  # name of a student, title, curves
 
 
 def gather(runs: Iterable[Metrics], histories: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -24,9 +25,9 @@ def gather(runs: Iterable[Metrics], histories: Iterable[pd.DataFrame]) -> pd.Dat
 
     `runs` and `histories` are in the same order; ValueError if they are not equally many.
     """
-    keys = ("role", "name", "teacher", "method", "seed")
+    keys = {"role", "name", "teacher", "method", "seed"}
     parts = [
-        history[["epoch", "validation_accuracy"]].assign(**{key: getattr(run, key) for key in keys})
+        history[["epoch", "validation_accuracy"]].assign(**run.model_dump(include=keys))
         for run, history in zip(runs, histories, strict=True)
     ]
     return pd.concat(parts, ignore_index=True)
@@ -49,17 +50,14 @@ def draw_learning_curves(curves: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panels(students: pd.DataFrame) -> Iterable[tuple[str, str, pd.DataFrame]]:
-    """Name, title and curves of each student, method by method, then of students that are not distilled."""
+def _panels(students: pd.DataFrame) -> Iterable[Panel]:
+    """Of each student, method by method, then of students that are not distilled."""
     baselines = students[students["role"] == ALONE]
     distilled = students[students["role"] == DISTILLED_RUN]
     for method, curves in distilled.groupby("method", sort=False):
         for name, group in curves.groupby("name", sort=False):
-            yield (
-                name,
-                f"{short(name)}, {short(method)}",
-                pd.concat([baselines[baselines["name"] == name], group]),
-            )
+            both = pd.concat([baselines[baselines["name"] == name], group])
+            yield name, f"{short(name)}, {short(method)}", both
     for name, group in baselines[~baselines["name"].isin(distilled["name"])].groupby("name", sort=False):
         yield name, short(name), group
 
@@ -75,9 +73,7 @@ def _draw_teachers(ax: Axes, teachers: pd.DataFrame) -> None:
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=3)
 
 
-def _draw_students(
-    part: SubFigure, panels: list[tuple[str, str, pd.DataFrame]], students: pd.DataFrame
-) -> None:
+def _draw_students(part: SubFigure, panels: list[Panel], students: pd.DataFrame) -> None:
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     axes = part.subplots(rows, columns, sharex=True, squeeze=False)
@@ -91,11 +87,9 @@ def _draw_students(
         ax.tick_params(labelbottom=True)  # also where the panel below is one of those left out
     part.supylabel("validation accuracy (%)", fontsize="medium")
     part.supxlabel("epoch", fontsize="medium")
-    keys = {
-        label: line for ax in axes.flat for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
-    }
-    keys = {label: keys[label] for label in (_PAIR, _MEAN, _BASELINE) if label in keys}
-    part.legend(keys.values(), keys, loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.4)
+    lines = {line.get_label(): line for ax in axes.flat for line in ax.get_legend_handles_labels()[0]}
+    named = [lines[label] for label in (_PAIR, _MEAN, _BASELINE) if label in lines]
+    part.legend(handles=named, loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.4)
 
 
 def _draw_student(ax: Axes, curves: pd.DataFrame) -> None:

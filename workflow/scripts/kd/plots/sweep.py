@@ -13,23 +13,23 @@ from matplotlib.patches import Rectangle
 from kd.plots.saving import keep_ink
 from kd.plots.style import COLOURS, DISTILLED, WIDTH, add_scale, colour_scale, ink_on, short, styled
 
+Keys = Sequence[str]
+HEIGHT = 2.9  # inches of a panel
 LABEL = "validation accuracy (%)"
 FILLED = 0.9  # share of the combinations from which on trials are drawn as a map
 CELLS = 12  # of a map's side; more hold no text
 
 
 @styled
-def draw_sweep(
-    tables: Mapping[str, pd.DataFrame], keys: Sequence[str], logarithmic: Sequence[str], height: float = 2.9
-) -> Figure:
-    """A panel of `height` inches for each title of `tables`, whose rows are trials, over two `keys`.
+def draw_sweep(tables: Mapping[str, pd.DataFrame], keys: Keys, logarithmic: Keys) -> Figure:
+    """A panel for each title of `tables`, whose rows are trials, over two `keys`.
 
     These are the first two. Trials of a grid are the cells of a map, others are points; the colour is the
     mean validation accuracy over the seeds, and where several trials share a place (a third key) the best is
     seen. Of a single key there is a line, with the standard deviation over the seeds. What was chosen has a
     ring or frame.
     """
-    figure = Figure(figsize=(WIDTH, 0.6 + height * len(tables)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.6 + HEIGHT * len(tables)), layout="constrained")
     axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
     scale = colour_scale(pd.concat([table["validation_accuracy"] for table in tables.values()]))
     for ax, (title, table) in zip(axes, tables.items(), strict=True):
@@ -45,12 +45,12 @@ def draw_sweep(
     return figure
 
 
-def _is_grid(table: pd.DataFrame, keys: Sequence[str]) -> bool:
+def _is_grid(table: pd.DataFrame, keys: Keys) -> bool:
     combinations = table[keys[0]].nunique() * table[keys[1]].nunique()
     return len(table[list(keys[:2])].drop_duplicates()) >= FILLED * combinations
 
 
-def _draw_map(ax: Axes, table: pd.DataFrame, keys: Sequence[str], scale: Normalize) -> None:
+def _draw_map(ax: Axes, table: pd.DataFrame, keys: Keys, scale: Normalize) -> None:
     """Cells in the order of the values; so those of a logarithmic range are evenly spaced, as they should."""
     x, y = keys[:2]
     best = table.pivot_table(values="validation_accuracy", index=y, columns=x, aggfunc="max", dropna=False)
@@ -81,9 +81,7 @@ def _short_value(value: Any) -> str:
     return short(f"{value:g}" if isinstance(value, int | float) else str(value), 10)
 
 
-def _draw_points(
-    ax: Axes, table: pd.DataFrame, keys: Sequence[str], logarithmic: Sequence[str], scale: Normalize
-) -> None:
+def _draw_points(ax: Axes, table: pd.DataFrame, keys: Keys, logarithmic: Keys, scale: Normalize) -> None:
     rows = table.sort_values("validation_accuracy")  # the best is drawn last
     x, y = _placed(ax, "x", rows[keys[0]], logarithmic), _placed(ax, "y", rows[keys[1]], logarithmic)
     ax.scatter(x, y, c=rows["validation_accuracy"], cmap=COLOURS, norm=scale, s=70, edgecolors="0.4", lw=0.5)
@@ -91,7 +89,7 @@ def _draw_points(
     ax.scatter(x[best], y[best], facecolors="none", edgecolors=DISTILLED, linewidths=2.5, s=220)
 
 
-def _draw_line(ax: Axes, table: pd.DataFrame, key: str, logarithmic: Sequence[str]) -> None:
+def _draw_line(ax: Axes, table: pd.DataFrame, key: str, logarithmic: Keys) -> None:
     rows = table.sort_values(key)
     x, accuracies = _placed(ax, "x", rows[key], logarithmic), rows["validation_accuracy"]
     spread = rows["validation_accuracy_std"].astype(float).fillna(0)
@@ -103,7 +101,7 @@ def _draw_line(ax: Axes, table: pd.DataFrame, key: str, logarithmic: Sequence[st
     ax.grid(axis="y")
 
 
-def _placed(ax: Axes, which: str, values: pd.Series, logarithmic: Sequence[str]) -> pd.Series:
+def _placed(ax: Axes, which: str, values: pd.Series, logarithmic: Keys) -> pd.Series:
     """Where these values stand on the axis "x" or "y", which is labelled; words stand side by side."""
     axis = getattr(ax, f"{which}axis")
     axis.set_label_text(values.name)

@@ -1,6 +1,7 @@
-"""Where the files of a study lie, as seen from its report."""
+"""Where the files of a study lie, as seen from one of its pages."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -25,13 +26,17 @@ _MADE_BY = {
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses of files, relative to the folder of the report, which is that of the study."""
+    """Addresses of files, relative to the folder of a page; that of the report is the folder of the study."""
 
     folder: Path
 
     def to(self, path: Path) -> str:
         """The address of a file or folder."""
-        return quote(os.path.relpath(path, self.folder))
+        return quote(self.anchor(path))
+
+    def existing(self, paths: Mapping[str, Path]) -> dict[str, str]:
+        """The addresses of those that are there, by what they are."""
+        return {what: self.to(path) for what, path in paths.items() if path.exists()}
 
     def anchor(self, folder: Path) -> str:
         """The id that the section of a run or cell has in the page."""
@@ -41,15 +46,13 @@ class Links:
         """The files of a run that are there, and its log: what they are, and their addresses."""
         paths = {what: run.folder / name for what, name in OF_A_RUN.items()}
         kind, *rest = Path(self.anchor(run.folder)).parts
-        logs = self.folder / "logs"
         for rule in _MADE_BY.get(kind, ()):
-            paths[f"log of {rule}"] = logs.joinpath(rule, *rest[:-1], f"{rest[-1]}.log")
-        return {what: self.to(path) for what, path in paths.items() if path.exists()}
+            paths[f"log of {rule}"] = self.folder.joinpath("logs", rule, *rest[:-1], f"{rest[-1]}.log")
+        return self.existing(paths)
 
     def pages(self, cell: Cell) -> dict[str, str]:
         """What the diagnosis of a cell wrote, of what is there."""
-        paths = {what: cell.folder / name for what, name in OF_A_CELL.items()}
-        return {what: self.to(path) for what, path in paths.items() if path.exists()}
+        return self.existing({what: cell.folder / name for what, name in OF_A_CELL.items()})
 
     def export(self, cell: Cell) -> str:
         """The folder of an exported student, as Snakemake is asked for it; empty for other networks."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kd.report.svg import Field, drawing, tag, text
+from kd.report.html import Field, drawing, tag, text
 
 FEW = 10  # images in a bin, below which it is pale: its accuracy is mostly chance
 SMALL, LARGE = Field(40, 10, 230, 128), Field(40, 8, 232, 232)

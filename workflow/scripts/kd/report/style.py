@@ -23,7 +23,6 @@ a { color: var(--link); }
 ul { padding-left: 1.2rem; }
 li { margin: .25rem 0; overflow-wrap: anywhere; }
 img { max-width: 100%; height: auto; padding: .5rem; border-radius: .4rem; background: #ffffff; }
-.headline { padding: 0; list-style: none; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; }
 .scroll:focus-visible { outline: 2px solid var(--quiet); outline-offset: 2px; }
 table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .9rem; }

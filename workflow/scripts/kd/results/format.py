@@ -29,9 +29,9 @@ def plus_minus(value: float, spread: float, sign: str = "") -> str:
     return text if pd.isna(spread) else f"{text} ± {spread:.2f}"
 
 
-def signed(value: float) -> str:
+def signed(value: float, digits: int = 2) -> str:
     """`+1.23`, with a minus as wide as the plus; a dash where there is none."""
-    return plus_minus(value, math.nan, "+")
+    return DASH if pd.isna(value) else f"{value:+.{digits}f}".replace("-", _MINUS)
 
 
 def verdict(gain: float, half_width: float) -> str:
@@ -66,6 +66,11 @@ def duration(seconds: float) -> str:
 def size(count: int) -> str:
     """`7.3 kB`, `11.2 MB`: bytes as people read them."""
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def shortened(name: str, most: int) -> str:
+    """A name of `most` letters at most."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def title(role: str, name: str, teacher: str, method: str) -> str:

@@ -76,26 +76,21 @@ def write_metrics(path: Path, values: Mapping[str, Any]) -> None:
     write_json(path, kind(**values).model_dump(exclude_unset=True))
 
 
-def read_metrics(path: Path) -> Metrics:
-    """What write_metrics wrote of a run that is no trial; UserError naming the file if it is not whole."""
-    return _read(path, Metrics)
+def read_metrics(path: Path, kind: type[Kind] = Metrics) -> Kind:
+    """What write_metrics wrote of a run that is no trial; UserError naming the file if it is not whole.
 
-
-def read_trial(path: Path) -> TrialMetrics:
-    """What write_metrics wrote of a trial; UserError naming the file if it is not whole."""
-    return _read(path, TrialMetrics)
-
-
-def _read(path: Path, kind: type[Kind]) -> Kind:
-    """Keys that `kind` has not are left out, as an older or newer version may have written them."""
+    Keys that `kind` has not are left out, as an older or newer version may have written them.
+    """
     content = read_json(path)
     try:
         return kind(**{key: content[key] for key in kind.model_fields.keys() & content.keys()})
-    except (AttributeError, ValidationError) as error:
-        raise not_whole(path, _reason(error)) from error
+    except AttributeError as error:
+        raise not_whole(path, "no object of keys and values") from error
+    except ValidationError as error:
+        reasons = (f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise not_whole(path, "; ".join(reasons)) from error
 
 
-def _reason(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return "no object of keys and values"
-    return "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+def read_trial(path: Path) -> TrialMetrics:
+    """The same of a trial."""
+    return read_metrics(path, TrialMetrics)

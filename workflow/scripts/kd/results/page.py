@@ -1,27 +1,16 @@
 """table.md: the table of a study as a page of Markdown."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from kd.results import text
 from kd.results.data_card import data_lines
-from kd.results.format import plus_minus
+from kd.results.format import signed
 from kd.results.markdown import bullets, plain, table
 from kd.results.metrics import Metrics
-from kd.results.ranking import rank
-from kd.results.text import (
-    DIFFERENCE,
-    LEGEND,
-    gain,
-    measures,
-    names,
-    provenance,
-    ranking,
-    seed_table,
-    verdict_of,
-)
+from kd.results.ranking import rank, verdict_of
 from kd.roles import LABELS, MEAN
 
 MANY = 8  # methods; of more each would drown in the others
@@ -34,24 +23,23 @@ def to_markdown(
 
     `data` is the data set's card (see kd.results.data_card), whose picture is in data/ beside the page.
     """
-    cells = [{"role": LABELS[row.role]} | names(row) | measures(row) for row in rows.itertuples()]
+    cells = [{"role": LABELS[row.role]} | text.names(row) | text.measures(row) for row in rows.itertuples()]
     parts = [
         f"# Knowledge distillation: {plain(study)}",
         bullets(headlines(rows)),
-        _table(list(cells[0]), (row.values() for row in cells), left=4),
-        bullets(LEGEND),
+        _table(cells, left=4),
+        bullets(text.LEGEND),
     ]
     ranked = rank(rows, runs)
-    if methods := ranking(ranked):
-        parts += ["## Methods, ranked", plain(verdict_of(rows, ranked)), plain(DIFFERENCE)]
-        parts += [_table(list(methods[0]), (row.values() for row in methods))]
-    classic = seed_table(rows)
+    if methods := text.ranking(ranked):
+        parts += ["## Methods, ranked", plain(verdict_of(rows, ranked)), plain(text.DIFFERENCE)]
+        parts += [_table(methods)]
+    classic = text.seed_table(rows)
     if len(classic.columns):
-        parts += ["## Teachers"]
-        parts += [_table(["", *classic.columns], ([name, *classic.loc[name]] for name in classic.index))]
+        parts += ["## Teachers", _table([{"": name, **row} for name, row in classic.iterrows()])]
     if data:
         parts += ["## Data", bullets(data_lines(data)), "![images of each class](data/samples.png)"]
-    parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
+    parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in text.provenance(runs).items())]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -59,17 +47,15 @@ def headlines(rows: pd.DataFrame) -> list[str]:
     """A line per method: its average gain over all pairs; or one for all, if they are many."""
     averages = rows[rows["role"] == MEAN]
     if len(averages) > MANY:
-        least, most = (
-            plus_minus(end, math.nan, "+") for end in (averages["gain"].min(), averages["gain"].max())
-        )
-        return [
-            f"{len(averages)} methods, ranked below: average gains from {least} to {most} percentage points"
-        ]
+        least, most = map(signed, averages["gain"].agg(["min", "max"]))
+        ends = f"from {least} to {most} percentage points"
+        return [f"{len(averages)} methods, ranked below: average gains {ends}"]
     return [
-        f"{row.method}: average gain {gain(row)} percentage points (n = {row.gain_n} student × seed)"
+        f"{row.method}: average gain {text.gain(row)} percentage points (n = {row.gain_n} student × seed)"
         for row in averages.itertuples()
     ]
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]], left: int = 1) -> str:
-    return table([*map(plain, header)], [[*map(plain, row)] for row in rows], left)
+def _table(rows: Sequence[Mapping[str, str]], left: int = 1) -> str:
+    """Rows of cells by their headings."""
+    return table([[*map(plain, cells)] for cells in (rows[0], *(row.values() for row in rows))], left)

@@ -21,9 +21,8 @@ def rank(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
     """
     averages = table[table["role"] == MEAN].sort_values("gain", ascending=False, kind="stable")
     ranked = averages[["method", "gain", "gain_ci95", "gain_n"]].reset_index(drop=True)
-    pairs = _pairs(table)
-    ranked["pairs"] = [len(pairs.get(method, ())) for method in ranked["method"]]
-    gains = _distilled(runs).groupby(["name", "seed", "method"])["gain"].mean().unstack("method")
+    ranked["pairs"] = ranked["method"].map(_students(table)["method"].value_counts())
+    gains = _students(with_gains(runs)).groupby(["name", "seed", "method"])["gain"].mean().unstack("method")
     return _with_differences(ranked, gains, list(ranked["method"]))
 
 
@@ -32,15 +31,15 @@ def rank_pairs(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
 
     The columns of that are `difference`, `difference_ci95` and `significant`.
     """
-    ranked = table[table["role"] == DISTILLED_STUDENT].sort_values("gain", ascending=False, kind="stable")
+    ranked = _students(table).sort_values("gain", ascending=False, kind="stable")
     pair = ["name", "teacher", "method"]
-    gains = _distilled(runs).set_index(["seed", *pair])["gain"].unstack(pair)
+    gains = _students(with_gains(runs)).set_index(["seed", *pair])["gain"].unstack(pair)
     order = list(ranked[pair].itertuples(index=False, name=None))
     return _with_differences(ranked.reset_index(drop=True), gains, order)
 
 
-def _distilled(runs: Runs) -> pd.DataFrame:
-    frame = with_gains(runs)
+def _students(frame: pd.DataFrame) -> pd.DataFrame:
+    """The distilled ones, of a table or of runs."""
     return frame[frame["role"] == DISTILLED_STUDENT]
 
 
@@ -58,21 +57,12 @@ def _with_differences(ranked: pd.DataFrame, gains: pd.DataFrame, order: list[Any
     )
 
 
-def _pairs(table: pd.DataFrame) -> dict[str, set[tuple[str, str]]]:
-    """Teachers and students that each method was run with, by its name."""
-    distilled = table[table["role"] == DISTILLED_STUDENT]
-    groups = distilled.groupby("method", sort=False)
-    return {name: set(zip(rows["teacher"], rows["name"], strict=True)) for name, rows in groups}
-
-
 def caution(table: pd.DataFrame) -> str:
     """A sentence where methods were run with different teachers, and so are averaged over other pairs."""
-    taught = [
-        pairs
-        for pairs in _pairs(table).values()
-        if not any(teacher == WITHOUT_TEACHER for teacher, _ in pairs)
-    ]
-    if all(pairs == taught[0] for pairs in taught[1:]):
+    methods = _students(table).groupby("method")
+    taught = methods.filter(lambda rows: (rows["teacher"] != WITHOUT_TEACHER).all()).groupby("method")
+    pairs = {frozenset(zip(rows["teacher"], rows["name"], strict=True)) for _, rows in taught}
+    if len(pairs) < 2:
         return ""
     return "Not all were run with the same teachers (see pairs), which may explain a part of a difference."
 
@@ -88,6 +78,11 @@ def verdict_on(ranked: pd.DataFrame) -> str:
         return f"{first} has the highest average gain; all others are significantly lower ({HOW})."
     lower = f"{some(tied)} {'is' if len(tied) == 1 else 'are'} not significantly lower"
     return f"No winner: {first} has the highest average gain, but {lower} ({HOW})."
+
+
+def verdict_of(table: pd.DataFrame, ranked: pd.DataFrame) -> str:
+    """What the ranking of methods says in a sentence or two."""
+    return f"{verdict_on(ranked)} {caution(table)}".strip()
 
 
 def verdict_on_pairs(ranked: pd.DataFrame) -> str:

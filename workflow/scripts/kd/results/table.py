@@ -13,24 +13,11 @@ import pandas as pd
 from kd.errors import UserError
 from kd.results.metrics import Metrics
 from kd.results.significance import t_half_width
-from kd.results.table_csv import COLUMNS, INTEGERS
+from kd.results.table_csv import COLUMNS, INTEGERS, KEY, KINDS
 from kd.roles import DISTILLED_STUDENT, LABELS, MEAN, ROLES, STUDENT_ALONE
 
-_ROW = ["role", "name", "teacher", "method"]  # names a row of the table; with the seed, one run
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed
-_MEASURES = [
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "selected_validation_accuracy",
-    "selected_test_accuracy",
-    "agreement",
-    "ece",
-    "seconds",
-]
+_MEASURES = [name for name, kind in KINDS.items() if kind is float and name in Metrics.model_fields]
 Runs = Iterable[Metrics | Mapping[str, Any]]  # a mapping has the keys of Metrics
 
 
@@ -46,7 +33,7 @@ def summarise(runs: Runs) -> pd.DataFrame:
     student whose baseline is missing.
     """
     frame = with_gains(runs)
-    rows = [_over_seeds(group) for _, group in frame.groupby(_ROW, sort=False)]
+    rows = [_over_seeds(group) for _, group in frame.groupby(KEY, sort=False)]
     distilled = frame[frame["role"] == DISTILLED_STUDENT]
     rows += [_over_pairs(group) for _, group in distilled.groupby("method", sort=False)]
     table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(INTEGERS, "Int64"))
@@ -81,14 +68,14 @@ def with_gains(runs: Runs) -> pd.DataFrame:
 
 def _collect(runs: Runs) -> pd.DataFrame:
     """The runs as a frame, one row each, after checking that no run is given twice."""
-    keys = [*_ROW, "seed", *_SETTINGS, *_MEASURES]
+    keys = [*KEY, "seed", *_SETTINGS, *_MEASURES]
     rows = [Metrics.model_validate(run).model_dump(include=set(keys)) for run in runs]
     frame = pd.DataFrame(rows, columns=keys)
     if frame.empty:
         raise UserError("there are no runs to summarise: a study needs at least one teacher or student")
     frame["role"] = frame["role"].map(ROLES)
     frame[["teacher", "method"]] = frame[["teacher", "method"]].fillna("")
-    twice = frame[frame.duplicated([*_ROW, "seed"])]
+    twice = frame[frame.duplicated([*KEY, "seed"])]
     if len(twice):
         run = twice.iloc[0]
         raise UserError(f"two runs of {_title(run)} with seed {run['seed']}; every run must be given once")
@@ -103,7 +90,7 @@ def _over_seeds(group: pd.DataFrame) -> dict[str, Any]:
         if group[setting].nunique(dropna=False) > 1:
             values = ", ".join(map(str, group[setting].unique()))
             raise UserError(f"seeds of {_title(first)} differ in {setting}: {values}; train them alike")
-    row = first[[*_ROW, *_SETTINGS]].to_dict() | group[_MEASURES].mean(skipna=False).to_dict()
+    row = first[[*KEY, *_SETTINGS]].to_dict() | group[_MEASURES].mean(skipna=False).to_dict()
     for measure in ("test_accuracy", "selected_test_accuracy"):
         row[f"{measure}_std"] = group[measure].std(ddof=1, skipna=False)
     return row | {"seeds": len(group)} | _gain(group["gain"])

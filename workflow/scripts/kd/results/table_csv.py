@@ -1,11 +1,13 @@
 """table.csv: the table of kd.results.table, as it is written once and read by all that show it."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from kd.io.files import atomic, not_whole
 
+KEY = ["role", "name", "teacher", "method"]  # names a row
 WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
 INTEGERS = ["seeds", "epochs", "gain_n", "parameters", "macs"]
 COLUMNS = [
@@ -16,6 +18,11 @@ COLUMNS = [
     *("gain", "gain_ci95", "gain_n", "agreement", "ece", "parameters", "macs", "seconds"),
 ]
 KINDS = {column: "str" if column in WORDS else "Int64" if column in INTEGERS else float for column in COLUMNS}
+
+
+def key_of(row: Any) -> tuple[str, str, str, str]:
+    """What names a row, one of itertuples()."""
+    return tuple(getattr(row, part) for part in KEY)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

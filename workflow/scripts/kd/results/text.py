@@ -1,13 +1,12 @@
 """What a table of a study says, as the text of its cells and in a line below it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, verdict
 from kd.results.metrics import Metrics
-from kd.results.ranking import caution, verdict_on
 from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
 
 HEADINGS = {TEACHER: "Teachers", STUDENT_ALONE: "Baselines"}
@@ -67,14 +66,8 @@ def ranking(ranked: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def verdict_of(table: pd.DataFrame, ranked: pd.DataFrame) -> str:
-    """What the ranking of methods says in a sentence or two."""
-    return f"{verdict_on(ranked)} {caution(table)}".strip()
-
-
-def provenance(runs: Iterable[Metrics]) -> dict[str, str]:
+def provenance(runs: Sequence[Metrics]) -> dict[str, str]:
     """Which devices, library versions and commits made the runs; more than one of a kind are all listed."""
-    runs = list(runs)
     facts = {
         "devices": {run.device for run in runs},
         "versions": {f"{name} {version}" for run in runs for name, version in run.versions.items()},

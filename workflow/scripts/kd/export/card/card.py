@@ -45,17 +45,16 @@ class CardFacts:
         return f"kd-workflow{at}{' (changed since)' * changed}"
 
     @property
-    def row(self) -> pd.Series:
-        """The row of this student in the table of its study."""
-        return cell_row(self.runs, self.baselines)
+    def gain(self) -> str:
+        """The gain over the baseline, as the table of the study has it."""
+        row = cell_row(self.runs, self.baselines)
+        return plus_minus(row["gain"], row["gain_ci95"], "+")
 
 
 def choose(runs: Sequence[Mapping[str, Any]]) -> int:
     """Place of the run with the best last weights by validation: accuracy, then loss, then the first."""
-    return min(
-        range(len(runs)),
-        key=lambda place: (-runs[place]["validation_accuracy"], runs[place]["validation_loss"], place),
-    )
+    quality = [(-run["validation_accuracy"], run["validation_loss"]) for run in runs]
+    return quality.index(min(quality))
 
 
 def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
@@ -63,16 +62,10 @@ def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
     options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     loader = jinja2.FileSystemLoader(TEMPLATE.parent)
     environment = jinja2.Environment(loader=loader, keep_trailing_newline=True, **options)
-    formats = (bullets, number, percent, plain, plus_minus, quantity, size)
+    formats = (bullets, mean_accuracy, number, percent, plain, quantity, size)
     environment.filters |= {function.__name__: function for function in formats}
-    environment.filters["mean_accuracy"] = _mean_accuracy
     return environment.get_template(TEMPLATE.name).render(
         facts=facts,
-        job=facts.job,
-        run=facts.run,
-        row=facts.row,
-        data=facts.data,
-        verification=facts.verification,
         teacher=teacher,
         head=front_matter(facts.job, facts.run),
         useful=USEFUL,
@@ -82,7 +75,7 @@ def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
     )
 
 
-def _mean_accuracy(runs: Sequence[Mapping[str, Any]]) -> str:
+def mean_accuracy(runs: Sequence[Mapping[str, Any]]) -> str:
     """Mean test accuracy in percent, ± the half-width of its 95 % interval where there are several runs."""
     accuracies = pd.Series([run["test_accuracy"] for run in runs])
     return f"{plus_minus(accuracies.mean(), t_half_width(accuracies))} %"

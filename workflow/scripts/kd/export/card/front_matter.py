@@ -15,9 +15,10 @@ def front_matter(job: ExportJob, run: Mapping[str, Any]) -> str:
     head: dict[str, Any] = {"license": settings.licence}
     if settings.licence == OTHER:
         head |= {"license_name": settings.licence_name, "license_link": settings.licence_link}
+    accuracy, ece = (round(run[key], 4) for key in ("test_accuracy", "ece"))
     metrics = [
-        {"type": "accuracy", "name": "test accuracy, percent", "value": _short(run["test_accuracy"])},
-        {"type": "ece", "name": "expected calibration error, percent", "value": _short(run["ece"])},
+        {"type": "accuracy", "name": "test accuracy, percent", "value": accuracy},
+        {"type": "ece", "name": "expected calibration error, percent", "value": ece},
     ]
     results = {
         "task": {"type": "image-classification", "name": "Image Classification"},
@@ -33,7 +34,3 @@ def front_matter(job: ExportJob, run: Mapping[str, Any]) -> str:
         "model-index": [{"name": job.title, "results": [results]}],
     }
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
-
-
-def _short(value: float) -> float:
-    return round(value, 4)

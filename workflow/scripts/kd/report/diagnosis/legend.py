@@ -1,5 +1,8 @@
 """What the numbers and drawings of a diagnosis mean, in its page's own words."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 GENERAL = (
     "All is of the test split, but for what is called train, and of the weights of the last epoch. "
     "± is the standard deviation over seeds.",
@@ -30,9 +33,10 @@ CKA = (
 )
 
 
-def legend(*, compared: bool, taught: bool, gained: bool, several: bool, cka: bool) -> list[str]:
-    """The sentences for a page that shows these things; `several`: seeds."""
+def legend(runs: Sequence[Mapping[str, Any]], *, taught: bool, gained: bool) -> list[str]:
+    """The sentences for a page of these runs; `taught`: it has soft targets of a teacher, `gained`: gains."""
+    compared, cka = (any(run[key] for run in runs) for key in ("fidelity", "cka"))
     soft = SOFT.format(who="the teacher" if taught else "the network")
-    gain = GAIN + (SPREAD if several else SINGLE)
+    gain = GAIN + (SPREAD if len(runs) > 1 else SINGLE)
     also = [(compared, COMPARED), (gained, gain), (True, soft), (cka, CKA)]
     return [*GENERAL, *(text for shown, text in also if shown)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kd.report.data_uri import as_address
+from kd.report.html import as_address
 
 LARGEST = 128  # pixels a side; larger images are made smaller
 PALE, RIGHT, WRONG = (255, 255, 255), (20, 70, 150), (170, 40, 30)  # of a confusion matrix

@@ -1,16 +1,17 @@
 """The answer of a study: the largest gain and what the methods gain on average, each with its interval."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
+from kd.report.study.sources import Key
 from kd.results.format import percent, plus_minus, title
 from kd.results.ranking import FEW, some, tied_with_first
+from kd.results.table_csv import KEY
 from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
 
 POINTS = "percentage points of test accuracy"
-Key = tuple[str, str, str, str]  # role, name, teacher and method of a row
 
 
 class Piece(NamedTuple):
@@ -27,55 +28,48 @@ def answer(table: pd.DataFrame, ranked: pd.DataFrame) -> list[list[Piece]]:
     is significant. The second is on the methods, each over all its pairs, or has the accuracies of the only
     pair.
     """
-    pairs = table[(table["role"] == DISTILLED_STUDENT) & table["gain"].notna()]
+    accuracies = table.set_index(KEY)["test_accuracy"]
+    pairs = table[(table["role"] == DISTILLED_STUDENT) & table["gain"].notna()].set_index(KEY)
     if pairs.empty:
-        return _without_gains(table)
-    best = pairs.loc[pairs["gain"].idxmax()]
-    return [_largest(best, pairs), _accuracies(best, table) if len(pairs) == 1 else _methods(ranked)]
+        return _without_gains(accuracies)
+    best = pairs["gain"].idxmax()
+    return [_largest(best, pairs), _accuracies(best, accuracies) if len(pairs) == 1 else _methods(ranked)]
 
 
-def _largest(best: pd.Series, pairs: pd.DataFrame) -> list[Piece]:
-    basis = (
-        "one seed" if math.isnan(best["gain_ci95"]) else f"95\N{NO-BREAK SPACE}% CI, {best['gain_n']} seeds"
-    )
+def _largest(best: Key, pairs: pd.DataFrame) -> list[Piece]:
+    gain, half, seeds = pairs.loc[best][["gain", "gain_ci95", "gain_n"]]
+    basis = "one seed" if math.isnan(half) else f"95\N{NO-BREAK SPACE}% CI, {seeds} seeds"
     return [
         Piece("Gain: " if len(pairs) == 1 else "Largest gain: "),
-        Piece(plus_minus(best["gain"], best["gain_ci95"], "+"), _key(best)),
+        Piece(plus_minus(gain, half, "+"), best),
         Piece(f" {POINTS}, "),
-        Piece(title(*_key(best)), _key(best)),
-        Piece(f" ({basis}). {_remark(best, pairs)}".rstrip()),
+        Piece(title(*best), best),
+        Piece(f" ({basis}). {_remark(gain, half, pairs)}".rstrip()),
     ]
 
 
-def _remark(best: pd.Series, pairs: pd.DataFrame) -> str:
+def _remark(gain: float, half: float, pairs: pd.DataFrame) -> str:
     """What to make of the largest gain."""
-    gain, half = best["gain"], best["gain_ci95"]
     if math.isnan(half):
         return "A single seed has no interval, so this may be chance."
     if gain < -half:
         return "No student gained: the interval is below 0."
-    if gain <= half:
-        some_gained = (pairs["gain"] > pairs["gain_ci95"]).any()
-        return (
-            "The interval contains 0." if some_gained else "No gain is significant: the interval contains 0."
-        )
-    return (
-        f"As the largest of {len(pairs)} noisy estimates it is likely to be too high."
-        if len(pairs) > 1
-        else ""
-    )
+    if gain > half:
+        flatters = f"As the largest of {len(pairs)} noisy estimates it is likely to be too high."
+        return flatters if len(pairs) > 1 else ""
+    if (pairs["gain"] > pairs["gain_ci95"]).any():
+        return "The interval contains 0."
+    return "No gain is significant: the interval contains 0."
 
 
 def _methods(ranked: pd.DataFrame) -> list[Piece]:
     """What the methods gained on average."""
-    first = ranked.iloc[0]
-    value = Piece(plus_minus(first["gain"], first["gain_ci95"], "+"), (MEAN, "", "", first["method"]))
-    interval = _interval(first["gain"], first["gain_ci95"])
+    method, gain, half, pairs = ranked.loc[0, ["method", "gain", "gain_ci95", "pairs"]]
+    value, end = Piece(plus_minus(gain, half, "+"), (MEAN, "", "", method)), f" ({_interval(gain, half)})."
     if len(ranked) == 1:
-        start = f"Average gain of {first['method']} over {first['pairs']} pairs: "
-        return [Piece(start), value, Piece(f" ({interval}).")]
-    start = f"Highest average gain of {len(ranked)} methods: {first['method']}, "
-    return [Piece(start), value, Piece(f" ({interval}). {_others(ranked)}")]
+        return [Piece(f"Average gain of {method} over {pairs} pairs: "), value, Piece(end)]
+    start = f"Highest average gain of {len(ranked)} methods: {method}, "
+    return [Piece(start), value, Piece(f"{end} {_others(ranked)}")]
 
 
 def _interval(gain: float, half: float) -> str:
@@ -84,7 +78,7 @@ def _interval(gain: float, half: float) -> str:
         return "one seed, no interval"
     if abs(gain) <= half:
         return "the interval contains 0"
-    return "the interval is above 0" if gain > 0 else "the interval is below 0"
+    return f"the interval is {'above' if gain > 0 else 'below'} 0"
 
 
 def _others(ranked: pd.DataFrame) -> str:
@@ -99,33 +93,19 @@ def _others(ranked: pd.DataFrame) -> str:
     return f"{text} Others with an interval above 0: {len(above) if len(above) > FEW else some(above)}."
 
 
-def _accuracies(best: pd.Series, table: pd.DataFrame) -> list[Piece]:
+def _accuracies(best: Key, accuracies: pd.Series) -> list[Piece]:
     """The accuracies behind the only gain."""
-    keys = {"distilled": _key(best), "baseline": (STUDENT_ALONE, best["name"], "", "")}
-    keys["teacher"] = (TEACHER, best["teacher"], "", "")
-    pieces = [Piece("Test accuracy: ")]
-    for name, key in keys.items():
-        if accuracy := _accuracy(table, key):
-            pieces += [Piece(f"{', ' * (len(pieces) > 1)}{name} "), accuracy]
+    _, student, teacher, _ = best
+    pieces = [Piece("Test accuracy: distilled "), Piece(percent(accuracies[best]), best)]
+    others = {"baseline": (STUDENT_ALONE, student, "", ""), "teacher": (TEACHER, teacher, "", "")}
+    for name, key in others.items():
+        if key in accuracies.index:
+            pieces += [Piece(f", {name} "), Piece(percent(accuracies[key]), key)]
     return [*pieces, Piece(".")]
 
 
-def _without_gains(table: pd.DataFrame) -> list[list[Piece]]:
-    rows = table[table["test_accuracy"].notna()]
-    best = _key(rows.loc[rows["test_accuracy"].idxmax()])
-    second = [
-        Piece("Highest test accuracy: "),
-        Piece(title(*best), best),
-        Piece(", "),
-        _accuracy(table, best),
-    ]
-    return [[Piece("No student was distilled in this study.")], [*second, Piece(".")]]
-
-
-def _accuracy(table: pd.DataFrame, key: Key) -> Piece | None:
-    rows = table[(table[["role", "name", "teacher", "method"]] == list(key)).all(axis=1)]
-    return Piece(percent(rows["test_accuracy"].iloc[0]), key) if len(rows) else None
-
-
-def _key(row: Any) -> Key:
-    return (row["role"], row["name"], row["teacher"], row["method"])
+def _without_gains(accuracies: pd.Series) -> list[list[Piece]]:
+    best = accuracies.idxmax()
+    second = [Piece("Highest test accuracy: "), Piece(title(*best), best), Piece(", ")]
+    second += [Piece(percent(accuracies[best]), best), Piece(".")]
+    return [[Piece("No student was distilled in this study.")], second]

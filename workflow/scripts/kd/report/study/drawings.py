@@ -3,7 +3,7 @@
 import pandas as pd
 from markupsafe import Markup
 
-from kd.report.svg import Field, drawing, tag, text
+from kd.report.html import Field, drawing, tag, text
 
 WIDTH, HEIGHT = 280, 168
 FIELD = Field(40, 10, 230, 128)
@@ -28,10 +28,8 @@ def curve(history: pd.DataFrame) -> Markup:
     x, y = points[-1]
     parts = [
         tag("rect", class_="frame", x=FIELD.left, y=FIELD.top, width=FIELD.width, height=FIELD.height),
-        *(
-            text(str(epoch), FIELD.x(at), 154, kind)
-            for epoch, at, kind in ((first, 0, "start"), (last, 1, "end"))
-        ),
+        text(str(first), FIELD.x(0), 154, "start"),
+        text(str(last), FIELD.x(1), 154, "end"),
         text("epoch", FIELD.x(0.5), 154, "middle"),
         text(f"{low:.1f}", FIELD.left - 5, FIELD.y(0), "end"),
         text(f"{high:.1f}", FIELD.left - 5, FIELD.y(1) + 9, "end"),

@@ -1,11 +1,10 @@
 """The figures of a study in its report: within the page, with their captions."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from kd.report.data_uri import as_address
-from kd.report.links import Links
+from kd.report.html import as_address
+from kd.report.study.sources import Study
 
 CAPTIONS = Path(__file__).parents[4] / "report"  # those of Snakemake's own report
 TITLES = {
@@ -15,44 +14,31 @@ TITLES = {
     "heat_map": "Teachers and students",
     "learning_curves": "Learning curves",
 }
-# What is drawn of them; learning curves are of the histories of all runs, which these name themselves.
-_DRAWN = {"accuracy_parameters": ("table",), "accuracy_latency": ("table", "latency")}
-_DRAWN |= {"gain": ("table",), "heat_map": ("table",)}
 SWEEP = "{{ snakemake.wildcards.method }}"  # in the caption of a sweep
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A figure: its title, its caption, itself as an address that holds it, and where its files are."""
+def figures_of(study: Study) -> list[dict[str, Any]]:
+    """The figures in the order of TITLES, and then those of sweeps.
 
-    title: str
-    caption: str
-    source: str
-    files: Mapping[str, str]
-
-
-def figures_of(paths: Iterable[Path], links: Links, numbers: Mapping[str, str]) -> list[Shown]:
-    """The SVGs `paths` in the order of TITLES, and then those of sweeps.
-
-    `numbers` has the addresses of the table and the latency.
+    Of each the title, the caption, itself as an address that holds it, and where its files and numbers are.
     """
     order = list(TITLES)
-    ordered = sorted(paths, key=lambda path: order.index(path.stem) if path.stem in TITLES else len(order))
-    return [_shown(path, links, numbers) for path in ordered]
+    places = {path: order.index(path.stem) if path.stem in order else len(order) for path in study.figures}
+    return [_shown(path, study) for path in sorted(places, key=places.get)]
 
 
-def _shown(path: Path, links: Links, numbers: Mapping[str, str]) -> Shown:
+def _shown(path: Path, study: Study) -> dict[str, Any]:
     swept = path.stem not in TITLES or path.parent.name == "sweeps"
     caption = (CAPTIONS / f"{'sweep' if swept else path.stem}.rst").read_text(encoding="utf-8")
-    return Shown(
-        title=f"Sweep of {path.stem}" if swept else TITLES[path.stem],
-        caption=" ".join(caption.replace(SWEEP, path.stem).split()),
-        # An image keeps the ids within it to itself, which in two figures may be the same.
-        source=as_address(path.read_bytes(), "svg+xml"),
-        files=_files(path, links) | {what: numbers[what] for what in _DRAWN.get(path.stem, ()) if not swept},
-    )
-
-
-def _files(path: Path, links: Links) -> dict[str, str]:
     files = {"SVG": path, "PNG": path.with_name(f"{path.stem}.png")}
-    return {what: links.to(file) for what, file in files.items() if file.exists()}
+    if not swept and path.stem != "learning_curves":  # those are of the histories of all runs
+        files["table"] = study.table
+    if path.stem == "accuracy_latency" and not swept:
+        files["latency"] = study.latency
+    return {
+        "title": f"Sweep of {path.stem}" if swept else TITLES[path.stem],
+        "caption": " ".join(caption.replace(SWEEP, path.stem).split()),
+        # An image keeps the ids within it to itself, which in two figures may be the same.
+        "source": as_address(path.read_bytes(), "svg+xml"),
+        "files": study.links.existing(files),
+    }

@@ -4,15 +4,10 @@
 const BY_NAME = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
 /** The words of a cell; beside a name there may be others, for narrow screens. */
-function nameIn(cell) {
-  return cell.dataset.name ?? cell.textContent.trim();
-}
+const nameIn = (cell) => cell.dataset.name ?? cell.textContent.trim();
 
 /** What a cell is sorted by: a number, NaN where there is none, or words. */
-function valueOf(cell, numbers) {
-  if (!numbers) return nameIn(cell);
-  return "value" in cell.dataset ? Number(cell.dataset.value) : NaN;
-}
+const valueOf = (cell, numbers) => (numbers ? Number(cell.dataset.value) : nameIn(cell));
 
 /** Sort the body of a table by a column; what is missing comes last either way, and equals keep their order. */
 function sortBy(table, column, numbers, descending) {
@@ -59,14 +54,13 @@ function makeFilters(form, table) {
   });
   const apply = () => {
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
     rows.forEach((row) => {
       const mine = known.get(row);
       const text = mine.join(" ").toLowerCase();
       const fits = choices.every((choice, column) => !choice.value || choice.value === mine[column]);
       row.hidden = !(fits && wanted.every((word) => text.includes(word)));
-      shown += row.hidden ? 0 : 1;
     });
+    const shown = rows.filter((row) => !row.hidden).length;
     const all = `${rows.length} row${rows.length === 1 ? "" : "s"}`;
     document.getElementById("count").textContent = shown ? `${shown} of ${all}` : `none of ${all} fits`;
   };
@@ -80,8 +74,7 @@ function makeFilters(form, table) {
 /** Open the run that the address names, or the first one below its heading. */
 function openTarget() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const cell = target && target.closest(".cell");
-  const run = target && (target.closest("details") || (cell && cell.querySelector("details")));
+  const run = target?.closest("details") ?? target?.closest(".cell")?.querySelector("details");
   if (!run) return;
   run.open = true;
   target.scrollIntoView();
