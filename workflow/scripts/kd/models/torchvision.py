@@ -38,21 +38,14 @@ def library(
     fixed = {"image_size", "input_size"} & set(takes)
     side = input_size or (own if pretrained or fixed else None)
     settings = {"num_classes": num_classes} | _settings(takes, side, pretrained and in_channels == 3)
-    with buildable(f"torchvision/{name}"):
+    title = f"torchvision/{name}"
+    with buildable(title):
         network = models.get_model(name, **settings)
     probe = side if fixed else own
     if in_channels != 3:
         take_channels(network, probe, in_channels)
-    return LibraryNetwork(
-        f"torchvision/{name}",
-        network,
-        in_channels,
-        num_classes,
-        side=side,
-        probe=probe,
-        stem=stem,
-        fetch=partial(_fetch, name, in_channels) if pretrained else None,
-    )
+    fetch = partial(_fetch, name, in_channels) if pretrained else None
+    return LibraryNetwork(title, network, (in_channels, probe, probe), num_classes, side, stem, fetch)
 
 
 def _arguments(name: str) -> set[str]:
