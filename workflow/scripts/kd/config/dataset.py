@@ -1,5 +1,6 @@
 """The section `dataset:` of a config."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
@@ -7,8 +8,28 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from kd import registry
 from kd.config.plugins import options_of, resolve
 from kd.config.problems import Problems
-from kd.config.study import Dataset
 from kd.settings.types import Address, Fraction, Name, Padding, Seed, Share
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The data set, its split and its augmentation."""
+
+    name: str
+    options: dict[str, Any]
+    validation: float
+    split_seed: int
+    pad: int
+    flip: bool
+    files: dict[str, str]  # name -> SHA-256 of what has to be downloaded
+    mirror: str | None
+    area: tuple[float, float] | None = None  # of crops that are resized
+    shards: str = "auto"
+
+    @property
+    def endless(self) -> bool:
+        """Whether there are more augmented views than a teacher's logits could be stored for."""
+        return self.area is not None
 
 
 def _rising(area: tuple[float, float]) -> tuple[float, float]:

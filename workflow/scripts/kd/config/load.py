@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
-from kd.config.duplicates import refuse_repeated_keys
 from kd.config.plugins import Context
 from kd.config.problems import Problems, lines
 from kd.config.schema import StudyFile
@@ -66,3 +67,25 @@ def _check_taught(problems: Problems, study: Study) -> None:
             both = several and not method.of_teacher <= STORABLE
             what = "stages and an ensemble, which has none, at once" if both else what
             problems.add(("methods", name), f"needs {what}, and no pair has that")
+
+
+def refuse_repeated_keys(files: Iterable[str]) -> None:
+    """Refuse YAML in which a key stands twice: YAML takes the last, and the first is lost without a word.
+
+    Raises UserError naming the file, the line and the key.
+    """
+    for file in files:
+        text = Path(file).read_text(encoding="utf-8").replace("\t", " ")  # JSON may be indented with tabs
+        waiting = [yaml.compose(text, yaml.SafeLoader)]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, yaml.MappingNode):
+                seen: set[str] = set()
+                for key, value in node.value:
+                    if key.value in seen:
+                        line = key.start_mark.line + 1
+                        raise UserError(f"{file}, line {line}: the key {key.value!r} is there twice")
+                    seen.add(key.value)
+                    waiting.append(value)
+            elif isinstance(node, yaml.SequenceNode):
+                waiting.extend(node.value)

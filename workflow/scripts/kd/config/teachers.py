@@ -27,8 +27,7 @@ class TeacherEntry(NetworkEntry):
         None, description="weights of the ensemble's members in the mean; default: all the same"
     )
     external: FilePath | None = Field(
-        None,
-        description="file of your own weights (.safetensors); this teacher is not trained",
+        None, description="file of your own weights (.safetensors); this teacher is not trained"
     )
     logits: FilePath | None = Field(None, description="your own logits (.npz); this teacher is not trained")
     # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
