@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 import requests
@@ -70,28 +71,25 @@ def first_good(
     candidates are used up. Raises UserError when more than `tolerated` have failed.
     """
     good: dict[Place, list[tuple[Candidate, Result]]] = {place: [] for place in candidates}
-    tried = dict.fromkeys(candidates, 0)
+    queues = {place: iter(queue) for place, queue in candidates.items()}
     failed: list[tuple[Candidate, Failed]] = []
     pool = ThreadPoolExecutor(workers)
     try:
         with Progress("images", line=describe) as progress:
             progress.total = sum(count.values())
-            while True:
-                batch = {}
-                for place, queue in candidates.items():
-                    start, more = tried[place], count[place] - len(good[place])
-                    for candidate in queue[start : start + more]:
-                        batch[pool.submit(_attempt, make, candidate)] = place, candidate
-                if not batch:
-                    return good, failed
+            while batch := {
+                pool.submit(_attempt, make, candidate): (place, candidate)
+                for place, queue in queues.items()
+                for candidate in islice(queue, count[place] - len(good[place]))
+            }:
                 _await(batch, progress, failed, tolerated)
                 for future, (place, candidate) in batch.items():
-                    tried[place] += 1
                     result = future.result()
                     if isinstance(result, Failed):
                         failed.append((candidate, result))
                     else:
                         good[place].append((candidate, result))
+        return good, failed
     finally:
         pool.shutdown(cancel_futures=True)  # or what waits would still be fetched after an error
 

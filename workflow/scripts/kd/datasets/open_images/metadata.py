@@ -91,13 +91,11 @@ def find_images(path: Path, labels: Collection[str], seed: int) -> dict[str, lis
         label = single.get(both & ((1 << len(bits)) - 1))
         if label and not both >> len(bits) & bits[label]:
             images_of[label].append(_checked(path, image))
-    return {
-        label: sorted(images, key=lambda image: _rank(seed, image)) for label, images in images_of.items()
-    }
 
+    def rank(image: str) -> bytes:
+        return hashlib.sha256(f"{seed}:{image}".encode()).digest()
 
-def _rank(seed: int, image: str) -> bytes:
-    return hashlib.sha256(f"{seed}:{image}".encode()).digest()
+    return {label: sorted(images, key=rank) for label, images in images_of.items()}
 
 
 def _checked(path: Path, image: str) -> str:
