@@ -64,19 +64,15 @@ class DatasetEntry(BaseModel):
     mirror: Address | None = Field(None, description="address of the folder that holds the downloads")
 
 
-def _read(section: Any) -> Dataset | None:
+def _read(section: Any) -> Dataset:
     with Problems() as problems:
-        resolved = resolve(problems, registry.find_dataset, DatasetEntry, section, "name")
-        return resolved and _dataset(problems, *resolved)
-
-
-def _dataset(problems: Problems, entry: registry.Entry, checked: Any) -> Dataset:
-    files = entry.constants.get("FILES", {})
-    fetches = bool(files or entry.gathers)
-    if checked.mirror and not fetches:
-        problems.add(("mirror",), f"data set {entry.name!r} downloads nothing; leave this key out")
-    if checked.crop_area and checked.pad is not None:
-        problems.add(("pad",), "goes with padded crops, crop_area with resized ones; leave one out")
+        entry, checked = resolve(problems, registry.find_dataset, DatasetEntry, section, "name")
+        files = entry.constants.get("FILES", {})
+        fetches = bool(files or entry.gathers)
+        if checked.mirror and not fetches:
+            problems.add(("mirror",), f"data set {entry.name!r} downloads nothing; leave this key out")
+        if checked.crop_area and checked.pad is not None:
+            problems.add(("pad",), "goes with padded crops, crop_area with resized ones; leave one out")
     return Dataset(
         name=entry.name,
         options=options_of(entry, checked),

@@ -36,19 +36,16 @@ def kind_of(content: Any) -> str:
 
 def read_network(
     problems: Problems, name: str, content: Any, info: ValidationInfo, base: type[BaseModel] = NetworkEntry
-) -> Network | None:
-    """A network with its own complete recipe; None after a mistake, which is reported."""
-    resolved = resolve(problems, known_architecture, base, content, "architecture", name)
-    if not resolved:
-        return None
-    entry, checked = resolved
+) -> Network:
+    """A network with its own complete recipe."""
+    entry, checked = resolve(problems, known_architecture, base, content, "architecture", name)
     if getattr(checked, "weights", None):
         problems.add(("weights",), "goes with ensemble, a list of other teachers")
     recipe = info.data.get("recipe", Recipe())  # the defaults where it is wrong, which is reported already
     own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
-    recipe = problems.check(Recipe, {**recipe.model_dump(), **own})
+    recipe = problems.require(Recipe, {**recipe.model_dump(), **own})
     seed = getattr(checked, "seed", None)
-    return recipe and Network(name, entry.name, options_of(entry, checked), recipe, seed)
+    return Network(name, entry.name, options_of(entry, checked), recipe, seed)
 
 
 StudentSection = entries(Network, NetworkEntry, read_network)

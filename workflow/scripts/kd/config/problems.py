@@ -22,6 +22,10 @@ _PLAIN = {  # where pydantic speaks of its own types
 }
 
 
+class Ended(Exception):
+    """Ends an entry of which nothing more can be checked; its mistakes have been reported."""
+
+
 class Problems:
     """The mistakes of one entry, which are raised together at the end of its `with` block.
 
@@ -40,12 +44,18 @@ class Problems:
             InitErrorDetails(type=PydanticCustomError(_MISTAKE, "{text}", {"text": text}), loc=loc)
             for loc, text in self._texts.items()
         ]
-        if kind is None and errors:
+        if errors and kind in (None, Ended):
             raise ValidationError.from_exception_data("config", errors)
 
     def add(self, place: tuple, text: str) -> None:
         """Report `text` at a key path below the entry."""
         self._texts.setdefault(place, text)
+
+    def require(self, model: type[BaseModel], value: Any, context: Any = None) -> Any:
+        """`value` as `model`; ends the entry after its mistakes have been added."""
+        if (checked := self.check(model, value, context=context)) is None:
+            raise Ended
+        return checked
 
     def check(self, model: type[BaseModel], value: Any, place: tuple = (), context: Any = None) -> Any:
         """`value` as `model`, or None after its mistakes have been added below `place`."""

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from kd.settings.types import Number, Steps
-from kd.sweep.trials import Axis
 
 
 class Range(BaseModel):
@@ -25,10 +24,6 @@ class Range(BaseModel):
         if self.log and self.low <= 0:
             raise ValueError("log needs a low above 0")
         return self
-
-    def axis(self, key: str, whole: bool) -> Axis:
-        """The range as the values of a key; `whole`: whether only whole numbers are meant."""
-        return Axis(key, (), self.low, self.high, self.log, self.steps or 0, whole)
 
 
 # By the type of the value, not by trying both: a wrong range is then reported as a range. Tags stand in no

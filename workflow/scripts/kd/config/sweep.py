@@ -39,13 +39,10 @@ class SweepEntry(PartEntry):
 
 
 def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> tuple[Sweep, Method] | None:
-    """The sweep, and the method of its name without the values that are swept; None after a mistake."""
+    """The sweep, and the method of its name without the values that are swept; None where none is valid."""
     if name in info.context.written["methods"]:
         problems.add((), "this name is in methods already; choose another, and say `method:` below it")
-    resolved = resolve(problems, registry.find_method, SweepEntry, content, "method", name)
-    if not resolved:
-        return None
-    entry, checked = resolved
+    entry, checked = resolve(problems, registry.find_method, SweepEntry, content, "method", name)
     students = list(info.context.valid["students"].values())
     _check_keys(problems, checked, content)
     fixed = {key: value for key, value in options_of(entry, checked).items() if key not in checked.over}
@@ -104,7 +101,8 @@ def _axis(entry: registry.Entry, key: str, values: list[Any] | Range) -> Axis:
         return Axis(key, tuple(values))
     model = Recipe if key.startswith(RECIPE) else entry.options
     option = model.model_fields.get(key.removeprefix(RECIPE))
-    return values.axis(key, whole=bool(option) and option.annotation is int)
+    whole = bool(option) and option.annotation is int
+    return Axis(key, whole=whole, **values.model_dump(exclude_none=True))
 
 
 def _trial(
