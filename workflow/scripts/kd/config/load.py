@@ -44,18 +44,14 @@ def load_study(config: Mapping[str, Any]) -> Study:
 def _study(file: StudyFile) -> Study:
     same = "dataset", "students", "pairs", "seeds", "targets", "compute", "diagnostics", "export"
     kinds = {"teachers": Network, "ensembles": Ensemble, "externals": External, "logits_teachers": str}
-    return Study(
-        name=file.study,
-        methods=file.methods | {name: method for name, (_, method) in file.sweep.items()},
-        sweeps={
-            name: replace(sweep, seeds=sweep.seeds or file.seeds) for name, (sweep, _) in file.sweep.items()
-        },
-        **{key: getattr(file, key) for key in same},
-        **{
-            key: {name: teacher for name, teacher in file.teachers.items() if isinstance(teacher, kind)}
-            for key, kind in kinds.items()
-        },
-    )
+    methods, sweeps = dict(file.methods), {}
+    for name, (sweep, method) in file.sweep.items():
+        methods[name], sweeps[name] = method, replace(sweep, seeds=sweep.seeds or file.seeds)
+    teachers: dict[str, dict] = {key: {} for key in kinds}
+    for name, teacher in file.teachers.items():
+        teachers[next(key for key, kind in kinds.items() if isinstance(teacher, kind))][name] = teacher
+    shared = {key: getattr(file, key) for key in same}
+    return Study(name=file.study, methods=methods, sweeps=sweeps, **shared, **teachers)
 
 
 def _check_taught(problems: Problems, study: Study) -> None:

@@ -51,9 +51,9 @@ class Problems:
         """Report `text` at a key path below the entry."""
         self._texts.setdefault(place, text)
 
-    def require(self, model: type[BaseModel], value: Any, context: Any = None) -> Any:
+    def require(self, model: type[BaseModel], value: Any) -> Any:
         """`value` as `model`; ends the entry after its mistakes have been added."""
-        if (checked := self.check(model, value, context=context)) is None:
+        if (checked := self.check(model, value)) is None:
             raise Ended
         return checked
 
@@ -78,7 +78,7 @@ def lines(error: ValidationError) -> list[str]:
     """One line for each key path: the path, and what is wrong there."""
     texts: dict[str, str] = {}
     for item in error.errors(include_url=False):
-        texts.setdefault(_dotted(item["loc"]) or "config", item["msg"])
+        texts.setdefault(".".join(_part(str(part)) for part in item["loc"]) or "config", item["msg"])
     return [f"{key}: {text}" for key, text in texts.items()]
 
 
@@ -123,10 +123,6 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
-
-
-def _dotted(path: tuple) -> str:
-    return ".".join(_part(str(part)) for part in path)
 
 
 def _part(text: str) -> str:

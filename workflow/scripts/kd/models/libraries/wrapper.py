@@ -154,11 +154,6 @@ def take_channels(network: nn.Module, probe: int, channels: int) -> None:
     the same sum.
     """
     convolution = first_convolution(trace(network, (3, probe, probe))).module
-    convolution.in_channels = channels
-    convolution.weight = nn.Parameter(_for_channels(convolution.weight.detach(), channels))
-
-
-def _for_channels(weight: Tensor, channels: int) -> Tensor:
-    if channels == 1:
-        return weight.sum(1, keepdim=True)
-    return weight[:, [number % 3 for number in range(channels)]] * (3 / channels)
+    weight, repeated = convolution.weight.detach(), [number % 3 for number in range(channels)]
+    fitted = weight.sum(1, keepdim=True) if channels == 1 else weight[:, repeated] * (3 / channels)
+    convolution.in_channels, convolution.weight = channels, nn.Parameter(fitted)
