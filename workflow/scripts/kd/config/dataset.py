@@ -1,6 +1,5 @@
 """The section `dataset:` of a config."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
@@ -8,23 +7,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from kd import registry
 from kd.config.plugins import options_of, resolve
 from kd.config.problems import Problems
+from kd.jobs.data import DataSettings
 from kd.settings.types import Address, Fraction, Name, Padding, Seed, Share
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """The data set, its split and its augmentation."""
+class Dataset(DataSettings):
+    """The data set of a study, with all of its options."""
 
-    name: str
-    options: dict[str, Any]
-    validation: float
-    split_seed: int
-    pad: int
-    flip: bool
-    files: dict[str, str]  # name -> SHA-256 of what has to be downloaded
     mirror: str | None
-    area: tuple[float, float] | None = None  # of crops that are resized
-    shards: str = "auto"
 
     @property
     def endless(self) -> bool:

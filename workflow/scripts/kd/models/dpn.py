@@ -37,11 +37,9 @@ class _DualPath(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out_channels, H/stride, W/stride)."""
-        (added, appended), (kept, old) = (self._split(maps) for maps in (self.body(x), self.shortcut(x)))
-        return self.relu(torch.cat([kept + added, old, appended], dim=1))
-
-    def _split(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        return maps[:, : self.added], maps[:, self.added :]
+        new, old = self.body(x), self.shortcut(x)
+        added = old[:, : self.added] + new[:, : self.added]
+        return self.relu(torch.cat([added, old[:, self.added :], new[:, self.added :]], dim=1))
 
 
 def _dpn(in_channels: int, num_classes: int, width: float, blocks: tuple[int, int, int, int]) -> StagedNet:
