@@ -21,7 +21,7 @@ from kd.datasets.open_images.metadata import Info
 from kd.datasets.open_images.pack import IMAGES, SPLITS, read_packed, write_table
 from kd.datasets.open_images.source import Candidate, Place, Source
 from kd.io.tensors import write_tensors
-from kd.settings.types import Classes, Connections, Count, ImageSize, Seed, Tolerance
+from kd.settings.types import Connections, Count, ImageSize, Seed, Texts, Tolerance
 
 PAD = 4
 FLIP = True
@@ -54,18 +54,7 @@ def gather(
     work: Path,
     mirror: str,
     *,
-    classes: Classes = (
-        "Airplane",
-        "Bird",
-        "Boat",
-        "Car",
-        "Cat",
-        "Dog",
-        "Flower",
-        "Guitar",
-        "Horse",
-        "Train",
-    ),
+    classes: Texts = ("Airplane", "Bird", "Boat", "Car", "Cat", "Dog", "Flower", "Guitar", "Horse", "Train"),
     images_per_class: Count = 200,
     test_images_per_class: Count = 50,
     image_size: ImageSize = 64,

@@ -6,6 +6,7 @@ from kd.models.layers.blocks import grouped_bottleneck
 from kd.models.layers.staged import FEWEST_CHANNELS, ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
+Rows = tuple[tuple[int, int], ...]  # blocks and channels of the paper's four stages
 _STRIDES = (1, 1, 2, 2)
 _400MF = ((1, 32), (2, 64), (7, 160), (12, 384))
 
@@ -18,14 +19,9 @@ def _fitted(channels: int, group: int) -> tuple[int, int]:
 
 
 def _regnet(
-    in_channels: int,
-    num_classes: int,
-    width: float,
-    group: int,
-    rows: tuple[tuple[int, int], ...],
-    squeeze: bool = False,
+    in_channels: int, num_classes: int, width: float, group: int, rows: Rows, squeeze: bool = False
 ) -> StagedNet:
-    """`rows`: blocks and channels of the paper's four stages; `group`: the width of a group.
+    """`group` is the width of a group.
 
     All blocks have a bottleneck ratio of 1. With `squeeze` one squeezes to a quarter of the channels that it
     is given.

@@ -63,7 +63,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
 Tolerance = Annotated[float, Field(ge=0, lt=1), _Number]  # a share
 Connections = Annotated[int, Field(ge=1, le=32), _Number]  # to one server at a time
-Classes = Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(_refuse_repeats)]
+Texts = Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(_refuse_repeats)]
 FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
 Address = Annotated[str, Field(pattern=_ADDRESS), _Web]
 Width = Annotated[float, Field(gt=0, le=16), _Number]  # multiplies every channel count of a network

@@ -78,39 +78,32 @@ def first_good(
         with Progress("images", line=describe) as progress:
             progress.total = sum(count.values())
             while batch := {
-                pool.submit(_attempt, make, candidate): (place, candidate)
+                pool.submit(make, candidate): (place, candidate)
                 for place, queue in queues.items()
                 for candidate in islice(queue, count[place] - len(good[place]))
             }:
                 _await(batch, progress, failed, tolerated)
                 for future, (place, candidate) in batch.items():
-                    result = future.result()
-                    if isinstance(result, Failed):
-                        failed.append((candidate, result))
+                    if failure := future.exception():
+                        failed.append((candidate, failure))
                     else:
-                        good[place].append((candidate, result))
+                        good[place].append((candidate, future.result()))
         return good, failed
     finally:
         pool.shutdown(cancel_futures=True)  # or what waits would still be fetched after an error
-
-
-def _attempt(make: Callable[[Candidate], Result], candidate: Candidate) -> Result | Failed:
-    try:
-        return make(candidate)
-    except Failed as failure:
-        return failure
 
 
 def _await(batch: Iterable[Future], progress: Progress, before: Sequence, tolerated: int) -> None:
     """Return when all is done; UserError as soon as more than `tolerated` failed, those `before` included."""
     failures = [failure for _, failure in before]
     for future in as_completed(batch):
-        result = future.result()
-        if not isinstance(result, Failed):
+        failure = future.exception()
+        if not isinstance(failure, Failed):
+            future.result()  # raises what is no failure of one candidate
             progress.done += 1
             continue
-        failures.append(result)
-        log.warning("left out: %s", result)
+        failures.append(failure)
+        log.warning("left out: %s", failure)
         if len(failures) > tolerated:
             raise UserError(
                 f"{len(failures)} images could not be had, and dataset.tolerated_failures allows {tolerated}"

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from kd.models.layers.staged import ConvNorm, ConvNormReLU, StagedNet
 
+Block = Callable[[int, int, int], nn.Module]  # makes a block of its channels in and out, and its stride
+
 
 class Shortcut(nn.Sequential):
     """A 1x1 convolution with norm where the shapes of input and output differ, else nothing.
@@ -67,13 +69,9 @@ def grouped_bottleneck(
 
 
 def residual_net(
-    stem: nn.Module,
-    block: Callable[[int, int, int], nn.Module],
-    channels: Sequence[int],
-    blocks: Sequence[int],
-    num_classes: int,
+    stem: nn.Module, block: Block, channels: Sequence[int], blocks: Sequence[int], num_classes: int
 ) -> StagedNet:
-    """A stem and stages of blocks, which `block` makes of their channels in and out, and their stride.
+    """A stem and stages of blocks.
 
     `channels` are those of the stem and of each stage, `blocks` how many a stage has; each stage but the
     first halves the resolution.
