@@ -106,11 +106,7 @@ def _axis(entry: registry.Entry, key: str, values: list[Any] | Range) -> Axis:
 
 
 def _trial(
-    problems: Problems,
-    entry: registry.Entry,
-    fixed: Mapping[str, Any],
-    values: Values,
-    students: Iterable[Network],
+    problems: Problems, entry: registry.Entry, fixed: Values, values: Values, students: Iterable[Network]
 ) -> Values | None:
     """A trial with its values as the method and the recipe take them; None after a mistake."""
     own = {key: value for key, value in values.items() if not key.startswith(RECIPE)}

@@ -32,8 +32,7 @@ BOXES = {
 }
 FACTS = ("License", "Author", "AuthorProfileURL", "Title", "OriginalLandingURL", "OriginalURL")
 _VERIFIED = {"1": True, "1.0": True, "0": False, "0.0": False}  # both spellings are there
-_TURNS = {"0": 0, "0.0": 0, "90.0": 90, "180.0": 180, "270.0": 270, "90": 90, "180": 180, "270": 270}
-_TURNS |= {"": None, "nan": None}
+_TURNS = {"": None, "nan": None} | {f"{turn}{end}": turn for turn in (0, 90, 180, 270) for end in ("", ".0")}
 _ID = re.compile("[0-9a-f]{16}")  # becomes a file's name
 
 
