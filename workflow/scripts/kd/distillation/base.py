@@ -99,7 +99,7 @@ class Distillation(nn.Module):
     preliminary: int = 0
 
     def __init_subclass__(cls) -> None:
-        if "__init__" not in vars(cls):
+        if "__init__" not in vars(cls):  # which would name its options itself
             dataclass(cls, kw_only=True, eq=False, repr=False)
 
     def __post_init__(self) -> None:
