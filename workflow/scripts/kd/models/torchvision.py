@@ -9,7 +9,8 @@ from torchvision import models
 
 from kd.errors import UserError
 from kd.models.libraries.pretrained import fetch_checked
-from kd.models.libraries.wrapper import LibraryNetwork, Weights, buildable, take_channels
+from kd.models.libraries.stems import take_channels
+from kd.models.libraries.wrapper import LibraryNetwork, Weights, buildable
 from kd.settings.types import ImageSize
 
 # Where the package's own files name them, so that a config is checked without importing it.

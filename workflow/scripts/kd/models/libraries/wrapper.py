@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from kd.errors import UserError
 from kd.models.libraries.stems import cifar_stem
-from kd.models.libraries.trace import Call, channels_last, find_stages, first_convolution, last_layer, trace
+from kd.models.libraries.trace import Call, channels_last, find_stages, last_layer, trace
 
 Stem = Literal["own", "cifar"]
 Weights = Mapping[str, Tensor]
@@ -145,15 +145,3 @@ class LibraryNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) float of images (B, in_channels, H, W) float."""
         return self.network(self._fitted(images))
-
-
-def take_channels(network: nn.Module, probe: int, channels: int) -> None:
-    """Let a network for colour images take images of `channels`: one that shows three in grey sees the same.
-
-    For one channel the weights of the first convolution are summed; for others they are repeated in turn, at
-    the same sum.
-    """
-    convolution = first_convolution(trace(network, (3, probe, probe))).module
-    weight, repeated = convolution.weight.detach(), [number % 3 for number in range(channels)]
-    fitted = weight.sum(1, keepdim=True) if channels == 1 else weight[:, repeated] * (3 / channels)
-    convolution.in_channels, convolution.weight = channels, nn.Parameter(fitted)
