@@ -44,8 +44,7 @@ def read_network(
     recipe = info.data.get("recipe", Recipe())  # the defaults where it is wrong, which is reported already
     own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
     recipe = problems.require(Recipe, {**recipe.model_dump(), **own})
-    seed = getattr(checked, "seed", None)
-    return Network(name, entry.name, options_of(entry, checked), recipe, seed)
+    return Network(name, entry.name, options_of(entry, checked), recipe, getattr(checked, "seed", None))
 
 
 StudentSection = entries(Network, NetworkEntry, read_network)

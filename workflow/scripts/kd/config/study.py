@@ -9,6 +9,7 @@ from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
 from kd.settings.recipe import Recipe
+from kd.sweep.trials import Sweep
 
 STORABLE = {"logits", "members"}  # what can be stored of a teacher
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never starts with "_"
@@ -74,18 +75,6 @@ class Method:
     def of_teacher(self) -> set[str]:
         """What it needs of a teacher."""
         return set(self.needs) - {"own_stages"}
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Values of a method or recipe that are tried; the method of the same name takes the best of them."""
-
-    name: str
-    over: tuple[str, ...]  # keys: an option of the method, or recipe.<key>
-    log: tuple[str, ...]  # those of them that are spread over orders of magnitude
-    trials: tuple[dict[str, Any], ...]  # a value for each of these keys
-    seeds: tuple[int, ...]
-    halving: bool = False  # whether trials start with few epochs, and only the best of them go on
 
 
 @dataclass(frozen=True)

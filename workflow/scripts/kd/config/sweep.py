@@ -11,10 +11,10 @@ from kd.config.methods import PartEntry, check_one_above_zero
 from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
 from kd.config.ranges import ListOrRange, Range
-from kd.config.study import Method, Network, Sweep
+from kd.config.study import Method, Network
 from kd.settings.recipe import Recipe
 from kd.settings.types import Seed, Trials
-from kd.sweep.trials import Axis, Values, drawn, grid
+from kd.sweep.trials import Axis, Sweep, Values, drawn, grid
 from kd.sweep.values import LENGTH, RECIPE
 
 MOST = 10_000  # trials; more are a slip

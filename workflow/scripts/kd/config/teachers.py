@@ -63,17 +63,16 @@ def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo)
         problems.add(("ensemble",), "each may be there once")
     weights = checked.weights or (1.0,) * len(checked.ensemble)
     if len(weights) != len(checked.ensemble):
-        counts = f"{len(weights)} for {len(checked.ensemble)} teachers"
-        problems.add(("weights",), f"{counts}; one for each is needed")
+        text = f"{len(weights)} for {len(checked.ensemble)} teachers; one for each is needed"
+        problems.add(("weights",), text)
     return Ensemble(name, checked.ensemble, weights)
 
 
 def _logits(problems: Problems, content: Any, info: ValidationInfo) -> str:
     checked = problems.require(strict(TeacherEntry, None, "logits"), content)
     if (dataset := info.data.get("dataset")) and dataset.endless:
-        problems.add(
-            ("logits",), "no logits could be stored of endless views, as dataset.crop_area makes them"
-        )
+        text = "no logits could be stored of endless views, as dataset.crop_area makes them"
+        problems.add(("logits",), text)
     return checked.logits
 
 
