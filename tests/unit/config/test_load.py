@@ -8,8 +8,7 @@ import pytest
 import yaml
 from small_config import complaints, config
 
-from kd.config.duplicates import refuse_repeated_keys
-from kd.config.load import load_config, load_study
+from kd.config.load import load_config, load_study, refuse_repeated_keys
 from kd.errors import UserError
 
 ROOT = Path(__file__).parents[3]

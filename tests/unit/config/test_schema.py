@@ -8,8 +8,9 @@ from small_config import config
 
 from kd.config.dataset import DatasetEntry
 from kd.config.methods import MethodEntry
+from kd.config.ranges import Range
 from kd.config.schema import StudyFile, json_schema
-from kd.config.sweep import Range, SweepEntry
+from kd.config.sweep import SweepEntry
 from kd.config.teachers import TeacherEntry
 from kd.settings.compute import Compute
 

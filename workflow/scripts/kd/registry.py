@@ -2,9 +2,9 @@
 
 A name in the config is looked up in the source: `models/*.py` (every public function is an architecture),
 `methods/<name>.py` (its class `Method`) and `datasets/<name>.py` (its function `load`, and `gather` where it
-chooses what is downloaded). The keyword-only arguments there are the options a user may set. Nothing is
-listed anywhere, torch is not imported to check a config, and no job comes to depend on a file that it does
-not use. A job that knows the name of its plug-in calls `find_method` and its like, which parse one file.
+chooses what is downloaded). Their keyword-only arguments are the options a user may set. Nothing is listed
+anywhere, torch is not imported to check a config, and no job comes to depend on a file that it does not use.
+A job that knows the name of its plug-in calls `find_method` and its like, which parse one file.
 
 A file `models/<package>.py` with a function `library` stands for all classifiers of that installed package,
 which are called "package/name". Its `NAMES` says where the package's own source has these names: for files of
@@ -20,13 +20,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel
 
 from kd.errors import UserError, did_you_mean
-from kd.settings import types as option_types
+from kd.settings.source import constants_of, options_of
 
 HERE = Path(__file__).parent
-_TYPES = {**vars(option_types), "int": int, "float": float, "bool": bool, "str": str}
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,25 @@ def _body(path: Path) -> list[ast.stmt]:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body
 
 
-def _all(folder: str, read: Callable[[Path], Entry | None]) -> dict[str, Entry]:
-    return {stem: entry for stem, path in _files(HERE / folder).items() if (entry := read(path))}
+def _named(body: list[ast.stmt], name: str) -> Any:
+    return next((node for node in body if getattr(node, "name", None) == name), None)
 
 
-def _find(what: str, folder: str, read: Callable[[Path], Entry | None], name: Any) -> Entry:
-    """The plug-in of this name, for which no other file is parsed."""
-    path = _files(HERE / folder).get(name) if isinstance(name, str) else None
-    if entry := path and read(path):
-        return entry
-    raise _missing(what, name, _all(folder, read))
+@cache
+def _read(path: Path, target: str, name: str | None = None) -> Entry | None:
+    """The plug-in that a file defines as `target`, if it does; its name is that of the file, unless given."""
+    name, body = name or path.stem, _body(path)
+    if not (node := _named(body, target)):
+        return None
+    gather = _named(body, "gather") if target == "load" else None
+    return Entry(
+        name=name,
+        module=f"kd.{path.parent.name}.{path.stem}",
+        target=target,
+        options=options_of(name, node, gather),
+        constants=constants_of(node.body if isinstance(node, ast.ClassDef) else body),
+        gathers=tuple(argument.arg for argument in gather.args.kwonlyargs) if gather else (),
+    )
 
 
 def _missing(what: str, name: Any, allowed: Iterable[str]) -> UserError:
@@ -74,53 +82,43 @@ def _missing(what: str, name: Any, allowed: Iterable[str]) -> UserError:
     return UserError(f"there is no {what} {name!r}{hint}; allowed: {', '.join(sorted(allowed))}")
 
 
-def _options(name: str, *functions: ast.FunctionDef | None) -> type[BaseModel]:
-    """A pydantic model of the keyword-only arguments of one function or more."""
-    fields: dict[str, Any] = {}
-    signatures = [function.args for function in functions if function]
-    for argument, default in zip(
-        [argument for signature in signatures for argument in signature.kwonlyargs],
-        [default for signature in signatures for default in signature.kw_defaults],
-        strict=True,
-    ):
-        annotation = ast.unparse(argument.annotation) if argument.annotation else "nothing"
-        try:
-            # The annotation is this project's own source, and only the names in _TYPES resolve.
-            kind = eval(annotation, {"__builtins__": {}}, _TYPES)
-            fields[argument.arg] = (kind, ... if default is None else ast.literal_eval(default))
-        except (NameError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{name}: its option {argument.arg} is declared as {annotation}, which must be a type of"
-                f" {HERE / 'settings' / 'types.py'}, with a literal default ({error})"
-            ) from error
-    return create_model(name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+def _kind(what: str, folder: str, target: str) -> tuple[Callable[[], dict], Callable[[Any], Entry]]:
+    """Of plug-ins that are the `target` of one file each and named as it: all by name, and that of a name.
+
+    For the one no other file is parsed. It raises UserError when this version of the code has none.
+    """
+
+    @cache
+    def every() -> dict[str, Entry]:
+        files = _files(HERE / folder)
+        return {stem: entry for stem, path in files.items() if (entry := _read(path, target))}
+
+    def find(name: Any) -> Entry:
+        path = _files(HERE / folder).get(name) if isinstance(name, str) else None
+        if entry := path and _read(path, target):
+            return entry
+        raise _missing(what, name, every())
+
+    return every, find
 
 
-def _constants(body: list[ast.stmt]) -> dict[str, Any]:
-    """Upper-case names that are bound to a literal."""
-    constants = {}
-    for statement in body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name = statement.targets[0].id
-            if name.isupper():
-                try:
-                    constants[name] = ast.literal_eval(statement.value)
-                except ValueError:
-                    continue  # computed at import: nobody reads it from here
-    return constants
+methods, find_method = _kind("method", "methods", "Method")
+datasets, find_dataset = _kind("data set", "datasets", "load")
+libraries, find_library = _kind("library", "models", "library")
 
 
-def _named(body: list[ast.stmt], kind: type, name: str) -> Any:
-    return next((node for node in body if isinstance(node, kind) and node.name == name), None)
+def method_names() -> list[str]:
+    """The names of all methods, whose files are not parsed for it."""
+    return list(_files(HERE / "methods"))
 
 
 @cache
 def architectures() -> dict[str, Entry]:
     """Every public function of models/*.py, by name; those of libraries have `find_architecture` alone."""
     return {
-        node.name: _architecture(path, node)
+        node.name: _read(path, node.name, node.name)
         for path in _files(HERE / "models").values()
-        if not _library(path)
+        if not _read(path, "library")
         for node in _body(path)
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
@@ -147,76 +145,7 @@ def find_architecture(name: Any) -> Entry:
 def _network(folder: Path, name: str) -> Entry | None:
     """From the file of this name, if there is one, or that which defines it; no other is parsed."""
     for path in sorted(_files(folder).values(), key=lambda path: path.stem != name):
-        if name[:1] != "_" and f"def {name}(" in path.read_text(encoding="utf-8"):
-            node = _named(_body(path), ast.FunctionDef, name)
-            if node and not _library(path):
-                return _architecture(path, node)
+        defined = name[:1] != "_" and f"def {name}(" in path.read_text(encoding="utf-8")
+        if defined and not _read(path, "library") and (entry := _read(path, name, name)):
+            return entry
     return None
-
-
-def _architecture(path: Path, node: ast.FunctionDef) -> Entry:
-    return Entry(node.name, f"kd.models.{path.stem}", node.name, _options(node.name, node))
-
-
-@cache
-def libraries() -> dict[str, Entry]:
-    """Every models/<package>.py with a function library, by the package."""
-    return _all("models", _library)
-
-
-def find_library(package: str) -> Entry:
-    """The library of this package. Raises UserError when this version of the code takes none from it."""
-    return _find("library", "models", _library, package)
-
-
-@cache
-def _library(path: Path) -> Entry | None:
-    if node := _named(_body(path), ast.FunctionDef, "library"):
-        options = _options(path.stem, node)
-        return Entry(path.stem, f"kd.models.{path.stem}", "library", options, _constants(_body(path)))
-    return None
-
-
-def method_names() -> list[str]:
-    """The names of all methods, whose files are not parsed for it."""
-    return list(_files(HERE / "methods"))
-
-
-@cache
-def methods() -> dict[str, Entry]:
-    """Every methods/<name>.py with a class Method; its class constants (NEEDS) come along."""
-    return _all("methods", _method)
-
-
-def find_method(name: Any) -> Entry:
-    """The method of this name. Raises UserError when this version of the code has none."""
-    return _find("method", "methods", _method, name)
-
-
-@cache
-def _method(path: Path) -> Entry | None:
-    if node := _named(_body(path), ast.ClassDef, "Method"):
-        options = _options(path.stem, _named(node.body, ast.FunctionDef, "__init__"))
-        return Entry(path.stem, f"kd.methods.{path.stem}", "Method", options, _constants(node.body))
-    return None
-
-
-@cache
-def datasets() -> dict[str, Entry]:
-    """Every datasets/<name>.py with a function load; its module constants (PAD, FLIP, FILES) come along."""
-    return _all("datasets", _dataset)
-
-
-def find_dataset(name: Any) -> Entry:
-    """The data set of this name. Raises UserError when this version of the code has none."""
-    return _find("data set", "datasets", _dataset, name)
-
-
-@cache
-def _dataset(path: Path) -> Entry | None:
-    load, gather = (_named(_body(path), ast.FunctionDef, name) for name in ("load", "gather"))
-    if not load:
-        return None
-    options, constants = _options(path.stem, load, gather), _constants(_body(path))
-    gathers = tuple(argument.arg for argument in gather.args.kwonlyargs) if gather else ()
-    return Entry(path.stem, f"kd.datasets.{path.stem}", "load", options, constants, gathers)

@@ -7,8 +7,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from kd import registry
 from kd.config.plugins import options_of, resolve
 from kd.config.problems import Problems
-from kd.config.study import Dataset
+from kd.jobs.data import DataSettings
 from kd.settings.types import Address, Fraction, Name, Padding, Seed, Share
+
+
+class Dataset(DataSettings):
+    """The data set of a study, with all of its options."""
+
+    mirror: str | None
+
+    @property
+    def endless(self) -> bool:
+        """Whether there are more augmented views than a teacher's logits could be stored for."""
+        return self.area is not None
 
 
 def _rising(area: tuple[float, float]) -> tuple[float, float]:
@@ -43,19 +54,15 @@ class DatasetEntry(BaseModel):
     mirror: Address | None = Field(None, description="address of the folder that holds the downloads")
 
 
-def _read(section: Any) -> Dataset | None:
+def _read(section: Any) -> Dataset:
     with Problems() as problems:
-        resolved = resolve(problems, registry.find_dataset, DatasetEntry, section, "name")
-        return resolved and _dataset(problems, *resolved)
-
-
-def _dataset(problems: Problems, entry: registry.Entry, checked: Any) -> Dataset:
-    files = entry.constants.get("FILES", {})
-    fetches = bool(files or entry.gathers)
-    if checked.mirror and not fetches:
-        problems.add(("mirror",), f"data set {entry.name!r} downloads nothing; leave this key out")
-    if checked.crop_area and checked.pad is not None:
-        problems.add(("pad",), "goes with padded crops, crop_area with resized ones; leave one out")
+        entry, checked = resolve(problems, registry.find_dataset, DatasetEntry, section, "name")
+        files = entry.constants.get("FILES", {})
+        fetches = bool(files or entry.gathers)
+        if checked.mirror and not fetches:
+            problems.add(("mirror",), f"data set {entry.name!r} downloads nothing; leave this key out")
+        if checked.crop_area and checked.pad is not None:
+            problems.add(("pad",), "goes with padded crops, crop_area with resized ones; leave one out")
     return Dataset(
         name=entry.name,
         options=options_of(entry, checked),

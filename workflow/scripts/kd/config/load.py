@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
-from kd.config.duplicates import refuse_repeated_keys
 from kd.config.plugins import Context
 from kd.config.problems import Problems, lines
 from kd.config.schema import StudyFile
@@ -43,18 +44,14 @@ def load_study(config: Mapping[str, Any]) -> Study:
 def _study(file: StudyFile) -> Study:
     same = "dataset", "students", "pairs", "seeds", "targets", "compute", "diagnostics", "export"
     kinds = {"teachers": Network, "ensembles": Ensemble, "externals": External, "logits_teachers": str}
-    return Study(
-        name=file.study,
-        methods=file.methods | {name: method for name, (_, method) in file.sweep.items()},
-        sweeps={
-            name: replace(sweep, seeds=sweep.seeds or file.seeds) for name, (sweep, _) in file.sweep.items()
-        },
-        **{key: getattr(file, key) for key in same},
-        **{
-            key: {name: teacher for name, teacher in file.teachers.items() if isinstance(teacher, kind)}
-            for key, kind in kinds.items()
-        },
-    )
+    methods, sweeps = dict(file.methods), {}
+    for name, (sweep, method) in file.sweep.items():
+        methods[name], sweeps[name] = method, replace(sweep, seeds=sweep.seeds or file.seeds)
+    teachers: dict[str, dict] = {key: {} for key in kinds}
+    for name, teacher in file.teachers.items():
+        teachers[next(key for key, kind in kinds.items() if isinstance(teacher, kind))][name] = teacher
+    shared = {key: getattr(file, key) for key in same}
+    return Study(name=file.study, methods=methods, sweeps=sweeps, **shared, **teachers)
 
 
 def _check_taught(problems: Problems, study: Study) -> None:
@@ -66,3 +63,25 @@ def _check_taught(problems: Problems, study: Study) -> None:
             both = several and not method.of_teacher <= STORABLE
             what = "stages and an ensemble, which has none, at once" if both else what
             problems.add(("methods", name), f"needs {what}, and no pair has that")
+
+
+def refuse_repeated_keys(files: Iterable[str]) -> None:
+    """Refuse YAML in which a key stands twice: YAML takes the last, and the first is lost without a word.
+
+    Raises UserError naming the file, the line and the key.
+    """
+    for file in files:
+        text = Path(file).read_text(encoding="utf-8").replace("\t", " ")  # JSON may be indented with tabs
+        waiting = [yaml.compose(text, yaml.SafeLoader)]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, yaml.MappingNode):
+                seen: set[str] = set()
+                for key, value in node.value:
+                    if key.value in seen:
+                        line = key.start_mark.line + 1
+                        raise UserError(f"{file}, line {line}: the key {key.value!r} is there twice")
+                    seen.add(key.value)
+                    waiting.append(value)
+            elif isinstance(node, yaml.SequenceNode):
+                waiting.extend(node.value)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
 from kd import registry
 from kd.config.networks import kind_of
 from kd.config.plugins import entries, options_of, resolve
-from kd.config.problems import Problems
+from kd.config.problems import Ended, Problems
 from kd.config.study import Method, chain_name
 from kd.errors import did_you_mean
 from kd.settings.types import Generations, Name
@@ -41,9 +41,9 @@ class MethodEntry(PartEntry):
     )
 
 
-def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Method | None:
+def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Method:
     if not isinstance(content, Mapping):
-        return problems.check(MethodEntry, content)
+        return problems.require(MethodEntry, content)
     links = problems.check(MethodEntry, {key: content[key] for key in _LINKS & content.keys()})
     options = {key: value for key, value in content.items() if key not in _LINKS}
     if _is_a_sum(options):
@@ -54,7 +54,7 @@ def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> 
     else:
         parts = [problems.attempt(partial(_part, name, MethodEntry), options)]
     if not all(parts) or not links:
-        return None
+        raise Ended
     _check_sum(problems, parts)
     needs = tuple(sorted({need for entry, _ in parts for need in entry.constants["NEEDS"]}))
     inside = [(entry.name, options) for entry, options in parts]
@@ -72,14 +72,13 @@ def _is_a_sum(options: Mapping[str, Any]) -> bool:
     return all(inside) and any(name in registry.method_names() for name in options)
 
 
-def _part(name: str, base: type[BaseModel], content: Any) -> Part | None:
+def _part(name: str, base: type[BaseModel], content: Any) -> Part:
     """One method of the code with all its options."""
     with Problems() as problems:
-        if resolved := resolve(problems, registry.find_method, base, content, "method", name):
-            entry, checked = resolved
-            options = options_of(entry, checked)
-            check_one_above_zero(problems, entry, options)
-            return entry, options
+        entry, checked = resolve(problems, registry.find_method, base, content, "method", name)
+        options = options_of(entry, checked)
+        check_one_above_zero(problems, entry, options)
+        return entry, options
 
 
 def check_one_above_zero(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo, create_model
 
-from kd.config.problems import Problems
+from kd.config.problems import Ended, Problems
 from kd.errors import UserError
 from kd.registry import Entry
 from kd.settings.types import Name
@@ -66,10 +66,10 @@ def resolve(
     key: str,
     name: str | None = None,
     keys: tuple[str, ...] = (),
-) -> tuple[Entry, Any] | None:
+) -> tuple[Entry, Any]:
     """The plug-in that `key` of an entry names, or else the entry's own name, and the entry, checked.
 
-    The entry may have the plug-in's options, and of `base` all keys, or `keys`. None after a mistake.
+    The entry may have the plug-in's options, and of `base` all keys, or `keys`. It ends after a mistake.
     """
     named = content.get(key) if isinstance(content, Mapping) else None
     own = named is None and name is not None
@@ -79,9 +79,8 @@ def resolve(
         problems.check(base, content)  # its keys can be checked, its options cannot
         if own or named is not None:
             problems.add(() if own else (key,), str(error))
-        return None
-    checked = problems.check(strict(base, entry.options, *keys), content)
-    return checked and (entry, checked)
+        raise Ended from None
+    return entry, problems.require(strict(base, entry.options, *keys), content)
 
 
 def options_of(entry: Entry, checked: BaseModel) -> dict[str, Any]:

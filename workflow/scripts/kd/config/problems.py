@@ -11,7 +11,7 @@ from kd.errors import did_you_mean
 LONGEST = 64  # characters of a value in a line; more would hide what is wrong with it
 
 _MISTAKE = "mistake"  # the type of an error whose message is a finished sentence
-_MARKS = {"[key]", "[list]", "[range]"}  # of pydantic, for a wrong name, and of kd.config.sweep; no keys
+_MARKS = {"[key]", "[list]", "[range]"}  # of pydantic, for a wrong name, and of kd.config.ranges; no keys
 _PLAIN = {  # where pydantic speaks of its own types
     "string_pattern_mismatch": "a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter"
     " or digit",
@@ -20,6 +20,10 @@ _PLAIN = {  # where pydantic speaks of its own types
     "list_type": "should be a list",
     "tuple_type": "should be a list",
 }
+
+
+class Ended(Exception):
+    """Ends an entry of which nothing more can be checked; its mistakes have been reported."""
 
 
 class Problems:
@@ -40,12 +44,18 @@ class Problems:
             InitErrorDetails(type=PydanticCustomError(_MISTAKE, "{text}", {"text": text}), loc=loc)
             for loc, text in self._texts.items()
         ]
-        if kind is None and errors:
+        if errors and kind in (None, Ended):
             raise ValidationError.from_exception_data("config", errors)
 
     def add(self, place: tuple, text: str) -> None:
         """Report `text` at a key path below the entry."""
         self._texts.setdefault(place, text)
+
+    def require(self, model: type[BaseModel], value: Any) -> Any:
+        """`value` as `model`; ends the entry after its mistakes have been added."""
+        if (checked := self.check(model, value)) is None:
+            raise Ended
+        return checked
 
     def check(self, model: type[BaseModel], value: Any, place: tuple = (), context: Any = None) -> Any:
         """`value` as `model`, or None after its mistakes have been added below `place`."""
@@ -68,7 +78,7 @@ def lines(error: ValidationError) -> list[str]:
     """One line for each key path: the path, and what is wrong there."""
     texts: dict[str, str] = {}
     for item in error.errors(include_url=False):
-        texts.setdefault(_dotted(item["loc"]) or "config", item["msg"])
+        texts.setdefault(".".join(_part(str(part)) for part in item["loc"]) or "config", item["msg"])
     return [f"{key}: {text}" for key, text in texts.items()]
 
 
@@ -113,10 +123,6 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
-
-
-def _dotted(path: tuple) -> str:
-    return ".".join(_part(str(part)) for part in path)
 
 
 def _part(text: str) -> str:

@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from kd.config.dataset import Dataset
 from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
 from kd.settings.recipe import Recipe
+from kd.sweep.trials import Sweep
 
 STORABLE = {"logits", "members"}  # what can be stored of a teacher
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never starts with "_"
@@ -23,27 +25,6 @@ def chain_of(name: str) -> tuple[str, ...]:
     """The chain that a path names."""
     groups = (part.partition(".") for part in name.split("+"))
     return tuple(network for network, _, count in groups for _ in range(int(count or 1)))
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The data set, its split and its augmentation."""
-
-    name: str
-    options: dict[str, Any]
-    validation: float
-    split_seed: int
-    pad: int
-    flip: bool
-    files: dict[str, str]  # name -> SHA-256 of what has to be downloaded
-    mirror: str | None
-    area: tuple[float, float] | None = None  # of crops that are resized
-    shards: str = "auto"
-
-    @property
-    def endless(self) -> bool:
-        """Whether there are more augmented views than a teacher's logits could be stored for."""
-        return self.area is not None
 
 
 @dataclass(frozen=True)
@@ -97,18 +78,6 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """Values of a method or recipe that are tried; the method of the same name takes the best of them."""
-
-    name: str
-    over: tuple[str, ...]  # keys: an option of the method, or recipe.<key>
-    log: tuple[str, ...]  # those of them that are spread over orders of magnitude
-    trials: tuple[dict[str, Any], ...]  # a value for each of these keys
-    seeds: tuple[int, ...]
-    halving: bool = False  # whether trials start with few epochs, and only the best of them go on
-
-
-@dataclass(frozen=True)
 class Study:
     """A whole, valid study."""
 
@@ -138,27 +107,25 @@ class Study:
         needed = self.methods[method].of_teacher
         if not needed:
             return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in self.pairs))
-        return tuple(pair for pair in self.pairs if self._can_teach(pair[0], needed))
+        return tuple(pair for pair in self.pairs if needed <= self._gives(pair[0])[0])
 
-    def _can_teach(self, teacher: str, needed: set[str]) -> bool:
+    def _gives(self, teacher: str) -> tuple[set[str], str]:
+        """What methods may need of a teacher, and what it is that it gives no more."""
         if teacher in self.logits_teachers:
-            return needed <= {"logits"}
-        return needed <= STORABLE if teacher in self.ensembles else "members" not in needed
+            return {"logits"}, "which is stored logits alone"
+        if teacher in self.ensembles:
+            return STORABLE, "an ensemble, which has logits alone"
+        return {"logits", "stages", "network"}, "no ensemble"
 
     def unsupported(self) -> list[str]:
         """Which teachers some methods do without, and why: a sentence for each such teacher."""
         needs = {name: method.of_teacher for name, method in self.methods.items() if method.of_teacher}
         sentences = []
         for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs):
-            if without := [name for name, needed in needs.items() if not self._can_teach(teacher, needed)]:
-                kind = self._kind(teacher)
+            given, kind = self._gives(teacher)
+            if without := [name for name, needed in needs.items() if not needed <= given]:
                 sentences.append(f"not run with teachers.{teacher}, {kind}: {', '.join(without)}")
         return sentences
-
-    def _kind(self, teacher: str) -> str:
-        if teacher in self.logits_teachers:
-            return "which is stored logits alone"
-        return "an ensemble, which has logits alone" if teacher in self.ensembles else "no ensemble"
 
     def weights(self, teacher: str) -> list[float]:
         """Of the networks that a teacher is made of."""

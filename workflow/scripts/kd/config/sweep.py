@@ -4,57 +4,26 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo
 
 from kd import registry
-from kd.config.methods import check_one_above_zero
+from kd.config.methods import PartEntry, check_one_above_zero
 from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
-from kd.config.study import Method, Network, Sweep
+from kd.config.ranges import ListOrRange, Range
+from kd.config.study import Method, Network
 from kd.settings.recipe import Recipe
-from kd.settings.types import Name, Number, Seed, Steps, Trials
-from kd.sweep.trials import Axis, Values, drawn, grid
+from kd.settings.types import Seed, Trials
+from kd.sweep.trials import Axis, Sweep, Values, drawn, grid
 from kd.sweep.values import LENGTH, RECIPE
 
 MOST = 10_000  # trials; more are a slip
 
 
-class Range(BaseModel):
-    """Values between two bounds, both included."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    low: Number = Field(description="the least value")
-    high: Number = Field(description="the greatest value")
-    log: bool = Field(False, description="spread evenly over orders of magnitude")
-    steps: Steps | None = Field(None, description="how many values a grid takes of it, the bounds among them")
-
-    @model_validator(mode="after")
-    def _check_bounds(self) -> "Range":
-        if self.low >= self.high:
-            raise ValueError(f"low must be below high ({self.high:g})")
-        if self.log and self.low <= 0:
-            raise ValueError("log needs a low above 0")
-        return self
-
-
-# By the type of the value, not by trying both: a wrong range is then reported as a range. Tags stand in no
-# message.
-_Values = Annotated[
-    Annotated[Annotated[list[Any], Field(min_length=1)], Tag("[list]")] | Annotated[Range, Tag("[range]")],
-    Discriminator(lambda value: "[range]" if isinstance(value, dict | Range) else "[list]"),
-]
-
-
-class SweepEntry(BaseModel):
+class SweepEntry(PartEntry):
     """A method whose best values are searched: these keys, and the options that stay fixed."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    method: Name | None = Field(
-        None, description="a file of workflow/scripts/kd/methods/; default: the entry's own name"
-    )
-    over: Annotated[dict[str, _Values], Field(min_length=1)] = Field(
+    over: Annotated[dict[str, ListOrRange], Field(min_length=1)] = Field(
         description="an option of the method, or recipe.<key>: a list of values, or low, high, log, steps"
     )
     search: Literal["grid", "random", "halving"] = Field(
@@ -70,13 +39,10 @@ class SweepEntry(BaseModel):
 
 
 def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> tuple[Sweep, Method] | None:
-    """The sweep, and the method of its name without the values that are swept; None after a mistake."""
+    """The sweep, and the method of its name without the values that are swept; None where none is valid."""
     if name in info.context.written["methods"]:
         problems.add((), "this name is in methods already; choose another, and say `method:` below it")
-    resolved = resolve(problems, registry.find_method, SweepEntry, content, "method", name)
-    if not resolved:
-        return None
-    entry, checked = resolved
+    entry, checked = resolve(problems, registry.find_method, SweepEntry, content, "method", name)
     students = list(info.context.valid["students"].values())
     _check_keys(problems, checked, content)
     fixed = {key: value for key, value in options_of(entry, checked).items() if key not in checked.over}
@@ -130,21 +96,17 @@ def _enumerate(problems: Problems, entry: registry.Entry, checked: SweepEntry) -
     return list(grid(axes))
 
 
-def _axis(entry: registry.Entry, key: str, values: Any) -> Axis:
+def _axis(entry: registry.Entry, key: str, values: list[Any] | Range) -> Axis:
     if not isinstance(values, Range):
-        return Axis(key, listed=tuple(values))
+        return Axis(key, tuple(values))
     model = Recipe if key.startswith(RECIPE) else entry.options
-    field = model.model_fields.get(key.removeprefix(RECIPE))
-    whole = bool(field) and field.annotation is int
-    return Axis(key, (), values.low, values.high, values.log, values.steps or 0, whole)
+    option = model.model_fields.get(key.removeprefix(RECIPE))
+    whole = bool(option) and option.annotation is int
+    return Axis(key, whole=whole, **values.model_dump(exclude_none=True))
 
 
 def _trial(
-    problems: Problems,
-    entry: registry.Entry,
-    fixed: Mapping[str, Any],
-    values: Values,
-    students: Iterable[Network],
+    problems: Problems, entry: registry.Entry, fixed: Values, values: Values, students: Iterable[Network]
 ) -> Values | None:
     """A trial with its values as the method and the recipe take them; None after a mistake."""
     own = {key: value for key, value in values.items() if not key.startswith(RECIPE)}

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo
 
 from kd.config.networks import NetworkEntry, kind_of, read_network
 from kd.config.plugins import entries, options_of, resolve, strict
-from kd.config.problems import Problems
+from kd.config.problems import Ended, Problems
 from kd.config.study import Ensemble, External, Network
 from kd.errors import did_you_mean
 from kd.models.libraries.names import known_architecture
@@ -27,8 +27,7 @@ class TeacherEntry(NetworkEntry):
         None, description="weights of the ensemble's members in the mean; default: all the same"
     )
     external: FilePath | None = Field(
-        None,
-        description="file of your own weights (.safetensors); this teacher is not trained",
+        None, description="file of your own weights (.safetensors); this teacher is not trained"
     )
     logits: FilePath | None = Field(None, description="your own logits (.npz); this teacher is not trained")
     # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
@@ -36,12 +35,12 @@ class TeacherEntry(NetworkEntry):
 
 
 def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Any:
-    """An Ensemble, the file of the user's logits, an External, or a Network; None after a mistake."""
+    """An Ensemble, the file of the user's logits, an External, or a Network."""
     kind = kind_of(content)
     if kind != "trained" and content[kind] is None:
         problems.check(TeacherEntry, content)
         problems.add((kind,), "has no value; set one, or leave this key out")
-        return None
+        raise Ended
     match kind:
         case "ensemble":
             return _ensemble(problems, name, content, info)
@@ -52,10 +51,8 @@ def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> 
     return read_network(problems, name, content, info, TeacherEntry)
 
 
-def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Ensemble | None:
-    checked = problems.check(strict(TeacherEntry, None, "ensemble", "weights"), content)
-    if not checked:
-        return None
+def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Ensemble:
+    checked = problems.require(strict(TeacherEntry, None, "ensemble", "weights"), content)
     teachers = info.context.written["teachers"].items()
     networks = [other for other, entry in teachers if kind_of(entry) in ("trained", "external")]
     for member in checked.ensemble:
@@ -66,27 +63,22 @@ def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo)
         problems.add(("ensemble",), "each may be there once")
     weights = checked.weights or (1.0,) * len(checked.ensemble)
     if len(weights) != len(checked.ensemble):
-        counts = f"{len(weights)} for {len(checked.ensemble)} teachers"
-        problems.add(("weights",), f"{counts}; one for each is needed")
+        text = f"{len(weights)} for {len(checked.ensemble)} teachers; one for each is needed"
+        problems.add(("weights",), text)
     return Ensemble(name, checked.ensemble, weights)
 
 
-def _logits(problems: Problems, content: Any, info: ValidationInfo) -> str | None:
-    checked = problems.check(strict(TeacherEntry, None, "logits"), content)
-    dataset = info.data.get("dataset")
-    if checked and dataset and dataset.endless:
-        problems.add(
-            ("logits",), "no logits could be stored of endless views, as dataset.crop_area makes them"
-        )
-    return checked and checked.logits
+def _logits(problems: Problems, content: Any, info: ValidationInfo) -> str:
+    checked = problems.require(strict(TeacherEntry, None, "logits"), content)
+    if (dataset := info.data.get("dataset")) and dataset.endless:
+        text = "no logits could be stored of endless views, as dataset.crop_area makes them"
+        problems.add(("logits",), text)
+    return checked.logits
 
 
-def _external(problems: Problems, name: str, content: Any) -> External | None:
+def _external(problems: Problems, name: str, content: Any) -> External:
     keys = ("architecture", "external")
-    resolved = resolve(problems, known_architecture, TeacherEntry, content, "architecture", name, keys)
-    if not resolved:
-        return None
-    entry, checked = resolved
+    entry, checked = resolve(problems, known_architecture, TeacherEntry, content, "architecture", name, keys)
     if Path(checked.external).suffix != ".safetensors":
         problems.add(("external",), f"{checked.external[-60:]!r} is no .safetensors file; {CONVERT}")
     return External(name, entry.name, options_of(entry, checked), checked.external)

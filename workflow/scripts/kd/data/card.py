@@ -42,23 +42,15 @@ def compare(published: Mapping[str, Any] | None, images: np.ndarray) -> dict[str
     if not published or tuple(published["shape"]) != images.shape[1:]:
         return None
     mean, std = channel_statistics(images)
-    wanted = (*published["mean"], *published["std"])
-    difference = max(abs(a - b) for a, b in zip((*mean, *std), wanted, strict=True))
+    known = {key: published[key] for key in ("mean", "std")}
+    difference = float(np.abs(np.subtract((mean, std), [*known.values()])).max())
     if difference > FAR:
         logger.warning(
             "mean %s and deviation %s of all training images are up to %.3f away from the published %s and"
             " %s; these may be other images, or wrongly read",
-            *map(_short, (mean, std)),
-            difference,
-            *map(_short, (published["mean"], published["std"])),
+            *(_short(mean), _short(std), difference, *map(_short, known.values())),
         )
-    return {
-        "mean": published["mean"],
-        "std": published["std"],
-        "mean_here": mean,
-        "std_here": std,
-        "largest_difference": difference,
-    }
+    return known | {"mean_here": mean, "std_here": std, "largest_difference": difference}
 
 
 def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:

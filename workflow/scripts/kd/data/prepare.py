@@ -89,28 +89,17 @@ def prepare(
     train, held_out = stratified_split(
         raw.train_labels, validation, split_seed, "dataset.validation", raw.classes
     )
-    chosen = {
-        "train": (raw.train_images, train),
-        "validation": (raw.train_images, held_out),
-        "test": (raw.test_images, np.arange(len(raw.test_labels))),
-    }
-    images = {
-        part: _packed(folder, part, source, indices) if folder else source[indices]
-        for part, (source, indices) in chosen.items()
-    }
-    mean, std = channel_statistics(images["train"])
-    return Dataset(
-        train_images=images["train"],
-        train_labels=raw.train_labels[train],
-        validation_images=images["validation"],
-        validation_labels=raw.train_labels[held_out],
-        test_images=images["test"],
-        test_labels=raw.test_labels,
-        classes=raw.classes,
-        mean=mean,
-        std=std,
-        augmentation=augmentation,
-    )
+    arrays: dict[str, np.ndarray | Shards] = {}
+    for part, source, indices in (
+        ("train", "train", train),
+        ("validation", "train", held_out),
+        ("test", "test", np.arange(len(raw.test_labels))),
+    ):
+        images, labels = getattr(raw, f"{source}_images"), getattr(raw, f"{source}_labels")
+        arrays[f"{part}_images"] = _packed(folder, part, images, indices) if folder else images[indices]
+        arrays[f"{part}_labels"] = labels[indices]
+    mean, std = channel_statistics(arrays["train_images"])
+    return Dataset(**arrays, classes=raw.classes, mean=mean, std=std, augmentation=augmentation)
 
 
 def packs(raw: RawSplits, shards: str) -> bool:

@@ -3,12 +3,12 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kd.data.augmentation import Augmentation
 from kd.data.shards import Shards
 from kd.data.views import ViewedImages
 
@@ -19,18 +19,12 @@ AHEAD = 4  # batches that are read before they are wanted
 class StreamedImages(ViewedImages):
     """Takes the views that ViewedImages takes, to the bit, of images that are not on the device."""
 
-    def __init__(
-        self,
-        images: Tensor | Shards,
-        device: torch.device,
-        augmentation: Augmentation,
-        mean: Sequence[float],
-        std: Sequence[float],
-    ) -> None:
+    def __init__(self, images: Tensor | Shards, device: torch.device, *views: Any) -> None:
+        """`views`: what ViewedImages takes besides images: augmentation, mean and deviation."""
         self._source = images
         # One place for all batches: a CUDA graph reads where it read when it was recorded.
         self._buffer = torch.empty(0, *images.shape[1:], dtype=torch.uint8, device=device)
-        super().__init__(self._buffer, augmentation, mean, std)
+        super().__init__(self._buffer, *views)
         self.samples = images.shape[0]
 
     def rows(self, indices: Tensor) -> Tensor:

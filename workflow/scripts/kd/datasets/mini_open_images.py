@@ -17,10 +17,11 @@ from kd.datasets.open_images import metadata as open_images
 from kd.datasets.open_images.counts import refuse_few, refuse_short
 from kd.datasets.open_images.fetch import Failed, first_good
 from kd.datasets.open_images.metadata import Info
-from kd.datasets.open_images.pack import SPLITS, read_packed, write_packed, write_table
+from kd.datasets.open_images.pack import IMAGES, SPLITS, read_packed, write_table
 from kd.datasets.open_images.source import Candidate, Place, Source
 from kd.io.log import logger
-from kd.settings.types import Classes, Connections, Count, ImageSize, Seed, Tolerance
+from kd.io.tensors import write_tensors
+from kd.settings.types import Connections, Count, ImageSize, Seed, Texts, Tolerance
 
 PAD = 4
 FLIP = True
@@ -51,18 +52,7 @@ def gather(
     work: Path,
     mirror: str,
     *,
-    classes: Classes = (
-        "Airplane",
-        "Bird",
-        "Boat",
-        "Car",
-        "Cat",
-        "Dog",
-        "Flower",
-        "Guitar",
-        "Horse",
-        "Train",
-    ),
+    classes: Texts = ("Airplane", "Bird", "Boat", "Car", "Cat", "Dog", "Flower", "Guitar", "Horse", "Train"),
     images_per_class: Count = 200,
     test_images_per_class: Count = 50,
     image_size: ImageSize = 64,
@@ -121,16 +111,18 @@ def _write(
     failed: list[tuple[Candidate, Failed]],
 ) -> None:
     """Pack both splits, class by class, and list what is in them, then what was left out."""
-    images, labels, rows = {split: [] for split in SPLITS}, {split: [] for split in SPLITS}, []
-    order = list(names)
-    for place, taken in good.items():
-        for candidate, (array, sha256) in taken:
-            index = len(images[place.split])
-            rows.append({"index": index, "sha256": sha256, **_row(candidate, source, names)})
-            images[place.split].append(array)
-            labels[place.split].append(order.index(place.label))
+    arrays, rows, order = {}, [], list(names)
+    for split in SPLITS:
+        taken = [made for place, images in good.items() if place.split == split for made in images]
+        labels = [order.index(candidate.place.label) for candidate, _ in taken]
+        arrays[f"{split}_images"] = np.stack([array for _, (array, _) in taken])
+        arrays[f"{split}_labels"] = np.array(labels, dtype=np.int64)
+        rows += [
+            {"index": index, "sha256": sha256, **_row(candidate, source, names)}
+            for index, (candidate, (_, sha256)) in enumerate(taken)
+        ]
     rows += [{"left_out": failure.reason, **_row(candidate, source, names)} for candidate, failure in failed]
-    write_packed(folder, images, labels, list(names.values()))
+    write_tensors(folder / IMAGES, arrays, {"classes": list(names.values())})
     write_table(folder, COLUMNS, rows)
 
 

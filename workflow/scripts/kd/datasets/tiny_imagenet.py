@@ -14,7 +14,7 @@ from PIL import Image
 from kd.data.dataset import RawSplits
 from kd.datasets.readers.archive import reading
 from kd.datasets.readers.class_names import parse_names, readable
-from kd.datasets.readers.images import fitted, read_all
+from kd.datasets.readers.images import Decoded, fitted
 
 MIRROR = "http://cs231n.stanford.edu"
 FILES = {"tiny-imagenet-200.zip": "6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"}
@@ -44,7 +44,7 @@ def load(downloads: Path) -> RawSplits:
             if not (pairs := find(archive, wnids)):
                 raise ValueError(f"it has no {split} image")
             members, labels = zip(*pairs, strict=True)
-            arrays.append(read_all(members, lambda member: _read(archive, member), SIDE, split))
+            arrays.append(Decoded(members, lambda member: _read(archive, member), SIDE, split)[:])
             arrays.append(np.array(labels, dtype=np.int64))
         return RawSplits(*arrays, classes)
 

@@ -8,7 +8,7 @@ neither optimizer, schedule nor data set.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, dataclass_transform
 
 import torch
 from torch import Tensor, nn
@@ -75,9 +75,11 @@ class Context:
         return _stage_shapes(self.teacher, self.image, "teacher")
 
 
+@dataclass_transform(kw_only_default=True, eq_default=False)
 class Distillation(nn.Module):
     """What every method is. Its own parameters and buffers are trained, moved and resumed with the student.
 
+    Its options are the annotated names of its class, which become the keyword-only arguments of `__init__`.
     `NEEDS`, a literal in the class, names what it uses: "logits" and "stages" (feature maps) of the teacher,
     "members" (the logits of each network of an ensemble), "network" (the teacher itself), "own_stages" (the
     student's feature maps). Without one of the first four it has no teacher.
@@ -85,7 +87,16 @@ class Distillation(nn.Module):
 
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
-    preliminary: int = 0  # epochs before the recipe's, at its first learning rate, with a loss of their own
+    # Epochs before the recipe's, at its first learning rate, with a loss of their own: option init_epochs.
+    preliminary: int = 0
+
+    def __init_subclass__(cls) -> None:
+        if "__init__" not in vars(cls):  # which would name its options itself
+            dataclass(cls, kw_only=True, eq=False, repr=False)
+
+    def __post_init__(self) -> None:
+        Distillation.__init__(self)
+        self.preliminary = vars(self).get("init_epochs", 0)
 
     def __init__(self) -> None:
         super().__init__()

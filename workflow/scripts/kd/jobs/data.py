@@ -5,8 +5,8 @@ from typing import Any
 from kd.jobs.base import Job
 
 
-class DataJob(Job):
-    """Turn raw images into the splits of a study."""
+class DataSettings(Job):
+    """Which data set, and how it is split, packed and augmented."""
 
     name: str
     options: dict[str, Any]
@@ -17,6 +17,11 @@ class DataJob(Job):
     area: tuple[float, float] | None = None  # of crops that are resized
     files: dict[str, str]  # name -> SHA-256 of what was downloaded
     shards: str = "auto"
+
+
+class DataJob(DataSettings):
+    """Turn raw images into the splits of a study."""
+
     listing: str | None = None  # digest of a watched folder, instead of the option that says where it is
     gathered: str | None = None  # digest of a GatherJob, instead of its options
 

@@ -30,16 +30,14 @@ class LogitsTeacherJob(Job):
     test: bool  # whether those of the test images are among them
 
 
-class LogitsTargetsJob(Job):
-    """The user's logits of every view that students of this seed and length see."""
-
-    sha256: str
-    seed: int
-    epochs: int
-
-
 class TargetsJob(Job):
     """The logits of a teacher for every view that students of this seed and length see."""
 
     seed: int
     epochs: int
+
+
+class LogitsTargetsJob(TargetsJob):
+    """The same, of the user's logits."""
+
+    sha256: str

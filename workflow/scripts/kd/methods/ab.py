@@ -46,18 +46,11 @@ class Method(Distillation):
     NEEDS = ("logits", "stages")
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
-    def __init__(
-        self,
-        *,
-        init_epochs: Count = 30,
-        margin: Positive = 1.0,
-        temperature: Positive = 4.0,
-        ce_weight: NonNegative = 0.1,
-        kd_weight: NonNegative = 0.9,
-    ) -> None:
-        super().__init__()
-        self.preliminary, self.margin, self.temperature = init_epochs, margin, temperature
-        self.ce_weight, self.kd_weight = ce_weight, kd_weight
+    init_epochs: Count = 30
+    margin: Positive = 1.0
+    temperature: Positive = 4.0
+    ce_weight: NonNegative = 0.1
+    kd_weight: NonNegative = 0.9
 
     def describe(self) -> str:
         """The loss as the table names it."""

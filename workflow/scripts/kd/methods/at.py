@@ -51,9 +51,7 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(self, *, weight: NonNegative = 1000.0) -> None:
-        super().__init__()
-        self.weight = weight
+    weight: NonNegative = 1000.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -64,11 +64,9 @@ class Method(Distillation):
 
     NEEDS = ("own_stages",)
 
-    def __init__(
-        self, *, alpha: Fraction = 0.3, feature_weight: NonNegative = 0.03, temperature: Positive = 3.0
-    ) -> None:
-        super().__init__()
-        self.alpha, self.feature_weight, self.temperature = alpha, feature_weight, temperature
+    alpha: Fraction = 0.3
+    feature_weight: NonNegative = 0.03
+    temperature: Positive = 3.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

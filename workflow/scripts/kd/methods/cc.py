@@ -55,9 +55,9 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(self, *, weight: NonNegative = 100.0, gamma: Positive = 0.4, order: Count = 2) -> None:
-        super().__init__()
-        self.weight, self.gamma, self.order = weight, gamma, order
+    weight: NonNegative = 100.0
+    gamma: Positive = 0.4
+    order: Count = 2
 
     def describe(self) -> str:
         """The loss as the table names it."""

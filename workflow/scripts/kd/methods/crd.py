@@ -59,19 +59,12 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(
-        self,
-        *,
-        weight: NonNegative = 0.8,
-        temperature: Positive = 0.07,
-        dimensions: Count = 128,
-        negatives: Count = 16384,
-        momentum: Momentum = 0.5,
-        memory: Literal["bank", "queue"] = "bank",
-    ) -> None:
-        super().__init__()
-        self.weight, self.temperature, self.dimensions = weight, temperature, dimensions
-        self.negatives, self.momentum, self.memory = negatives, momentum, memory
+    weight: NonNegative = 0.8
+    temperature: Positive = 0.07
+    dimensions: Count = 128
+    negatives: Count = 16384
+    momentum: Momentum = 0.5
+    memory: Literal["bank", "queue"] = "bank"
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -60,22 +60,18 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
-    def __init__(
-        self,
-        *,
-        start: Positive = 1.0,
-        span: Positive = 20.0,
-        reversal_min: NonNegative = 0.0,
-        reversal_max: NonNegative = 1.0,
-        reversal_epochs: Count = 10,
-        ce_weight: NonNegative = 0.1,
-        kd_weight: NonNegative = 0.9,
-        standardize: bool = False,
-    ) -> None:
-        super().__init__()
-        self.start, self.span, self.standardize = start, span, standardize
-        self.reversal = reversal_min, reversal_max, reversal_epochs
-        self.ce_weight, self.kd_weight = ce_weight, kd_weight
+    start: Positive = 1.0
+    span: Positive = 20.0
+    reversal_min: NonNegative = 0.0
+    reversal_max: NonNegative = 1.0
+    reversal_epochs: Count = 10
+    ce_weight: NonNegative = 0.1
+    kd_weight: NonNegative = 0.9
+    standardize: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.reversal = self.reversal_min, self.reversal_max, self.reversal_epochs
         self.theta = nn.Parameter(torch.ones(()))
 
     def describe(self) -> str:

@@ -70,17 +70,10 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "inter_weight", "intra_weight")
 
-    def __init__(
-        self,
-        *,
-        temperature: Positive = 1.0,
-        ce_weight: NonNegative = 1.0,
-        inter_weight: NonNegative = 1.0,
-        intra_weight: NonNegative = 1.0,
-    ) -> None:
-        super().__init__()
-        self.temperature, self.ce_weight = temperature, ce_weight
-        self.inter_weight, self.intra_weight = inter_weight, intra_weight
+    temperature: Positive = 1.0
+    ce_weight: NonNegative = 1.0
+    inter_weight: NonNegative = 1.0
+    intra_weight: NonNegative = 1.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

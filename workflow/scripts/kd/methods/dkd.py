@@ -64,19 +64,12 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "tckd_weight", "nckd_weight")
 
-    def __init__(
-        self,
-        *,
-        temperature: Positive = 4.0,
-        ce_weight: NonNegative = 1.0,
-        tckd_weight: NonNegative = 1.0,
-        nckd_weight: NonNegative = 8.0,
-        warmup: Count = 20,
-        standardize: bool = False,
-    ) -> None:
-        super().__init__()
-        self.temperature, self.ce_weight, self.warmup = temperature, ce_weight, warmup
-        self.tckd_weight, self.nckd_weight, self.standardize = tckd_weight, nckd_weight, standardize
+    temperature: Positive = 4.0
+    ce_weight: NonNegative = 1.0
+    tckd_weight: NonNegative = 1.0
+    nckd_weight: NonNegative = 8.0
+    warmup: Count = 20
+    standardize: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""

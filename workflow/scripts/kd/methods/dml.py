@@ -45,9 +45,7 @@ class Method(Distillation):
 
     NEEDS = ("network",)
 
-    def __init__(self, *, weight: NonNegative = 1.0) -> None:
-        super().__init__()
-        self.weight = weight
+    weight: NonNegative = 1.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

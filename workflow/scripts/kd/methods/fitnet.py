@@ -44,18 +44,11 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(
-        self,
-        *,
-        init_epochs: Natural = 30,
-        weight: NonNegative = 100.0,
-        ce_weight: NonNegative = 0.1,
-        kd_weight: NonNegative = 0.9,
-        temperature: Positive = 4.0,
-    ) -> None:
-        super().__init__()
-        self.preliminary, self.weight = init_epochs, weight
-        self.ce_weight, self.kd_weight, self.temperature = ce_weight, kd_weight, temperature
+    init_epochs: Natural = 30
+    weight: NonNegative = 100.0
+    ce_weight: NonNegative = 0.1
+    kd_weight: NonNegative = 0.9
+    temperature: Positive = 4.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -53,9 +53,8 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(self, *, init_epochs: Natural = 30, weight: NonNegative = 1.0) -> None:
-        super().__init__()
-        self.preliminary, self.weight = init_epochs, weight
+    init_epochs: Natural = 30
+    weight: NonNegative = 1.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

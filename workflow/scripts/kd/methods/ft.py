@@ -50,9 +50,9 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(self, *, weight: NonNegative = 500.0, rate: Fraction = 0.5, init_epochs: Count = 30) -> None:
-        super().__init__()
-        self.weight, self.rate, self.preliminary = weight, rate, init_epochs
+    weight: NonNegative = 500.0
+    rate: Fraction = 0.5
+    init_epochs: Count = 30
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -26,9 +26,7 @@ class Method(Distillation):
     NEEDS = ()
     ONLY_CE = True
 
-    def __init__(self, *, smoothing: Fraction = 0.1) -> None:
-        super().__init__()
-        self.smoothing = smoothing
+    smoothing: Fraction = 0.1
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -77,20 +77,12 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "instance_weight", "batch_weight", "class_weight")
 
-    def __init__(
-        self,
-        *,
-        temperatures: Positives = (2.0, 3.0, 4.0, 5.0, 6.0),
-        ce_weight: NonNegative = 0.1,
-        instance_weight: NonNegative = 0.9,
-        batch_weight: NonNegative = 0.9,
-        class_weight: NonNegative = 0.9,
-        standardize: bool = False,
-    ) -> None:
-        super().__init__()
-        self.temperatures, self.ce_weight, self.standardize = temperatures, ce_weight, standardize
-        self.instance_weight, self.batch_weight = instance_weight, batch_weight
-        self.class_weight = class_weight
+    temperatures: Positives = (2.0, 3.0, 4.0, 5.0, 6.0)
+    ce_weight: NonNegative = 0.1
+    instance_weight: NonNegative = 0.9
+    batch_weight: NonNegative = 0.9
+    class_weight: NonNegative = 0.9
+    standardize: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -32,17 +32,10 @@ class Method(Distillation):
     NEEDS = ("members", "own_stages")
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight", "head_weight")
 
-    def __init__(
-        self,
-        *,
-        temperature: Positive = 4.0,
-        ce_weight: NonNegative = 0.1,
-        kd_weight: NonNegative = 0.9,
-        head_weight: NonNegative = 0.9,
-    ) -> None:
-        super().__init__()
-        self.temperature, self.ce_weight = temperature, ce_weight
-        self.kd_weight, self.head_weight = kd_weight, head_weight
+    temperature: Positive = 4.0
+    ce_weight: NonNegative = 0.1
+    kd_weight: NonNegative = 0.9
+    head_weight: NonNegative = 0.9
 
     def describe(self) -> str:
         """The loss as the table names it."""

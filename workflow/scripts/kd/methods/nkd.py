@@ -56,18 +56,11 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "target_weight", "nontarget_weight")
 
-    def __init__(
-        self,
-        *,
-        temperature: Positive = 1.0,
-        ce_weight: NonNegative = 1.0,
-        target_weight: NonNegative = 1.0,
-        nontarget_weight: NonNegative = 1.5,
-        standardize: bool = False,
-    ) -> None:
-        super().__init__()
-        self.temperature, self.ce_weight, self.standardize = temperature, ce_weight, standardize
-        self.target_weight, self.nontarget_weight = target_weight, nontarget_weight
+    temperature: Positive = 1.0
+    ce_weight: NonNegative = 1.0
+    target_weight: NonNegative = 1.0
+    nontarget_weight: NonNegative = 1.5
+    standardize: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -65,9 +65,7 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(self, *, weight: NonNegative = 0.001) -> None:
-        super().__init__()
-        self.weight = weight
+    weight: NonNegative = 0.001
 
     def describe(self) -> str:
         """The loss as the table names it."""

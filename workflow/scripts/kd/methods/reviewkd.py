@@ -80,9 +80,8 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(self, *, weight: NonNegative = 1.0, warm_up: Positive = 20.0) -> None:
-        super().__init__()
-        self.weight, self.warm_up = weight, warm_up
+    weight: NonNegative = 1.0
+    warm_up: Positive = 20.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -62,9 +62,8 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
 
-    def __init__(self, *, distance_weight: NonNegative = 25.0, angle_weight: NonNegative = 50.0) -> None:
-        super().__init__()
-        self.distance_weight, self.angle_weight = distance_weight, angle_weight
+    distance_weight: NonNegative = 25.0
+    angle_weight: NonNegative = 50.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

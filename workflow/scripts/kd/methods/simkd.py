@@ -58,9 +58,8 @@ class Method(Distillation):
     CHANGES_STUDENT = True
     ONE_ABOVE_ZERO = ("weight",)
 
-    def __init__(self, *, weight: NonNegative = 1.0, factor: Count = 2) -> None:
-        super().__init__()
-        self.weight, self.factor = weight, factor
+    weight: NonNegative = 1.0
+    factor: Count = 2
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -38,9 +38,8 @@ class Method(Distillation):
 
     NEEDS = ("stages", "network")
 
-    def __init__(self, *, feature_weight: NonNegative = 1.0, regression_weight: NonNegative = 1.0) -> None:
-        super().__init__()
-        self.feature_weight, self.regression_weight = feature_weight, regression_weight
+    feature_weight: NonNegative = 1.0
+    regression_weight: NonNegative = 1.0
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -50,17 +50,10 @@ class Method(Distillation):
     NEEDS = ()
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
-    def __init__(
-        self,
-        *,
-        temperature: Positive = 20.0,
-        correct: Fraction = 0.99,
-        ce_weight: NonNegative = 0.9,
-        kd_weight: NonNegative = 0.1,
-    ) -> None:
-        super().__init__()
-        self.temperature, self.correct = temperature, correct
-        self.ce_weight, self.kd_weight = ce_weight, kd_weight
+    temperature: Positive = 20.0
+    correct: Fraction = 0.99
+    ce_weight: NonNegative = 0.9
+    kd_weight: NonNegative = 0.1
 
     def describe(self) -> str:
         """The loss as the table names it."""

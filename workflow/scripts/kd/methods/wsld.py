@@ -58,17 +58,10 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
-    def __init__(
-        self,
-        *,
-        temperature: Positive = 2.0,
-        ce_weight: NonNegative = 1.0,
-        kd_weight: NonNegative = 2.5,
-        standardize: bool = False,
-    ) -> None:
-        super().__init__()
-        self.temperature, self.ce_weight, self.kd_weight = temperature, ce_weight, kd_weight
-        self.standardize = standardize
+    temperature: Positive = 2.0
+    ce_weight: NonNegative = 1.0
+    kd_weight: NonNegative = 2.5
+    standardize: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""

@@ -1,57 +1,30 @@
 """Residual networks in the form that He et al. gave them for CIFAR: three stages and 6n + 2 weight layers."""
 
-from torch import Tensor, nn
+from torch import nn
 
-from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.models.layers.blocks import Residual, residual_net
+from kd.models.layers.staged import ConvNorm, ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
 _THIN = (16, 16, 32, 64)  # channels of the stem and of the stages
 
 
-class _BasicBlock(nn.Module):
+def _basic_block(ins: int, outs: int, stride: int) -> Residual:
     """Two 3x3 convolutions, added to the shortcut (arXiv:1512.03385, figure 2).
 
     Written out, though torchvision has it too (see resnet.py): importing that takes each job a second.
     """
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int):
-        super().__init__()
-        self.residual = nn.Sequential(
-            ConvNormReLU(in_channels, out_channels, stride=stride),
-            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
-            nn.BatchNorm2d(out_channels),
-        )
-        self.shortcut = (
-            nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
-            )
-            if stride != 1 or in_channels != out_channels
-            else nn.Identity()
-        )
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, in, H, W) -> (B, out, H/stride, W/stride)."""
-        return self.relu(self.residual(x) + self.shortcut(x))
-
-
-def _stage(in_channels: int, out_channels: int, stride: int, blocks: int) -> nn.Sequential:
-    rest = (_BasicBlock(out_channels, out_channels, 1) for _ in range(blocks - 1))
-    return nn.Sequential(_BasicBlock(in_channels, out_channels, stride), *rest)
+    layers = nn.Sequential(ConvNormReLU(ins, outs, stride=stride), *ConvNorm(outs, outs))
+    return Residual(layers, ins, outs, stride)
 
 
 def _resnet(
     in_channels: int, num_classes: int, width: float, *, depth: int, channels: tuple[int, int, int, int]
 ) -> StagedNet:
     """A network of `depth` = 6n + 2 weight layers, shortcuts apart; `channels` of the stem and the stages."""
-    blocks = (depth - 2) // 6
-    c0, c1, c2, c3 = map(Scale(width), channels)
-    stages = [
-        nn.Sequential(ConvNormReLU(in_channels, c0), _stage(c0, c1, 1, blocks)),
-        _stage(c1, c2, 2, blocks),
-        _stage(c2, c3, 2, blocks),
-    ]
-    return StagedNet(stages, c3, num_classes)
+    channels = [*map(Scale(width), channels)]
+    stem = ConvNormReLU(in_channels, channels[0])
+    return residual_net(stem, _basic_block, channels, 3 * [(depth - 2) // 6], num_classes)
 
 
 def resnet8(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:

@@ -7,9 +7,7 @@ from kd.models.layers.staged import Scale, StagedNet
 from kd.settings.types import Count, Width
 
 
-def _densenet(
-    in_channels: int, num_classes: int, growth: int, layers: tuple[int, int, int, int]
-) -> StagedNet:
+def _densenet(in_channels: int, num_classes: int, growth: int, layers: tuple[int, ...]) -> StagedNet:
     """DenseNet-BC (compression 1/2): `layers` in its four blocks, each of which adds `growth` channels."""
     channels = 2 * growth
     stages = []

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.models.layers.blocks import Shortcut
-from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.models.layers.staged import ConvNorm, ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
 # Table 1 of arXiv:1707.01629, DPN-92, a row for each stage: the channels of the first 1x1 and of the 3x3
@@ -21,36 +21,25 @@ class _DualPath(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        inner: int,
-        residual: int,
-        dense: int,
-        *,
-        groups: int,
-        stride: int = 1,
-        first: bool = False,
+        self, ins: int, inner: int, residual: int, dense: int, *, groups: int, stride: int, first: bool
     ):
         super().__init__()
         both = residual + dense
         self.added = residual
-        self.out_channels = both + dense if first else in_channels + dense
+        self.out_channels = both + dense if first else ins + dense
         self.body = nn.Sequential(
-            ConvNormReLU(in_channels, inner, 1),
+            ConvNormReLU(ins, inner, 1),
             ConvNormReLU(inner, inner, stride=stride, groups=groups),
-            nn.Conv2d(inner, both, 1, bias=False),
-            nn.BatchNorm2d(both),
+            *ConvNorm(inner, both, 1),
         )
-        self.shortcut = Shortcut(in_channels, both, stride) if first else nn.Identity()
+        self.shortcut = Shortcut(ins, both, stride) if first else nn.Identity()
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in_channels, H, W) -> (B, out_channels, H/stride, W/stride)."""
-        (added, appended), (kept, old) = (self._split(maps) for maps in (self.body(x), self.shortcut(x)))
-        return self.relu(torch.cat([kept + added, old, appended], dim=1))
-
-    def _split(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        return maps[:, : self.added], maps[:, self.added :]
+        """(B, in, H, W) -> (B, out_channels, H/stride, W/stride)."""
+        new, old = self.body(x), self.shortcut(x)
+        added = old[:, : self.added] + new[:, : self.added]
+        return self.relu(torch.cat([added, old[:, self.added :], new[:, self.added :]], dim=1))
 
 
 def _dpn(in_channels: int, num_classes: int, width: float, blocks: tuple[int, int, int, int]) -> StagedNet:

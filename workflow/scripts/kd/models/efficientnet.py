@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.models.layers.blocks import SqueezeExcite
-from kd.models.layers.staged import FEWEST_CHANNELS, Scale, StagedNet
+from kd.models.layers.staged import FEWEST_CHANNELS, ConvNorm, Scale, StagedNet
 from kd.settings.types import Width
 
 # Table 1 of arXiv:1905.11946, stages 2 to 8: expansion, channels, layers, kernel, stride.
@@ -23,8 +23,7 @@ _DROP = 0.2  # both of the classifier's input and, growing from 0 at the first l
 
 def _conv(ins: int, outs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
     """Convolution, norm and SiLU (arXiv:1710.05941, there called Swish)."""
-    conv = nn.Conv2d(ins, outs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outs), nn.SiLU(inplace=True))
+    return ConvNorm(ins, outs, kernel, stride=stride, groups=groups).append(nn.SiLU(inplace=True))
 
 
 class _MBConv(nn.Module):
@@ -34,19 +33,16 @@ class _MBConv(nn.Module):
     without the rest of the layer with probability `drop` (stochastic depth, arXiv:1603.09382).
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, expansion: int, kernel: int, stride: int, drop: float
-    ):
+    def __init__(self, ins: int, outs: int, expansion: int, kernel: int, stride: int, drop: float):
         super().__init__()
-        inner = expansion * in_channels
+        inner = expansion * ins
         self.body = nn.Sequential(
-            *([_conv(in_channels, inner, 1)] if expansion > 1 else []),
+            *([_conv(ins, inner, 1)] if expansion > 1 else []),
             _conv(inner, inner, kernel, stride, groups=inner),
-            SqueezeExcite(inner, max(in_channels // 4, FEWEST_CHANNELS), nn.SiLU),
-            nn.Conv2d(inner, out_channels, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
+            SqueezeExcite(inner, max(ins // 4, FEWEST_CHANNELS), nn.SiLU),
+            *ConvNorm(inner, outs, 1),
         )
-        self.adds = stride == 1 and in_channels == out_channels
+        self.adds = stride == 1 and ins == outs
         self.drop = drop
 
     def forward(self, x: Tensor) -> Tensor:

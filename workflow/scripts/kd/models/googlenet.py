@@ -1,9 +1,11 @@
 """GoogLeNet, the first Inception network, with batch norm."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.models.layers.staged import ConvNorm, ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
 # Table 1 of arXiv:1409.4842, one row per module and one group per resolution. Channels of: the 1x1 branch,
@@ -21,13 +23,8 @@ _MODULES = (
 )
 
 
-def _conv(in_channels: int, out_channels: int, kernel: int = 3) -> ConvNormReLU:
-    return ConvNormReLU(in_channels, out_channels, kernel, bias=True)
-
-
-def _last(in_channels: int, out_channels: int, kernel: int = 3) -> nn.Sequential:
-    """A branch's last convolution, whose ReLU is that of the module."""
-    return nn.Sequential(*list(_conv(in_channels, out_channels, kernel))[:-1])
+_conv = partial(ConvNormReLU, bias=True)
+_last = partial(ConvNorm, bias=True)  # of a branch, whose ReLU is that of the module
 
 
 class _Inception(nn.Module):
@@ -36,19 +33,17 @@ class _Inception(nn.Module):
     The 5x5 kernel is two of 3x3, which see as far with fewer weights (arXiv:1512.00567, section 3.1).
     """
 
-    def __init__(
-        self, in_channels: int, one: int, squeeze3: int, three: int, squeeze5: int, five: int, pool: int
-    ):
+    def __init__(self, ins: int, one: int, squeeze3: int, three: int, squeeze5: int, five: int, pool: int):
         super().__init__()
         self.out_channels = one + three + five + pool
-        self.one = _last(in_channels, one, 1)
-        self.three = nn.Sequential(_conv(in_channels, squeeze3, 1), _last(squeeze3, three))
-        self.five = nn.Sequential(_conv(in_channels, squeeze5, 1), _conv(squeeze5, five), _last(five, five))
-        self.pool = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), _last(in_channels, pool, 1))
+        self.one = _last(ins, one, 1)
+        self.three = nn.Sequential(_conv(ins, squeeze3, 1), _last(squeeze3, three))
+        self.five = nn.Sequential(_conv(ins, squeeze5, 1), _conv(squeeze5, five), _last(five, five))
+        self.pool = nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), _last(ins, pool, 1))
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
+        """(B, in, H, W) -> (B, out_channels, H, W)."""
         return self.relu(torch.cat([self.one(x), self.three(x), self.five(x), self.pool(x)], dim=1))
 
 

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.models.layers.blocks import Shortcut
+from kd.models.layers.staged import ConvNorm, ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
 # Table 2 of arXiv:1801.04381: expansion, channels, blocks, and the first one's stride, which is 2 there for
@@ -24,22 +25,16 @@ class _InvertedResidual(nn.Module):
     `projected`: at stride 1 there is always a shortcut, a 1x1 convolution where the channels differ.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int, projected: bool):
+    def __init__(self, ins: int, outs: int, stride: int, expansion: int, projected: bool):
         super().__init__()
-        wide = expansion * in_channels
+        wide = expansion * ins
         self.residual = nn.Sequential(
-            ConvNormReLU(in_channels, wide, 1),
+            ConvNormReLU(ins, wide, 1),
             ConvNormReLU(wide, wide, stride=stride, groups=wide),
-            nn.Conv2d(wide, out_channels, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
+            *ConvNorm(wide, outs, 1),
         )
-        self.shortcut = None
-        if stride == 1 and in_channels == out_channels:
-            self.shortcut = nn.Identity()
-        elif stride == 1 and projected:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
-            )
+        added = stride == 1 and (projected or ins == outs)
+        self.shortcut = Shortcut(ins, outs, stride) if added else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H/stride, W/stride)."""

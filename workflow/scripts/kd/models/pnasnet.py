@@ -3,25 +3,19 @@
 import torch
 from torch import Tensor, nn
 
-from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.models.layers.staged import ConvNorm, ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
 
-def _conv(ins: int, outs: int, kernel: int, stride: int, groups: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(ins, outs, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(outs)
-    )
-
-
-def _depthwise(ins: int, outs: int, kernel: int, stride: int) -> nn.Sequential:
+def _depthwise(ins: int, outs: int, kernel: int, stride: int) -> ConvNorm:
     """Each channel alone, to outs/ins channels of its own; norm, no ReLU."""
-    return _conv(ins, outs, kernel, stride, groups=ins)
+    return ConvNorm(ins, outs, kernel, stride=stride, groups=ins)
 
 
 def _pool(ins: int, outs: int, stride: int) -> nn.Sequential:
     """3x3 max pooling; a cell of stride 2 also projects."""
     pool = nn.MaxPool2d(3, stride, padding=1)
-    return nn.Sequential(pool, *([_conv(ins, outs, 1, 1, groups=1)] if stride == 2 else []))
+    return nn.Sequential(pool, *([ConvNorm(ins, outs, 1)] if stride == 2 else []))
 
 
 class _CellA(nn.Module):
@@ -45,7 +39,7 @@ class _CellB(nn.Module):
         super().__init__()
         self.seven, self.three, self.five = (_depthwise(ins, outs, kernel, stride) for kernel in (7, 3, 5))
         self.pool = _pool(ins, outs, stride)
-        self.mix = _conv(2 * outs, outs, 1, 1, groups=1)
+        self.mix = ConvNorm(2 * outs, outs, 1)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:

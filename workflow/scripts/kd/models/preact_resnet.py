@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from kd.models.layers.blocks import residual_net
 from kd.models.layers.staged import Scale, StagedNet
 from kd.settings.types import Width
 
@@ -13,16 +14,14 @@ def _norm_relu(channels: int) -> list[nn.Module]:
 class _PreAct(nn.Module):
     """Norm and ReLU, then what is called `residual`, added to the shortcut (arXiv:1603.05027, figure 4e)."""
 
+    expansion: int  # of the channels of its convolutions, but for the last
     residual: nn.Sequential
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int):
+    def __init__(self, ins: int, outs: int, stride: int):
         super().__init__()
-        self.activate = nn.Sequential(*_norm_relu(in_channels))
-        self.projection = (
-            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
-            if stride != 1 or in_channels != out_channels
-            else None
-        )
+        self.activate = nn.Sequential(*_norm_relu(ins))
+        changes = stride != 1 or ins != outs
+        self.projection = nn.Conv2d(ins, outs, 1, stride, bias=False) if changes else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H/stride, W/stride)."""
@@ -37,48 +36,39 @@ class PreActBlock(_PreAct):
 
     expansion = 1
 
-    def __init__(self, in_channels: int, channels: int, stride: int):
-        super().__init__(in_channels, channels, stride)
+    def __init__(self, ins: int, outs: int, stride: int):
+        super().__init__(ins, outs, stride)
         self.residual = nn.Sequential(
-            nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False),
-            *_norm_relu(channels),
-            nn.Conv2d(channels, channels, 3, 1, 1, bias=False),
+            nn.Conv2d(ins, outs, 3, stride, 1, bias=False),
+            *_norm_relu(outs),
+            nn.Conv2d(outs, outs, 3, 1, 1, bias=False),
         )
 
 
 class _PreActBottleneck(_PreAct):
-    """1x1, 3x3 and 1x1 convolutions; four times as many channels come out."""
+    """1x1, 3x3 and 1x1 convolutions, the first two with a quarter of the channels that come out."""
 
     expansion = 4
 
-    def __init__(self, in_channels: int, channels: int, stride: int):
-        super().__init__(in_channels, 4 * channels, stride)
+    def __init__(self, ins: int, outs: int, stride: int):
+        super().__init__(ins, outs, stride)
+        inner = outs // self.expansion
         self.residual = nn.Sequential(
-            nn.Conv2d(in_channels, channels, 1, bias=False),
-            *_norm_relu(channels),
-            nn.Conv2d(channels, channels, 3, stride, 1, bias=False),
-            *_norm_relu(channels),
-            nn.Conv2d(channels, 4 * channels, 1, bias=False),
+            nn.Conv2d(ins, inner, 1, bias=False),
+            *_norm_relu(inner),
+            nn.Conv2d(inner, inner, 3, stride, 1, bias=False),
+            *_norm_relu(inner),
+            nn.Conv2d(inner, outs, 1, bias=False),
         )
 
 
-Block = type[PreActBlock | _PreActBottleneck]
-
-
-def _stage(block: Block, in_channels: int, channels: int, stride: int, blocks: int) -> nn.Sequential:
-    rest = (block(channels * block.expansion, channels, 1) for _ in range(blocks - 1))
-    return nn.Sequential(block(in_channels, channels, stride), *rest)
-
-
 def _preact_resnet(
-    in_channels: int, num_classes: int, width: float, block: Block, blocks: tuple[int, int, int, int]
+    in_channels: int, num_classes: int, width: float, block: type[_PreAct], blocks: tuple[int, int, int, int]
 ) -> StagedNet:
     channels = [*map(Scale(width), (64, 128, 256, 512))]
-    outs = [count * block.expansion for count in channels]
     stem = nn.Conv2d(in_channels, channels[0], 3, padding=1, bias=False)
-    stages = [nn.Sequential(stem, _stage(block, channels[0], channels[0], 1, blocks[0]))]
-    stages += [_stage(block, outs[i - 1], channels[i], 2, blocks[i]) for i in (1, 2, 3)]
-    return StagedNet(stages, outs[-1], num_classes)
+    outs = [count * block.expansion for count in channels]
+    return residual_net(stem, block, (channels[0], *outs), blocks, num_classes)
 
 
 def preact_resnet18(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:

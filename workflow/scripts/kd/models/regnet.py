@@ -2,11 +2,13 @@
 
 from torch import nn
 
-from kd.models.layers.blocks import GroupedBottleneck
+from kd.models.layers.blocks import grouped_bottleneck
 from kd.models.layers.staged import FEWEST_CHANNELS, ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
+Rows = tuple[tuple[int, int], ...]  # blocks and channels of the paper's four stages
 _STRIDES = (1, 1, 2, 2)
+_400MF = ((1, 32), (2, 64), (7, 160), (12, 384))
 
 
 def _fitted(channels: int, group: int) -> tuple[int, int]:
@@ -17,30 +19,24 @@ def _fitted(channels: int, group: int) -> tuple[int, int]:
 
 
 def _regnet(
-    in_channels: int,
-    num_classes: int,
-    width: float,
-    *,
-    depths: tuple[int, int, int, int],
-    channels: tuple[int, int, int, int],
-    group: int,
-    squeeze: bool = False,
+    in_channels: int, num_classes: int, width: float, group: int, rows: Rows, squeeze: bool = False
 ) -> StagedNet:
-    """`group` is the width of a group; all blocks have a bottleneck ratio of 1.
+    """`group` is the width of a group.
 
-    With `squeeze` a block squeezes to a quarter of the channels that it is given.
+    All blocks have a bottleneck ratio of 1. With `squeeze` one squeezes to a quarter of the channels that it
+    is given.
     """
     scale = Scale(width)
     ins = scale(64)
     stages = [nn.Sequential(ConvNormReLU(in_channels, ins))]
-    for depth, wide, stride in zip(depths, map(scale, channels), _STRIDES, strict=True):
+    for (depth, wide), stride in zip(rows, _STRIDES, strict=True):
         if stride == 2:
             stages.append(nn.Sequential())
-        outs, groups = _fitted(wide, group)
+        outs, groups = _fitted(scale(wide), group)
         for block in range(depth):
             squeezed = max(round(ins / 4), FEWEST_CHANNELS) if squeeze else 0
             step = stride if block == 0 else 1
-            stages[-1].append(GroupedBottleneck(ins, outs, outs, step, groups=groups, squeezed=squeezed))
+            stages[-1].append(grouped_bottleneck(ins, outs, outs, step, groups=groups, squeezed=squeezed))
             ins = outs
     return StagedNet(stages, ins, num_classes)
 
@@ -55,8 +51,7 @@ def regnetx_200mf(in_channels: int, num_classes: int, *, width: Width = 1.0) -> 
     2,321,946 parameters for 3 channels and 10 classes; the stages put out, for 32x32 pixels, 56x32x32,
     152x16x16 and 368x8x8.
     """
-    sizes = {"depths": (1, 1, 4, 7), "channels": (24, 56, 152, 368), "group": 8}
-    return _regnet(in_channels, num_classes, width, **sizes)
+    return _regnet(in_channels, num_classes, width, 8, ((1, 24), (1, 56), (4, 152), (7, 368)))
 
 
 def regnetx_400mf(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
@@ -65,8 +60,7 @@ def regnetx_400mf(in_channels: int, num_classes: int, *, width: Width = 1.0) -> 
     CIFAR form: as of `regnetx_200mf`. 4,779,338 parameters for 3 channels and 10 classes; the stages put out,
     for 32x32 pixels, 64x32x32, 160x16x16 and 384x8x8.
     """
-    sizes = {"depths": (1, 2, 7, 12), "channels": (32, 64, 160, 384), "group": 16}
-    return _regnet(in_channels, num_classes, width, **sizes)
+    return _regnet(in_channels, num_classes, width, 16, _400MF)
 
 
 def regnety_400mf(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
@@ -77,5 +71,4 @@ def regnety_400mf(in_channels: int, num_classes: int, *, width: Width = 1.0) -> 
     CIFAR form: as of `regnetx_200mf`. 5,714,362 parameters for 3 channels and 10 classes; the stages put out,
     for 32x32 pixels, 64x32x32, 160x16x16 and 384x8x8.
     """
-    sizes = {"depths": (1, 2, 7, 12), "channels": (32, 64, 160, 384), "group": 16, "squeeze": True}
-    return _regnet(in_channels, num_classes, width, **sizes)
+    return _regnet(in_channels, num_classes, width, 16, _400MF, squeeze=True)

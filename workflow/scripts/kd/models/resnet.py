@@ -1,30 +1,19 @@
 """Residual networks."""
 
-from torch import nn
-
+from kd.models.layers.blocks import residual_net
 from kd.models.layers.residual import BasicBlock, Bottleneck
 from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
-Block = type[BasicBlock | Bottleneck]
-
-
-def _stage(block: Block, in_channels: int, channels: int, stride: int, blocks: int) -> nn.Sequential:
-    outs = channels * block.expansion
-    rest = (block(outs, channels, 1) for _ in range(blocks - 1))
-    return nn.Sequential(block(in_channels, channels, stride), *rest)
-
 
 def _resnet(
-    in_channels: int, num_classes: int, width: float, block: Block, blocks: tuple[int, int, int, int]
+    in_channels: int, num_classes: int, width: float, block: type, blocks: tuple[int, int, int, int]
 ) -> StagedNet:
     """One of table 1 of arXiv:1512.03385, with `blocks` in its four stages."""
     channels = [*map(Scale(width), (64, 128, 256, 512))]
-    outs = [count * block.expansion for count in channels]
     stem = ConvNormReLU(in_channels, channels[0])
-    stages = [nn.Sequential(stem, _stage(block, channels[0], channels[0], 1, blocks[0]))]
-    stages += [_stage(block, outs[i - 1], channels[i], 2, blocks[i]) for i in (1, 2, 3)]
-    return StagedNet(stages, outs[-1], num_classes)
+    outs = [count * block.expansion for count in channels]
+    return residual_net(stem, block, (channels[0], *outs), blocks, num_classes)
 
 
 def resnet18(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from kd.models.layers.blocks import GroupedBottleneck
+from kd.models.layers.blocks import grouped_bottleneck
 from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Count, Width
 
@@ -32,7 +32,7 @@ def resnext29(
     stages = [nn.Sequential(ConvNormReLU(in_channels, channels, 1)), nn.Sequential(), nn.Sequential()]
     for stage, stride in zip(stages, (1, 2, 2), strict=True):
         for step in (stride, 1, 1):
-            stage.append(GroupedBottleneck(channels, inner, 2 * inner, step, groups=cardinality))
+            stage.append(grouped_bottleneck(channels, inner, 2 * inner, step, groups=cardinality))
             channels = 2 * inner
         inner *= 2
     return StagedNet(stages, channels, num_classes)

@@ -1,8 +1,6 @@
 """Squeeze-and-excitation networks."""
 
-from torch import nn
-
-from kd.models.layers.blocks import SqueezeExcite
+from kd.models.layers.blocks import SqueezeExcite, residual_net
 from kd.models.layers.staged import FEWEST_CHANNELS, ConvNormReLU, Scale, StagedNet
 from kd.models.preact_resnet import PreActBlock
 from kd.settings.types import Width
@@ -13,13 +11,9 @@ _REDUCTION = 16  # r of arXiv:1709.01507, section 3.2
 class _SqueezedBlock(PreActBlock):
     """A pre-activation block whose residual is weighted by channel: (B, in, H, W) -> (B, out, ...)."""
 
-    def __init__(self, in_channels: int, channels: int, stride: int):
-        super().__init__(in_channels, channels, stride)
-        self.residual.append(SqueezeExcite(channels, max(channels // _REDUCTION, FEWEST_CHANNELS)))
-
-
-def _two_blocks(in_channels: int, channels: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(_SqueezedBlock(in_channels, channels, stride), _SqueezedBlock(channels, channels, 1))
+    def __init__(self, ins: int, outs: int, stride: int):
+        super().__init__(ins, outs, stride)
+        self.residual.append(SqueezeExcite(outs, max(outs // _REDUCTION, FEWEST_CHANNELS)))
 
 
 def senet18(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
@@ -30,11 +24,6 @@ def senet18(in_channels: int, num_classes: int, *, width: Width = 1.0) -> Staged
     parameters for 3 channels and 10 classes; the stages put out, for 32x32 pixels, 64x32x32, 128x16x16,
     256x8x8 and 512x4x4 (of either sign: no ReLU).
     """
-    c1, c2, c3, c4 = map(Scale(width), (64, 128, 256, 512))
-    stages = [
-        nn.Sequential(ConvNormReLU(in_channels, c1), _two_blocks(c1, c1, 1)),
-        _two_blocks(c1, c2, 2),
-        _two_blocks(c2, c3, 2),
-        _two_blocks(c3, c4, 2),
-    ]
-    return StagedNet(stages, c4, num_classes)
+    channels = [*map(Scale(width), (64, 64, 128, 256, 512))]
+    stem = ConvNormReLU(in_channels, channels[0])
+    return residual_net(stem, _SqueezedBlock, channels, (2, 2, 2, 2), num_classes)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.models.layers.staged import ConvNorm, ConvNormReLU, Scale, StagedNet
 from kd.settings.types import Width
 
 
@@ -22,19 +22,13 @@ def _interleave(left: Tensor, right: Tensor) -> Tensor:
     return _shuffle(torch.cat([left, right], dim=1), 2)
 
 
-def _depthwise(channels: int, stride: int) -> nn.Sequential:
+def _depthwise(channels: int, stride: int) -> ConvNorm:
     """A 3x3 convolution of each channel alone, and, unlike everywhere else, no ReLU after its norm."""
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, stride, 1, groups=channels, bias=False), nn.BatchNorm2d(channels)
-    )
+    return ConvNorm(channels, channels, stride=stride, groups=channels)
 
 
-def _branch(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        ConvNormReLU(in_channels, out_channels, 1),
-        _depthwise(out_channels, stride),
-        ConvNormReLU(out_channels, out_channels, 1),
-    )
+def _branch(ins: int, outs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(ConvNormReLU(ins, outs, 1), _depthwise(outs, stride), ConvNormReLU(outs, outs, 1))
 
 
 class _Unit(nn.Module):

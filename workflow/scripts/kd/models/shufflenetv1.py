@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
+from kd.models.layers.staged import ConvNorm, ConvNormReLU, Scale, StagedNet
 from kd.models.shufflenet import _shuffle
 from kd.settings.types import Width
 
@@ -15,16 +15,13 @@ class _Unit(nn.Module):
     input, averaged. `squeeze_groups` is of the first convolution and of the shuffle, `groups` of the last.
     """
 
-    def __init__(
-        self, in_channels: int, squeezed: int, branch: int, stride: int, squeeze_groups: int, groups: int
-    ):
+    def __init__(self, ins: int, squeezed: int, branch: int, stride: int, squeeze_groups: int, groups: int):
         super().__init__()
-        self.squeeze = ConvNormReLU(in_channels, squeezed, 1, groups=squeeze_groups)
+        self.squeeze = ConvNormReLU(ins, squeezed, 1, groups=squeeze_groups)
         self.squeeze_groups = squeeze_groups
         self.widen = nn.Sequential(
             ConvNormReLU(squeezed, squeezed, stride=stride, groups=squeezed),
-            nn.Conv2d(squeezed, branch, 1, groups=groups, bias=False),
-            nn.BatchNorm2d(branch),
+            *ConvNorm(squeezed, branch, 1, groups=groups),
         )
         self.pool = nn.AvgPool2d(3, stride=2, padding=1) if stride == 2 else None
         self.relu = nn.ReLU(inplace=True)

@@ -35,25 +35,18 @@ def library(
     `input_size`: pixels a side that images are resized to. By default those that such weights, or networks
     that take one size only, were made for; else images are taken as they are.
     """
-    with buildable(f"timm/{name}"):
+    title = f"timm/{name}"
+    with buildable(title):
         about = timm.models.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
-    own = about.input_size[-1]
-    side = input_size or (own if pretrained or about.fixed_input_size else None)
-    settings = {"in_chans": in_channels, "num_classes": num_classes}
-    if about.fixed_input_size and side != own:
-        settings["img_size"] = side
-    with buildable(f"timm/{name}"):
+        own = about.input_size[-1]
+        side = input_size or (own if pretrained or about.fixed_input_size else None)
+        settings = {"in_chans": in_channels, "num_classes": num_classes}
+        if about.fixed_input_size and side != own:
+            settings["img_size"] = side
         network = timm.create_model(name, **settings)
-    return LibraryNetwork(
-        f"timm/{name}",
-        network,
-        in_channels,
-        num_classes,
-        side=side,
-        probe=side if about.fixed_input_size else own,
-        stem=stem,
-        fetch=partial(_fetch, name, settings) if pretrained else None,
-    )
+    probe = side if about.fixed_input_size else own
+    fetch = partial(_fetch, name, settings) if pretrained else None
+    return LibraryNetwork(title, network, (in_channels, probe, probe), num_classes, side, stem, fetch)
 
 
 def _fetch(name: str, settings: dict[str, Any]) -> Weights:

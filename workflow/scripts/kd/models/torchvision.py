@@ -9,7 +9,8 @@ from torchvision import models
 
 from kd.errors import UserError
 from kd.models.libraries.pretrained import fetch_checked
-from kd.models.libraries.wrapper import LibraryNetwork, Weights, buildable, take_channels
+from kd.models.libraries.stems import take_channels
+from kd.models.libraries.wrapper import LibraryNetwork, Weights, buildable
 from kd.settings.types import ImageSize
 
 # Where the package's own files name them, so that a config is checked without importing it.
@@ -38,21 +39,14 @@ def library(
     fixed = {"image_size", "input_size"} & set(takes)
     side = input_size or (own if pretrained or fixed else None)
     settings = {"num_classes": num_classes} | _settings(takes, side, pretrained and in_channels == 3)
-    with buildable(f"torchvision/{name}"):
+    title = f"torchvision/{name}"
+    with buildable(title):
         network = models.get_model(name, **settings)
     probe = side if fixed else own
     if in_channels != 3:
         take_channels(network, probe, in_channels)
-    return LibraryNetwork(
-        f"torchvision/{name}",
-        network,
-        in_channels,
-        num_classes,
-        side=side,
-        probe=probe,
-        stem=stem,
-        fetch=partial(_fetch, name, in_channels) if pretrained else None,
-    )
+    fetch = partial(_fetch, name, in_channels) if pretrained else None
+    return LibraryNetwork(title, network, (in_channels, probe, probe), num_classes, side, stem, fetch)
 
 
 def _arguments(name: str) -> set[str]:

@@ -1,11 +1,9 @@
 """VGG networks, with batch norm."""
 
-from typing import Literal
-
 from torch import nn
 
 from kd.models.layers.staged import ConvNormReLU, Scale, StagedNet
-from kd.settings.types import Width
+from kd.settings.types import Poolings, Width
 
 _CHANNELS = (64, 128, 256, 512, 512)  # between the places where the paper pools (arXiv:1409.1556, table 1)
 
@@ -36,9 +34,7 @@ def _vgg(
     return StagedNet(stages, in_channels, num_classes)
 
 
-def vgg8(
-    in_channels: int, num_classes: int, *, poolings: Literal[3, 4, 5] = 3, width: Width = 1.0
-) -> StagedNet:
+def vgg8(in_channels: int, num_classes: int, *, poolings: Poolings = 3, width: Width = 1.0) -> StagedNet:
     """VGG-8 of Tian, Krishnan & Isola 2020, Contrastive Representation Distillation, arXiv:1910.10699.
 
     The networks of Simonyan & Zisserman 2014 (arXiv:1409.1556) with one convolution for each of five channel
@@ -51,9 +47,7 @@ def vgg8(
     return _vgg(in_channels, num_classes, width, poolings, (1, 1, 1, 1, 1))
 
 
-def vgg11(
-    in_channels: int, num_classes: int, *, poolings: Literal[3, 4, 5] = 5, width: Width = 1.0
-) -> StagedNet:
+def vgg11(in_channels: int, num_classes: int, *, poolings: Poolings = 5, width: Width = 1.0) -> StagedNet:
     """VGG-11 (configuration A) of Simonyan & Zisserman 2014, Very Deep ConvNets, arXiv:1409.1556.
 
     CIFAR form as of `vgg16`, and so are the shapes. 9,231,114 parameters for 3 channels and 10 classes
@@ -62,9 +56,7 @@ def vgg11(
     return _vgg(in_channels, num_classes, width, poolings, (1, 1, 2, 2, 2))
 
 
-def vgg13(
-    in_channels: int, num_classes: int, *, poolings: Literal[3, 4, 5] = 5, width: Width = 1.0
-) -> StagedNet:
+def vgg13(in_channels: int, num_classes: int, *, poolings: Poolings = 5, width: Width = 1.0) -> StagedNet:
     """VGG-13 (configuration B) of Simonyan & Zisserman 2014, Very Deep ConvNets, arXiv:1409.1556.
 
     CIFAR form as of `vgg16`, and so are the shapes. 9,416,010 parameters for 3 channels and 10 classes
@@ -73,9 +65,7 @@ def vgg13(
     return _vgg(in_channels, num_classes, width, poolings, (2, 2, 2, 2, 2))
 
 
-def vgg16(
-    in_channels: int, num_classes: int, *, poolings: Literal[3, 4, 5] = 5, width: Width = 1.0
-) -> StagedNet:
+def vgg16(in_channels: int, num_classes: int, *, poolings: Poolings = 5, width: Width = 1.0) -> StagedNet:
     """VGG-16 (configuration D) of Simonyan & Zisserman 2014, Very Deep ConvNets, arXiv:1409.1556.
 
     CIFAR form (pytorch-cifar): batch norm after every convolution, and one linear layer instead of three.
@@ -90,9 +80,7 @@ def vgg16(
     return _vgg(in_channels, num_classes, width, poolings, (2, 2, 3, 3, 3))
 
 
-def vgg19(
-    in_channels: int, num_classes: int, *, poolings: Literal[3, 4, 5] = 5, width: Width = 1.0
-) -> StagedNet:
+def vgg19(in_channels: int, num_classes: int, *, poolings: Poolings = 5, width: Width = 1.0) -> StagedNet:
     """VGG-19 (configuration E) of Simonyan & Zisserman 2014, Very Deep ConvNets, arXiv:1409.1556.
 
     CIFAR form as of `vgg16`, and so are the shapes. 20,040,522 parameters for 3 channels and 10 classes

@@ -1,56 +1,24 @@
 """Wide residual networks."""
 
-from torch import Tensor, nn
+from torch import nn
 
+from kd.models.layers.blocks import residual_net
 from kd.models.layers.staged import Scale, StagedNet
+from kd.models.preact_resnet import PreActBlock
 from kd.settings.types import Width
-
-
-class _Block(nn.Module):
-    """Norm-ReLU-conv twice, added to the shortcut: "B(3,3)" of arXiv:1605.07146 (figure 1a), without dropout.
-
-    Written out, though preact_resnet.py has such a block too: a change there concerns no job of these.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int):
-        super().__init__()
-        self.activate = nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True))
-        self.projection = (
-            nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
-            if stride != 1 or in_channels != out_channels
-            else None
-        )
-        self.residual = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, in, H, W) -> (B, out, H/stride, W/stride)."""
-        active = self.activate(x)
-        return self.residual(active) + (x if self.projection is None else self.projection(active))
-
-
-def _stage(in_channels: int, out_channels: int, stride: int, blocks: int) -> nn.Sequential:
-    rest = (_Block(out_channels, out_channels, 1) for _ in range(blocks - 1))
-    return nn.Sequential(_Block(in_channels, out_channels, stride), *rest)
 
 
 def _wrn(in_channels: int, num_classes: int, width: float, *, depth: int, wider: int) -> StagedNet:
     """WRN-depth-wider (arXiv:1605.07146, table 1): n blocks a stage make `depth` = 6n + 4.
 
-    The paper counts convolutions: the stem's, the blocks' 6n and the three of shortcuts.
+    The paper counts convolutions: the stem's, the blocks' 6n and the three of shortcuts. Its blocks are
+    "B(3,3)" (figure 1a), without dropout.
     """
-    blocks = (depth - 4) // 6
-    c0, c1, c2, c3 = map(Scale(width), (16, 16 * wider, 32 * wider, 64 * wider))
-    stages = [
-        nn.Sequential(nn.Conv2d(in_channels, c0, 3, padding=1, bias=False), _stage(c0, c1, 1, blocks)),
-        _stage(c1, c2, 2, blocks),
-        _stage(c2, c3, 2, blocks).extend([nn.BatchNorm2d(c3), nn.ReLU(inplace=True)]),
-    ]
-    return StagedNet(stages, c3, num_classes)
+    channels = [*map(Scale(width), (16, 16 * wider, 32 * wider, 64 * wider))]
+    stem = nn.Conv2d(in_channels, channels[0], 3, padding=1, bias=False)
+    network = residual_net(stem, PreActBlock, channels, 3 * [(depth - 4) // 6], num_classes)
+    network.stages[-1].extend([nn.BatchNorm2d(channels[-1]), nn.ReLU(inplace=True)])
+    return network
 
 
 def wrn_16_1(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:

@@ -45,6 +45,7 @@ Architecture = Annotated[
 Count = Annotated[int, Field(ge=1, le=MILLION), _Number]
 Natural = Annotated[int, Field(ge=0, le=MILLION), _Number]
 BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs two
+Poolings = Literal[3, 4, 5]  # of a VGG network
 Threads = Annotated[int, Field(ge=1, le=1024), _Number]
 Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
 Generations = Annotated[int, Field(ge=1, le=20), _Number]
@@ -62,7 +63,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
 Tolerance = Annotated[float, Field(ge=0, lt=1), _Number]  # a share
 Connections = Annotated[int, Field(ge=1, le=32), _Number]  # to one server at a time
-Classes = Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(_refuse_repeats)]
+Texts = Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(_refuse_repeats)]
 FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
 Address = Annotated[str, Field(pattern=_ADDRESS), _Web]
 Width = Annotated[float, Field(gt=0, le=16), _Number]  # multiplies every channel count of a network

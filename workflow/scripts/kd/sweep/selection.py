@@ -1,23 +1,19 @@
 """Which trial of a sweep is the best, by the validation split alone."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from kd.errors import UserError
 from kd.results.metrics import TrialMetrics
-from kd.sweep.trials import trial_name
+from kd.sweep.trials import Values, trial_name
 
 Row = dict[str, Any]
 MEASURES = ("validation_accuracy", "validation_accuracy_std", "validation_loss")
 
 
 def rows_of(
-    values: Sequence[Mapping[str, Any]],
-    places: Sequence[int],
-    runs: Sequence[TrialMetrics],
-    seeds: int,
-    epochs: int,
+    values: Sequence[Values], places: Sequence[int], runs: Sequence[TrialMetrics], seeds: int, epochs: int
 ) -> list[Row]:
     """A row for each trial of a rung: its place in `values`, these values, and its measures over its seeds.
 
@@ -45,7 +41,7 @@ def best(rows: Sequence[Row], keep: int) -> list[int]:
     return [row["place"] for row in ranked[:keep]]
 
 
-def _row(values: Mapping[str, Any], place: int, runs: Sequence[TrialMetrics], epochs: int) -> Row:
+def _row(values: Values, place: int, runs: Sequence[TrialMetrics], epochs: int) -> Row:
     row = {"place": place, "trial": trial_name(values, epochs), **values}
     row |= {"epochs": epochs, "seeds": len(runs)}
     accuracies = [run.validation_accuracy for run in runs]

@@ -14,6 +14,18 @@ Values = dict[str, Any]  # of each key that is swept
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """Values of a method or recipe that are tried; the method of the same name takes the best of them."""
+
+    name: str
+    over: tuple[str, ...]  # keys: an option of the method, or recipe.<key>
+    log: tuple[str, ...]  # those of them that are spread over orders of magnitude
+    trials: tuple[Values, ...]  # a value for each of these keys
+    seeds: tuple[int, ...]
+    halving: bool = False  # whether trials start with few epochs, and only the best of them go on
+
+
+@dataclass(frozen=True)
 class Axis:
     """A key and its values: those of a list, or all between two bounds."""
 

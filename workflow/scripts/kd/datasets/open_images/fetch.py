@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 import requests
@@ -69,49 +70,39 @@ def first_good(
     candidates are used up. Raises UserError when more than `tolerated` have failed.
     """
     good: dict[Place, list[tuple[Candidate, Result]]] = {place: [] for place in candidates}
-    tried = dict.fromkeys(candidates, 0)
+    queues = {place: iter(queue) for place, queue in candidates.items()}
     failed: list[tuple[Candidate, Failed]] = []
     pool = ThreadPoolExecutor(workers)
     try:
         with Progress("images", line=describe) as progress:
             progress.total = sum(count.values())
-            while True:
-                batch = {}
-                for place, queue in candidates.items():
-                    start, more = tried[place], count[place] - len(good[place])
-                    for candidate in queue[start : start + more]:
-                        batch[pool.submit(_attempt, make, candidate)] = place, candidate
-                if not batch:
-                    return good, failed
+            while batch := {
+                pool.submit(make, candidate): (place, candidate)
+                for place, queue in queues.items()
+                for candidate in islice(queue, count[place] - len(good[place]))
+            }:
                 _await(batch, progress, failed, tolerated)
                 for future, (place, candidate) in batch.items():
-                    tried[place] += 1
-                    result = future.result()
-                    if isinstance(result, Failed):
-                        failed.append((candidate, result))
+                    if failure := future.exception():
+                        failed.append((candidate, failure))
                     else:
-                        good[place].append((candidate, result))
+                        good[place].append((candidate, future.result()))
+        return good, failed
     finally:
         pool.shutdown(cancel_futures=True)  # or what waits would still be fetched after an error
-
-
-def _attempt(make: Callable[[Candidate], Result], candidate: Candidate) -> Result | Failed:
-    try:
-        return make(candidate)
-    except Failed as failure:
-        return failure
 
 
 def _await(batch: Iterable[Future], progress: Progress, before: Sequence, tolerated: int) -> None:
     """Return when all is done; UserError as soon as more than `tolerated` failed, those `before` included."""
     failures = [failure for _, failure in before]
     for future in as_completed(batch):
-        result = future.result()
-        if not isinstance(result, Failed):
+        failure = future.exception()
+        if not isinstance(failure, Failed):
+            future.result()  # raises what is no failure of one candidate
             progress.done += 1
             continue
-        failures.append(result)
-        logger.warning("left out: %s", result)
+        failures.append(failure)
+        logger.warning("left out: %s", failure)
         if len(failures) > tolerated:
             raise UserError(
                 f"{len(failures)} images could not be had, and dataset.tolerated_failures allows {tolerated}"

@@ -32,8 +32,7 @@ BOXES = {
 }
 FACTS = ("License", "Author", "AuthorProfileURL", "Title", "OriginalLandingURL", "OriginalURL")
 _VERIFIED = {"1": True, "1.0": True, "0": False, "0.0": False}  # both spellings are there
-_TURNS = {"0": 0, "0.0": 0, "90.0": 90, "180.0": 180, "270.0": 270, "90": 90, "180": 180, "270": 270}
-_TURNS |= {"": None, "nan": None}
+_TURNS = {"": None, "nan": None} | {f"{turn}{end}": turn for turn in (0, 90, 180, 270) for end in ("", ".0")}
 _ID = re.compile("[0-9a-f]{16}")  # becomes a file's name
 
 
@@ -91,13 +90,11 @@ def find_images(path: Path, labels: Collection[str], seed: int) -> dict[str, lis
         label = single.get(both & ((1 << len(bits)) - 1))
         if label and not both >> len(bits) & bits[label]:
             images_of[label].append(_checked(path, image))
-    return {
-        label: sorted(images, key=lambda image: _rank(seed, image)) for label, images in images_of.items()
-    }
 
+    def rank(image: str) -> bytes:
+        return hashlib.sha256(f"{seed}:{image}".encode()).digest()
 
-def _rank(seed: int, image: str) -> bytes:
-    return hashlib.sha256(f"{seed}:{image}".encode()).digest()
+    return {label: sorted(images, key=rank) for label, images in images_of.items()}
 
 
 def _checked(path: Path, image: str) -> str:

@@ -4,33 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from kd.data.dataset import RawSplits
 from kd.errors import UserError
 from kd.io.tables import write_csv
-from kd.io.tensors import Corrupt, read_tensors, write_tensors
+from kd.io.tensors import Corrupt, read_tensors
 
 SPLITS = ("train", "test")
 IMAGES, TABLE = "images.safetensors", "licences.csv"
 
 
-def write_packed(
-    folder: Path,
-    images: Mapping[str, Sequence[np.ndarray]],
-    labels: Mapping[str, list[int]],
-    classes: list[str],
-) -> None:
-    """Write the images (size, size, 3) uint8 and the labels of both splits to a sealed file in `folder`."""
-    arrays = {}
-    for split in SPLITS:
-        arrays[f"{split}_images"] = np.stack(images[split])
-        arrays[f"{split}_labels"] = np.array(labels[split], dtype=np.int64)
-    write_tensors(folder / IMAGES, arrays, {"classes": classes})
-
-
 def read_packed(folder: Path) -> RawSplits:
-    """What write_packed wrote into `folder`; UserError naming the file when it is not whole."""
+    """The images and labels of both splits in `folder`; UserError naming the file when it is not whole."""
     path = folder / IMAGES
     try:
         tensors, facts = read_tensors(path)

@@ -58,10 +58,10 @@ class Source:
     ) -> dict[str, list[tuple[str, Box | None]]]:
         """Images of a subset by label, in the order in which they are taken, with their boxes if wanted."""
         images_of = open_images.find_images(self.metadata(open_images.LABELS[subset]), labels, seed)
-        if not boxes:
-            return {label: [(image, None) for image in images] for label, images in images_of.items()}
         label_of = {image: label for label, images in images_of.items() for image in images}
-        boxed = open_images.find_boxes(self.metadata(open_images.BOXES[subset]), label_of)
+        boxed: dict[str, Box | None] = dict.fromkeys(label_of)
+        if boxes:
+            boxed = open_images.find_boxes(self.metadata(open_images.BOXES[subset]), label_of)
         return {
             label: [(image, boxed[image]) for image in images if image in boxed]
             for label, images in images_of.items()

@@ -55,11 +55,6 @@ class Decoded:
             self._spoken = time.monotonic()
 
 
-def read_all(items: Sequence[Any], read: Callable[[Any], np.ndarray], size: int, label: str) -> np.ndarray:
-    """All images at once, (len(items), size, size, 3) uint8; see Decoded."""
-    return Decoded(items, read, size, label)[:]
-
-
 def read_image(
     file: str, size: int, upright: Callable[[Image.Image], Image.Image] = ImageOps.exif_transpose
 ) -> np.ndarray:

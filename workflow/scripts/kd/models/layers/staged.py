@@ -24,24 +24,25 @@ class Scale:
         return max(round(channels * self.width), min(channels, FEWEST_CHANNELS))
 
 
-class ConvNormReLU(nn.Sequential):
-    """Convolution that keeps the resolution (at stride 1), batch norm (arXiv:1502.03167), ReLU.
+class ConvNorm(nn.Sequential):
+    """Convolution that keeps the resolution (at stride 1), and batch norm (arXiv:1502.03167).
 
     Batch norm subtracts any bias again; `bias` is there for the networks whose CIFAR form carries one.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel: int = 3,
-        *,
-        stride: int = 1,
-        groups: int = 1,
-        bias: bool = False,
+        self, ins: int, outs: int, kernel: int = 3, *, stride: int = 1, groups: int = 1, bias: bool = False
     ):
-        conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=bias)
-        super().__init__(conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+        conv = nn.Conv2d(ins, outs, kernel, stride, kernel // 2, groups=groups, bias=bias)
+        super().__init__(conv, nn.BatchNorm2d(outs))
+
+
+class ConvNormReLU(ConvNorm):
+    """The same, and ReLU."""
+
+    def __init__(self, ins: int, outs: int, kernel: int = 3, **options: int):
+        super().__init__(ins, outs, kernel, **options)
+        self.append(nn.ReLU(inplace=True))
 
 
 class StagedNet(nn.Module):

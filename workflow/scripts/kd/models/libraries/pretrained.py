@@ -16,6 +16,7 @@ from kd.io.files import sha256
 from kd.io.log import logger
 
 PATIENCE = 60.0  # seconds without an answer; torch.hub would wait for ever
+_DIGEST = re.compile(r"-([0-9a-f]{8,})\.")  # in a file's name
 _INSTEAD = "or set pretrained: false"
 
 
@@ -29,8 +30,8 @@ def fetch_checked(title: str, address: str) -> dict[str, Tensor]:
     try:
         if not file.exists():
             logger.info("%s: fetches %s", title, address)
-        else:
-            _check(file)
+        elif (named := _DIGEST.search(file.name)) and not (digest := sha256(file)).startswith(named[1]):
+            raise UserError(f"{file}: its SHA-256 begins with {digest[:8]}, not as its name says; delete it")
         with _patient():
             return torch.hub.load_state_dict_from_url(
                 address, map_location="cpu", progress=False, check_hash=True, weights_only=True
@@ -41,13 +42,6 @@ def fetch_checked(title: str, address: str) -> dict[str, Tensor]:
             f"{title}: its weights could not be fetched from {address} ({reason}); put that file at {file},"
             f" {_INSTEAD}"
         ) from error
-
-
-def _check(file: Path) -> None:
-    """UserError if a file is not what its name says."""
-    named = re.search(r"-([0-9a-f]{8,})\.", file.name)
-    if named and not (digest := sha256(file)).startswith(named[1]):
-        raise UserError(f"{file}: its SHA-256 begins with {digest[:8]}, not as its name says; delete it")
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""The stem that small images want: the first convolution keeps the resolution, and no pooling follows it."""
+"""Other stems: for small images, whose resolution it keeps, and for images of another number of channels."""
 
 import torch
 from torch import nn
 
 from kd.errors import UserError
-from kd.models.libraries.trace import HALVED, JUMP, Call, first_convolution, side_of
+from kd.models.libraries.trace import HALVED, JUMP, Call, first_convolution, side_of, trace
 
 
 def cifar_stem(title: str, network: nn.Module, root: Call) -> str:
@@ -40,3 +40,15 @@ def _next_pooling(root: Call, first: Call) -> Call | None:
         if HALVED < side / side_of(call.result) < JUMP:
             return None if any(True for _ in call.module.parameters()) else call
     return None
+
+
+def take_channels(network: nn.Module, probe: int, channels: int) -> None:
+    """Let a network for colour images take images of `channels`: one that shows three in grey sees the same.
+
+    For one channel the weights of the first convolution are summed; for others they are repeated in turn, at
+    the same sum.
+    """
+    convolution = first_convolution(trace(network, (3, probe, probe))).module
+    weight, repeated = convolution.weight.detach(), [number % 3 for number in range(channels)]
+    fitted = weight.sum(1, keepdim=True) if channels == 1 else weight[:, repeated] * (3 / channels)
+    convolution.in_channels, convolution.weight = channels, nn.Parameter(fitted)

@@ -1,6 +1,6 @@
 """Classifiers of other libraries, with what a network of this project has: stages, and a file that says all.
 
-What they are is looked up in a run of shapes (calls.py), so that no network needs a line of its own here.
+What they are is looked up in a run of shapes (trace.py), so that no network needs a line of its own here.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from kd.errors import UserError
 from kd.models.libraries.stems import cifar_stem
-from kd.models.libraries.trace import Call, channels_last, find_stages, first_convolution, last_layer, trace
+from kd.models.libraries.trace import Call, channels_last, find_stages, last_layer, trace
 
 Stem = Literal["own", "cifar"]
 Weights = Mapping[str, Tensor]
@@ -35,8 +35,8 @@ def buildable(title: str) -> Iterator[None]:
 class LibraryNetwork(nn.Module):
     """`network`, which classifies images of `side` pixels a side, or of any size where that is None.
 
-    Images of another size are resized. `probe`: a size of images that it can take in any case. `fetch` gives
-    the weights that its library has for it, by their names in `network`; see `load_pretrained`.
+    Images of another size are resized. `probe`: the shape (C, H, W) of an image that it can take in any case.
+    `fetch` gives the weights that its library has for it, by their names in `network`; see `load_pretrained`.
     Raises UserError where it is no classifier of `num_classes`, or the stem that is asked for is not for it.
     """
 
@@ -44,17 +44,15 @@ class LibraryNetwork(nn.Module):
         self,
         title: str,
         network: nn.Module,
-        in_channels: int,
+        probe: tuple[int, int, int],
         num_classes: int,
-        *,
         side: int | None,
-        probe: int,
         stem: Stem,
-        fetch: Callable[[], Weights] | None = None,
+        fetch: Callable[[], Weights] | None,
     ) -> None:
         super().__init__()
         self.title, self.network, self.resizes_to = title, network, side
-        self._probe, self._fetch = (in_channels, probe, probe), fetch
+        self._probe, self._fetch = probe, fetch
         root = self._traced()
         if root.result != (1, num_classes):
             raise UserError(f"{title}: is no classifier of images: it puts out {root.result or 'no tensor'}")
@@ -147,20 +145,3 @@ class LibraryNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) float of images (B, in_channels, H, W) float."""
         return self.network(self._fitted(images))
-
-
-def take_channels(network: nn.Module, probe: int, channels: int) -> None:
-    """Let a network for colour images take images of `channels`: one that shows three in grey sees the same.
-
-    For one channel the weights of the first convolution are summed; for others they are repeated in turn, at
-    the same sum.
-    """
-    convolution = first_convolution(trace(network, (3, probe, probe))).module
-    convolution.in_channels = channels
-    convolution.weight = nn.Parameter(_for_channels(convolution.weight.detach(), channels))
-
-
-def _for_channels(weight: Tensor, channels: int) -> Tensor:
-    if channels == 1:
-        return weight.sum(1, keepdim=True)
-    return weight[:, [number % 3 for number in range(channels)]] * (3 / channels)
