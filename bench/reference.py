@@ -160,7 +160,7 @@ def _tuned_epoch(
 
 
 def _now(device: torch.device) -> float:
-    """The clock, once the device has done what it was told."""
+    """The clock, once the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

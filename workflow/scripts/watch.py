@@ -68,6 +68,6 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    given = _arguments()
+    arguments = _arguments()
     with suppress(KeyboardInterrupt):
-        sys.exit(main(given.folder, once=given.once, wait=given.wait))
+        sys.exit(main(arguments.folder, once=arguments.once, wait=arguments.wait))
