@@ -40,7 +40,7 @@ def run_gate(seeds: int = 5, device: str = "auto") -> dict[str, Any]:
     "numbers"; "seconds". `seeds`: trainings of each loop, two at least.
     """
     started = time.monotonic()
-    where, task = ours.set_up_device(device, threads=1), small_task.load()
+    where, task = ours.set_up_device(device, threads=1), small_task.load_task()
     checks = [
         _run("same accuracy", partial(_check_accuracy, task, seeds, where)),
         _run("stored = live", lambda: judge_stored(_errors(task, where, shift=0))),
@@ -119,7 +119,7 @@ def _errors(task: small_task.Task, device: torch.device, shift: int) -> Tensor:
     """
     pictures = replace(task.train, flip=True)
     teacher = small_task.train_ours(task, TEACHER_SEED, device, epochs=TEACHER_EPOCHS)
-    student = small_task.network(task, seed=0).to(device=device, memory_format=torch.channels_last)
+    student = small_task.new_student(task, seed=0).to(device=device, memory_format=torch.channels_last)
     return compare(teacher.eval(), student, pictures, device, epochs=STUDENT_EPOCHS, shift=shift)
 
 
