@@ -83,7 +83,7 @@ def test_on_colab_its_first_cell_clones_once_and_may_be_run_again(fresh: Checkou
 
 
 def test_it_is_kept_without_outputs_and_linked_files_exist():
-    """Outputs would show those of another version."""
+    """Stored outputs could be those of another version."""
     book = nbformat.read(FILE, as_version=4)
     nbformat.validate(book)
     for cell in book.cells:
