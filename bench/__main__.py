@@ -50,13 +50,13 @@ def _setting(arguments: argparse.Namespace) -> Setting:
 
 def _keep_rows(record: Record, section: str, rows: Iterable[dict[str, Any]]) -> None:
     """Measure a section; what an interruption leaves of it is kept too."""
-    found = []
+    measured = []
     try:
         for row in rows:
-            found.append(row)
+            measured.append(row)
     finally:
-        if found:
-            record.keep(section, found)
+        if measured:
+            record.keep(section, measured)
 
 
 def _pass_gate(record: Record, device: str) -> None:
@@ -100,9 +100,9 @@ def main() -> int:
 
     arguments = _arguments()
     setting = _setting(arguments)
-    found = machine.describe(setting.device)
-    name = arguments.name or machine.slug(found, setting.device)
-    record = Record(arguments.folder, name, found, setting)
+    description = machine.describe(setting.device)
+    name = arguments.name or machine.slug(description, setting.device)
+    record = Record(arguments.folder, name, description, setting)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: ended from outside"))  # and tidy up
     try:
         _measure(arguments, setting, record)

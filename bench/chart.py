@@ -92,8 +92,8 @@ def _number(row: Row) -> str:
 def _key(panels: Mapping[str, Sequence[Row]]) -> str:
     """What the marks mean, of those that occur."""
     rows = [row for panel in panels.values() for row in panel]
-    found = [text for key, (_, text) in MARKS.items() if any(key in row for row in rows)]
-    return "; ".join(["bars: median, whiskers: range", *found])
+    marks = [text for key, (_, text) in MARKS.items() if any(key in row for row in rows)]
+    return "; ".join(["bars: median, whiskers: range", *marks])
 
 
 def _machine(results: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from bench.interleave import ROOT
 from kd.errors import UserError
 
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
-TAIL = 4000  # characters of what Snakemake said that an error shows
+TAIL = 4000  # characters of Snakemake's output that an error shows
 
 
 def copy_checkout(target: Path) -> None:
@@ -28,7 +28,7 @@ def copy_checkout(target: Path) -> None:
 def snakemake(
     checkout: Path, *arguments: str, watch: Callable[[str], None] = lambda line: None
 ) -> tuple[float, str]:
-    """Run it as a user would: seconds, and all that it said, of which `watch` gets each line at once.
+    """Run it as a user would: seconds, and its output, of which `watch` gets each line at once.
 
     Raises UserError with its last words if it fails.
     """
@@ -36,12 +36,12 @@ def snakemake(
     # What the caller's terminal sets is no part of the measurement.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE")}
     together = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    started, said = time.perf_counter(), []
+    started, lines = time.perf_counter(), []
     with subprocess.Popen(command, cwd=checkout, env=environment, **together) as process:
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             watch(line)
-    seconds, text = time.perf_counter() - started, "".join(said)
+    seconds, text = time.perf_counter() - started, "".join(lines)
     if process.returncode:
         raise UserError(f"{' '.join(command)} ended with code {process.returncode}:\n{text[-TAIL:]}")
     return seconds, text

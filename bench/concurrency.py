@@ -25,11 +25,11 @@ def measure(setting: Setting) -> Iterator[dict[str, Any]]:
     counts = [count for count in COUNTS[setting.device] if setting.device != "cpu" or count <= cpu_count()]
     for name in NETWORKS:
         images = setting.images or IMAGES[setting.device]
-        found = _throughputs(name, images, counts, one_thread)
-        for count, throughput in found.items():
+        throughputs = _throughputs(name, images, counts, one_thread)
+        for count, throughput in throughputs.items():
             row = {"network": name, "batch": BATCH, "images": images, "concurrent": count}
             row |= {"images_per_second": stat(throughput)}
-            yield row | {"over_one": stat(ratios(throughput, found[counts[0]]))}
+            yield row | {"over_one": stat(ratios(throughput, throughputs[counts[0]]))}
 
 
 def _throughputs(name: str, images: int, counts: Sequence[int], setting: Setting) -> dict[int, list[float]]:
@@ -37,7 +37,7 @@ def _throughputs(name: str, images: int, counts: Sequence[int], setting: Setting
     repetitions = len(counts) * setting.repeats + 1
     shared = {"images": images, "batch": BATCH, "repetitions": repetitions, "setting": setting}
     spec = Spec(loop="ours", network=network(name), **shared)
-    found: dict[int, list[float]] = {count: [] for count in counts}
+    throughputs: dict[int, list[float]] = {count: [] for count in counts}
     with crew({f"{name} {number + 1}": command(spec) for number in range(max(counts))}) as crew_of_all:
         workers = list(crew_of_all.values())
         tell(f"concurrent {name}", "warm-up")
@@ -45,8 +45,8 @@ def _throughputs(name: str, images: int, counts: Sequence[int], setting: Setting
         for repetition in rounds(f"concurrent {name}", setting.repeats):
             for count in counts:
                 tell(f"concurrent {name}", f"{repetition}, {count} at once")
-                found[count].append(count * images / together(workers[:count]))
-    return found
+                throughputs[count].append(count * images / together(workers[:count]))
+    return throughputs
 
 
 def together(workers: Sequence[Worker]) -> float:

@@ -33,7 +33,7 @@ def measure(setting: Setting) -> Iterator[dict[str, Any]]:
         commands = _commands(teacher, student, images, setting)
         rows = interleave(f"distilling {teacher} to {student}", commands, setting.repeats)
         row = {"teacher": teacher, "student": student, "students": STUDENTS, "batch": BATCH, "images": images}
-        row |= _summary({loop: column(found, "seconds") for loop, found in rows.items()})
+        row |= _summary({loop: column(repetitions, "seconds") for loop, repetitions in rows.items()})
         best = ceiling(teacher, student)
         row |= {"ceiling": best, "billed_ceiling": billed_ceiling(teacher, student, STUDENTS)}
         yield row | {"share": row["ratio"]["median"] / best}
@@ -45,7 +45,7 @@ def images_of(teacher: str, device: str) -> int:
 
 
 def ceiling(teacher: str, student: str) -> float:
-    """How many times the work of a student alone the same student with a live teacher is.
+    """The work of a student with a live teacher over that of the same student as a baseline.
 
     A step of the student is three times its forward pass (backward is twice as much again), a live
     teacher adds one forward pass of its own: 1 + T / 3S in multiply-accumulates.

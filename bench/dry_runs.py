@@ -11,7 +11,7 @@ from bench.interleave import rounds, tell
 from bench.statistics import stat
 from kd.errors import UserError
 
-# Two teachers and two students: eight jobs for each seed (targets, students alone, distilled), beside 23
+# Two teachers and two students: eight jobs for each seed (targets, baselines, distilled students), beside 23
 # (fifteen of which are for diagnoses).
 JOBS_PER_SEED, OTHER_JOBS = 8, 23
 LARGE = {
@@ -56,7 +56,7 @@ def _dry_run(checkout: Path, config: str, *more: str) -> tuple[float, str]:
 
 def count_jobs(text: str) -> int:
     """How many jobs a dry run would start: the last line of its own summary. UserError if it has none."""
-    found = re.search(r"^total +(\d+)$", text, re.MULTILINE)
-    if found is None:
+    match = re.search(r"^total +(\d+)$", text, re.MULTILINE)
+    if match is None:
         raise UserError(f"a dry run does not say how many jobs it would start:\n{text[-TAIL:]}")
-    return int(found.group(1))
+    return int(match.group(1))

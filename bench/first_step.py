@@ -43,8 +43,8 @@ def first_steps(checkout: Path, folder: Path, repeats: int) -> dict[str, Any]:
     for repetition in range(repeats + 1):
         for name, job in trainings.items():
             tell("first steps", f"repetition {repetition} of {repeats}, {name}")
-            found = _seconds(checkout, folder / name, job)
-            seconds[name] += [found] if repetition else []  # the first fills the caches of the disk
+            elapsed = _seconds(checkout, folder / name, job)
+            seconds[name] += [elapsed] if repetition else []  # the first fills the caches of the disk
     every = [value for values in seconds.values() for value in values]
     stats = {name: stat(values) for name, values in seconds.items()}
     return {"what": "first step", "networks": stats, "all": stat(every)}

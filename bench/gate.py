@@ -40,7 +40,7 @@ def run_gate(seeds: int = 5, device: str = "auto") -> dict[str, Any]:
     "numbers"; "seconds". `seeds`: trainings of each loop, two at least.
     """
     started = time.monotonic()
-    where, task = ours.set_up_device(device, threads=1), small_task.load()
+    where, task = ours.set_up_device(device, threads=1), small_task.load_task()
     checks = [
         _run("same accuracy", partial(_check_accuracy, task, seeds, where)),
         _run("stored = live", lambda: judge_stored(_errors(task, where, shift=0))),
@@ -54,22 +54,22 @@ def run_gate(seeds: int = 5, device: str = "auto") -> dict[str, Any]:
 def _run(name: str, check: Callable[[], Check]) -> Check:
     """A check under its name; a loop that could not even run has failed."""
     try:
-        found = check()
+        result = check()
     except UserError as error:
-        found = {"passed": False, "text": f"{name}: {error}", "numbers": {}}
-    tell("gate", f"{'passed' if found['passed'] else 'FAILED'}: {found['text']}")
-    return {"name": name, **found}
+        result = {"passed": False, "text": f"{name}: {error}", "numbers": {}}
+    tell("gate", f"{'passed' if result['passed'] else 'FAILED'}: {result['text']}")
+    return {"name": name, **result}
 
 
 def _check_accuracy(task: small_task.Task, seeds: int, device: torch.device) -> Check:
     loops = {"ours": small_task.accuracy_of_ours, "reference": small_task.accuracy_of_reference}
-    found: dict[str, list[float]] = {name: [] for name in loops}
+    accuracies: dict[str, list[float]] = {name: [] for name in loops}
     for seed in range(seeds):
         for name, accuracy in loops.items():
-            found[name].append(accuracy(task, seed, device))
-        scores = ", ".join(f"{name} {values[-1]:.2f} %" for name, values in found.items())
+            accuracies[name].append(accuracy(task, seed, device))
+        scores = ", ".join(f"{name} {values[-1]:.2f} %" for name, values in accuracies.items())
         tell("gate", f"seed {seed + 1} of {seeds}: {scores}")
-    return judge_accuracies(found["ours"], found["reference"])
+    return judge_accuracies(accuracies["ours"], accuracies["reference"])
 
 
 def judge_accuracies(ours: Sequence[float], reference: Sequence[float]) -> Check:
@@ -104,7 +104,7 @@ def welch_half_width(a: Sequence[float], b: Sequence[float]) -> float:
     The degrees of freedom are Welch and Satterthwaite's. Raises UserError for fewer than two values.
     """
     if min(len(a), len(b)) < 2:
-        raise UserError("the gate needs two seeds at least: noise cannot be told from one")
+        raise UserError("the gate needs two seeds at least: one does not show the noise")
     parts = [variance(values) / len(values) for values in (a, b)]
     if not any(parts):
         return 0.0
@@ -119,7 +119,7 @@ def _errors(task: small_task.Task, device: torch.device, shift: int) -> Tensor:
     """
     pictures = replace(task.train, flip=True)
     teacher = small_task.train_ours(task, TEACHER_SEED, device, epochs=TEACHER_EPOCHS)
-    student = small_task.network(task, seed=0).to(device=device, memory_format=torch.channels_last)
+    student = small_task.new_student(task, seed=0).to(device=device, memory_format=torch.channels_last)
     return compare(teacher.eval(), student, pictures, device, epochs=STUDENT_EPOCHS, shift=shift)
 
 

@@ -79,4 +79,4 @@ def _target_epochs(setting: Setting, teachers: Sequence[str], images: int) -> di
     shared = {"setting": setting, "images": images, "batch": BATCH, "repetitions": setting.repeats + 1}
     commands = {name: command(Spec(loop="targets", network=network(name), **shared)) for name in teachers}
     rows = interleave("grid, targets", commands, setting.repeats)
-    return {name: stat(column(found, "seconds")) for name, found in rows.items()}
+    return {name: stat(column(repetitions, "seconds")) for name, repetitions in rows.items()}

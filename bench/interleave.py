@@ -84,7 +84,7 @@ def crew(commands: Mapping[str, Sequence[str]]) -> Iterator[dict[str, Worker]]:
 def interleave(what: str, commands: Mapping[str, Sequence[str]], repeats: int) -> dict[str, list[dict]]:
     """Rows of `repeats` repetitions of every command, taken in turn after one that is not counted.
 
-    `what` is told on standard error. Raises UserError with a worker's last words if it dies.
+    `what` is logged on standard error. Raises UserError with a worker's last words if it dies.
     """
     rows: dict[str, list[dict]] = {name: [] for name in commands}
     with crew(commands) as workers:

@@ -30,8 +30,8 @@ def measure(setting: Setting) -> Iterator[dict[str, Any]]:
         plain = column(rows[PLAIN], "step_seconds")
         for name in group:
             steps = column(rows[name], "step_seconds")
-            found = {"method": name, "teacher": what_it_has(name), "batch": BATCH, "images": images}
-            yield found | {"step": stat(steps), "plain": stat(plain), "ratio": stat(ratios(steps, plain))}
+            row = {"method": name, "teacher": what_it_has(name), "batch": BATCH, "images": images}
+            yield row | {"step": stat(steps), "plain": stat(plain), "ratio": stat(ratios(steps, plain))}
 
 
 def what_it_has(method: str) -> str:

@@ -21,7 +21,7 @@ def measure(
 ) -> Iterator[dict[str, Any]]:
     """Rows for the default study (see `summarise`), its jobs' start, and a dry run of each size in `jobs`.
 
-    `cores` are those given to Snakemake, by default all. Raises UserError with Snakemake's last words if it
+    `cores` are those passed to Snakemake, by default all. Raises UserError with Snakemake's last words if it
     fails.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +56,7 @@ def summarise(results: Path, wall: float, slots: int) -> dict[str, Any]:
     "start_seconds" what a training takes before its main function: Python and its imports (the median).
     "overhead" = slots · wall - job_seconds: Snakemake's own start, what it does between jobs, jobs without
     a benchmark file, and slots that stand idle because what the next jobs need is not there yet. It is also
-    given per job and as a share of slots · wall. "no_job" is the part of `wall` in which no job ran at all.
+    stated per job and as a share of slots · wall. "no_job" is the part of `wall` in which no job ran at all.
     """
     spans = _spans(results / "benchmarks")
     job_seconds = sum(end - start for start, end in spans)

@@ -24,7 +24,7 @@ WORKERS = 2
 TEMPERATURE, CE_WEIGHT, KD_WEIGHT = 4.0, 0.1, 0.9
 
 
-class Pictures(Dataset):
+class TransformedImages(Dataset):
     """Images (N, H, W, C) uint8 with one or three channels and labels (N,), one pair at a time."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, transform: Callable) -> None:
@@ -64,7 +64,7 @@ def train(
     nats and "accuracy" in percent, both means over the images as they were in passing.
     """
     torch.backends.cudnn.benchmark = True  # as pytorch-cifar has it; without a meaning on a CPU
-    data = Pictures(images, labels, _transform(images.shape[1], pad, flip, mean, std))
+    data = TransformedImages(images, labels, _transform(images.shape[1], pad, flip, mean, std))
     loader = _tuned_loader(data, batch, device) if tuned else _usual_loader(data, batch)
     model.to(device, memory_format=torch.channels_last if tuned else torch.preserve_format)
     if teacher is not None:
@@ -160,7 +160,7 @@ def _tuned_epoch(
 
 
 def _now(device: torch.device) -> float:
-    """The clock, once the device has done what it was told."""
+    """The clock, once the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

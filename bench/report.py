@@ -117,7 +117,7 @@ def _workflow(results: Results) -> str:
     plans = [row for row in results["workflow"] if row["what"] == "dry run"]
     parts = [markdown(["the default study", "seconds"], _study(row)) for row in studies]
     for row in (row for row in results["workflow"] if row["what"] == "first step"):
-        rows = [[name, cells.seconds(found)] for name, found in row["networks"].items()]
+        rows = [[name, cells.seconds(seconds)] for name, seconds in row["networks"].items()]
         parts.append(markdown(["from its start to a job's first step", "seconds"], rows))
     if plans:
         rows = [[f"{row['jobs']:,}", cells.seconds(row["seconds"])] for row in plans]
@@ -127,7 +127,7 @@ def _workflow(results: Results) -> str:
 
 def _study(row: Results) -> list[list[str]]:
     overhead = f"Snakemake and waiting, {cells.percent(row['overhead_share'])} of {row['slots']} slots"
-    found = {
+    values = {
         f"wall time on {row['cores']} cores": row["wall"],
         f"{row['jobs']} jobs, sum": row["job_seconds"],
         "of it in training epochs": row["training_seconds"],
@@ -136,7 +136,7 @@ def _study(row: Results) -> list[list[str]]:
         "the same for each job": row["overhead_per_job"],
         "in which no job ran": row["no_job"],
     }
-    return [[name, cells.one(value)] for name, value in found.items()]
+    return [[name, cells.one(value)] for name, value in values.items()]
 
 
 def _of_columns(columns: Mapping[str, Callable[[Results], str]], rows: list[Results]) -> str:

@@ -31,7 +31,7 @@ class Task:
     test: Pictures
 
 
-def load() -> Task:
+def load_task() -> Task:
     """809 images to learn, 90 for validation and 898 for the test; crops from one pixel of padding."""
     raw = digits.load(Path(), test_fraction=0.5)
     data = prepare(raw, validation=0.1, split_seed=0, augmentation=Augmentation(digits.PAD, digits.FLIP))
@@ -44,7 +44,7 @@ def load() -> Task:
     )
 
 
-def network(task: Task, seed: int) -> nn.Module:
+def new_student(task: Task, seed: int) -> nn.Module:
     """The network that learns it, with the first weights of `seed`."""
     torch.manual_seed(seed)
     return build_network("cnn", OPTIONS, task.train.images.shape[-1], task.train.classes)
@@ -52,7 +52,7 @@ def network(task: Task, seed: int) -> nn.Module:
 
 def train_ours(task: Task, seed: int, device: torch.device, epochs: int = EPOCHS) -> nn.Module:
     """A network trained by our engine, as the workflow's training jobs do it."""
-    model = network(task, seed).to(device=device, memory_format=torch.channels_last)
+    model = new_student(task, seed).to(device=device, memory_format=torch.channels_last)
     parts = [ours.load_split(part, device) for part in (task.train, task.validation)]
     recipe = Recipe(epochs=epochs, batch_size=BATCH, lr=LR)
     speed = ours.usual_speed(device, BATCH)  # that which is measured
@@ -68,7 +68,7 @@ def accuracy_of_ours(task: Task, seed: int, device: torch.device) -> float:
 
 def accuracy_of_reference(task: Task, seed: int, device: torch.device) -> float:
     """Test accuracy in percent after the usual loop, counted the usual way."""
-    model, data = network(task, seed), task.train
+    model, data = new_student(task, seed), task.train
     recipe = {"epochs": EPOCHS, "batch": BATCH, "lr": LR, "cosine": True, "device": device}
     shown = {"pad": data.pad, "flip": data.flip, "mean": data.mean, "std": data.std}
     for _ in reference.train(model, data.images, data.labels, **recipe, **shown):

@@ -42,8 +42,8 @@ def _commands(loops: Sequence[str], name: str, images: int, setting: Setting) ->
 
 
 def _summary(rows: dict[str, list[dict[str, float]]], floor: float) -> dict[str, Any]:
-    steps = {loop: column(found, "step_seconds") for loop, found in rows.items()}
-    epochs = {loop: column(found, "seconds") for loop, found in rows.items()}
+    steps = {loop: column(repetitions, "step_seconds") for loop, repetitions in rows.items()}
+    epochs = {loop: column(repetitions, "seconds") for loop, repetitions in rows.items()}
     summary = {f"{loop}_step": stat(seconds) for loop, seconds in steps.items()}
     summary |= {f"{loop}_epoch": stat(seconds) for loop, seconds in epochs.items()}
     summary["ratio"] = stat(ratios(steps["reference"], steps["ours"]))

@@ -14,12 +14,12 @@ _APART = re.compile(r",?\s*\\q?quad\b\s*")  # what stands between two equations 
 def to_mathml(page: str) -> str:
     """A page of HTML in which every formula is MathML."""
     page = _BLOCK.sub(_block, page)
-    return _INLINE.sub(lambda found: _mathml(found[1], "inline"), page)
+    return _INLINE.sub(lambda match: _mathml(match[1], "inline"), page)
 
 
-def _block(found: re.Match) -> str:
+def _block(match: re.Match) -> str:
     """A formula, its equations below each other: on a phone they have no place side by side."""
-    lines = [_mathml(equation, "block") for equation in _APART.split(found[1])]
+    lines = [_mathml(equation, "block") for equation in _APART.split(match[1])]
     return f'<div class="formula">{"".join(lines)}</div>'
 
 

@@ -40,6 +40,6 @@ def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
 
     yield open_it
     for page in pages:
-        assert page.said == []
+        assert page.console == []
         assert page.asked() == []
         page.page.context.close()

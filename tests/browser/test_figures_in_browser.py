@@ -48,9 +48,9 @@ def pixels(element) -> np.ndarray:
 
 
 def share_of(image, colour) -> float:
-    """How much of an image has this colour, which is given as 0xRRGGBB."""
-    wanted = np.array([colour >> 16, colour >> 8 & 255, colour & 255]) / 255
-    return float((np.abs(image - wanted).max(axis=-1) < 0.02).mean())
+    """How much of an image has this colour, which is written as 0xRRGGBB."""
+    target = np.array([colour >> 16, colour >> 8 & 255, colour & 255]) / 255
+    return float((np.abs(image - target).max(axis=-1) < 0.02).mean())
 
 
 @pytest.mark.parametrize("width", [320, 390, 640, 768, 1280])

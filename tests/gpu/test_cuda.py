@@ -157,7 +157,7 @@ def test_stored_targets_equal_a_live_teacher(cuda):
 @pytest.mark.parametrize("taught", ["alone", "live", "cached"])
 def test_a_replayed_run_is_the_same_run(cuda, caplog, samples, taught):
     """To the bit, over epochs of different learning rates, with and without a short last batch."""
-    found = []
+    runs = []
     for graph in (False, True):
         teachers = {
             "alone": lambda: None,
@@ -167,11 +167,11 @@ def test_a_replayed_run_is_the_same_run(cuda, caplog, samples, taught):
         model, method = network(cuda), "cross_entropy" if taught == "alone" else "kd"
         speed = Speed(bf16=True, graph=graph)
         history = train(cuda, model, samples, 4, method, teachers[taught](), speed=speed).history
-        found.append((model.state_dict(), [row["loss"] for row in history]))
+        runs.append((model.state_dict(), [row["loss"] for row in history]))
     assert "CUDA graph" not in caplog.text  # it says so where one was not possible
-    assert found[0][1] == found[1][1]
-    for name, tensor in found[0][0].items():
-        assert torch.equal(tensor, found[1][0][name]), name
+    assert runs[0][1] == runs[1][1]
+    for name, tensor in runs[0][0].items():
+        assert torch.equal(tensor, runs[1][0][name]), name
 
 
 @pytest.mark.parametrize("graph", [False, True])

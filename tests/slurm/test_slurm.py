@@ -15,9 +15,9 @@ from checkout import Checkout, copy_code
 
 from kd.monitor.status import read_study
 
-# Two students alone need nothing but the data, so they run side by side.
+# Two baselines need nothing but the data, so they run side by side.
 MODELS = [f"results/tiny/alone/cnn/{seed}/model.safetensors" for seed in (0, 1)]
-LOOKED_AT = ["diagnose_teacher", "diagnose_baseline", "diagnose_distilled"]
+DIAGNOSE_RULES = ["diagnose_teacher", "diagnose_baseline", "diagnose_distilled"]
 LONG = {
     "teachers": {"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
     "students": {"cnn": {"channels": [8, 8]}},
@@ -41,19 +41,19 @@ def started(checkout, *arguments):
     )
 
 
-def said(checkout):
+def log_of(checkout):
     return (checkout.folder / "snakemake.log").read_text()
 
 
 def trainings(checkout):
     """The processes that train for `checkout` at this moment."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended; is not ours
             command = process.cmdline()
             if command and command[-1].endswith("train.py") and process.cwd() == str(checkout.folder):
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
 def in_job(process, job):
@@ -67,14 +67,14 @@ def wait_for(holds, process, checkout, seconds=90):
     """The first true value of `holds()`, while `process` runs."""
     deadline = time.monotonic() + seconds
     while not (value := holds()):
-        assert process.poll() is None, said(checkout)[-5000:]
-        assert time.monotonic() < deadline, said(checkout)[-5000:]
+        assert process.poll() is None, log_of(checkout)[-5000:]
+        assert time.monotonic() < deadline, log_of(checkout)[-5000:]
         time.sleep(0.1)
     return value
 
 
 def jobs_since(cluster, before, rule=""):
-    """Those submitted since `before` jobs there were, of rules whose name begins so."""
+    """Those submitted since `before` jobs there were, of rules whose names begin with `rule`."""
     return [job for job in cluster.jobs()[before:] if job["Comment"].startswith(f"rule_{rule}")]
 
 
@@ -116,7 +116,7 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
         assert len(devices) == len(set(devices)), f"two on one GPU: {devices}"
         together.add(tuple(sorted(devices)))
         time.sleep(0.2)
-    assert process.returncode == 0, said(submitted)[-5000:]
+    assert process.returncode == 0, log_of(submitted)[-5000:]
     assert ("0", "1") in together, together
 
     results = submitted.folder / "results/digits"
@@ -134,10 +134,10 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
         "train_baseline": 2,
         "cache_targets": 2,
         "distill_student": 2,
-        **dict.fromkeys(["compute_training_logits", "measure_fidelity", *LOOKED_AT], 1),
+        **dict.fromkeys(["compute_training_logits", "measure_fidelity", *DIAGNOSE_RULES], 1),
     }
     assert {rule: rules.count(rule) for rule in rules} == counts
-    without = {"prepare_data", "measure_latency", *LOOKED_AT}  # in which no network is on a GPU
+    without = {"prepare_data", "measure_latency", *DIAGNOSE_RULES}  # in which no network is on a GPU
     for job, rule in zip(jobs, rules, strict=True):
         assert ("gpu" in job.get("TresPerJob", "")) == (rule not in without), job
         assert job["TimeLimit"] != "UNLIMITED"
@@ -163,7 +163,7 @@ def test_running_jobs_are_shown_with_their_epochs(submitted):
     command = [sys.executable, "workflow/scripts/watch.py", "results/tiny", "--once"]
     shown = subprocess.run(command, cwd=submitted.folder, capture_output=True, text=True)
     assert re.search(r"cnn, seed 1 +\d+/400 .* left", shown.stdout), shown
-    assert process.wait(240) == 0, said(submitted)[-5000:]
+    assert process.wait(240) == 0, log_of(submitted)[-5000:]
     assert read_study(folder).phase == "done"
     assert [path.name for path in (folder / "progress").rglob("*.json")] == ["study.json"]
 
@@ -189,8 +189,8 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
     wait_for(lambda: state(cluster, late) == "TIMEOUT", process, submitted, seconds=150)
     kept = [path.stat().st_mtime for path in checkpoints(submitted)]
     assert kept, "the job that is late has no state"
-    assert min(kept) > held, "told to end, a job did not keep its state"
-    assert process.wait(240) == 0, said(submitted)[-5000:]
+    assert min(kept) > held, "when terminated, a job did not keep its state"
+    assert process.wait(240) == 0, log_of(submitted)[-5000:]
 
     jobs = jobs_since(cluster, before, "train_baseline")
     states = {job["JobId"]: job["JobState"] for job in jobs}

@@ -16,8 +16,8 @@ from commands import commands, documents, to_run
     reason="Snakemake's plugin for Slurm is not installed; `make test-slurm` installs it",
 )
 def test_they_run(tmp_path: Path):
-    found = (to_run(command, "slurm") for document in documents() for command in commands(document))
-    scripts = dict.fromkeys(filter(None, found))
+    runnable = (to_run(command, "slurm") for document in documents() for command in commands(document))
+    scripts = dict.fromkeys(filter(None, runnable))
     assert len(scripts) >= 3
     copy_code(tmp_path)
     environment = {**os.environ, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}

@@ -20,7 +20,7 @@ WNIDS = ("n01443537", "n02002724", "n03126707")
 
 @dataclass
 class Made:
-    """What is inside the downloads of a data set, what they are made of it, and what must come out of them."""
+    """What is inside the downloads of a data set, what they are made of it, and what must be read from them."""
 
     members: dict[str, Any]
     pack: Callable[[dict[str, Any]], Files]
@@ -67,10 +67,12 @@ def records(images: np.ndarray, *labels: list[int]) -> bytes:
     return b"".join(bytes(marks) + image.tobytes() for *marks, image in zip(*labels, planes, strict=True))
 
 
-def cifar10(each: int = 2) -> Made:
-    train, test = pixels(0, 5 * each, 32), pixels(1, each, 32)
-    label = [(3 + 6 * k) % 10 for k in range(each)]  # 3, 9, 5, …
-    members = {f"data_batch_{k + 1}.bin": records(train[k * each : (k + 1) * each], label) for k in range(5)}
+def cifar10(per_file: int = 2) -> Made:
+    train, test = pixels(0, 5 * per_file, 32), pixels(1, per_file, 32)
+    label = [(3 + 6 * k) % 10 for k in range(per_file)]  # 3, 9, 5, …
+    members = {
+        f"data_batch_{k + 1}.bin": records(train[k * per_file : (k + 1) * per_file], label) for k in range(5)
+    }
     words = "airplane automobile bird cat deer dog frog horse ship truck"
     members = {"readme.html": b"hello", "test_batch.bin": records(test, label), **members}
     members["batches.meta.txt"] = lines(words) + b"\n"

@@ -1,6 +1,6 @@
 """Configs that must be refused: what is changed in the tiny study, and how each line about it begins.
 
-Every number has to be given with what is allowed, every name with what it may hold. "…" stands for anything.
+Every number has to be reported with what is allowed, every name with what it may hold. "…" stands for anything.
 """
 
 from typing import Any
@@ -52,7 +52,7 @@ def named(name: str, shown: str, rule: str = NAME) -> tuple[dict[str, Any], list
     return changes, [f"{place}: {rule}" for place in places]
 
 
-def student(**options: Any) -> dict[str, Any]:
+def student_config(**options: Any) -> dict[str, Any]:
     return {"students": {"cnn": options}}
 
 
@@ -60,7 +60,7 @@ def kd(**options: Any) -> dict[str, Any]:
     return {"methods": {"kd": options}}
 
 
-def dataset(name: str, **options: Any) -> dict[str, Any]:
+def dataset_config(name: str, **options: Any) -> dict[str, Any]:
     return {"dataset": {"name": name, **options}}
 
 
@@ -104,21 +104,21 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["targets: a network runs live, and teachers.mine is stored logits; allowed: auto, cached"],
     ),
     "library-typo": (
-        student(architecture="torchvison/resnet18"),
+        student_config(architecture="torchvison/resnet18"),
         [
             "students.cnn.architecture: there is no library 'torchvison'; did you mean 'torchvision'?; allowed: timm, torchvision"
         ],
     ),
     "library-has-it-not": (
-        student(architecture="torchvision/resnet19"),
+        student_config(architecture="torchvision/resnet19"),
         ["students.cnn.architecture: torchvision has no classifier 'resnet19'; did you mean 'resnet1"],
     ),
     "library-traversal": (
-        student(architecture="torchvision/../../x"),
+        student_config(architecture="torchvision/../../x"),
         [f"students.cnn.architecture: {NAME}"],
     ),
     "library-option": (
-        student(architecture="torchvision/resnet18", width=0.5, input_size=10**6),
+        student_config(architecture="torchvision/resnet18", width=0.5, input_size=10**6),
         [
             "students.cnn.width: unknown key; allowed: architecture, ",
             "students.cnn.input_size: should be less than or equal to 512",
@@ -131,7 +131,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "typo-in-key": ({"seedz": [0]}, ["seedz: unknown key; did you mean 'seeds'?; allowed: "]),
     "typo-in-option": (
-        student(widht=1),
+        student_config(widht=1),
         ["students.cnn.widht: unknown key; did you mean 'width'?; allowed: architecture, "],
     ),
     "typo-in-recipe": (
@@ -140,16 +140,16 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "key-is-a-number": ({3: 1}, ["3: Keys should be strings"]),
     "option-of-another": (
-        dataset("digits", path="x"),
+        dataset_config("digits", path="x"),
         ["dataset.path: unknown key; allowed: crop_area, flip, "],
     ),
-    "seed-of-a-student": (student(seed=1), ["students.cnn.seed: unknown key; allowed: "]),
+    "seed-of-a-student": (student_config(seed=1), ["students.cnn.seed: unknown key; allowed: "]),
     "architecture-typo": (
         {"students": {"cn": {}}},
         [f"students.cn: there is no architecture 'cn'; did you mean 'cnn'?; {NETWORKS}"],
     ),
     "architecture-number": (
-        student(architecture=0),
+        student_config(architecture=0),
         ["students.cnn.architecture: should be a valid string (it is 0)"],
     ),
     "method-typo": (
@@ -157,7 +157,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["methods.kb: there is no method 'kb'; allowed: ab, at, …cross_entropy, …kd, "],
     ),
     "dataset-typo": (
-        dataset("digts"),
+        dataset_config("digts"),
         [
             "dataset.name: there is no data set 'digts'; did you mean 'digits'?; allowed: cifar10, cifar100, digits, "
         ],
@@ -190,12 +190,12 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["seeds.0: should be a valid integer, got a number with a fractional part"],
     ),
     "seed-true": ({"seeds": [True]}, ["seeds.0: should be a number, not true or false (it is True)"]),
-    "channels-empty": (student(channels=[]), ["students.cnn.channels: needs at least one entry"]),
+    "channels-empty": (student_config(channels=[]), ["students.cnn.channels: needs at least one entry"]),
     "channels-huge": (
-        student(channels=[10**9]),
+        student_config(channels=[10**9]),
         ["students.cnn.channels.0: should be less than or equal to 1000000"],
     ),
-    "width-nan": (student(width=NAN), ["students.cnn.width: should be …(it is nan)"]),
+    "width-nan": (student_config(width=NAN), ["students.cnn.width: should be …(it is nan)"]),
     "epochs-zero": (
         {"recipe": {"epochs": 0}},
         ["recipe.epochs: should be greater than or equal to 1 (it is 0)"],
@@ -249,32 +249,38 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "validation-zero": (
-        dataset("digits", validation=0),
+        dataset_config("digits", validation=0),
         ["dataset.validation: should be greater than 0 (it is 0)"],
     ),
     "image-size-huge": (
-        dataset("image_folder", path="mine", image_size=10**6),
+        dataset_config("image_folder", path="mine", image_size=10**6),
         ["dataset.image_size: should be less than or equal to 512"],
     ),
-    "path-missing": (dataset("image_folder"), ["dataset.path: this key is required"]),
-    "path-number": (dataset("image_folder", path=3), ["dataset.path: should be a valid string (it is 3)"]),
+    "path-missing": (dataset_config("image_folder"), ["dataset.path: this key is required"]),
+    "path-number": (
+        dataset_config("image_folder", path=3),
+        ["dataset.path: should be a valid string (it is 3)"],
+    ),
     "path-command": (
-        dataset("image_folder", path="$(touch pwned)"),
+        dataset_config("image_folder", path="$(touch pwned)"),
         ["dataset.path: no folder '$(touch pwned)/train'; the layout is train/<class>/<image> and "],
     ),
     "path-of-a-file": (
-        dataset("image_folder", path="/etc/passwd"),
+        dataset_config("image_folder", path="/etc/passwd"),
         ["dataset.path: no folder '/etc/passwd/train'; the layout is train/<class>/<image> and "],
     ),
-    "path-long": (dataset("image_folder", path="x" * 5000), ["dataset.path: 'xxx…' is no folder: "]),
+    "path-long": (dataset_config("image_folder", path="x" * 5000), ["dataset.path: 'xxx…' is no folder: "]),
     "mirror-of-nothing": (
-        dataset("digits", mirror="https://example.org"),
+        dataset_config("digits", mirror="https://example.org"),
         ["dataset.mirror: data set 'digits' downloads nothing; leave this key out"],
     ),
-    "mirror-file": (dataset("cifar10", mirror="file:///etc/passwd"), [f"{ADDRESS}'file:///etc/passwd')"]),
-    "mirror-ftp": (dataset("cifar10", mirror="ftp://example.org"), [f"{ADDRESS}'ftp://example.org')"]),
-    "mirror-empty": (dataset("cifar10", mirror=""), [f"{ADDRESS}'')"]),
-    "mirror-command": (dataset("cifar10", mirror="$(touch pwned)"), [f"{ADDRESS}'$(touch pwned)')"]),
+    "mirror-file": (
+        dataset_config("cifar10", mirror="file:///etc/passwd"),
+        [f"{ADDRESS}'file:///etc/passwd')"],
+    ),
+    "mirror-ftp": (dataset_config("cifar10", mirror="ftp://example.org"), [f"{ADDRESS}'ftp://example.org')"]),
+    "mirror-empty": (dataset_config("cifar10", mirror=""), [f"{ADDRESS}'')"]),
+    "mirror-command": (dataset_config("cifar10", mirror="$(touch pwned)"), [f"{ADDRESS}'$(touch pwned)')"]),
     # Several at once, each with its line.
     "sections": (
         {
@@ -320,7 +326,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "data": (
-        dataset("digits", validation=1, pad=10**6, flip="often"),
+        dataset_config("digits", validation=1, pad=10**6, flip="often"),
         [
             "dataset.validation: should be less than 1 (it is 1)",
             "dataset.pad: should be less than or equal to 32 (it is 1000000)",

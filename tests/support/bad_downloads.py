@@ -49,7 +49,7 @@ def status(code: int) -> Callable[[BaseHTTPRequestHandler], None]:
 
 
 def whole(body: bytes, kind: str = "application/gzip", length: int | None = None):
-    """An answer 200 with `body`, which is said to be `length` bytes long."""
+    """An answer 200 with `body`, whose header states `length` bytes."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -133,7 +133,7 @@ def packed(members: dict[str, bytes | str]) -> bytes:
     return packed.getvalue()
 
 
-def cifar10(folder: str = FOLDER, **changed: bytes | str) -> bytes:
+def cifar10_archive(folder: str = FOLDER, **changed: bytes | str) -> bytes:
     """An archive like the real one, small, with some of its files changed; `batch_1=…` for data_batch_1.bin."""
     members = {f"{folder}/{name}": batch() for name in BATCHES}
     members[f"{folder}/batches.meta.txt"] = "\n".join(f"class{number}" for number in range(10)).encode()
@@ -145,18 +145,18 @@ LACKS = f"{REFUSED}it lacks {FOLDER}/data_batch_1.bin"
 RECORDS = f"{REFUSED}data_batch_2.bin has"
 # Each is made by a function of a folder in which nothing may appear.
 ARCHIVES: dict[str, tuple[Callable[[Path], bytes], str]] = {
-    "absolute": (lambda outside: cifar10(f"{outside}/pwned"), f"{LACKS}, …{AGAIN}"),
-    "parent-of-downloads": (lambda outside: cifar10("../../../../pwned"), f"{LACKS}, …{AGAIN}"),
-    "parent-of-checkout": (lambda outside: cifar10(f"{FOLDER}/../../pwned"), f"{LACKS}, …{AGAIN}"),
-    "link-to-outside": (lambda outside: cifar10(batch_1="/etc/passwd"), f"{LACKS}{AGAIN}"),
+    "absolute": (lambda outside: cifar10_archive(f"{outside}/pwned"), f"{LACKS}, …{AGAIN}"),
+    "parent-of-downloads": (lambda outside: cifar10_archive("../../../../pwned"), f"{LACKS}, …{AGAIN}"),
+    "parent-of-checkout": (lambda outside: cifar10_archive(f"{FOLDER}/../../pwned"), f"{LACKS}, …{AGAIN}"),
+    "link-to-outside": (lambda outside: cifar10_archive(batch_1="/etc/passwd"), f"{LACKS}{AGAIN}"),
     "wrong-label": (
-        lambda outside: cifar10(batch_2=batch(200)),
+        lambda outside: cifar10_archive(batch_2=batch(200)),
         f"{RECORDS} the label 200, but there are 10 classes{AGAIN}",
     ),
     "short-record": (
-        lambda outside: cifar10(batch_2=batch()[:-1]),
+        lambda outside: cifar10_archive(batch_2=batch()[:-1]),
         f"{RECORDS} 30729 bytes, which is no multiple of 3073{AGAIN}",
     ),
-    "truncated": (lambda outside: cifar10()[:-200], f"{REFUSED}{AGAIN}"),
+    "truncated": (lambda outside: cifar10_archive()[:-200], f"{REFUSED}{AGAIN}"),
     "not-an-archive": (lambda outside: b"just bytes", f"{REFUSED}Not a gzipped file …{AGAIN}"),
 }

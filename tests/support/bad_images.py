@@ -32,7 +32,7 @@ def save(pixels: np.ndarray, path: Path) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def without(*parts: str) -> Callable[[Path], None]:
+def removing(*parts: str) -> Callable[[Path], None]:
     """Take these folders away."""
 
     def spoil(mine: Path) -> None:
@@ -123,13 +123,13 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "folder-missing": (shutil.rmtree, f"dataset.path: no folder 'mine/train'; {LAYOUT}"),
     "folder-is-a-file": (a_file, f"dataset.path: no folder 'mine/train'; {LAYOUT}"),
     "folder-empty": (empty, f"dataset.path: no folder 'mine/train'; {LAYOUT}"),
-    "train-only": (without("test"), f"dataset.path: no folder 'mine/test'; {LAYOUT}"),
+    "train-only": (removing("test"), f"dataset.path: no folder 'mine/test'; {LAYOUT}"),
     "test-and-val": (
         lambda mine: shutil.copytree(mine / "test", mine / "val") and None,
         "dataset.path: 'mine' has both test/ and val/; name the one to test with in dataset.test_folder: test or",
     ),
     "one-class": (
-        without("train/cat", "test/cat"),
+        removing("train/cat", "test/cat"),
         "dataset.path: 'mine/train' needs two class folders or more, has: dog",
     ),
     "no-class": (without_classes, "dataset.path: 'mine/train' needs two class folders or more, has: none"),

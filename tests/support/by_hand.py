@@ -23,7 +23,7 @@ def without(row, label):
     return [value for i, value in enumerate(row) if i != label]
 
 
-def normalised(row):
+def renormalised(row):
     return [value / sum(row) for value in row]
 
 

@@ -51,7 +51,7 @@ class Checkout:
     def snakemake(self, *arguments: str, config: str | None = "study.yaml") -> subprocess.CompletedProcess:
         command, environment = self.command(*arguments, config=config), self.environment()
         if self.warm:
-            return warm.run(command[3:], self.folder, environment)
+            return warm.run_snakemake(command[3:], self.folder, environment)
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=environment)
 
     def run(self, *arguments: str) -> str:
@@ -64,8 +64,8 @@ class Checkout:
         text = self.run("--dry-run", *arguments)
         jobs: dict[str, set[str]] = {}
         for rule, body in re.findall(r"(?m)^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n)*)", text):
-            found = re.search(r"(?m)^    wildcards: (.*)$", body)
-            values = [item.split("=")[1] for item in found.group(1).split(", ")] if found else []
+            match = re.search(r"(?m)^    wildcards: (.*)$", body)
+            values = [item.split("=")[1] for item in match.group(1).split(", ")] if match else []
             jobs.setdefault(rule, set()).add(" ".join(values))
         jobs.pop("all", None)
         nothing = "Nothing to be done" in text or re.search(r"(?m)^total +0$", text)
@@ -90,8 +90,8 @@ def diagnosed(
     if networks:
         taught = ", ".join(name for name in students.split(", ") if not name.startswith("_none "))
         cells |= {"compute_training_logits": teachers, "measure_fidelity": taught}
-    found = {rule: set(names.split(", ")) for rule, names in cells.items() if names}
-    return found | {"build_diagnoses": {""}}
+    jobs = {rule: set(names.split(", ")) for rule, names in cells.items() if names}
+    return jobs | {"build_diagnoses": {""}}
 
 
 def copy_code(folder: Path) -> None:

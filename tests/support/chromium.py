@@ -26,13 +26,13 @@ def started() -> Iterator[Any]:
 
 
 class Opened:
-    """A page that was opened without a network, all that it said, and all that it asked for."""
+    """A page that was opened without a network, its console messages and errors, and all its requests."""
 
     def __init__(self, browser: Any, file: Path, width: int = 1280, place: str = "", **options: Any) -> None:
         context = browser.new_context(viewport={"width": width, "height": 900}, offline=True, **options)
-        self.page, self.said, self.requests = context.new_page(), [], []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page, self.console, self.requests = context.new_page(), [], []
+        self.page.on("console", lambda message: self.console.append(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri() + place)
 

@@ -1,4 +1,4 @@
-"""Every command in the documents, and what a test runs for it where it cannot run the command as it stands.
+"""Every command in the documents, and what a test runs for it where it cannot run the command unchanged.
 
 A command is a line of a block marked sh, bash or console, or `code` in a sentence that begins with a program
 below. Each must be met by exactly one line of RULES, in whose `runs` "{}" stands for the command itself, so that
@@ -38,25 +38,25 @@ BOARD = """{} > "$SCRATCH/board" 2>&1 & until grep -q ' at http' "$SCRATCH/board
 NO_GPU = "hours on a GPU: a dry run of the same command line, which reads the config and plans every job"
 RULES = (
     # The documents' default study is one of half a minute in the copy of the repository that the test works in.
-    Rule(r"make run", "{}", "as it stands"),
+    Rule(r"make run", "{}", "unchanged"),
     Rule(
         r"VENV=/some/venv make run",
         'VENV="$VENV" make run',
         "the path stands for an environment of the reader's",
     ),
-    Rule(r"snakemake --cores \d( --resources gpu=\d)?", "{}", "as it stands"),
-    Rule(r"snakemake (--dry-run|-n|--unlock|--report report\.html)", "{}", "as it stands"),
+    Rule(r"snakemake --cores \d( --resources gpu=\d)?", "{}", "unchanged"),
+    Rule(r"snakemake (--dry-run|-n|--unlock|--report report\.html)", "{}", "unchanged"),
     Rule(
         r"snakemake --cores 4( --resources gpu=1| --dry-run)? --configfile config/mine\.yaml( --dry-run --quiet rules)?",
         "{}",
-        "as it stands",
+        "unchanged",
     ),
-    Rule(rf"{CORES} config/cifar10\.yaml --dry-run --quiet rules", "{}", "as it stands"),
+    Rule(rf"{CORES} config/cifar10\.yaml --dry-run --quiet rules", "{}", "unchanged"),
     Rule(rf"{CORES} config/cifar10\.yaml(?! --dry-run).*", DRY, NO_GPU),
     Rule(
         rf"{CORES} config/cifar10_folder\.yaml --config 'dataset={{path: data/mine}}'",
         "{} 'seeds=[0]' 'recipe={epochs: 1, batch_size: 8, schedule: constant}' --until train_baseline",
-        "hours on a GPU: a few images of the reader's, an epoch of the students alone",
+        "hours on a GPU: a few images of the reader's, an epoch of the baselines",
     ),
     Rule(
         rf"{CORES} config/zoo\.yaml",
@@ -66,14 +66,14 @@ RULES = (
     Rule(
         r"snakemake … results/<study>/data/dataset\.safetensors",
         "snakemake --cores 1 results/digits/data/dataset.safetensors",
-        "as it stands, with its places filled in",
+        "with its places filled in",
     ),
-    Rule(r"head -3 .*|sed -i\.bak .*|cd .*|cat > config/mine\.yaml .*", "{}", "as it stands"),
-    Rule(r'git clone "\$REPOSITORY" kd-workflow', "{} -q", "as it stands, from a repository on the disk"),
+    Rule(r"head -3 .*|sed -i\.bak .*|cd .*|cat > config/mine\.yaml .*", "{}", "unchanged"),
+    Rule(r'git clone "\$REPOSITORY" kd-workflow', "{} -q", "unchanged, from a repository on the disk"),
     Rule(
         r"source \.venv/bin/activate",
         'source "$VENV/bin/activate"',
-        "`make run` had an environment given, rather than gigabytes installed once more",
+        "`make run` used the environment that VENV names, rather than gigabytes installed once more",
     ),
     # What CI itself runs is not run by itself once more: .ci/run has these lines, as a test below compares.
     Rule(r"make (test|test-all|test-rest|test-slurm)", "{} --dry-run", "CI runs it; here make reads it"),
@@ -85,24 +85,24 @@ RULES = (
     ),
     Rule(r"pytest tests/gpu", "{} --collect-only -q", "`make test` runs them all"),
     Rule(
-        r"\.venv/bin/pre-commit install", '"$VENV/bin/pre-commit" install', "the environment is the one given"
+        r"\.venv/bin/pre-commit install", '"$VENV/bin/pre-commit" install', "the environment that VENV names"
     ),
-    Rule(r"make (schema|docs|lint)", "{}", "as it stands"),
+    Rule(r"make (schema|docs|lint)", "{}", "unchanged"),
     Rule(
         r"python -m http\.server -d site",
         "timeout 5 {} 0 || test $? -eq 124",
         "a server that stays: some seconds of it, at any port that is free",
     ),
-    Rule(r"make results STUDY=(digits|bench)", "{}", "as it stands"),
+    Rule(r"make results STUDY=(digits|bench)", "{}", "unchanged"),
     Rule(
         r"make results STUDY=zoo",
         "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
-        "40 minutes: as it stands, on results of the default study",
+        "40 minutes: unchanged, on results of the default study",
     ),
     Rule(
         r"make pictures STUDY=digits",
         "if command -v tred && command -v chromium; then {}; else {} --dry-run; fi",
-        "as it stands, where Graphviz and a browser are",
+        "unchanged, where Graphviz and a browser are",
     ),
     Rule(
         r"make bench( BENCH=\"--only training --networks cnn\")?",
@@ -122,7 +122,7 @@ RULES = (
         "installed already, at exactly these versions, or pip says what is missing",
         tier="slurm",
     ),
-    Rule(r"snakemake --workflow-profile .* --dry-run --quiet rules", "{}", "as it stands", tier="slurm"),
+    Rule(r"snakemake --workflow-profile .* --dry-run --quiet rules", "{}", "unchanged", tier="slurm"),
     Rule(
         r"snakemake --workflow-profile profiles/slurm --configfile config/cifar10\.yaml",
         DRY,
@@ -133,9 +133,9 @@ RULES = (
     Rule(
         r"make watch( STUDY=(digits|cifar10)| WAIT=--wait)?",
         "timeout 60 {}",
-        "as it stands; without a terminal it ends",
+        "unchanged; without a terminal it ends",
     ),
-    Rule(r"python workflow/scripts/watch\.py results/digits --once", "{}", "as it stands"),
+    Rule(r"python workflow/scripts/watch\.py results/digits --once", "{}", "unchanged"),
     Rule(
         r"make board( STUDY=digits)?",
         BOARD,
@@ -149,9 +149,9 @@ RULES = (
     Rule(
         r"snakemake (--configfile config/mine\.yaml )?--cores 4 (export|results/\S+/README\.md)",
         "{}",
-        "as it stands",
+        "unchanged",
     ),
-    Rule(r"python workflow/scripts/predict\.py .*", "{}", "as it stands"),
+    Rule(r"python workflow/scripts/predict\.py .*", "{}", "unchanged"),
 )
 
 
@@ -168,8 +168,8 @@ def commands(document: Path) -> Iterator[str]:
     for block in _BLOCK.finditer(text):
         yield from _inline(text[end : block.start()])
         if block[2] in ("sh", "bash", "console"):
-            for found in _ONE.finditer(block[3]):
-                yield found["here"] or re.sub(r"\s+#.*$", "", found["line"], flags=re.MULTILINE).removeprefix(
+            for match in _ONE.finditer(block[3]):
+                yield match["here"] or re.sub(r"\s+#.*$", "", match["line"], flags=re.MULTILINE).removeprefix(
                     "$ "
                 )
         end = block.end()
@@ -177,15 +177,15 @@ def commands(document: Path) -> Iterator[str]:
 
 
 def _inline(text: str) -> Iterator[str]:
-    yield from (" ".join(found.split()) for found in _INLINE.findall(text))
+    yield from (" ".join(code.split()) for code in _INLINE.findall(text))
 
 
 def rule_of(command: str) -> Rule:
     """The one rule for a command; an error names a command that has none, or several."""
     one_line = re.sub(r"\s+", " ", command.replace("\\\n", " "))
-    found = [rule for rule in RULES if re.fullmatch(rule.command, one_line)]
-    assert len(found) == 1, f"{len(found)} rules of tests/support/commands.py for {command!r}"
-    return found[0]
+    matches = [rule for rule in RULES if re.fullmatch(rule.command, one_line)]
+    assert len(matches) == 1, f"{len(matches)} rules of tests/support/commands.py for {command!r}"
+    return matches[0]
 
 
 def to_run(command: str, tier: str = "workflow") -> str:

@@ -13,22 +13,22 @@ from kd.data.dataset import read_dataset
 def checked_diagnoses(results):
     """Those of the study in the folder `results`, by the cell's folder in it."""
     data = read_dataset(results / "data/dataset.safetensors")
-    found = {}
+    diagnoses = {}
     for path in results.rglob("diagnosis.json"):
         diagnosis = json.loads(path.read_text())
         check_page(path.with_suffix(".html"), diagnosis["role"])
-        metrics = [json.loads(each.read_text()) for each in sorted(path.parent.glob("**/metrics.json"))]
-        if metrics[0]["test_accuracy"] is None:  # logits that were given, and none of the test images
+        metrics = [json.loads(file.read_text()) for file in sorted(path.parent.glob("**/metrics.json"))]
+        if metrics[0]["test_accuracy"] is None:  # stored logits of the user's, with none of the test images
             assert diagnosis["runs"] == []
         else:
-            assert [run["seed"] for run in diagnosis["runs"]] == [each["seed"] for each in metrics]
-            for run, each in zip(diagnosis["runs"], metrics, strict=True):
-                check(run, each, data)
-        found[path.parent.relative_to(results).as_posix()] = diagnosis
+            assert [run["seed"] for run in diagnosis["runs"]] == [scores["seed"] for scores in metrics]
+            for run, scores in zip(diagnosis["runs"], metrics, strict=True):
+                check(run, scores, data)
+        diagnoses[path.parent.relative_to(results).as_posix()] = diagnosis
         taught = results / "distilled" / path.parent.name
         if diagnosis["role"] == "teacher" and taught.is_dir():  # they are made for students
             check_training_logits(path.with_name("train_logits.npy"), metrics[0], data)
-    return found
+    return diagnoses
 
 
 def check_page(page, role):

@@ -38,7 +38,7 @@ class ExportedStudent:
     labels: np.ndarray
 
 
-def job(**settings) -> ExportJob:
+def small_export_job(**settings) -> ExportJob:
     run = TrainJob(
         role="distilled",
         name="small",
@@ -87,11 +87,11 @@ def export(folder: Path, **settings) -> ExportedStudent:
     inputs |= {name: [] for name in ("models", "metrics", "test_logits", "alone")}
     torch.manual_seed(1)
     networks = [build_network(*ABOUT.values()).eval(), network]  # the better one has seed 1
-    for seed, each in enumerate(networks):
+    for seed, model in enumerate(networks):
         place = folder / str(seed)
-        save_network(place / "model.safetensors", each.state_dict(), **ABOUT)
+        save_network(place / "model.safetensors", model.state_dict(), **ABOUT)
         with torch.no_grad():
-            logits = each(normalised(arrays["test_images"][..., 0])).numpy()
+            logits = model(normalised(arrays["test_images"][..., 0])).numpy()
         np.save(place / "test_logits.npy", logits)
         run = fake_run("distilled", "small", seed, test_accuracy=ACCURACIES["distilled"][seed], method="hot")
         alone = fake_run("alone", "small", seed, test_accuracy=ACCURACIES["alone"][seed])
@@ -103,7 +103,7 @@ def export(folder: Path, **settings) -> ExportedStudent:
     (folder / "summary.json").write_text(json.dumps(CARD))
     (folder / "teacher.json").write_text(json.dumps(fake_run("teacher", "resnet18")))
     inputs["teacher"] = folder / "teacher.json"
-    export_student.main(job(**settings), **inputs, folder=folder / "export")
+    export_student.main(small_export_job(**settings), **inputs, folder=folder / "export")
     return ExportedStudent(
         folder / "export", inputs, network, arrays["test_images"][..., 0], arrays["test_labels"]
     )

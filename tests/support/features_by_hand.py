@@ -237,10 +237,10 @@ LOSSES = {  # name: (loss, by hand, student, teacher)
 }
 
 
-def ready(stages, dtype=torch.float64, gradient=False):
+def as_tensors(stages, dtype=torch.float64, gradient=False):
     """Arrays as tensors; a list for a chain of stages."""
     if isinstance(stages, list):
-        return [ready(stage, dtype, gradient) for stage in stages]
+        return [as_tensors(stage, dtype, gradient) for stage in stages]
     return torch.tensor(stages, dtype=dtype, requires_grad=gradient)
 
 

@@ -25,10 +25,10 @@ class Page(HTMLParser):
         self._inside[tag] += 1
         self.ids += [value for name, value in attributes if name == "id"]
         self.alts += [value for name, value in attributes if name in ("alt", "aria-label")]
-        found = [value for name, value in attributes if name in ADDRESSES]
-        self.links += found
-        self.loads += [] if tag in ("a", "form") else found
-        self.leads += found if tag == "a" else []
+        addresses = [value for name, value in attributes if name in ADDRESSES]
+        self.links += addresses
+        self.loads += [] if tag in ("a", "form") else addresses
+        self.leads += addresses if tag == "a" else []
 
     def handle_endtag(self, tag):
         self._inside[tag] -= 1

@@ -9,7 +9,7 @@ def array(tensor):
     return tensor.detach().double().numpy()
 
 
-def conv(x, layer):
+def convolve(x, layer):
     """A convolution (B, C, H, W) with the layer's weights, as a sum over every offset of its kernel."""
     weight, (stride, _), (pad, _) = array(layer.weight), layer.stride, layer.padding
     x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
@@ -22,22 +22,22 @@ def conv(x, layer):
     return out if layer.bias is None else out + array(layer.bias)[:, None, None]
 
 
-def norm(x, layer):
+def batch_norm(x, layer):
     """Batch norm in train mode: by the mean and the biased variance of this batch."""
     mean, variance = x.mean(axis=(0, 2, 3), keepdims=True), x.var(axis=(0, 2, 3), keepdims=True)
     scale, shift = (array(part)[:, None, None] for part in (layer.weight, layer.bias))
     return (x - mean) / np.sqrt(variance + layer.eps) * scale + shift
 
 
-def conv_norm(x, layers):
-    return norm(conv(x, layers[0]), layers[1])
+def conv_bn(x, layers):
+    return batch_norm(convolve(x, layers[0]), layers[1])
 
 
 def relu(x):
     return np.maximum(x, 0)
 
 
-def linear(x, layer):
+def affine(x, layer):
     return x @ array(layer.weight).T + array(layer.bias)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
 
 # More cores and memory than there may be: what is shown is who runs beside whom, not how fast.
-# Without cgroups a job's processes are found by their parents; without slurmdbd squeue knows the ended jobs.
+# Without cgroups a job's processes are tracked by their parents; without slurmdbd squeue knows the ended jobs.
 CONF = """\
 ClusterName=kd
 SlurmctldHost={host}(127.0.0.1)
@@ -136,11 +136,11 @@ class OneNodeSlurm:
         own = ("key-file", "socket", "pid-file", "seed-file", "log-file")
         options = [f"--{name}={self.folder}/munge.{name.removesuffix('-file')}" for name in own]
         self._launch("munged", "--foreground", *options)
-        _wait_until((self.folder / "munge.socket").exists, 10, self._said)
+        _wait_until((self.folder / "munge.socket").exists, 10, self._logs)
         conf = str(self.folder / "slurm.conf")
         self._launch("slurmctld", "-D", "-f", conf)
         self._launch("slurmd", "-D", "-N", "n1", "-f", conf)
-        _wait_until(self._is_idle, 60, self._said)
+        _wait_until(self._is_idle, 60, self._logs)
 
     def _launch(self, name: str, *options: str) -> None:
         out = open(self.folder / f"{name}.out", "w")  # noqa: SIM115 (the daemon's)
@@ -161,7 +161,7 @@ class OneNodeSlurm:
         done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=60)
         return done.stdout.strip() == "idle"
 
-    def _said(self) -> str:
+    def _logs(self) -> str:
         files = sorted([*self.folder.glob("*.out"), *self.folder.glob("*.log")])
         return "\n".join(f"--- {file.name}\n{file.read_text()[-2000:]}" for file in files)
 
@@ -178,8 +178,8 @@ def _free_ports(count: int) -> list[int]:
             one.close()
 
 
-def _wait_until(holds, seconds: float, said=lambda: "") -> None:
+def _wait_until(holds, seconds: float, log=lambda: "") -> None:
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"not so after {seconds} s\n{said()}"
+        assert time.monotonic() < deadline, f"not so after {seconds} s\n{log()}"
         time.sleep(0.1)

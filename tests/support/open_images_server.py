@@ -75,7 +75,7 @@ def image_id(number: int) -> str:
     return f"{number:016x}"
 
 
-def jpeg(colour: tuple[int, int, int], size: tuple[int, int] = (48, 32), **options: Any) -> bytes:
+def photograph(colour: tuple[int, int, int], size: tuple[int, int] = (48, 32), **options: Any) -> bytes:
     packed = io.BytesIO()
     Image.new("RGB", size, colour).save(packed, "JPEG", quality=95, **options)
     return packed.getvalue()
@@ -119,7 +119,7 @@ class OpenImages:
         rest = (flickr, f"Someone {number}, Ünal", title, 1234, "0jBpbNION09+r02xkTIBcA==", "", rotation)
         images.append((image, subset, address, landing, licence, *rest))
         path = f"/{subset}/{image}.jpg"
-        self.files[path] = content or jpeg((number * 7 % 256, number * 13 % 256, number * 29 % 256))
+        self.files[path] = content or photograph((number * 7 % 256, number * 13 % 256, number * 29 % 256))
         return path
 
     def box(self, subset: str, number: int, name: str, sides: tuple[float, ...], group: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Methods that own modules, prepared for networks that are given as shapes only, or for real ones."""
+"""Methods that own modules, prepared for networks that are specified by shapes only, or for real ones."""
 
 import torch
 from torch import nn

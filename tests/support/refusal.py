@@ -25,50 +25,50 @@ def refused(
     config: str | None = "study.yaml",
     made: Collection[str] = (),
 ) -> str:
-    """Run Snakemake, which has to fail with exactly the messages `says`, in any order; returns all it said.
+    """Run Snakemake, which has to fail with exactly the messages `says`, in any order; returns its output.
 
     Each begins one line; "…" in it stands for anything. `made` are the files below results/ of jobs that
     had every right to succeed before.
     """
     before = _everything(checkout.folder.parent)
     done = checkout.snakemake(*arguments, config=config)
-    said = done.stdout + done.stderr
-    assert done.returncode != 0, said
+    output = done.stdout + done.stderr
+    assert done.returncode != 0, output
     if "--verbose" not in arguments:
-        assert "Traceback (most recent call last)" not in said, said
+        assert "Traceback (most recent call last)" not in output, output
     patterns = [re.escape(text).replace("…", ".*") for text in says]
-    lines = messages(said)
-    assert len(lines) == len(patterns), said
+    lines = messages(output)
+    assert len(lines) == len(patterns), output
     for pattern in patterns:
         meant = [line for line in lines if re.match(pattern, line)]
-        assert len(meant) == 1, f"{pattern} begins {len(meant)} of {lines}\n{said}"
+        assert len(meant) == 1, f"{pattern} begins {len(meant)} of {lines}\n{output}"
     assert _everything(checkout.folder.parent) == before
-    assert _results(checkout) == set(made), said
-    return said
+    assert _results(checkout) == set(made), output
+    return output
 
 
-def messages(said: str) -> list[str]:
-    """What the user is told: all mistakes of a config, or what ended a job, or Snakemake's own sentence.
+def messages(output: str) -> list[str]:
+    """The messages to the user: all mistakes of a config, or what ended a job, or Snakemake's own sentence.
 
-    A job's comes as it is said, and again when Snakemake shows the job's log: that is one.
+    A job's message comes when it is logged, and again when Snakemake shows the job's log: that is one.
     """
-    if config := re.search(r"^The config is not valid\.\n(.*?)\n  File \"", said, re.MULTILINE | re.DOTALL):
+    if config := re.search(r"^The config is not valid\.\n(.*?)\n  File \"", output, re.MULTILINE | re.DOTALL):
         return config[1].splitlines()
-    if jobs := re.findall(r"^\d\d:\d\d:\d\d error: (.*)", said, re.MULTILINE):
-        assert len(jobs) <= 2, said
+    if jobs := re.findall(r"^\d\d:\d\d:\d\d error: (.*)", output, re.MULTILINE):
+        assert len(jobs) <= 2, output
         return sorted(set(jobs))
-    return re.findall(r"^WorkflowError.*:\n(.*)", said, re.MULTILINE)
+    return re.findall(r"^WorkflowError.*:\n(.*)", output, re.MULTILINE)
 
 
 def _everything(folder: Path) -> dict[str, tuple[int, int]]:
     """Every file and link below `folder` with its size and time: what must not change by a refusal."""
-    found = {}
+    snapshot = {}
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in UNWATCHED]
         for path in (Path(root, name) for name in (*folders, *files)):
             stat = path.lstat()
-            found[str(path)] = (0, 0) if path.is_dir() else (stat.st_size, stat.st_mtime_ns)
-    return found
+            snapshot[str(path)] = (0, 0) if path.is_dir() else (stat.st_size, stat.st_mtime_ns)
+    return snapshot
 
 
 def _results(checkout: Checkout) -> set[str]:

@@ -43,8 +43,8 @@ PROGRAM = """\
 import json, os, socket, sys
 client = socket.socket(socket.AF_UNIX)
 client.connect({address!r})
-wanted = {{"argv": [*{first!r}, *sys.argv[1:]], "cwd": os.getcwd(), "env": dict(os.environ), "group": os.getpgrp()}}
-message = json.dumps(wanted | {{"executable": {executable!r}}}).encode() + b"\\n"
+request = {{"argv": [*{first!r}, *sys.argv[1:]], "cwd": os.getcwd(), "env": dict(os.environ), "group": os.getpgrp()}}
+message = json.dumps(request | {{"executable": {executable!r}}}).encode() + b"\\n"
 client.sendall(message[socket.send_fds(client, [message], [0, 1, 2]):])
 status = int(client.makefile().read() or 1)
 if status < 0:
@@ -53,16 +53,18 @@ sys.exit(status)
 """
 
 
-def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
+def run_snakemake(
+    arguments: list[str], folder: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess:
     """What subprocess.run returns for `python -m snakemake` with these arguments, its jobs started warm as well."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err, open(os.devnull) as none:
         client = socket.socket(socket.AF_UNIX)
         client.connect(_server(*SNAKEMAKE)[0])
-        wanted = {"argv": ["-m", "snakemake", *arguments], "cwd": str(folder), "env": environment}
-        wanted |= {"group": os.getpgrp(), "executable": _server(*JOBS)[1]}
+        request = {"argv": ["-m", "snakemake", *arguments], "cwd": str(folder), "env": environment}
+        request |= {"group": os.getpgrp(), "executable": _server(*JOBS)[1]}
         descriptors = [none.fileno(), out.fileno(), err.fileno()]
         with client:
-            message = json.dumps(wanted).encode() + b"\n"
+            message = json.dumps(request).encode() + b"\n"
             sent = socket.send_fds(client, [message], descriptors)
             client.sendall(message[sent:])
             status = int(client.makefile().read() or 1)
@@ -150,14 +152,14 @@ def _answer(client: socket.socket) -> NoReturn:
     message, descriptors, _, _ = socket.recv_fds(client, 1 << 16, 3)
     while not message.endswith(b"\n"):
         message += client.recv(1 << 16)
-    wanted = json.loads(message)
+    request = json.loads(message)
     program = os.fork()
     if program == 0:
         client.close()
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
             os.close(descriptor)
-        _become(**wanted)
+        _become(**request)
     for descriptor in descriptors:
         os.close(descriptor)
     watched = os.pidfd_open(program)

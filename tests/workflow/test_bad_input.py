@@ -64,8 +64,8 @@ def test_an_override(fresh, override, says):
 
 def test_verbose_may_show_more(fresh):
     fresh.configure(seeds=[])
-    said = refused(fresh, "--verbose", says=["seeds: needs at least one entry"])
-    assert "Traceback (most recent call last)" in said
+    output = refused(fresh, "--verbose", says=["seeds: needs at least one entry"])
+    assert "Traceback (most recent call last)" in output
 
 
 @pytest.mark.full

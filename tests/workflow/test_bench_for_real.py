@@ -17,7 +17,7 @@ def test_dry_runs_of_a_study_of_a_hundred_jobs():
 
 
 def test_the_gate_lets_this_checkout_pass():
-    found = gate.run_gate(seeds=3, device="cpu")
-    assert found["passed"], found["message"]
-    assert [check["name"] for check in found["checks"]] == ["same accuracy", "stored = live", "shifted view"]
-    json.dumps(found)
+    result = gate.run_gate(seeds=3, device="cpu")
+    assert result["passed"], result["message"]
+    assert [check["name"] for check in result["checks"]] == ["same accuracy", "stored = live", "shifted view"]
+    json.dumps(result)

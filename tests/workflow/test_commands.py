@@ -86,7 +86,7 @@ def begun(reader: dict[str, str], warm_environment: Path, tmp_path_factory: pyte
 def go_on(
     begun: Path, scripts: list[str], environment: Path | str, variables: dict[str, str]
 ) -> tuple[Path, str]:
-    """Run what follows the beginning, in a copy of the clone; the copy, and what was said."""
+    """Run what follows the beginning, in a copy of the clone; the copy, and the output."""
     clone = Path(variables["SCRATCH"]) / f"{CLONE}{len(scripts)}"
     subprocess.run(["cp", "-a", begun, clone], check=True)
     return clone, run_script("\n".join(scripts), clone, environment, inside=False, **variables)
@@ -94,7 +94,7 @@ def go_on(
 
 @pytest.fixture(scope="module")
 def readme(begun: Path, reader: dict[str, str], warm_environment: Path) -> tuple[Path, str]:
-    """The clone in which the README has been run to its end, what it repeats but once; and what was said."""
+    """The clone in which the README has been run to its end, what it repeats but once; and the output."""
     scripts = list(dict.fromkeys(scripts_of(README)[len(BEGINNING) :]))
     return go_on(begun, scripts, warm_environment, reader)
 
@@ -116,7 +116,7 @@ def run_script(
 
 
 def _path_outside() -> str:
-    """Where programs are found before the environment is activated."""
+    """Where programs are looked up before the environment is activated."""
     folders = [
         folder for folder in os.environ["PATH"].split(":") if not (Path(folder) / "snakemake").exists()
     ]
@@ -130,31 +130,31 @@ def done(readme: tuple[Path, str]) -> set[str]:
 
 
 def test_the_readme_runs_from_its_clone_to_its_end(readme: tuple[Path, str]):
-    folder, said = readme
-    assert "Nothing to be done" in said  # the second run of the default study
+    folder, output = readme
+    assert "Nothing to be done" in output  # the second run of the default study
     assert (folder / "results" / "digits" / "report.html").is_file()
 
 
 @pytest.mark.full
 def test_the_readme_runs_cold_as_it_does_for_a_reader(reader: dict[str, str], tmp_path: Path):
     script = "\n".join(dict.fromkeys(scripts_of(README)))
-    said = run_script(script, tmp_path, sys.prefix, inside=False, **reader)
-    assert "Nothing to be done" in said
+    output = run_script(script, tmp_path, sys.prefix, inside=False, **reader)
+    assert "Nothing to be done" in output
     assert (tmp_path / CLONE / "results" / "digits" / "report.html").is_file()
 
 
 def test_the_tutorial_runs_from_its_clone_to_its_end(
     begun: Path, reader: dict[str, str], warm_environment: Path
 ):
-    folder, said = go_on(begun, scripts_of(TUTORIAL)[len(BEGINNING) :], warm_environment, reader)
-    assert "Nothing to be done" in said  # the second `make run`
-    assert re.search(r"^distill_student +2$", said, re.MULTILINE)  # of the dry run after a change
+    folder, output = go_on(begun, scripts_of(TUTORIAL)[len(BEGINNING) :], warm_environment, reader)
+    assert "Nothing to be done" in output  # the second `make run`
+    assert re.search(r"^distill_student +2$", output, re.MULTILINE)  # of the dry run after a change
     ranked = (folder / "results" / "mine" / "table.md").read_text()
     assert all(f"| {name} " in ranked for name in ("kd", "hot", "at"))
 
 
 @pytest.mark.parametrize("document", FROM_THE_CLONE, ids=str)
-def test_a_reader_is_told_to_activate_the_environment_before_it_is_needed(document: Path):
+def test_a_document_says_to_activate_the_environment_before_it_is_needed(document: Path):
     """By the order of the commands alone: these two documents are run without it above."""
     first = list(commands(ROOT / document))
     bare = next(place for place, command in enumerate(first) if command.startswith(("snakemake", "python")))

@@ -40,10 +40,10 @@ def test_one_line_says_that_it_is_run_from_a_clone(fresh: Checkout, tmp_path: Pa
         text=True,
         env={**fresh.environment(), "HOME": str(tmp_path)},
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 1, said
-    assert "This workflow is run from a clone" in said, said
-    assert "git clone" in said
-    assert "Traceback" not in said
-    assert "TypeError" not in said
+    output = done.stdout + done.stderr
+    assert done.returncode == 1, output
+    assert "This workflow is run from a clone" in output, output
+    assert "git clone" in output
+    assert "Traceback" not in output
+    assert "TypeError" not in output
     assert not (folder / "results").exists()

@@ -1,4 +1,4 @@
-"""Results on a disk that is full or read-only: it is said, nothing is half made, and the next run goes on."""
+"""Results on a disk that is full or read-only: it is reported, nothing is half made, and the next run goes on."""
 
 import os
 import re
@@ -35,20 +35,20 @@ def disk(fresh):
 def test_a_disk_that_is_not_to_be_written_to(fresh, disk):
     disk("ro")
     done = fresh.snakemake()
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert f"{fresh.folder}/results: this folder cannot be written to, as results/tiny has to be" in said
-    assert "Traceback" not in said
+    assert f"{fresh.folder}/results: this folder cannot be written to, as results/tiny has to be" in output
+    assert "Traceback" not in output
     assert "total" in fresh.run("--dry-run")  # looking is allowed
 
 
 def test_a_file_where_the_results_should_be(fresh):
     (fresh.folder / "results").write_text("mine")
     done = fresh.snakemake()
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "results: a folder is needed here, and this is none; move it away" in said
-    assert "Traceback" not in said
+    assert "results: a folder is needed here, and this is none; move it away" in output
+    assert "Traceback" not in output
     assert (fresh.folder / "results").read_text() == "mine"
 
 
@@ -67,15 +67,15 @@ def test_a_full_disk(fresh, disk, kilobytes, writes):
     """At four moments. The next run, on a disk that has room again, finishes the table."""
     disk(f"size={kilobytes}k")
     done = fresh.snakemake()
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     assert done.returncode != 0
-    errors = [line for line in said.splitlines() if " error: " in line]
+    errors = [line for line in output.splitlines() if " error: " in line]
     assert any(re.search(writes, line) for line in errors)
     for line in errors:
         assert re.search(
             r"No space left on device.*; mend that and run again|the disk has 0\.\d MB; free", line
         )
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     disk("size=20m")
     fresh.run("results/tiny/table.csv")
     assert (fresh.folder / "results/tiny/table.csv").exists()

@@ -113,20 +113,20 @@ def test_the_markdown_carries_the_classic_table_with_every_cell_filled(finished_
 
 
 def test_every_run_leaves_all_its_files(finished_study):
-    looked_at = {"diagnosis.json", "diagnosis.html", "train_logits.npy"}
+    diagnosis_files = {"diagnosis.json", "diagnosis.html", "train_logits.npy"}
     for run in ("teachers/vgg16", "alone/cnn/1", "distilled/mobilenet/cnn/kd/0"):
         folder = results(finished_study) / run
-        names = {path.name for path in folder.iterdir()} - looked_at
+        names = {path.name for path in folder.iterdir()} - diagnosis_files
         assert names == {"model.safetensors", "metrics.json", "history.csv", "test_logits.npy", "tensorboard"}
         assert any((folder / "tensorboard").iterdir())
         assert len(pd.read_csv(folder / "history.csv")) == 2
 
 
 def test_every_network_is_diagnosed(finished_study):
-    found = checked_diagnoses(results(finished_study))
+    diagnoses = checked_diagnoses(results(finished_study))
     students = {f"distilled/{teacher}/cnn/kd" for teacher in ("vgg16", "mobilenet")}
-    assert set(found) == {"teachers/vgg16", "teachers/mobilenet", "alone/cnn", *students}
-    for cell, diagnosis in found.items():
+    assert set(diagnoses) == {"teachers/vgg16", "teachers/mobilenet", "alone/cnn", *students}
+    for cell, diagnosis in diagnoses.items():
         for run in diagnosis["runs"]:
             compared = cell in students
             assert bool(run["class_gain"]) == bool(run["fidelity"]) == compared
@@ -136,10 +136,10 @@ def test_every_network_is_diagnosed(finished_study):
             assert [at["temperature"] for at in shown] == [1, 4, 16]
             assert [at["teacher"] is not None for at in shown] == [compared] * 3
     alone, taught = (
-        found[cell]["runs"][1]["class_accuracy"] for cell in ("alone/cnn", "distilled/vgg16/cnn/kd")
+        diagnoses[cell]["runs"][1]["class_accuracy"] for cell in ("alone/cnn", "distilled/vgg16/cnn/kd")
     )
     gains = [after - before for after, before in zip(taught, alone, strict=True)]
-    assert found["distilled/vgg16/cnn/kd"]["runs"][1]["class_gain"] == pytest.approx(gains)
+    assert diagnoses["distilled/vgg16/cnn/kd"]["runs"][1]["class_gain"] == pytest.approx(gains)
 
 
 def test_logs_tell_every_epoch_and_the_time_left(finished_study):
@@ -212,7 +212,7 @@ def test_a_folder_of_the_users_own_images(fresh):
     assert "prepare_data" in fresh.pending()
 
 
-def test_the_first_look_at_many_images_is_told_beside_the_answer(fresh):
+def test_the_first_look_at_many_images_is_reported_beside_the_answer(fresh):
     make_images(fresh.folder / "mine")
     fresh.configure(**FOLDER_STUDY)
     few = fresh.snakemake("--dag")
@@ -234,8 +234,8 @@ def serving(fresh, name, files):
     for file, content in files.items():
         (served / file).write_bytes(content)
         sha256 = hashlib.sha256(content).hexdigest()
-        text, found = re.subn(rf'"{file}": "[0-9a-f]{{64}}"', f'"{file}": "{sha256}"', text)
-        assert found == 1
+        text, replaced = re.subn(rf'"{file}": "[0-9a-f]{{64}}"', f'"{file}": "{sha256}"', text)
+        assert replaced == 1
     source.write_text(text)
 
     class Handler(SimpleHTTPRequestHandler):
@@ -253,7 +253,7 @@ def serving(fresh, name, files):
 
 def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh):
     """The real code on an archive of the real format, with the checksum of that archive."""
-    with serving(fresh, "cifar10", archives.cifar10(each=40).files()) as (mirror, requests):
+    with serving(fresh, "cifar10", archives.cifar10(per_file=40).files()) as (mirror, requests):
         fresh.configure(**FOLDER_STUDY | {"dataset": {"name": "cifar10", "mirror": mirror}})
         fresh.run("--until", "prepare_data")
         other = mirror.replace("127.0.0.1", "localhost")
@@ -314,18 +314,18 @@ def test_a_bad_config_says_all_and_writes_nothing(fresh):
     fresh.configure(seeds=[], recipe={"epochs": 0}, students={"../../x": {"architecture": "cnn"}})
     done = fresh.snakemake()
     assert done.returncode != 0
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     for line in (
         "seeds: needs at least one entry",
         "recipe.epochs: should be",
         "students.../../x: a name holds",
     ):
-        assert line in said
-    assert "Traceback" not in said
+        assert line in output
+    assert "Traceback" not in output
     assert not (fresh.folder / "results").exists()
 
 
-def test_a_missing_image_folder_is_said_before_anything_runs(fresh):
+def test_a_missing_image_folder_is_reported_before_anything_runs(fresh):
     fresh.configure(**FOLDER_STUDY)
     done = fresh.snakemake()
     assert done.returncode != 0
@@ -347,9 +347,9 @@ def test_an_architecture_and_a_method_as_contributing_shows_them(fresh):
         seeds=[0],
     )
     fresh.run()
-    found = metrics(fresh, "distilled/cnn/tiny/mse/0")
-    assert found["loss_function"] == "CE + 0.5·MSE"
-    assert found["architecture"] == "tiny"
+    student_metrics = metrics(fresh, "distilled/cnn/tiny/mse/0")
+    assert student_metrics["loss_function"] == "CE + 0.5·MSE"
+    assert student_metrics["architecture"] == "tiny"
 
 
 @pytest.mark.parametrize("command", [["--lint"], ["--summary"]])

@@ -55,10 +55,10 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     pixels = data.test_images.permute(0, 3, 1, 2).numpy()
     logits, recorded = answers(folder, pixels), np.load(runs[best] / "test_logits.npy")
     np.testing.assert_allclose(logits, recorded, atol=1e-3)
-    found = json.loads((folder / "verification.json").read_text())
-    assert (found["seed"], found["images"]) == (best, 1438)
+    verification = json.loads((folder / "verification.json").read_text())
+    assert (verification["seed"], verification["images"]) == (best, 1438)
     for name in ("pytorch", "program", "onnx"):
-        scores = found["formats"][name]
+        scores = verification["formats"][name]
         assert abs(scores["accuracy"] - metrics[best]["test_accuracy"]) < 0.1
         assert scores["same_predictions"] > 99.9
         assert scores["largest_difference"] < 1e-3

@@ -39,17 +39,17 @@ def test_weights_of_another_study(with_weights):
     results = fresh.folder / "results"
     assert fresh.pending()["import_weights"] == {"mine"}
     fresh.run()
-    found = json.loads((results / "other/teachers/mine/metrics.json").read_text())
+    metrics = json.loads((results / "other/teachers/mine/metrics.json").read_text())
     expected = json.loads((results / "tiny/teachers/vgg16/metrics.json").read_text())
     for key in ("test_accuracy", "validation_accuracy", "parameters", "macs"):
-        assert found[key] == expected[key], key
-    assert found["test_loss"] == pytest.approx(expected["test_loss"], rel=1e-5)
+        assert metrics[key] == expected[key], key
+    assert metrics["test_loss"] == pytest.approx(expected["test_loss"], rel=1e-5)
     tables = list((results / "other/targets/mine/table").glob("*.npy"))
     assert len(tables) == 1  # for its students, and those of the ensemble
     table = (results / "other/table.csv").read_text()
     assert "weights given" in table
-    looked_at = checked_diagnoses(results / "other")
-    taught = {cell: each["runs"][0] for cell, each in looked_at.items() if "distilled" in cell}
+    diagnoses = checked_diagnoses(results / "other")
+    taught = {cell: diagnosis["runs"][0] for cell, diagnosis in diagnoses.items() if "distilled" in cell}
     cells = ("mine/cnn/kd", "mine/cnn/at", "cnn/cnn/kd", "cnn/cnn/at", "both/cnn/kd")
     assert set(taught) == {f"distilled/{cell}" for cell in cells}
     assert all(run["fidelity"]["train"]["kl"] > 0 for run in taught.values())
@@ -117,18 +117,18 @@ def test_logits_instead_of_a_teacher(fresh):
     data = read_dataset(fresh.folder / "results/tiny/data/dataset.safetensors")
     sizes = data.train_labels, data.test_labels
     (fresh.folder / "mine.npz").write_bytes(archive(*sizes))
-    said = fresh.run()
-    assert "not run with teachers.mine, which is stored logits alone: at" in said
+    output = fresh.run()
+    assert "not run with teachers.mine, which is stored logits alone: at" in output
     results = fresh.folder / "results/tiny"
-    found = json.loads((results / "teachers/mine/metrics.json").read_text())
-    assert (found["train_accuracy"], found["test_accuracy"], found["parameters"]) == (100, 100, None)
+    metrics = json.loads((results / "teachers/mine/metrics.json").read_text())
+    assert (metrics["train_accuracy"], metrics["test_accuracy"], metrics["parameters"]) == (100, 100, None)
     student = json.loads((results / "distilled/mine/cnn/kd/0/metrics.json").read_text())
     # The teacher is always right, so who agrees with it is right.
     assert student["agreement"] == pytest.approx(student["test_accuracy"])
     assert not (results / "distilled/mine/cnn/at").exists()
-    looked_at = checked_diagnoses(results)
+    diagnoses = checked_diagnoses(results)
     for cell in ("distilled/mine/cnn/kd", "distilled/mine/cnn/chain"):
-        (run,), taught = looked_at[cell]["runs"], json.loads((results / cell / "0/metrics.json").read_text())
+        (run,), taught = diagnoses[cell]["runs"], json.loads((results / cell / "0/metrics.json").read_text())
         assert run["fidelity"]["train"]["agreement"] == pytest.approx(taught["train_accuracy"])
     assert fresh.pending() == {}
 
@@ -136,14 +136,14 @@ def test_logits_instead_of_a_teacher(fresh):
     fresh.configure(**stored("moved.npz"))
     assert fresh.pending() == {}
     (fresh.folder / "moved.npz").write_bytes(archive(*sizes, scale=5))
-    looked_at = diagnosed("mine", students="mine cnn kd, mine cnn chain")
+    diagnosis_jobs = diagnosed("mine", students="mine cnn kd, mine cnn chain")
     assert fresh.pending() == {
         "import_logits": {"mine"},
         "import_targets": {"mine 0 2"},
         "distill_intermediate": {"mine chain cnn 0"},
         "distill_student": {"mine cnn kd 0", "mine cnn chain 0"},
         "import_training_logits": {"mine"},
-        **{rule: jobs for rule, jobs in looked_at.items() if rule != "compute_training_logits"},
+        **{rule: jobs for rule, jobs in diagnosis_jobs.items() if rule != "compute_training_logits"},
         **REPORT,
     }
 

@@ -77,11 +77,11 @@ def test_after_ctrl_c_the_plain_command_goes_on(under_way, uninterrupted):
 
 
 @pytest.mark.full
-def test_told_to_end_snakemake_lets_the_running_job_finish(under_way, uninterrupted):
+def test_a_terminated_snakemake_lets_the_running_job_finish(under_way, uninterrupted):
     checkout, process = under_way
     process.terminate()
-    said = process.communicate(timeout=120)[0].decode()
-    assert "Will exit after finishing currently running jobs" in said
+    output = process.communicate(timeout=120)[0].decode()
+    assert "Will exit after finishing currently running jobs" in output
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted
     assert "train_teacher" not in checkout.pending(MODEL)
 
@@ -105,9 +105,9 @@ def test_a_killed_job_is_started_again_and_goes_on(under_way, uninterrupted):
     checkout, process = under_way
     (job,) = [p for p in psutil.Process(process.pid).children(recursive=True) if "train" in p.cmdline()[-1]]
     job.kill()
-    said = process.communicate(timeout=60)[0].decode()
+    output = process.communicate(timeout=60)[0].decode()
     assert process.returncode != 0
-    assert "train_teacher" in said
+    assert "train_teacher" in output
     checkout.run(MODEL)
     assert went_on(checkout)
     assert (checkout.folder / MODEL).read_bytes() == uninterrupted

@@ -20,10 +20,10 @@ def test_a_student_of_a_library(fresh):
         seeds=[0],
     )
     fresh.run()
-    found = json.loads((fresh.folder / "results/tiny/distilled/cnn/shuffle/at/0/metrics.json").read_text())
+    metrics = json.loads((fresh.folder / "results/tiny/distilled/cnn/shuffle/at/0/metrics.json").read_text())
     # Shuffle V2 0.5x for colour and 1000 classes has 1,366,792 parameters, as torchvision publishes; 990 classes
     # of 1024 weights and a bias fewer, and the weights of two colours in a stem of 24 times 3x3.
-    assert found["parameters"] == 1_366_792 - 1025 * 990 - 2 * 9 * 24
+    assert metrics["parameters"] == 1_366_792 - 1025 * 990 - 2 * 9 * 24
     table = pd.read_csv(fresh.folder / "results/tiny/table.csv")
     assert set(table[table["role"] == "distilled student"]["method"]) == {"kd", "at"}
     assert fresh.pending() == {}

@@ -13,8 +13,8 @@ from chromium import Opened, started
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with started() as found:
-        yield found
+    with started() as chromium:
+        yield chromium
 
 
 def test_every_link_of_a_real_report_leads_somewhere(finished_study):
@@ -43,7 +43,7 @@ def test_a_real_report_opens_in_a_browser(finished_study, browser):
     opened = Opened(browser, finished_study.folder / "results/tiny/report.html")
     assert opened.page.locator("#ranking tbody tr").count() == 2
     assert opened.page.locator(".figures img").count() == 5
-    assert (opened.said, opened.asked()) == ([], [])
+    assert (opened.console, opened.asked()) == ([], [])
 
 
 def test_snakemakes_report_holds_it_and_it_works_within(finished, browser, tmp_path):
@@ -69,6 +69,6 @@ def works_within(opened: Opened) -> None:
     frame.locator("#ranking tbody th a").first.click()
     frame.wait_for_selector(".run[open]")
     # Snakemake's own page warns of how its style is made.
-    assert [text for text in opened.said if "tailwind" not in text] == []
+    assert [text for text in opened.console if "tailwind" not in text] == []
     assert all(url.startswith("file:") for url in opened.asked())
     page.context.close()

@@ -17,8 +17,8 @@ PAGES = {"build_diagnoses": {""}, **PAGE}  # the report leads to those of diagno
 LATENCY = {"measure_latency": {""}}
 ALL_DISTILLED = {"vgg16 cnn kd 0", "vgg16 cnn kd 1", "mobilenet cnn kd 0", "mobilenet cnn kd 1"}
 BOTH = "vgg16 cnn kd, mobilenet cnn kd"
-LOOKED_AT = diagnosed(students=BOTH)
-LOGITS_LOOKED_AT = diagnosed("vgg16, mobilenet", "cnn", BOTH, networks=False)
+DIAGNOSES = diagnosed(students=BOTH)
+DIAGNOSES_OF_LOGITS = diagnosed("vgg16, mobilenet", "cnn", BOTH, networks=False)
 SCRIPTS = "workflow/scripts"
 ENSEMBLE = {"ensemble": ["vgg16", "mobilenet"]}
 GROWN = {
@@ -48,13 +48,13 @@ def test_nothing_changed_nothing_to_do(finished):
 
 def test_a_temperature_reruns_the_distilled_students_alone(finished):
     finished.configure(methods={"kd": {"temperature": 5}})
-    assert finished.pending() == {"distill_student": ALL_DISTILLED, **LOOKED_AT, **REPORT}
+    assert finished.pending() == {"distill_student": ALL_DISTILLED, **DIAGNOSES, **REPORT}
 
 
 def test_what_pages_show_of_stored_logits_runs_no_network(finished):
-    for wanted in ({"temperatures": [2]}, {"worst": 3}):
-        finished.configure(diagnostics=wanted)
-        assert finished.pending() == LOGITS_LOOKED_AT | PAGE
+    for settings in ({"temperatures": [2]}, {"worst": 3}):
+        finished.configure(diagnostics=settings)
+        assert finished.pending() == DIAGNOSES_OF_LOGITS | PAGE
 
 
 def test_stages_are_compared_of_the_networks_that_have_a_teacher_and_of_no_other(finished, grown):
@@ -62,8 +62,8 @@ def test_stages_are_compared_of_the_networks_that_have_a_teacher_and_of_no_other
     finished.configure(diagnostics={"cka": True})
     again = {"compare_feature_maps": set(BOTH.split(", "))} | diagnosed(students=BOTH, networks=False)
     assert finished.pending() == again | PAGE
-    found = json.loads((grown.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
-    for run in found["runs"]:
+    diagnosis = json.loads((grown.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
+    for run in diagnosis["runs"]:
         alike = np.array(run["cka"]["values"])
         assert alike.shape == (run["cka"]["teacher_stages"], run["cka"]["student_stages"]) == (5, 4)
         assert ((alike > 0) & (alike <= 1 + 1e-6)).all()
@@ -294,7 +294,7 @@ def test_the_students_model_file_reruns_the_students(finished):
         "train_baseline": {"cnn 0", "cnn 1"},
         "distill_student": ALL_DISTILLED,
         **diagnosed(alone="cnn"),
-        **LOOKED_AT,
+        **DIAGNOSES,
         **LATENCY,
         **REPORT,
     }
@@ -302,7 +302,7 @@ def test_the_students_model_file_reruns_the_students(finished):
 
 def test_a_method_file_reruns_the_students_of_that_method(finished):
     finished.edit(f"{SCRIPTS}/kd/methods/kd.py", "temperature**2", "temperature * temperature")
-    assert finished.pending() == {"distill_student": ALL_DISTILLED, **LOOKED_AT, **REPORT}
+    assert finished.pending() == {"distill_student": ALL_DISTILLED, **DIAGNOSES, **REPORT}
 
 
 def test_a_new_architecture_or_method_file_reruns_nothing(finished):

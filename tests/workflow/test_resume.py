@@ -78,7 +78,7 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
         outputs = Outputs(*(folder / name for name in FILES))
         train.main(job, dataset, outputs, compute=compute, work=folder / "work", code=code)
     except (Stopped, UserError) as error:
-        (folder / "said").write_text(str(error))
+        (folder / "message").write_text(str(error))
         sys.exit(1)
 
 
@@ -200,14 +200,14 @@ def test_where_its_state_cannot_be_kept_it_goes_on_and_says_so(dataset, plain, t
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_end_it_keeps_its_state_at_once(dataset, plain, tmp_path, number):
+def test_when_terminated_it_keeps_its_state_at_once(dataset, plain, tmp_path, number):
     process = start(tmp_path, dataset, every=NEVER, slow=0.05)
     wait_until((tmp_path / "board").exists)
     time.sleep(0.5)
     os.kill(process.pid, number)
     process.join()
     assert process.exitcode == 1
-    assert (tmp_path / "said").read_text() == number.name
+    assert (tmp_path / "message").read_text() == number.name
     assert len(kept(tmp_path)) == 1
     assert not (tmp_path / "model.safetensors").exists()
     assert finish(tmp_path, dataset, every=NEVER) == plain

@@ -11,8 +11,8 @@ TAKES_A_GPU = """
     import atexit, json, time
     gpu, first = take_slot(4, compute.slots_per_device), time.monotonic()
     Path("taken").mkdir(exist_ok=True)
-    told = Path(f"taken/{os.getpid()}")
-    atexit.register(lambda: told.write_text(json.dumps([gpu, first, time.monotonic()])))
+    record = Path(f"taken/{os.getpid()}")
+    atexit.register(lambda: record.write_text(json.dumps([gpu, first, time.monotonic()])))
     device = torch.device("cpu")
 """
 RUNS = [f"results/tiny/alone/cnn/{seed}/metrics.json" for seed in range(4)]

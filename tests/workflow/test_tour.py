@@ -29,17 +29,17 @@ def test_it_runs_from_top_to_bottom(fresh: Checkout, warm_environment: Path):
     folder.mkdir()
     # It raises at an error of any cell.
     NotebookClient(book, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
-    said = "\n".join(_output(cell) for cell in book.cells if cell.cell_type == "code")
-    assert len(re.findall(r"done: test accuracy", said)) == 5  # a teacher, two students alone, two taught
-    assert re.search(r"distilled student +small +resnet18 +kd", said)
-    assert "trainings that run again: distill_student\n" in said
-    assert re.search(r"temperature 4: [\d.]+ %, temperature 8: [\d.]+ %", said)
+    text = "\n".join(_output(cell) for cell in book.cells if cell.cell_type == "code")
+    assert len(re.findall(r"done: test accuracy", text)) == 5  # a teacher, two baselines, two distilled
+    assert re.search(r"distilled student +small +resnet18 +kd", text)
+    assert "trainings that run again: distill_student\n" in text
+    assert re.search(r"temperature 4: [\d.]+ %, temperature 8: [\d.]+ %", text)
     outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
     assert any("image/svg+xml" in output.get("data", {}) for output in outputs)
-    right, wrong = map(int, re.search(r"right (\d+), wrong (\d+), calibration error [\d.]+ %", said).groups())
+    right, wrong = map(int, re.search(r"right (\d+), wrong (\d+), calibration error [\d.]+ %", text).groups())
     assert right + wrong == 1438  # 0.8 of 1,797 images
-    assert "it is a 7" in said
-    assert re.search(r"digit\.png.*\d", said)
+    assert "it is a 7" in text
+    assert re.search(r"digit\.png.*\d", text)
 
 
 # On Colab, as far as the first cell can tell; of what it runs git alone is run.
@@ -83,7 +83,7 @@ def test_on_colab_its_first_cell_clones_once_and_may_be_run_again(fresh: Checkou
 
 
 def test_it_is_kept_without_outputs_and_linked_files_exist():
-    """Outputs would say what another version once said."""
+    """Stored outputs could be those of another version."""
     book = nbformat.read(FILE, as_version=4)
     nbformat.validate(book)
     for cell in book.cells:

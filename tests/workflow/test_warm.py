@@ -10,7 +10,7 @@ PLANS = {"everything": ["--dry-run"], "a bad config": ["--config", "seeds=[]"]}
 
 
 def words(text: str) -> list[str]:
-    """All that is said, in any order, but for the time and the number of a run."""
+    """The words of an output, in any order, but for the time and the number of a run."""
     text = re.sub(r"Workflow ID: \S+", "", re.sub(r"\d\d:\d\d:\d\d", "", text))
     return sorted(re.sub("[,;]", " ", text).split())
 

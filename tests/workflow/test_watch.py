@@ -52,7 +52,7 @@ def runs(fresh):
         process.wait()
 
 
-def said(checkout):
+def log_of(checkout):
     return (checkout.folder / "snakemake.log").read_text()[-5000:]
 
 
@@ -63,15 +63,15 @@ def look(checkout, python):
 
 
 def count(pattern, text):
-    found = re.search(pattern, text)
-    return int(found.group(1)) if found else 0
+    match = re.search(pattern, text)
+    return int(match.group(1)) if match else 0
 
 
 def wait_for(checkout, python, pattern, process, seconds=240):
     """What is shown when it has `pattern`."""
     deadline = time.monotonic() + seconds
     while not re.search(pattern, shown := look(checkout, python)[0]):
-        assert process.poll() is None, said(checkout)
+        assert process.poll() is None, log_of(checkout)
         assert time.monotonic() < deadline, shown
     return shown
 
@@ -86,20 +86,20 @@ class Terminal:
             [sys.executable, *WATCH], cwd=checkout.folder, stdout=other, stderr=other, env=environment
         )
         os.close(other)
-        self._said = b""
+        self._output = b""
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def _read(self):
         with suppress(OSError):  # so Linux says that the other end is closed
             while part := os.read(self._end, 65536):
-                self._said += part
+                self._output += part
         os.close(self._end)
 
-    def all_said(self):
+    def output(self):
         """What it wrote, when it has ended."""
         self._reader.join(30)
-        return self._said.decode()
+        return self._output.decode()
 
 
 @pytest.mark.full
@@ -117,8 +117,8 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs, python):
         if "waiting" in text:
             parts = re.findall(r"(\d+) [a-z]\w+", text.split("waiting")[1].split("logs")[0])
             waiting.append(sum(int(part) for part in parts))
-    assert snakemake.returncode == 0, said(fresh)
-    assert len(seen) > 3, "no training said where it is"
+    assert snakemake.returncode == 0, log_of(fresh)
+    assert len(seen) > 3, "no training reported its epoch"
     assert {all for _, all in seen} == {150}
     assert waiting == sorted(waiting, reverse=True)
     assert len(set(waiting)) > 3, waiting
@@ -127,7 +127,7 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs, python):
     jobs = count(r"tiny: (\d+) of", text)
     assert (f"tiny: {jobs} of {jobs} jobs done" in text, status) == (True, 0), text
     assert re.search(r"done in \d+:\d\d", text)
-    written = terminal.all_said()
+    written = terminal.output()
     assert terminal.process.wait(10) == 0
     assert "no run of this study has begun" in written
     assert re.search(r"(?m)^\s+cnn .* left", written)
@@ -142,7 +142,7 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs, python):
 
 
 @pytest.mark.full
-def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown_anew(fresh, runs, python):
+def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown(fresh, runs, python):
     fresh.configure(**STUDY)
     model = "results/tiny/teachers/cnn/model.safetensors"
     snakemake = runs(model)

@@ -36,7 +36,7 @@ MORTAL = "for number in range(2):\n input(); print('{}', flush=True) if number <
 
 
 def bright_or_dark(count=64):
-    """Two classes that are told apart by how bright the image is, and a network for them."""
+    """Two classes that are distinguished by the brightness of the image, and a network for them."""
     random = np.random.default_rng(0)
     labels = np.arange(count) % 2
     pixels = 60 + 100 * labels[:, None, None, None] + random.integers(0, 40, (count, 8, 8, 1))
@@ -141,9 +141,9 @@ def test_workers_take_turns_and_their_first_repetition_does_not_count(capfd):
     commands = {name: [sys.executable, "-c", COUNTER] for name in ("a", "b")}
     rows = interleave("trial", commands, 3)
     assert rows == {name: [{"n": 1}, {"n": 2}, {"n": 3}] for name in ("a", "b")}
-    told = [line for line in capfd.readouterr().err.splitlines() if "repetition" in line]
-    assert [line[-1] for line in told] == list("ababab")
-    assert "trial: repetition 2 of 3, left 0:00" in told[2]
+    reported = [line for line in capfd.readouterr().err.splitlines() if "repetition" in line]
+    assert [line[-1] for line in reported] == list("ababab")
+    assert "trial: repetition 2 of 3, left 0:00" in reported[2]
 
 
 def test_a_worker_that_dies_is_one_error_with_its_last_words_and_ends_the_others():
@@ -179,7 +179,7 @@ def test_a_worker_process_answers_each_go_with_a_row_and_nothing_else():
     assert [row["seconds"] > 0 for row in rows] == [True, True]
 
 
-def test_images_are_random_but_always_the_same_unless_a_data_set_is_given(tmp_path):
+def test_images_are_random_but_always_the_same_unless_a_data_set_is_specified(tmp_path):
     pictures = load(12)
     assert pictures.images.shape == (12, 32, 32, 3)
     assert pictures.images.dtype == np.uint8
@@ -194,9 +194,9 @@ def test_images_are_random_but_always_the_same_unless_a_data_set_is_given(tmp_pa
     }
     facts = {"classes": tuple("abcde"), "mean": (0.5,), "std": (0.25,), "augmentation": Augmentation(1)}
     write_dataset(tmp_path / "dataset.safetensors", Dataset(**arrays, **facts))
-    given = load(7, str(tmp_path / "dataset.safetensors"))
-    assert given.labels.tolist() == [0, 1, 2, 3, 4, 0, 1]
-    assert (given.pad, given.flip, given.classes) == (1, False, 5)
+    loaded = load(7, str(tmp_path / "dataset.safetensors"))
+    assert loaded.labels.tolist() == [0, 1, 2, 3, 4, 0, 1]
+    assert (loaded.pad, loaded.flip, loaded.classes) == (1, False, 5)
 
 
 def test_a_section_that_is_not_measured_again_keeps_what_was_known(tmp_path, monkeypatch):

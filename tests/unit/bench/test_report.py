@@ -51,10 +51,10 @@ def test_welch_half_width_is_that_of_the_textbook():
 )
 def test_accuracies_that_agree_pass_and_others_do_not(ours, reference, passes, says):
     """The first, fourth and fifth are measured ones."""
-    found = gate.judge_accuracies(ours, reference)
-    assert found["passed"] is passes
-    assert says in found["text"]
-    json.dumps(found)
+    check = gate.judge_accuracies(ours, reference)
+    assert check["passed"] is passes
+    assert says in check["text"]
+    json.dumps(check)
 
 
 def test_equal_loops_seldom_fail_and_different_ones_seldom_pass():
@@ -72,9 +72,9 @@ def test_a_loop_that_cannot_run_fails_the_check():
     def diverge():
         raise UserError("the training loss became nan")
 
-    found = gate._run("same accuracy", diverge)
-    assert not found["passed"]
-    assert found["text"] == "same accuracy: the training loss became nan"
+    check = gate._run("same accuracy", diverge)
+    assert not check["passed"]
+    assert check["text"] == "same accuracy: the training loss became nan"
 
 
 # --- The gate: stored logits
@@ -90,7 +90,7 @@ def test_rounding_to_float16_is_allowed_to_the_bit_and_no_more():
 
 
 class Brightness(nn.Module):
-    """Logits that tell views apart: the mean of every quarter."""
+    """Logits that differ between views: the mean of every quarter."""
 
     def forward(self, images):
         return nn.functional.adaptive_avg_pool2d(images, 2).flatten(1)
@@ -125,7 +125,9 @@ def test_the_comparison_goes_through_the_engine_and_the_stored_table():
     """Every sample is compared: Brightness never answers exactly what float16 can hold."""
     pictures = tiny_pictures()
     settings = {"pictures": pictures, "device": CPU, "epochs": 2}
-    students = [small_task.network(small_task.Task(pictures, pictures, pictures), seed) for seed in (0, 1)]
+    students = [
+        small_task.new_student(small_task.Task(pictures, pictures, pictures), seed) for seed in (0, 1)
+    ]
     same, shifted = (compare(Brightness(), s, **settings, shift=n) for n, s in enumerate(students))
     assert ((same > 0) & (same <= 1)).all()
     assert (shifted > 1).all()
@@ -155,8 +157,8 @@ def test_overhead_is_what_no_job_accounts_for(tmp_path):
     training(tmp_path, "teachers/vgg16", "train_teacher", 10, 6, 4.0, [1.0, 1.5])
     training(tmp_path, "alone/cnn/0", "train_baseline", 9, 5, 3.5, [0.5])
     training(tmp_path, "distilled/vgg16/cnn/kd/0", "distill_student", 18, 7, 6.0, [2.0, 0.5])
-    found = summarise(tmp_path, wall=20.0, slots=2)
-    assert found == pytest.approx(
+    summary = summarise(tmp_path, wall=20.0, slots=2)
+    assert summary == pytest.approx(
         {
             "slots": 2,
             "wall": 20,
@@ -291,6 +293,6 @@ def test_without_ratios_there_is_no_plot(tmp_path):
 def test_the_plot_shows_every_ratio(tmp_path):
     write(RESULTS, tmp_path, "here")
     drawn = (tmp_path / "here.svg").read_text()
-    said = re.findall("<!-- (.*) -->", drawn)  # letters are drawn as curves, with the text as a comment
-    assert {"resnet18", "1.31×", "3.10×", "1.74× of 2.05×"} <= set(said)
-    assert "bars: median, whiskers: range; ◇ the tuned loop over ours; | ceiling by work alone" in said
+    texts = re.findall("<!-- (.*) -->", drawn)  # letters are drawn as curves, with the text as a comment
+    assert {"resnet18", "1.31×", "3.10×", "1.74× of 2.05×"} <= set(texts)
+    assert "bars: median, whiskers: range; ◇ the tuned loop over ours; | ceiling by work alone" in texts

@@ -15,30 +15,32 @@ def study(**method):
 
 
 def test_assistants_come_before_the_student_in_order():
-    found = study(via=["middle", "vgg16"])
-    assert found.methods["kd"].chain("cnn") == ("middle", "vgg16")
-    assert found.methods["kd"].parts[0][1]["temperature"] == 2
-    first = intermediate_job(found, "resnet18", "kd", "middle", 3)
-    second = intermediate_job(found, "resnet18", "kd", "middle+vgg16", 3)
+    chain_study = study(via=["middle", "vgg16"])
+    assert chain_study.methods["kd"].chain("cnn") == ("middle", "vgg16")
+    assert chain_study.methods["kd"].parts[0][1]["temperature"] == 2
+    first = intermediate_job(chain_study, "resnet18", "kd", "middle", 3)
+    second = intermediate_job(chain_study, "resnet18", "kd", "middle+vgg16", 3)
     assert (first.name, first.teacher, first.recipe.epochs) == ("middle", "resnet18", 7)
     assert (second.name, second.teacher, second.architecture) == ("vgg16", "resnet18+middle", "vgg16")
-    last = distill_job(found, "resnet18", "cnn", "kd", 3)
+    last = distill_job(chain_study, "resnet18", "cnn", "kd", 3)
     assert (last.teacher, last.draw, last.weights) == ("resnet18", 0, (1.0,))
 
 
 def test_generations_are_the_student_again_with_first_weights_of_their_own():
-    found = study(generations=3)
-    assert found.methods["kd"].chain("cnn") == ("cnn", "cnn")
-    draws = [intermediate_job(found, "vgg16", "kd", chain, 0).draw for chain in ("cnn", "cnn.2")]
-    assert [*draws, distill_job(found, "vgg16", "cnn", "kd", 0).draw] == [1, 2, 0]
-    assert found.methods["kd"].chain("middle") == ("middle", "middle")
+    chain_study = study(generations=3)
+    assert chain_study.methods["kd"].chain("cnn") == ("cnn", "cnn")
+    draws = [intermediate_job(chain_study, "vgg16", "kd", chain, 0).draw for chain in ("cnn", "cnn.2")]
+    assert [*draws, distill_job(chain_study, "vgg16", "cnn", "kd", 0).draw] == [1, 2, 0]
+    assert chain_study.methods["kd"].chain("middle") == ("middle", "middle")
 
 
 def test_of_an_ensemble_the_first_link_alone_takes_the_weights():
     teachers = {"resnet18": {}, "vgg16": {}, "both": {"ensemble": ["vgg16", "resnet18"], "weights": [2, 1]}}
-    found = load_study(config(teachers=teachers, students=STUDENTS, methods={"kd": {"via": ["middle"]}}))
-    assert intermediate_job(found, "both", "kd", "middle", 0).weights == (2.0, 1.0)
-    assert distill_job(found, "both", "cnn", "kd", 0).weights == (1.0,)
+    ensemble_study = load_study(
+        config(teachers=teachers, students=STUDENTS, methods={"kd": {"via": ["middle"]}})
+    )
+    assert intermediate_job(ensemble_study, "both", "kd", "middle", 0).weights == (2.0, 1.0)
+    assert distill_job(ensemble_study, "both", "cnn", "kd", 0).weights == (1.0,)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,8 @@ def test_of_an_ensemble_the_first_link_alone_takes_the_weights():
     ],
 )
 def test_mistakes(method, line):
-    (found,) = complaints(students=STUDENTS, methods={"kd": method})
-    assert found.startswith(line)
+    (complaint,) = complaints(students=STUDENTS, methods={"kd": method})
+    assert complaint.startswith(line)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from small_config import complaints
         ({"students": {}}, "students: needs at least one entry"),
         ({"students": {"a/b": {"architecture": "cnn"}}}, "students.a/b: a name holds letters, digits"),
         ({"students": {"$(id)": {"architecture": "cnn"}}}, "students.$(id): a name holds letters"),
-        # What cannot be read on one line is escaped, what is long is cut, and a lookalike is told apart.
+        # What cannot be read on one line is escaped, what is long is cut, and a lookalike is distinguished.
         ({"students": {"a\nb\0": {}}}, r"students.'a\nb\x00': a name holds letters"),
         ({"students": {"": {"architecture": "cnn"}}}, "students.'': a name holds letters"),
         ({"students": {"x" * 300: {}}}, f"students.'{'x' * 60}...: should have at most 64 characters (it is"),

@@ -27,11 +27,11 @@ def like_mnist(samples=50):
 
 
 def test_the_published_statistics_are_met(caplog):
-    found = compare(MNIST["PUBLISHED"], like_mnist())
-    assert (found["mean"], found["std"]) == ((0.1307,), (0.3081,))
-    assert found["mean_here"] == pytest.approx((0.1304,), abs=1e-4)
-    assert found["std_here"] == pytest.approx((0.3073,), abs=1e-4)
-    assert found["largest_difference"] == pytest.approx(0.0008, abs=1e-4)
+    comparison = compare(MNIST["PUBLISHED"], like_mnist())
+    assert (comparison["mean"], comparison["std"]) == ((0.1307,), (0.3081,))
+    assert comparison["mean_here"] == pytest.approx((0.1304,), abs=1e-4)
+    assert comparison["std_here"] == pytest.approx((0.3073,), abs=1e-4)
+    assert comparison["largest_difference"] == pytest.approx(0.0008, abs=1e-4)
     assert not caplog.messages
 
 
@@ -43,8 +43,8 @@ def test_the_published_statistics_are_met(caplog):
 def test_other_images_are_noticed(caplog, wrong):
     """Clipped at 210, the deviation is 0.3595 · 210/255 = 0.2961, which is 0.012 too low."""
     compare(MNIST["PUBLISHED"], wrong(like_mnist()))
-    (said,) = caplog.messages
-    assert "away from the published 0.1307 and 0.3081; these may be other images, or wrongly read" in said
+    (warning,) = caplog.messages
+    assert "away from the published 0.1307 and 0.3081; these may be other images, or wrongly read" in warning
 
 
 def test_colours_in_another_order_are_noticed(caplog):
@@ -53,8 +53,8 @@ def test_colours_in_another_order_are_noticed(caplog):
     random = np.random.RandomState(0).normal(size=(50, 32, 32, 3))
     images = (random * published["std"] + published["mean"]) * 255
     swapped = images.clip(0, 255).round().astype(np.uint8)[..., ::-1]
-    found = compare(published, swapped)
-    assert found["largest_difference"] == pytest.approx(0.4914 - 0.4465, abs=0.005)
+    comparison = compare(published, swapped)
+    assert comparison["largest_difference"] == pytest.approx(0.4914 - 0.4465, abs=0.005)
     assert caplog.messages
 
 
@@ -66,10 +66,10 @@ def test_images_of_another_size_are_not_compared(caplog):
 
 
 def test_origin():
-    found = origin(MNIST, MNIST["FILES"], None)
-    assert found["source"] == "https://ossci-datasets.s3.amazonaws.com/mnist"
-    assert found["files"] == MNIST["FILES"]
-    assert found["paper"].startswith("LeCun, Bottou, Bengio & Haffner 1998")
+    download = origin(MNIST, MNIST["FILES"], None)
+    assert download["source"] == "https://ossci-datasets.s3.amazonaws.com/mnist"
+    assert download["files"] == MNIST["FILES"]
+    assert download["paper"].startswith("LeCun, Bottou, Bengio & Haffner 1998")
     assert origin(registry.datasets()["digits"].constants, {}, None)["source"] == "comes with scikit-learn"
     folder = origin(registry.datasets()["image_folder"].constants, {}, "ab12")
     assert folder["source"] == "a folder of images; SHA-256 over names and contents: ab12"
@@ -94,10 +94,10 @@ def test_the_card_of_a_download(tmp_path, caplog):
     cfg |= {"validation": 0.2, "split_seed": 0, "pad": 2, "flip": False, "area": None, "shards": "auto"}
     written = [tmp_path / name for name in ("dataset.safetensors", "summary.json", "samples.png")]
     prepare_data.main(cfg, tmp_path, *written)
-    found = json.loads(written[1].read_text())
-    assert found["published"]["mean_here"] == pytest.approx([images.mean() / 255])
-    assert found["published"]["mean_here"] != found["mean"]
-    assert (found["licence"], found["paper"]) == (MNIST["LICENCE"], MNIST["PAPER"])
+    summary = json.loads(written[1].read_text())
+    assert summary["published"]["mean_here"] == pytest.approx([images.mean() / 255])
+    assert summary["published"]["mean_here"] != summary["mean"]
+    assert (summary["licence"], summary["paper"]) == (MNIST["LICENCE"], MNIST["PAPER"])
     assert caplog.messages == [
         "50 training images (40 + 10 for validation), 2 test images, 10 classes, 28×28×1"
     ]

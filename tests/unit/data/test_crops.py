@@ -65,9 +65,9 @@ VIEWS = [number(0, 0, 0, 0, 0), number(30000, 5000, 20000, 32767, 1), number(160
 
 def test_a_view_is_the_resized_crop_that_its_number_says():
     taken = ResizedCrops(AREA, flip=True).cut(torch.from_numpy(IMAGES), torch.tensor(VIEWS)).numpy()
-    for image, view, found in zip(IMAGES, VIEWS, taken, strict=True):
-        np.testing.assert_allclose(found, crop_by_hand(image, view), atol=0.01)
-        assert np.abs(found - image).max() > 10  # it is a crop
+    for image, view, crop in zip(IMAGES, VIEWS, taken, strict=True):
+        np.testing.assert_allclose(crop, crop_by_hand(image, view), atol=0.01)
+        assert np.abs(crop - image).max() > 10  # it is a crop
 
 
 def test_mirroring_is_only_where_it_is_allowed():

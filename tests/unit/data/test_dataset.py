@@ -221,7 +221,7 @@ def test_images_in_shards_are_the_same_data_set(raw, tmp_path, monkeypatch):
     assert (tmp_path / "dataset.safetensors").stat().st_size < 60 * 90  # without the images
 
 
-def test_a_damaged_shard_of_a_data_set_is_told(raw, tmp_path):
+def test_a_damaged_shard_of_a_data_set_is_reported(raw, tmp_path):
     settings = {"validation": 0.1, "split_seed": 0, "augmentation": Augmentation(2, True)}
     packed = prepare(raw, **settings, folder=tmp_path / "shards")
     write_dataset(tmp_path / "dataset.safetensors", packed)

@@ -1,4 +1,4 @@
-"""Images in mapped files: what goes in comes out, and damage is told."""
+"""Images in mapped files: what is written is read back, and damage is reported."""
 
 import zlib
 
@@ -23,11 +23,11 @@ def packed(folder, sizes=(2, 5, 1, 3), most=48 * 4):
 
 @pytest.mark.parametrize("sizes", [(2, 5, 1, 3), (11,), (1,) * 11, (8, 3)])
 def test_files_hold_whole_images_whatever_they_came_in(folder, sizes):
-    found = packed(folder, sizes)
-    assert found.files == ("train-00000.u8", "train-00001.u8", "train-00002.u8")
-    assert [(folder / name).stat().st_size for name in found.files] == [192, 192, 144]
-    assert b"".join((folder / name).read_bytes() for name in found.files) == IMAGES.tobytes()
-    assert found.checksums.tolist() == [zlib.crc32(image.tobytes()) for image in IMAGES]
+    written = packed(folder, sizes)
+    assert written.files == ("train-00000.u8", "train-00001.u8", "train-00002.u8")
+    assert [(folder / name).stat().st_size for name in written.files] == [192, 192, 144]
+    assert b"".join((folder / name).read_bytes() for name in written.files) == IMAGES.tobytes()
+    assert written.checksums.tolist() == [zlib.crc32(image.tobytes()) for image in IMAGES]
 
 
 def test_images_come_in_the_order_asked_for(folder):
@@ -40,18 +40,18 @@ def test_images_come_in_the_order_asked_for(folder):
 
 
 def test_an_image_larger_than_a_shard_has_its_own(folder):
-    found = packed(folder, most=10)
-    assert len(found.files) == 11
-    assert np.array_equal(Shards(folder, found)[:], IMAGES)
+    written = packed(folder, most=10)
+    assert len(written.files) == 11
+    assert np.array_equal(Shards(folder, written)[:], IMAGES)
 
 
-def test_one_flipped_bit_is_told_when_its_image_is_read(folder):
-    found = packed(folder)
+def test_one_flipped_bit_is_reported_when_its_image_is_read(folder):
+    written = packed(folder)
     path = folder / "train-00001.u8"
     content = bytearray(path.read_bytes())
     content[48 + 7] ^= 1  # in image 5
     path.write_bytes(content)
-    shards = Shards(folder, found)
+    shards = Shards(folder, written)
     assert np.array_equal(shards[np.array([4, 6])], IMAGES[[4, 6]])
     with pytest.raises(
         UserError, match=r"train-00001\.u8: .*checksum of image 1 is wrong.*delete .*dataset.saf"
@@ -60,14 +60,14 @@ def test_one_flipped_bit_is_told_when_its_image_is_read(folder):
 
 
 @pytest.mark.parametrize(("change", "why"), [("missing", "No such file"), ("short", "191 bytes, where 192")])
-def test_a_file_that_is_not_whole_is_told_at_once(folder, change, why):
-    found = packed(folder)
+def test_a_file_that_is_not_whole_is_reported_at_once(folder, change, why):
+    written = packed(folder)
     path = folder / "train-00000.u8"
     path.write_bytes(path.read_bytes()[:-1])
     if change == "missing":
         path.unlink()
     with pytest.raises(UserError, match=why):
-        Shards(folder, found)
+        Shards(folder, written)
 
 
 def test_images_that_do_not_come_are_noticed(folder):

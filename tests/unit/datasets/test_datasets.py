@@ -165,9 +165,9 @@ WHAT = {
 def refused(name, folder, file, reason="."):
     with pytest.raises(UserError) as caught:
         load(name, folder)
-    said = str(caught.value)
+    message = str(caught.value)
     pattern = rf"{re.escape(str(folder / file))}: not {WHAT[name]}: .*{reason}.*; delete it and run again"
-    assert re.fullmatch(pattern, said), said
+    assert re.fullmatch(pattern, message), message
 
 
 FILES = [(name, file) for name, make in MADE.items() for file in make().files()]

@@ -84,7 +84,7 @@ def test_a_broken_cache_of_listings_is_no_harm(folder, tmp_path):
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "x" * 5000])
-def test_a_path_that_cannot_be_one_is_said(path):
+def test_a_path_that_cannot_be_one_is_reported(path):
     with pytest.raises(UserError, match=r"dataset\.path: "):
         listing(path)
 

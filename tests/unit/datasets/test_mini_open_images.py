@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from open_images_server import NAMES, OpenImages, Server, jpeg
+from open_images_server import NAMES, OpenImages, Server, photograph
 from PIL import Image
 
 import gather_data
@@ -47,7 +47,7 @@ def server(images, monkeypatch):
 
 @pytest.fixture
 def gathered(server, tmp_path):
-    """Gathers into a folder of the given name, and returns that; the work folder is always the same."""
+    """Gathers into a folder of the specified name, and returns that; the work folder is always the same."""
 
     def run(name="a", **options):
         folder = tmp_path / name
@@ -156,7 +156,7 @@ def path_of(image, subset="test"):
 
 def test_images_that_cannot_be_had_are_left_out_and_listed(gathered, images):
     images.plan[path_of(CATS[0])] = [404]
-    images.files[path_of(CATS[2])] = jpeg((9, 9, 9), (400, 400))[:-500]  # cut short where it is stored
+    images.files[path_of(CATS[2])] = photograph((9, 9, 9), (400, 400))[:-500]  # cut short where it is stored
     images.files[path_of(DOGS[1])] = b"<!DOCTYPE html><title>log in</title>"
     images.rows["test"][1][:] = [row for row in images.rows["test"][1] if row[0] != DOGS[2]]
     images.publish()
@@ -273,9 +273,9 @@ def test_images_are_turned_as_the_metadata_say(gathered, images):
     Image.fromarray(half).save(packed, "JPEG", quality=95)
     for image in CATS[:4]:
         images.files[path_of(image)] = packed.getvalue()
-    said = dict(zip(CATS[:4], ("0.0", "90.0", "180.0", ""), strict=True))
+    rotations = dict(zip(CATS[:4], ("0.0", "90.0", "180.0", ""), strict=True))
     info = images.rows["test"][1]
-    info[:] = [(*row[:-1], said.get(row[0], row[-1])) for row in info]
+    info[:] = [(*row[:-1], rotations.get(row[0], row[-1])) for row in info]
     images.publish()
     folder = gathered()
     raw = load(folder)

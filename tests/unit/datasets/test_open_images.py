@@ -23,8 +23,8 @@ def classes(tmp_path):
 
 
 def test_classes_in_the_order_asked_for(classes):
-    found = find_classes(classes, ["Dog", "Bell pepper, red", "Cat"])
-    assert list(found.items()) == [(DOG, "Dog"), (BIRD, "Bell pepper, red"), (CAT, "Cat")]
+    labels = find_classes(classes, ["Dog", "Bell pepper, red", "Cat"])
+    assert list(labels.items()) == [(DOG, "Dog"), (BIRD, "Bell pepper, red"), (CAT, "Cat")]
 
 
 def test_a_class_may_be_named_by_its_label(classes):
@@ -32,7 +32,7 @@ def test_a_class_may_be_named_by_its_label(classes):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "says"),
+    ("names", "says"),
     [
         (["Cta", "Dog"], "Open Images has no class 'Cta'; did you mean 'Cat'?"),
         (["cat", "Dog"], "Open Images has no class 'cat'; did you mean 'Cat'?"),
@@ -42,14 +42,14 @@ def test_a_class_may_be_named_by_its_label(classes):
         (["Seal", "Cta"], "'Seal' is the name of 2 classes; take one of /m/0gd36, /g/11; Open Images has no"),
     ],
 )
-def test_classes_that_are_wrong(classes, wanted, says):
+def test_classes_that_are_wrong(classes, names, says):
     with pytest.raises(UserError) as caught:
-        find_classes(classes, wanted)
+        find_classes(classes, names)
     assert str(caught.value).startswith(f"dataset.classes: {says}")
 
 
-def rows_of(label, *numbers, said="1"):
-    return [(image_id(number), "verification", label, said) for number in numbers]
+def rows_of(label, *numbers, confidence="1"):
+    return [(image_id(number), "verification", label, confidence) for number in numbers]
 
 
 # By sha256sum of "0:0000000000000001" and so on: 02 9164d51a, 06 a0fdc622, 07 a6c4fad6, 01 a9ce2c25,
@@ -77,15 +77,15 @@ def test_only_images_that_show_one_class_alone(tmp_path):
     rows = [
         *rows_of(CAT, 1, 2, 3, 4, 5, 6),
         *rows_of(DOG, 2),  # shows both
-        *rows_of(DOG, 3, 7, said="0"),  # has no dog, people say
+        *rows_of(DOG, 3, 7, confidence="0"),  # has no dog, people say
         *rows_of(BIRD, 4),  # a class that nobody asked for
-        *rows_of(CAT, 5, said="0.0"),  # people disagree
-        *rows_of(CAT, 6, said="1.0"),  # said twice
-        *rows_of(CAT, 8, said="1.0"),
+        *rows_of(CAT, 5, confidence="0.0"),  # people disagree
+        *rows_of(CAT, 6, confidence="1.0"),  # labelled twice
+        *rows_of(CAT, 8, confidence="1.0"),
         *rows_of(DOG, 9),
     ]
-    found = find_images(write(tmp_path / "labels.csv", LABELS, rows), [CAT, DOG], 0)
-    assert {label: {int(i, 16) for i in images} for label, images in found.items()} == {
+    chosen = find_images(write(tmp_path / "labels.csv", LABELS, rows), [CAT, DOG], 0)
+    assert {label: {int(i, 16) for i in images} for label, images in chosen.items()} == {
         CAT: {1, 3, 4, 6, 8},
         DOG: {9},
     }
@@ -99,7 +99,7 @@ def test_an_image_id_becomes_no_path(tmp_path, image):
 
 
 def test_a_confidence_that_is_none(tmp_path):
-    path = write(tmp_path / "labels.csv", LABELS, rows_of(CAT, 1, said="0.7"))
+    path = write(tmp_path / "labels.csv", LABELS, rows_of(CAT, 1, confidence="0.7"))
     with pytest.raises(UserError, match=r"the Confidence of 0{15}1 is '0\.7'; 0 or 1 is allowed"):
         find_images(path, [CAT, DOG], 0)
 
@@ -112,9 +112,9 @@ def info_row(number, rotation, title="T"):
 def test_whose_an_image_is(tmp_path):
     title = 'a "quoted", one\nof two lines'
     rows = [info_row(1, "90.0", title), info_row(2, ""), info_row(3, "0.0"), info_row(4, "whatever")]
-    found = find_info(write(tmp_path / "images.csv", IMAGES, rows), {image_id(1), image_id(2), image_id(9)})
-    assert set(found) == {image_id(1), image_id(2)}
-    assert found[image_id(1)].facts == {
+    info = find_info(write(tmp_path / "images.csv", IMAGES, rows), {image_id(1), image_id(2), image_id(9)})
+    assert set(info) == {image_id(1), image_id(2)}
+    assert info[image_id(1)].facts == {
         "License": "https://f/licence/1",
         "Author": "Ünal",
         "AuthorProfileURL": "https://f/profile/1",
@@ -122,8 +122,8 @@ def test_whose_an_image_is(tmp_path):
         "OriginalLandingURL": "https://f/landing/1",
         "OriginalURL": "https://f/original/1",
     }
-    assert tuple(found[image_id(1)].facts) == FACTS
-    assert (found[image_id(1)].turn, found[image_id(2)].turn) == (90, None)
+    assert tuple(info[image_id(1)].facts) == FACTS
+    assert (info[image_id(1)].turn, info[image_id(2)].turn) == (90, None)
 
 
 def test_a_rotation_that_is_none(tmp_path):
@@ -146,8 +146,8 @@ def test_the_largest_box_of_its_class(tmp_path):
         box_row(3, DOG, (0.5, 1.0, 0.5, 1.0)),
     ]
     labels = {image_id(1): CAT, image_id(2): CAT, image_id(3): CAT}
-    found = find_boxes(write(tmp_path / "boxes.csv", BOXES, rows), labels)
-    assert found == {image_id(1): Box(0.2, 0.6, 0.0, 0.5)}
+    boxes = find_boxes(write(tmp_path / "boxes.csv", BOXES, rows), labels)
+    assert boxes == {image_id(1): Box(0.2, 0.6, 0.0, 0.5)}
 
 
 @pytest.mark.parametrize("sides", [(0.5, 0.4, 0, 1), (0, 1.5, 0, 1), ("x", 1, 0, 1), ("nan", 1, 0, 1)])

@@ -17,9 +17,12 @@ def read(name, folder, monkeypatch, parts):
     kind = getattr(datasets, name)
     monkeypatch.setattr(kind, "_check_integrity", lambda self: True, raising=False)
     monkeypatch.setattr(kind, "_check_exists", lambda self: True, raising=False)
-    found = [kind(folder, **part) for part in parts]
-    images = [np.stack([np.asarray(image) for image, _ in each]) for each in found]
-    return [(array, [int(label) for _, label in each]) for array, each in zip(images, found, strict=True)]
+    data_sets = [kind(folder, **part) for part in parts]
+    images = [np.stack([np.asarray(image) for image, _ in data_set]) for data_set in data_sets]
+    return [
+        (array, [int(label) for _, label in data_set])
+        for array, data_set in zip(images, data_sets, strict=True)
+    ]
 
 
 def unpack(name, folder, made):

@@ -13,11 +13,11 @@ from kd.distillation.combined import Combined, build_method, build_methods
 from kd.methods.kd import Method as Hinton
 from kd.networks.factory import build_network
 
-GIVEN = Context(None, None, (1, 8, 8), 7, None, 1)
+CONTEXT = Context(None, None, (1, 8, 8), 7, None, 1)
 
 
 class Fake(Distillation):
-    """A method that returns what it is told to, and remembers what it was asked."""
+    """A method that returns fixed terms, and records its inputs."""
 
     def __init__(self, name="fake", needs=(), preliminary=0, **terms):
         super().__init__()
@@ -59,9 +59,9 @@ def test_terms_of_one_name_are_all_there():
 def test_real_terms_add_up():
     parts = {name: build_method(name, {}) for name in ("dkd", "kd", "ctkd")}
     terms = numbers(Combined(parts), epoch=30)
-    each = {name: numbers(part, epoch=30) for name, part in parts.items()}
-    expected = {"ce": each["dkd"]["ce"], "tckd": each["dkd"]["tckd"], "nckd": each["dkd"]["nckd"]}
-    assert terms == expected | {"kd": each["kd"]["kd"], "kd_ctkd": each["ctkd"]["kd"]}
+    per_part = {name: numbers(part, epoch=30) for name, part in parts.items()}
+    expected = {"ce": per_part["dkd"]["ce"], "tckd": per_part["dkd"]["tckd"], "nckd": per_part["dkd"]["nckd"]}
+    assert terms == expected | {"kd": per_part["kd"]["kd"], "kd_ctkd": per_part["ctkd"]["kd"]}
 
 
 def test_it_needs_what_any_of_them_needs():
@@ -92,7 +92,7 @@ def test_each_is_prepared_once_and_in_order():
     parts = {name: Fake(name) for name in ("z", "a")}
     for part in parts.values():
         part.prepare = lambda context, part=part: order.append((part.name, context.classes))
-    Combined(parts).prepare(GIVEN)
+    Combined(parts).prepare(CONTEXT)
     assert order == [("z", 7), ("a", 7)]
 
 
@@ -119,9 +119,9 @@ def test_what_changes_the_student_comes_first_and_the_others_see_what_it_made():
 
 def test_what_they_own_is_kept_and_comes_back():
     parts = [{"one": Fake("a"), "two": Fake("abc"), "ctkd": build_method("ctkd", {})} for _ in range(2)]
-    method, other = (Combined(each) for each in parts)
-    for each in (method, other):
-        each.prepare(GIVEN)
+    method, other = (Combined(own) for own in parts)
+    for combined in (method, other):
+        combined.prepare(CONTEXT)
     with torch.no_grad():
         for parameter in method.parameters():
             parameter += 1

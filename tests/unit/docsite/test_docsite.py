@@ -33,7 +33,7 @@ def test_links_lead_to_the_same_file_on_the_site(page, text, there):
     assert taken.relinked(text, page) == there
 
 
-def test_files_that_pages_link_to_are_found():
+def test_files_that_pages_link_to_exist():
     text = "[a](config/zoo.yaml) [b](docs/methods.md) [c](not/there.txt) [d](https://x.org/y) [e](LICENSE)"
     assert taken.linked(text, "README.md") == {"config/zoo.yaml", "LICENSE"}
 
@@ -59,8 +59,8 @@ def test_equations_of_one_formula_stand_below_each_other():
 
 def test_options_are_described_by_what_their_functions_say():
     digits = registry.datasets()["digits"]
-    found = {"test_fraction": "share of the images of every digit that is kept for the test"}
-    assert reference.meanings(digits) == found
+    expected = {"test_fraction": "share of the images of every digit that is kept for the test"}
+    assert reference.meanings(digits) == expected
     folder = reference.meanings(registry.datasets()["image_folder"])
     assert folder["path"] == "the folder that holds train/ and test/, or val/"
     assert folder["class_names"].endswith(
@@ -93,7 +93,7 @@ def test_cells_cannot_break_a_table():
         ({}, "any value"),
     ],
 )
-def test_what_is_allowed_is_said_in_words(schema, words):
+def test_what_is_allowed_is_shown_in_words(schema, words):
     assert allowed(schema, {}) == words
 
 

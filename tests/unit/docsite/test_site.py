@@ -119,7 +119,7 @@ def test_every_key_of_the_schema_is_on_its_page(site):
 def test_every_option_of_every_plugin_is_on_its_page(site):
     sections = _sections((site / "reference.html").read_text(encoding="utf-8"))
     plugins = [registry.datasets(), registry.methods(), registry.libraries(), registry.architectures()]
-    for name, entry in (item for found in plugins for item in found.items()):
+    for name, entry in (item for plugins_of_kind in plugins for item in plugins_of_kind.items()):
         options = set(entry.options.model_fields)
         # A method may have an architecture's name, and the second heading then has a number.
         assert any(set(_rows(sections.get(place, ""))) == options for place in (name, f"{name}_1")), name
@@ -140,7 +140,7 @@ def test_every_option_of_every_data_set_has_a_meaning(site):
     assert seen > 10
 
 
-def test_numbers_are_said_in_words(site):
+def test_numbers_are_written_in_words(site):
     """By hand, from kd/config/schema.py and kd/settings/recipe.py: a bound above, one from, one below, a list and a table."""
     sections = _sections((site / "reference.html").read_text(encoding="utf-8"))
     recipe, compute = _rows(sections["recipe"]), _rows(sections["compute"])

@@ -59,7 +59,7 @@ def make(folder, shards=False):
             name: write_shards(folder / "shards", name[:-7], images.shape, [images], most=700)
             for name, images in arrays.items()
         }
-        arrays = {name: Shards(folder / "shards", each) for name, each in packed.items()}
+        arrays = {name: Shards(folder / "shards", index) for name, index in packed.items()}
     arrays |= {f"{part}_labels": labels for part, labels in LABELS.items()}
     facts = {
         "classes": ("dark", "grey", "bright"),
@@ -93,9 +93,9 @@ def run(study, what, logits, out, **more):
     paths = [study / f"{name}.npy" for name in logits]
     files = {"dataset": study / "dataset.safetensors", "diagnosis": out / "diagnosis.json"}
     diagnose.main(what, test_logits=paths, **files, **{"compute": CPU} | more)
-    found = json.loads(files["diagnosis"].read_text())
-    assert (found["classes"], found["class_images"]) == (["dark", "grey", "bright"], [10, 10, 10])
-    return found
+    diagnosis = json.loads(files["diagnosis"].read_text())
+    assert (diagnosis["classes"], diagnosis["class_images"]) == (["dark", "grey", "bright"], [10, 10, 10])
+    return diagnosis
 
 
 def training_logits(study, out, model="teacher", compute=CPU):
@@ -108,7 +108,7 @@ def training_logits(study, out, model="teacher", compute=CPU):
 
 
 def compared(study):
-    """What both comparisons are told: the students of both seeds."""
+    """The job of both comparisons: the students of both seeds."""
     what = ComparisonJob(name="small", teacher="big", method="kd", seeds=SEEDS)
     models = [study / "first.safetensors", study / "second.safetensors"]
     return {"job": what, "dataset": study / "dataset.safetensors", "models": models}
@@ -162,7 +162,7 @@ def test_a_teacher_is_compared_with_nobody(study, tmp_path):
 
 
 def test_students_beside_their_teacher_and_themselves_alone(study, tmp_path):
-    found = of_students(
+    diagnosis = of_students(
         study,
         tmp_path,
         teacher_test=study / "teacher.npy",
@@ -170,9 +170,9 @@ def test_students_beside_their_teacher_and_themselves_alone(study, tmp_path):
         fidelity=faithful(study, tmp_path, training_logits(study, tmp_path)),
         cka=alike(study, tmp_path, study / "teacher.safetensors"),
     )
-    names = [found[key] for key in ("role", "teacher", "name", "method")]
+    names = [diagnosis[key] for key in ("role", "teacher", "name", "method")]
     assert names == ["distilled", "big", "small", "kd"]
-    for name, one in zip(("first", "second"), found["runs"], strict=True):
+    for name, one in zip(("first", "second"), diagnosis["runs"], strict=True):
         assert one["fidelity"] == {part: expected(name, part) for part in ("test", "train")}
         own = answers(name, "test")
         right = own.argmax(1) == LABELS["test"]
@@ -186,14 +186,15 @@ def test_students_beside_their_teacher_and_themselves_alone(study, tmp_path):
             softened(answers("teacher", "test")[shown["index"]], 4), abs=1e-4
         )
         assert (one["cka"]["teacher_stages"], one["cka"]["student_stages"]) == (2, 2)
-    assert [one["seed"] for one in found["runs"]] == SEEDS
-    assert found["runs"][0]["cka"]["values"] != found["runs"][1]["cka"]["values"]
+    assert [one["seed"] for one in diagnosis["runs"]] == SEEDS
+    assert diagnosis["runs"][0]["cka"]["values"] != diagnosis["runs"][1]["cka"]["values"]
 
 
 def test_the_images_shown_are_the_same_for_all_students_of_a_teacher(study, tmp_path):
-    found = of_students(study, tmp_path, teacher_test=study / "teacher.npy")
+    diagnosis = of_students(study, tmp_path, teacher_test=study / "teacher.npy")
     first, second = (
-        [each["index"] for each in one["soft_targets"] if each["why"] == "ambiguous"] for one in found["runs"]
+        [image["index"] for image in one["soft_targets"] if image["why"] == "ambiguous"]
+        for one in diagnosis["runs"]
     )
     doubts = [-sum(p * np.log(p) for p in softened(row)) for row in answers("teacher", "test")]
     assert first == second == sorted(range(30), key=lambda place: -doubts[place])[:3]
@@ -206,8 +207,8 @@ def test_an_ensemble_teaches_but_has_no_stages(study, tmp_path):
     compute_training_logits.main(study / "dataset.safetensors", both, path, compute=CPU)
     together = (3 * answers("teacher", "train") + answers("first", "train")) / 4
     assert np.load(path) == pytest.approx(together, abs=1e-4)
-    found = json.loads(alike(study, tmp_path, both).read_text())
-    assert found == {"runs": [{"seed": seed, "cka": None} for seed in SEEDS]}
+    similarities = json.loads(alike(study, tmp_path, both).read_text())
+    assert similarities == {"runs": [{"seed": seed, "cka": None} for seed in SEEDS]}
 
 
 def test_nobody_to_be_compared_with(study, tmp_path):
@@ -237,7 +238,7 @@ def test_no_gpu_is_taken_where_no_network_runs(study, tmp_path, monkeypatch):
     assert asked == ["cpu", "auto", "auto"]
 
 
-def given(folder, plain=True):
+def user_logits(folder, plain=True):
     """The user's logits of 18 views of each image, of which that of the image as it is has the number 4."""
     logits = np.full((18, 24, 3), np.nan, np.float32)
     logits[0] = 1
@@ -254,13 +255,13 @@ def taken(study, folder, sha256):
 
 
 def test_of_a_teacher_that_is_logits_the_plain_view_is_taken(study, tmp_path):
-    assert np.array_equal(taken(study, tmp_path, given(tmp_path)), answers("teacher", "train"))
+    assert np.array_equal(taken(study, tmp_path, user_logits(tmp_path)), answers("teacher", "train"))
     with pytest.raises(UserError, match=r"mine\.npz: has changed since the study was read"):
         taken(study, tmp_path, "0" * 64)
 
 
 def test_logits_without_the_plain_view_or_the_test_images(study, tmp_path):
-    assert taken(study, tmp_path, given(tmp_path, plain=False)).shape == (0, 3)
+    assert taken(study, tmp_path, user_logits(tmp_path, plain=False)).shape == (0, 3)
     students = of_students(study, tmp_path, fidelity=faithful(study, tmp_path, tmp_path / "train.npy"))
     assert [one["fidelity"] for one in students["runs"]] == [None, None]
     np.save(study / "none.npy", np.empty((0, 3), np.float32))

@@ -39,18 +39,18 @@ def random_logits(samples=400, classes=5, seed=0):
 
 @pytest.mark.usefixtures("read")
 def test_four_samples_by_hand():
-    found = figures(judge(np.log(SHARES), TRUE))
-    assert (found["correct"], found["wrong"]) == (2, 2)
-    assert found["loss_correct"] == pytest.approx(-(math.log(0.5) + math.log(0.7)) / 2)
-    assert found["loss_wrong"] == pytest.approx(-(math.log(0.3) + math.log(0.1)) / 2)
-    assert found["nll"] == pytest.approx(-math.log(0.5 * 0.7 * 0.3 * 0.1) / 4)
+    metrics = figures(judge(np.log(SHARES), TRUE))
+    assert (metrics["correct"], metrics["wrong"]) == (2, 2)
+    assert metrics["loss_correct"] == pytest.approx(-(math.log(0.5) + math.log(0.7)) / 2)
+    assert metrics["loss_wrong"] == pytest.approx(-(math.log(0.3) + math.log(0.1)) / 2)
+    assert metrics["nll"] == pytest.approx(-math.log(0.5 * 0.7 * 0.3 * 0.1) / 4)
     # (0.25 + 0.0625 + 0.0625) + (0.04 + 0.09 + 0.01) + (0.36 + 0.49 + 0.01) + (0.81 + 0.64 + 0.01)
-    assert found["brier"] == pytest.approx((0.375 + 0.14 + 0.86 + 1.46) / 4)
-    assert found["confusion"] == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
-    assert found["confused"] == [[0, 1, 1], [1, 0, 1]]
-    assert found["class_accuracy"] == [50, 50, None]
+    assert metrics["brier"] == pytest.approx((0.375 + 0.14 + 0.86 + 1.46) / 4)
+    assert metrics["confusion"] == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert metrics["confused"] == [[0, 1, 1], [1, 0, 1]]
+    assert metrics["class_accuracy"] == [50, 50, None]
     # 0.5, 0.7, 0.6 and 0.8 each have a bin of their own: gaps of 0.5, 0.3, 0.6 and 0.8.
-    assert found["ece"] == pytest.approx(100 * (0.5 + 0.3 + 0.6 + 0.8) / 4)
+    assert metrics["ece"] == pytest.approx(100 * (0.5 + 0.3 + 0.6 + 0.8) / 4)
 
 
 @pytest.mark.usefixtures("read")
@@ -58,14 +58,14 @@ def test_numbers_beside_torchmetrics():
     from torchmetrics.functional import classification  # seconds, which no other test waits for
 
     logits, labels = random_logits()
-    found = figures(judge(logits, labels))
+    metrics = figures(judge(logits, labels))
     both = torch.from_numpy(logits), torch.from_numpy(labels)
     ece = classification.multiclass_calibration_error(*both, num_classes=5, n_bins=15).item()
-    assert found["ece"] == pytest.approx(100 * ece, rel=1e-5)
-    assert found["ece"] == pytest.approx(expected_calibration_error(*both))
-    assert found["confusion"] == classification.multiclass_confusion_matrix(*both, num_classes=5).tolist()
+    assert metrics["ece"] == pytest.approx(100 * ece, rel=1e-5)
+    assert metrics["ece"] == pytest.approx(expected_calibration_error(*both))
+    assert metrics["confusion"] == classification.multiclass_confusion_matrix(*both, num_classes=5).tolist()
     accuracies = classification.multiclass_accuracy(*both, num_classes=5, average=None)
-    assert found["class_accuracy"] == pytest.approx((100 * accuracies).tolist(), rel=1e-6)
+    assert metrics["class_accuracy"] == pytest.approx((100 * accuracies).tolist(), rel=1e-6)
 
 
 def test_each_bin_has_its_images():
@@ -73,36 +73,36 @@ def test_each_bin_has_its_images():
     shares = np.array([[0.55, 0.45]] * 8 + [[2 / 3, 1 / 3]] * 2)
     labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 0, 0])
     bins = figures(judge(np.log(shares), labels))["reliability"]
-    assert [each["count"] for each in bins] == [0] * 8 + [8, 2] + [0] * 5
+    assert [interval["count"] for interval in bins] == [0] * 8 + [8, 2] + [0] * 5
     assert (bins[8]["accuracy"], bins[9]["accuracy"], bins[0]["accuracy"]) == (0.75, 1, None)
     assert bins[8]["confidence"] == pytest.approx(0.55)
     assert (bins[8]["low"], bins[8]["high"]) == (pytest.approx(8 / 15), pytest.approx(9 / 15))
 
 
 def test_without_mistakes_there_is_no_loss_of_the_wrong():
-    found = figures(judge(np.log(SHARES), np.array([0, 1, 0, 1])))
-    assert (found["loss_wrong"], found["wrong"], found["confused"]) == (None, 0, [])
-    found = figures(judge(np.log(SHARES), np.array([2, 2, 2, 2])))
-    assert (found["loss_correct"], found["correct"]) == (None, 0)
-    assert found["class_accuracy"] == [None, None, 0]
-    assert found["confused"] == [[2, 0, 2], [2, 1, 2]]
+    metrics = figures(judge(np.log(SHARES), np.array([0, 1, 0, 1])))
+    assert (metrics["loss_wrong"], metrics["wrong"], metrics["confused"]) == (None, 0, [])
+    metrics = figures(judge(np.log(SHARES), np.array([2, 2, 2, 2])))
+    assert (metrics["loss_correct"], metrics["correct"]) == (None, 0)
+    assert metrics["class_accuracy"] == [None, None, 0]
+    assert metrics["confused"] == [[2, 0, 2], [2, 1, 2]]
 
 
 def test_of_many_classes_only_the_mistakes_are_kept():
     logits, labels = random_logits(classes=101)
-    found = figures(judge(logits, labels))
-    assert found["confusion"] is None
+    metrics = figures(judge(logits, labels))
+    assert metrics["confusion"] is None
     pairs = Counter(zip(labels.tolist(), logits.argmax(1).tolist(), strict=True))
     wrong = {pair: count for pair, count in pairs.items() if pair[0] != pair[1]}
-    assert [count for _, _, count in found["confused"]] == sorted(wrong.values(), reverse=True)[:10]
-    assert all(wrong[true, taken] == count for true, taken, count in found["confused"])
+    assert [count for _, _, count in metrics["confused"]] == sorted(wrong.values(), reverse=True)[:10]
+    assert all(wrong[true, taken] == count for true, taken, count in metrics["confused"])
 
 
 def test_the_largest_losses_come_first():
-    found = worst(judge(np.log(SHARES), TRUE), 3)
-    assert [each["index"] for each in found] == [3, 2, 0]
+    images = worst(judge(np.log(SHARES), TRUE), 3)
+    assert [image["index"] for image in images] == [3, 2, 0]
     expected = {"index": 3, "true": 0, "predicted": 1, "loss": -math.log(0.1), "confidence": 0.8}
-    assert found[0] == pytest.approx(expected)
+    assert images[0] == pytest.approx(expected)
     assert worst(judge(np.log(SHARES), TRUE), 0) == []
     assert len(worst(judge(np.log(SHARES), TRUE), 9)) == 4
 
@@ -110,11 +110,11 @@ def test_the_largest_losses_come_first():
 @pytest.mark.usefixtures("read")
 def test_fidelity_by_hand():
     pairs = list(zip(STUDENT, TEACHER, strict=True))
-    found = fidelity(STUDENT, TEACHER)
-    assert found["kl"] == pytest.approx(mean(kl(softened(t), softened(s)) for s, t in pairs))
-    assert found["kl"] != pytest.approx(mean(kl(softened(s), softened(t)) for s, t in pairs), rel=0.01)
-    assert found["agreement"] == 100 * mean(int(np.argmax(s) == np.argmax(t)) for s, t in pairs)
-    assert found["agreement"] == agreement(torch.from_numpy(STUDENT), torch.from_numpy(TEACHER))
+    scores = fidelity(STUDENT, TEACHER)
+    assert scores["kl"] == pytest.approx(mean(kl(softened(t), softened(s)) for s, t in pairs))
+    assert scores["kl"] != pytest.approx(mean(kl(softened(s), softened(t)) for s, t in pairs), rel=0.01)
+    assert scores["agreement"] == 100 * mean(int(np.argmax(s) == np.argmax(t)) for s, t in pairs)
+    assert scores["agreement"] == agreement(torch.from_numpy(STUDENT), torch.from_numpy(TEACHER))
     assert fidelity(TEACHER, TEACHER) == {"agreement": 100, "kl": pytest.approx(0, abs=1e-12)}
 
 
@@ -125,9 +125,9 @@ def test_entropy_and_predictions_by_hand():
 
 
 def test_soft_targets_by_hand():
-    (found,) = soft_targets({3: "worst"}, LABELS, STUDENT, TEACHER, [1.0, 4.0])
-    assert (found["index"], found["true"], found["why"]) == (3, 3, "worst")
-    for at in found["temperatures"]:
+    (image,) = soft_targets({3: "worst"}, LABELS, STUDENT, TEACHER, [1.0, 4.0])
+    assert (image["index"], image["true"], image["why"]) == (3, 3, "worst")
+    for at in image["temperatures"]:
         assert at["teacher"] == pytest.approx(softened(TEACHER[3], at["temperature"]), abs=1e-6)
         assert at["student"] == pytest.approx(softened(STUDENT[3], at["temperature"]), abs=1e-6)
     (alone,) = soft_targets({0: "worst"}, LABELS, STUDENT, None, [1.0])
@@ -172,17 +172,17 @@ def cka(first, second):
     images = ViewedImages(
         torch.zeros(len(first), 2, 2, 1, dtype=torch.uint8), Augmentation(0, False), (0.5,), (0.25,)
     )
-    ((found,),) = similarities(*(stage_grams(Says(each), images) for each in (first, second)))["values"]
-    return found
+    ((value,),) = similarities(*(stage_grams(Says(logits), images) for logits in (first, second)))["values"]
+    return value
 
 
 def test_cka_is_that_of_the_paper():
     random = np.random.default_rng(0)
     x, y = random.normal(size=(12, 5)) + 3, random.normal(size=(12, 9))
     y[:, :3] += x[:, :3]
-    found = cka(x, y)
-    assert found == pytest.approx(hsic_cka(x, y), abs=1e-5)
-    assert 0.1 < found < 0.9
+    value = cka(x, y)
+    assert value == pytest.approx(hsic_cka(x, y), abs=1e-5)
+    assert 0.1 < value < 0.9
 
 
 def test_cka_sees_neither_rotation_nor_scale_nor_place():
@@ -201,17 +201,17 @@ class Stages(torch.nn.Module):
         return [images, images.mean(dim=(2, 3), keepdim=True)], None
 
 
-def test_stages_are_compared_each_with_each():
+def test_stages_are_compared_pairwise():
     random = np.random.default_rng(2)
     pixels = random.integers(0, 256, (30, 4, 6, 3), dtype=np.uint8)
     images = ViewedImages(torch.from_numpy(pixels), Augmentation(0, False), (0.5,) * 3, (0.25,) * 3)
     grams = stage_grams(Stages(), images)
-    found = similarities(grams, grams)
-    assert (found["teacher_stages"], found["student_stages"]) == (2, 2)
+    similarity = similarities(grams, grams)
+    assert (similarity["teacher_stages"], similarity["student_stages"]) == (2, 2)
     shown = (pixels.astype(float) / 255 - 0.5) / 0.25
     means = shown.mean(axis=(1, 2))
     across = hsic_cka(shown.reshape(30, -1), means)
-    assert np.array(found["values"]) == pytest.approx(np.array([[1, across], [across, 1]]), abs=1e-4)
+    assert np.array(similarity["values"]) == pytest.approx(np.array([[1, across], [across, 1]]), abs=1e-4)
     assert similarities(stage_grams(Ensemble([Stages()], [1.0]), images), grams) is None
 
 

@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from exported import MEAN, STD, job, normalised
+from exported import MEAN, STD, normalised, small_export_job
 from torch import nn
 
 import export_student
@@ -58,29 +58,29 @@ def test_pixels_go_in_and_the_networks_logits_come_out(exported_student, count):
     np.testing.assert_allclose(program(torch.from_numpy(pixels)).detach(), expected, atol=1e-4)
 
 
-def test_the_verification_says_what_is_found_again(exported_student):
-    found = json.loads((exported_student.folder / "verification.json").read_text())
+def test_the_verification_says_what_is_reproduced(exported_student):
+    verification = json.loads((exported_student.folder / "verification.json").read_text())
     chosen = np.rint(np.linspace(0, 149, 100)).astype(int)
     pixels, labels = exported_student.images[chosen, None], exported_student.labels[chosen]
     expected = logits_of(exported_student)[chosen]
-    assert (found["images"], found["test_images"], found["seed"]) == (100, 150, 1)
-    assert found["largest_logit"] == pytest.approx(np.abs(expected).max(), rel=1e-5)
+    assert (verification["images"], verification["test_images"], verification["seed"]) == (100, 150, 1)
+    assert verification["largest_logit"] == pytest.approx(np.abs(expected).max(), rel=1e-5)
     right = (expected.argmax(1) == labels).mean()
     assert right > 0.6
     for name in ("pytorch", "program", "onnx"):
-        scores = found["formats"][name]
+        scores = verification["formats"][name]
         assert scores["accuracy"] == pytest.approx(100 * right)
         assert scores["same_predictions"] == 100
         assert scores["largest_difference"] < 1e-4
     session = onnxruntime.InferenceSession(exported_student.folder / "model_int8.onnx")
     rounded = session.run(None, {"images": pixels})[0]
-    scores = found["formats"]["int8"]
+    scores = verification["formats"]["int8"]
     assert scores["accuracy"] == pytest.approx(100 * (rounded.argmax(1) == labels).mean(), abs=1.01)
     assert scores["same_predictions"] > 90
     assert 0.001 < scores["largest_difference"] < np.abs(expected).max()
-    for name, file in found["files"].items():
-        assert found["bytes"][name] == (exported_student.folder / file).stat().st_size
-        assert all(0 < found["milliseconds"][batch][name]["median"] < 1000 for batch in ("1", "32"))
+    for name, file in verification["files"].items():
+        assert verification["bytes"][name] == (exported_student.folder / file).stat().st_size
+        assert all(0 < verification["milliseconds"][batch][name]["median"] < 1000 for batch in ("1", "32"))
 
 
 def contents(path):
@@ -121,7 +121,9 @@ def test_as_many_threads_as_before_are_used_after_an_export(exported_student, tm
     torch.set_num_threads(2)
     with pytest.raises(UserError):
         export_student.main(
-            job(), **exported_student.inputs | {"models": [tmp_path / "none"] * 2}, folder=tmp_path / "export"
+            small_export_job(),
+            **exported_student.inputs | {"models": [tmp_path / "none"] * 2},
+            folder=tmp_path / "export",
         )
     assert torch.get_num_threads() == 2
 
@@ -131,7 +133,7 @@ def test_damaged_logits_are_one_line_and_no_folder(exported_student, tmp_path):
     path.write_bytes(exported_student.inputs["test_logits"][1].read_bytes()[:-1])
     other = exported_student.inputs | {"test_logits": [path, path]}
     with pytest.raises(UserError, match=r"test_logits\.npy: not whole"):
-        export_student.main(job(int8=False), **other, folder=tmp_path / "export")
+        export_student.main(small_export_job(int8=False), **other, folder=tmp_path / "export")
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -142,11 +144,11 @@ def test_metrics_that_are_not_whole_are_named_and_unknown_keys_are_ignored(expor
     del content["test_accuracy"]
     (tmp_path / "short.json").write_text(json.dumps(content))
     newer = exported_student.inputs | {"metrics": [tmp_path / "newer.json", *metrics[1:]]}
-    export_student.main(job(int8=False), **newer, folder=tmp_path / "folder")
+    export_student.main(small_export_job(int8=False), **newer, folder=tmp_path / "folder")
     assert (tmp_path / "folder" / "README.md").exists()
     short = exported_student.inputs | {"metrics": [tmp_path / "short.json", *metrics[1:]]}
     with pytest.raises(UserError, match=r"short\.json: not whole \(test_accuracy: "):
-        export_student.main(job(int8=False), **short, folder=tmp_path / "none")
+        export_student.main(small_export_job(int8=False), **short, folder=tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
@@ -154,7 +156,7 @@ def test_without_int_8_there_is_no_such_file_and_an_old_one_goes(exported_studen
     folder = tmp_path / "export"
     folder.mkdir()
     (folder / "model_int8.onnx").write_text("old")
-    export_student.main(job(int8=False), **exported_student.inputs, folder=folder)
+    export_student.main(small_export_job(int8=False), **exported_student.inputs, folder=folder)
     assert not (folder / "model_int8.onnx").exists()
     assert "model_int8" not in (folder / "README.md").read_text()
 
@@ -164,7 +166,7 @@ def test_weights_that_do_not_give_what_was_recorded_are_not_exported(exported_st
     with pytest.raises(
         UserError, match=r"model\.safetensors: its logits differ by up to .* nothing is exported"
     ):
-        export_student.main(job(int8=False), **other, folder=tmp_path / "export")
+        export_student.main(small_export_job(int8=False), **other, folder=tmp_path / "export")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -180,7 +182,9 @@ def test_a_program_with_other_logits_is_not_exported(exported_student, tmp_path,
 
     monkeypatch.setattr(formats, "program_of", shifted)
     with pytest.raises(UserError, match=r"model\.pt2: its logits differ by up to"):
-        export_student.main(job(int8=False), **exported_student.inputs, folder=tmp_path / "export")
+        export_student.main(
+            small_export_job(int8=False), **exported_student.inputs, folder=tmp_path / "export"
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -231,7 +235,7 @@ def test_what_cannot_be_made_is_one_line(exported_student, tmp_path, monkeypatch
     monkeypatch.setattr(formats, "write_int8", fail)
     says = r"model_int8\.onnx: cannot be made of this network \(no such shape\); leave it out with export: \{int8"
     with pytest.raises(UserError, match=says):
-        export_student.main(job(), **exported_student.inputs, folder=tmp_path / "export")
+        export_student.main(small_export_job(), **exported_student.inputs, folder=tmp_path / "export")
     assert list(tmp_path.iterdir()) == []
 
 

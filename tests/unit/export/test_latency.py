@@ -35,17 +35,17 @@ def card(tmp_path):
 def test_every_network_is_timed_by_both(card, tmp_path):
     networks = {"small": SMALL, "other": SMALL | {"options": {"channels": [256, 256]}}}
     measure_latency.main(networks, card, tmp_path / "latency.json")
-    found = json.loads((tmp_path / "latency.json").read_text())
-    assert (found["threads"], found["batch"], found["image"]) == (1, 1, [1, 8, 10])
-    assert found["device"]
-    assert found["versions"]["onnxruntime"] == onnxruntime.__version__
+    latencies = json.loads((tmp_path / "latency.json").read_text())
+    assert (latencies["threads"], latencies["batch"], latencies["image"]) == (1, 1, [1, 8, 10])
+    assert latencies["device"]
+    assert latencies["versions"]["onnxruntime"] == onnxruntime.__version__
     for name in networks:
-        assert found["networks"][name]["architecture"] == "cnn"
+        assert latencies["networks"][name]["architecture"] == "cnn"
         for runtime in ("pytorch_ms", "onnxruntime_ms"):
-            times = found["networks"][name][runtime]
+            times = latencies["networks"][name][runtime]
             assert 0 < times["low"] <= times["median"] <= times["high"] < 1000
     # 8·10 pixels · 9 · (1·4) and 20 pixels · 9 · (4·4) products: 5,760; with 256 channels 11,980,800.
-    small, other = (found["networks"][name]["onnxruntime_ms"]["median"] for name in networks)
+    small, other = (latencies["networks"][name]["onnxruntime_ms"]["median"] for name in networks)
     assert other > 5 * small
 
 
@@ -57,9 +57,9 @@ def test_a_card_that_is_not_whole_is_named(tmp_path):
 
 
 def test_a_network_that_does_not_fit_the_memory_is_left_to_its_training(caplog):
-    found = latency.measure({"huge": HUGE, "small": SMALL}, (1, 8, 8), 3)
-    assert found["huge"] == {"architecture": "cnn", "pytorch_ms": None, "onnxruntime_ms": None}
-    assert found["small"]["pytorch_ms"]
+    latencies = latency.measure({"huge": HUGE, "small": SMALL}, (1, 8, 8), 3)
+    assert latencies["huge"] == {"architecture": "cnn", "pytorch_ms": None, "onnxruntime_ms": None}
+    assert latencies["small"]["pytorch_ms"]
     assert "huge: not measured: it has" in caplog.text
 
 
@@ -71,17 +71,17 @@ def test_the_other_exporter_helps_out(monkeypatch, caplog):
     caplog.set_level(logging.INFO, "kd")
     fail.__name__ = "traced"
     monkeypatch.setattr(latency, "traced", fail)
-    found = latency.measure({"small": SMALL}, (1, 8, 8), 3)
-    assert found["small"]["onnxruntime_ms"]
+    latencies = latency.measure({"small": SMALL}, (1, 8, 8), 3)
+    assert latencies["small"]["onnxruntime_ms"]
     assert "small: no ONNX file by the exporter traced (no such operator)" in caplog.text
 
 
 def test_what_no_exporter_can_write_is_timed_by_pytorch_alone(monkeypatch, caplog):
     for name in ("traced", "translated"):
         monkeypatch.setattr(latency, name, fail)
-    found = latency.measure({"small": SMALL}, (1, 8, 8), 3)
-    assert found["small"]["pytorch_ms"]
-    assert found["small"]["onnxruntime_ms"] is None
+    latencies = latency.measure({"small": SMALL}, (1, 8, 8), 3)
+    assert latencies["small"]["pytorch_ms"]
+    assert latencies["small"]["onnxruntime_ms"] is None
     assert "small: onnxruntime is left out" in caplog.text
 
 
@@ -130,19 +130,19 @@ STUDY = {
 
 
 def test_measured_are_teachers_and_students_that_are_networks():
-    given = {"architecture": "vgg16", "external": "mine.safetensors"}
+    external = {"architecture": "vgg16", "external": "mine.safetensors"}
     stored = {"logits": "mine.npz"}
-    teachers = STUDY["teachers"] | {"given": given, "stored": stored}
-    found = measured(load_study(STUDY | {"teachers": teachers}))
-    assert list(found) == ["cnn", "thin", "teachers/cnn", "vgg16", "given"]
-    widths = {name: about["options"]["width"] for name, about in found.items()}
-    assert widths == {"cnn": 0.5, "thin": 0.25, "teachers/cnn": 2.0, "vgg16": 1.0, "given": 1.0}
-    assert modules(found) == ("kd.models.cnn", "kd.models.vgg")
+    teachers = STUDY["teachers"] | {"external": external, "stored": stored}
+    networks = measured(load_study(STUDY | {"teachers": teachers}))
+    assert list(networks) == ["cnn", "thin", "teachers/cnn", "vgg16", "external"]
+    widths = {name: about["options"]["width"] for name, about in networks.items()}
+    assert widths == {"cnn": 0.5, "thin": 0.25, "teachers/cnn": 2.0, "vgg16": 1.0, "external": 1.0}
+    assert modules(networks) == ("kd.models.cnn", "kd.models.vgg")
 
 
 def test_a_teacher_that_is_the_same_network_as_a_student_of_its_name_is_measured_once():
-    found = measured(load_study(STUDY | {"students": {"cnn": {"width": 2.0}}}))
-    assert list(found) == ["cnn", "vgg16"]
+    networks = measured(load_study(STUDY | {"students": {"cnn": {"width": 2.0}}}))
+    assert list(networks) == ["cnn", "vgg16"]
 
 
 SIMKD = {"simkd": {"factor": 4}}
@@ -153,22 +153,22 @@ def networks_of(**changes):
 
 
 def test_students_that_their_method_changes_are_measured_as_it_makes_them():
-    found = networks_of(methods={"kd": {}, **SIMKD}, pairs=[["vgg16", "thin"], ["both", "thin"]])
-    about = {key: found["thin"][key] for key in ("architecture", "options")}
-    teacher = {key: found["vgg16"][key] for key in ("architecture", "options")}
-    assert set(found) == {"cnn", "thin", "teachers/cnn", "vgg16", "distilled/vgg16/thin/simkd"}
+    networks = networks_of(methods={"kd": {}, **SIMKD}, pairs=[["vgg16", "thin"], ["both", "thin"]])
+    about = {key: networks["thin"][key] for key in ("architecture", "options")}
+    teacher = {key: networks["vgg16"][key] for key in ("architecture", "options")}
+    assert set(networks) == {"cnn", "thin", "teachers/cnn", "vgg16", "distilled/vgg16/thin/simkd"}
     methods = [["simkd", {"weight": 1.0, "factor": 4}]]
-    assert found["distilled/vgg16/thin/simkd"] == about | {"methods": methods, "by": [teacher]}
-    assert "kd.methods.simkd" in modules(found)
-    assert "kd.methods.kd" not in modules(found)
+    assert networks["distilled/vgg16/thin/simkd"] == about | {"methods": methods, "by": [teacher]}
+    assert "kd.methods.simkd" in modules(networks)
+    assert "kd.methods.kd" not in modules(networks)
 
 
 def test_of_several_methods_those_count_that_change_the_student_and_chains_are_gone_through():
-    found = networks_of(
+    networks = networks_of(
         methods={"born": {"kd": {}, "simkd": {}, "generations": 2}}, pairs=[["vgg16", "thin"]]
     )
-    about = {key: found["thin"][key] for key in ("architecture", "options")}
-    changed = found["distilled/vgg16/thin/born"]
+    about = {key: networks["thin"][key] for key in ("architecture", "options")}
+    changed = networks["distilled/vgg16/thin/born"]
     assert [name for name, _ in changed["methods"]] == ["simkd"]
     assert changed["by"][1:] == [about]
 
@@ -194,11 +194,13 @@ def test_a_changed_student_is_timed_and_one_that_is_not_known_before_is_not(capl
     wide = {"architecture": "cnn", "options": {"channels": [256, 256]}}
     changed = {"methods": [("simkd", {})], "by": [wide]}
     networks = {"small": SMALL, "changed": SMALL | changed, "swept": SMALL | changed | {"methods": None}}
-    found = latency.measure(networks, (1, 16, 16), 3)
+    latencies = latency.measure(networks, (1, 16, 16), 3)
     # 128·128·9 products and more at each of 8·8 places, where the student itself has at most 4·4·9.
-    assert found["changed"]["pytorch_ms"]["median"] > 2 * found["small"]["pytorch_ms"]["median"]
-    assert found["changed"]["onnxruntime_ms"]["median"] > 5 * found["small"]["onnxruntime_ms"]["median"]
-    assert found["swept"]["pytorch_ms"] is None
+    assert latencies["changed"]["pytorch_ms"]["median"] > 2 * latencies["small"]["pytorch_ms"]["median"]
+    assert (
+        latencies["changed"]["onnxruntime_ms"]["median"] > 5 * latencies["small"]["onnxruntime_ms"]["median"]
+    )
+    assert latencies["swept"]["pytorch_ms"] is None
     assert "swept: not measured: its layers depend on what a sweep chooses" in caplog.text
 
 
@@ -229,5 +231,5 @@ def test_as_many_threads_as_before_are_used_after_a_measurement():
 
 
 def test_a_recipe_changes_nothing_of_what_is_measured():
-    found = [measured(load_study(STUDY | {"recipe": {"lr": lr}})) for lr in (0.1, 0.2)]
-    assert found[0] == found[1]
+    networks = [measured(load_study(STUDY | {"recipe": {"lr": lr}})) for lr in (0.1, 0.2)]
+    assert networks[0] == networks[1]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from exported import ACCURACIES, CARD, job, normalised
+from exported import ACCURACIES, CARD, normalised, small_export_job
 from fake_runs import fake_run
 from PIL import Image
 
@@ -42,7 +42,7 @@ def cells(body):
 @pytest.fixture
 def story(exported_student):
     """Of two seeds, the second being exported_student."""
-    found = json.loads((exported_student.folder / "verification.json").read_text())
+    verification = json.loads((exported_student.folder / "verification.json").read_text())
     runs = {
         role: [
             fake_run(role, "small", seed, test_accuracy=accuracy) | {"architecture": "cnn"}
@@ -50,7 +50,7 @@ def story(exported_student):
         ]
         for role in ("distilled", "alone")
     }
-    return CardFacts(job(), runs["distilled"], 1, runs["alone"], found, CARD)
+    return CardFacts(small_export_job(), runs["distilled"], 1, runs["alone"], verification, CARD)
 
 
 def test_the_head_of_the_card_is_what_the_hub_reads(exported_student):
@@ -82,7 +82,9 @@ def test_the_head_has_the_numbers_of_the_whole_test_set_and_the_table_says_of_ho
 
 
 def test_data_that_the_hub_has_not_are_not_named_to_it(story):
-    head, _ = parts(card_of(replace(story, job=job().model_copy(update={"hub_data": None})), None))
+    head, _ = parts(
+        card_of(replace(story, job=small_export_job().model_copy(update={"hub_data": None})), None)
+    )
     assert "datasets" not in head
     assert head["model-index"][0]["results"][0]["dataset"]["type"] == "my digits"
 
@@ -100,17 +102,17 @@ def test_own_data_are_called_as_their_folder_is(exported_student):
         "methods": {"kd": {}},
         "seeds": [0],
     }
-    told = export_job(load_study(study), "vgg16", "cnn", "kd")
-    assert (told.data_name, told.hub_data) == ("beetles", None)
-    told = export_job(load_study(study | {"dataset": {"name": "cifar10"}}), "vgg16", "cnn", "kd")
-    assert (told.data_name, told.hub_data) == ("cifar10", "uoft-cs/cifar10")
+    export = export_job(load_study(study), "vgg16", "cnn", "kd")
+    assert (export.data_name, export.hub_data) == ("beetles", None)
+    export = export_job(load_study(study | {"dataset": {"name": "cifar10"}}), "vgg16", "cnn", "kd")
+    assert (export.data_name, export.hub_data) == ("cifar10", "uoft-cs/cifar10")
 
 
 def test_identifiers_of_the_hub_have_an_owner_and_a_name():
-    found = {name: entry.constants.get("HUB") for name, entry in registry.datasets().items()}
-    assert found["digits"] is None
-    assert found["image_folder"] is None
-    known = [identifier for identifier in found.values() if identifier]
+    identifiers = {name: entry.constants.get("HUB") for name, entry in registry.datasets().items()}
+    assert identifiers["digits"] is None
+    assert identifiers["image_folder"] is None
+    known = [identifier for identifier in identifiers.values() if identifier]
     assert len(known) == len(set(known)) > 3
     assert all(re.fullmatch(r"[\w-]+/[\w-]+", identifier) for identifier in known)
 
@@ -126,7 +128,7 @@ def test_identifiers_of_the_hub_have_an_owner_and_a_name():
     ],
 )
 def test_a_licence_that_is_no_known_one_has_a_name_and_a_place(story, settings, says):
-    head, body = parts(card_of(replace(story, job=job(**settings)), None))
+    head, body = parts(card_of(replace(story, job=small_export_job(**settings)), None))
     named = {name.replace("licence", "license"): value for name, value in settings.items()}
     assert {key: value for key, value in head.items() if key.startswith("license")} == named
     assert says in body
@@ -134,14 +136,14 @@ def test_a_licence_that_is_no_known_one_has_a_name_and_a_place(story, settings, 
 
 def test_the_card_tells_all_with_intervals_worked_out_by_hand(exported_student):
     _, body = card(exported_student)
-    found = cells(body)
-    assert found["test accuracy of this model"] == "94.00 %"
+    table = cells(body)
+    assert table["test accuracy of this model"] == "94.00 %"
     # Of two values the deviation is |a - b|/√2, and t(0.975, 1) = 12.7062 times that over √2 is 12.7062·|a - b|/2.
-    assert found["mean of the 2 seeds of its recipe"] == "92.00 ± 25.41 %"
-    assert found["baseline, mean"] == "88.50 ± 6.35 %"
-    assert found["gain over the baseline, in points"] == "+3.50 ± 19.06"  # of +2 and +5
-    assert found["expected calibration error (15 bins)"] == "3.21 %"
-    for said in (
+    assert table["mean of the 2 seeds of its recipe"] == "92.00 ± 25.41 %"
+    assert table["baseline, mean"] == "88.50 ± 6.35 %"
+    assert table["gain over the baseline, in points"] == "+3.50 ± 19.06"  # of +2 and +5
+    assert table["expected calibration error (15 bins)"] == "3.21 %"
+    for text in (
         "unknown: nobody knows",
         "lr: 0.05",
         "epochs: 20",
@@ -151,7 +153,7 @@ def test_the_card_tells_all_with_intervals_worked_out_by_hand(exported_student):
         "Being the best of 2 seeds",
         "`workflow/scripts` of kd-workflow at commit 0123456789ab",
     ):
-        assert said in body, said
+        assert text in body, text
     assert "0.1·CE + 0.9·T²·KL, T=4" in body
     assert "this project" not in body
     assert "<b>" not in body.replace("\\<", "")
@@ -161,12 +163,12 @@ def test_the_card_tells_all_with_intervals_worked_out_by_hand(exported_student):
 def test_the_card_of_one_run_speaks_of_no_mean_and_no_interval(story):
     one = replace(story, runs=story.runs[1:], best=0, baselines=story.baselines[1:])
     _, body = parts(card_of(one, None))
-    found = cells(body)
-    assert found["baseline"] == "89.00 %"
-    assert found["gain over the baseline, in points"] == "+5.00"
+    table = cells(body)
+    assert table["baseline"] == "89.00 %"
+    assert table["gain over the baseline, in points"] == "+5.00"
     assert "There is one run, with seed 1" in body
-    for said in ("1 seeds", "±", "mean of", ", mean", "best of", "intervals over seeds"):
-        assert said not in body, said
+    for text in ("1 seeds", "±", "mean of", ", mean", "best of", "intervals over seeds"):
+        assert text not in body, text
 
 
 def with_int8(story, **scores):
@@ -226,16 +228,16 @@ def test_lines_and_predict_see_the_same_in_a_turned_photograph(exported_student,
     code = code.replace('"model.onnx"', repr(str(path / "model.onnx")))
     code = code.replace('"config.json"', repr(str(path / "config.json")))
     monkeypatch.chdir(tmp_path)
-    found = {}
-    exec(code, found)
-    logits = found["logits"][0].astype(float)
+    namespace = {}
+    exec(code, namespace)
+    logits = namespace["logits"][0].astype(float)
     assert predict.main([str(path), "image.png", "--top", "10", "--json", "seen.json"]) == 0
     (row,) = json.loads((tmp_path / "seen.json").read_text())
     names = list(json.loads((path / "config.json").read_text())["id2label"].values())
     powers = np.exp(logits - logits.max())
-    for each in row["predictions"]:
-        expected = powers[names.index(each["class"])] / powers.sum()
-        assert each["probability"] == pytest.approx(expected, abs=1e-3)
+    for prediction in row["predictions"]:
+        expected = powers[names.index(prediction["class"])] / powers.sum()
+        assert prediction["probability"] == pytest.approx(expected, abs=1e-3)
     assert logits.argmax() == seen(exported_student, exported_student.images[place])
 
 
@@ -246,8 +248,8 @@ def seen(exported_student, digit):
 
 def test_the_preprocessor_is_one_that_transformers_has(exported_student):
     """Tried with transformers 5.23: of these keys AutoImageProcessor makes the pixels that the network knows."""
-    found = json.loads((exported_student.folder / "preprocessor_config.json").read_text())
-    assert found == {
+    preprocessor = json.loads((exported_student.folder / "preprocessor_config.json").read_text())
+    assert preprocessor == {
         "image_processor_type": "CLIPImageProcessor",
         "do_convert_rgb": False,  # it would give a network of one channel three
         "do_resize": True,
@@ -272,7 +274,7 @@ def test_the_preprocessor_is_one_that_transformers_has(exported_student):
     ],
 )
 def test_whose_code_it_was_is_named(story, commit, named):
-    _, body = parts(card_of(replace(story, runs=[each | {"commit": commit} for each in story.runs]), None))
+    _, body = parts(card_of(replace(story, runs=[run | {"commit": commit} for run in story.runs]), None))
     assert f"- code that made them, {named}: MIT" in body
     assert f"- made on NVIDIA H100 by {named}, seed 1" in body
 

@@ -40,8 +40,8 @@ def probabilities(exported_student, images):
 
 def test_digits_are_seen_as_the_network_sees_them(exported_student, pictures, tmp_path, capsys):
     files = {"csv": tmp_path / "out.csv", "json": tmp_path / "out.json"}
-    given = [str(exported_student.folder), str(pictures), "--top", "2"]
-    assert predict.main([*given, "--csv", str(files["csv"]), "--json", str(files["json"])]) == 0
+    arguments = [str(exported_student.folder), str(pictures), "--top", "2"]
+    assert predict.main([*arguments, "--csv", str(files["csv"]), "--json", str(files["json"])]) == 0
     expected = probabilities(exported_student, exported_student.images[:12])
     order = (-expected).argsort(1)
     assert (order[:, 0] == exported_student.labels[:12]).mean() > 0.7
@@ -49,16 +49,16 @@ def test_digits_are_seen_as_the_network_sees_them(exported_student, pictures, tm
     names = [Path(row["image"]).name for row in rows]
     assert names == [f"{number:02}.png" for number in range(12)]
     for number, row in enumerate(rows):
-        for rank, each in enumerate(row["predictions"]):
-            assert each["class"] == CLASSES[order[number, rank]]
-            assert each["probability"] == pytest.approx(expected[number, order[number, rank]], abs=1e-4)
+        for rank, prediction in enumerate(row["predictions"]):
+            assert prediction["class"] == CLASSES[order[number, rank]]
+            assert prediction["probability"] == pytest.approx(expected[number, order[number, rank]], abs=1e-4)
     with open(files["csv"], newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 24
     assert (lines[1]["rank"], lines[1]["class"]) == ("2", CLASSES[order[0, 1]])
-    told = capsys.readouterr()
-    assert len(told.out.splitlines()) == 12
-    assert told.err == ""
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 12
+    assert captured.err == ""
 
 
 def test_what_cannot_be_read_is_named_at_the_end(exported_student, pictures, tmp_path, capsys):
@@ -70,9 +70,9 @@ def test_what_cannot_be_read_is_named_at_the_end(exported_student, pictures, tmp
     (tmp_path / "empty").mkdir()
     places = [str(pictures), str(tmp_path / "empty"), str(tmp_path / "gone.png")]
     assert predict.main([str(exported_student.folder), *places]) == 1
-    told = capsys.readouterr()
-    assert len(told.out.splitlines()) == 10
-    errors = told.err.splitlines()
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 10
+    errors = captured.err.splitlines()
     assert len(errors) == 5
     for name, why in {
         "03.png": "cannot be read as an image",
@@ -100,9 +100,9 @@ def test_pictures_of_every_kind_are_brought_to_grey(exported_student, tmp_path):
     for name, picture in kinds.items():
         picture.save(tmp_path / f"{name}.png")
     network = exported.load_exported(exported_student.folder)
-    found = dict(network.predictions([str(tmp_path / f"{name}.png") for name in kinds]))
+    predictions = dict(network.predictions([str(tmp_path / f"{name}.png") for name in kinds]))
     expected = probabilities(exported_student, exported_student.images[:1])[0]
-    for file, answer in found.items():
+    for file, answer in predictions.items():
         np.testing.assert_allclose(answer, expected, atol=1e-4, err_msg=file)
     Image.fromarray(large).save(tmp_path / "large.png")
     ((_, answer),) = network.predictions([str(tmp_path / "large.png")])
@@ -110,7 +110,7 @@ def test_pictures_of_every_kind_are_brought_to_grey(exported_student, tmp_path):
 
 
 def test_int8_is_run_when_it_is_asked_for(exported_student, pictures, tmp_path):
-    given = [
+    arguments = [
         str(exported_student.folder),
         str(pictures),
         "--int8",
@@ -119,16 +119,16 @@ def test_int8_is_run_when_it_is_asked_for(exported_student, pictures, tmp_path):
         "--json",
         str(tmp_path / "out.json"),
     ]
-    assert predict.main(given) == 0
-    found = [row["predictions"][0] for row in json.loads((tmp_path / "out.json").read_text())]
+    assert predict.main(arguments) == 0
+    predictions = [row["predictions"][0] for row in json.loads((tmp_path / "out.json").read_text())]
     session = onnxruntime.InferenceSession(str(exported_student.folder / "model_int8.onnx"))
     (logits,) = session.run(None, {session.get_inputs()[0].name: exported_student.images[:12, None]})
     expected = softmax(logits.astype(np.float64), axis=1)
-    assert [one["class"] for one in found] == [CLASSES[number] for number in expected.argmax(1)]
-    said = [one["probability"] for one in found]
-    assert said == pytest.approx(expected.max(1), abs=1e-5)
+    assert [one["class"] for one in predictions] == [CLASSES[number] for number in expected.argmax(1)]
+    confidences = [one["probability"] for one in predictions]
+    assert confidences == pytest.approx(expected.max(1), abs=1e-5)
     in_float = probabilities(exported_student, exported_student.images[:12])
-    assert said != pytest.approx(in_float.max(1), abs=1e-3)  # it is another network
+    assert confidences != pytest.approx(in_float.max(1), abs=1e-3)  # it is another network
 
 
 def damaged(folder, name):
@@ -171,10 +171,10 @@ def test_a_folder_that_is_no_whole_export_is_one_line(
     shutil.copytree(exported_student.folder, folder)
     spoil(folder)
     assert predict.main([str(folder), str(pictures)]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert len(told.err.splitlines()) == 1
-    assert says in told.err
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert says in captured.err
 
 
 def test_a_file_that_onnxruntime_cannot_read_is_one_line(exported_student, pictures, tmp_path, capsys):

@@ -17,18 +17,18 @@ LABELS = np.array([0, 1, 1, 1])
 def test_logits_are_compared_by_hand():
     expected = np.array([[2, 1], [0, 1], [3, 0], [0, 0.5]], dtype=np.float32)
     logits = np.array([[2, 1.5], [0, 1], [3, 0], [0.75, 0.5]], dtype=np.float32)
-    found = compared("model.onnx", logits, expected, LABELS)
-    assert found["largest_difference"] == 0.75
-    assert found["same_predictions"] == 75
-    assert found["accuracy"] == 50
+    comparison = compared("model.onnx", logits, expected, LABELS)
+    assert comparison["largest_difference"] == 0.75
+    assert comparison["same_predictions"] == 75
+    assert comparison["accuracy"] == 50
 
 
 @pytest.mark.parametrize(("off", "allowed"), [(0.00199, True), (0.00201, False)])
 def test_what_is_allowed_grows_with_the_logits(off, allowed):
     expected = np.array([[-20.0, 3.0]])
     if allowed:
-        found = checked("model.onnx", expected + off, expected, LABELS[:1])
-        assert found["largest_difference"] == pytest.approx(off)
+        comparison = checked("model.onnx", expected + off, expected, LABELS[:1])
+        assert comparison["largest_difference"] == pytest.approx(off)
     else:
         with pytest.raises(UserError, match=r"model\.onnx: .* 0\.002 is allowed \(100\.00 %"):
             checked("model.onnx", expected + off, expected, LABELS[:1])
@@ -76,15 +76,15 @@ def verified(int8, onnx=None):
     return verify(made, FILES, data, table[[0, 1, 2, 0]], 10)
 
 
-def test_of_a_quantised_file_little_is_asked_and_much_is_said(caplog):
-    found = verified(np.eye(3) * 0.7)
-    assert (found["images"], found["largest_logit"]) == (4, 1)
-    assert found["formats"]["int8"]["same_predictions"] == 100
-    assert found["formats"]["int8"]["largest_difference"] == pytest.approx(0.3)
-    assert found["formats"]["onnx"]["accuracy"] == 75
+def test_of_a_quantised_file_little_is_asked_and_much_is_reported(caplog):
+    verification = verified(np.eye(3) * 0.7)
+    assert (verification["images"], verification["largest_logit"]) == (4, 1)
+    assert verification["formats"]["int8"]["same_predictions"] == 100
+    assert verification["formats"]["int8"]["largest_difference"] == pytest.approx(0.3)
+    assert verification["formats"]["onnx"]["accuracy"] == 75
     assert not caplog.records
-    found = verified([[0, 1, 0], [0, 1, 0], [0, 1, 0]])
-    assert found["formats"]["int8"]["same_predictions"] == 25
+    verification = verified([[0, 1, 0], [0, 1, 0], [0, 1, 0]])
+    assert verification["formats"]["int8"]["same_predictions"] == 25
     assert "q: only 25.00 % of its predictions are those of the network (accuracy 50.00 %)" in caplog.text
 
 

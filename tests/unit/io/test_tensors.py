@@ -40,7 +40,7 @@ def test_no_changed_bit_gives_other_content(path):
     """Every bit of the file, one at a time. A few are of no weight: a name's case in the header, for one."""
     whole = path.read_bytes()
     body = len(whole) - sum(np.asarray(array).nbytes for array in ARRAYS.values())
-    with open(path, "r+b", buffering=0) as file:  # in its place: a file anew for each takes far longer
+    with open(path, "r+b", buffering=0) as file:  # in its place: a new file for each takes far longer
 
         def put(place, byte):
             file.seek(place)

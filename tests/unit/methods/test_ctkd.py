@@ -100,8 +100,8 @@ def test_the_student_gets_its_gradient_as_it_is():
     for epoch in (0, 30):
         _, student, terms = run(epoch=epoch)
         terms["kd"].backward()
-        for row, wanted in zip(student.grad.tolist(), expected, strict=True):
-            assert row == pytest.approx(wanted, rel=1e-9)
+        for row, gradient in zip(student.grad.tolist(), expected, strict=True):
+            assert row == pytest.approx(gradient, rel=1e-9)
 
 
 def test_one_climbs_where_the_other_descends():

@@ -14,7 +14,7 @@ from by_hand import (
     cross,
     kl,
     mean,
-    normalised,
+    renormalised,
     softened,
     without,
 )
@@ -53,7 +53,7 @@ def binary(row, label, temperature):
 
 
 def others(row, label, temperature):
-    return normalised(without(softened(row, temperature), label))
+    return renormalised(without(softened(row, temperature), label))
 
 
 @temperatures
@@ -216,8 +216,8 @@ def test_wsld_has_no_gradient_through_its_weights():
         [2 * weight(s, t, y) * (q - p) / 5 for q, p in zip(softened(s, 2), softened(t, 2), strict=True)]
         for s, t, y in ROWS
     ]
-    for row, wanted in zip(student.grad.tolist(), expected, strict=True):
-        assert row == pytest.approx(wanted, rel=1e-5)
+    for row, gradient in zip(student.grad.tolist(), expected, strict=True):
+        assert row == pytest.approx(gradient, rel=1e-5)
 
 
 def test_wsld_as_published():

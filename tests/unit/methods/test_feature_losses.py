@@ -13,11 +13,11 @@ from features_by_hand import (
     SMALL,
     TARGET,
     VARIANCE,
+    as_tensors,
     every,
     leaves,
     near,
     paper_cc,
-    ready,
     relu_maps,
     vid_by_hand,
     with_decay,
@@ -43,14 +43,14 @@ def test_loss_is_the_papers(name):
     loss, by_hand, student, teacher = LOSSES[name]
     expected = by_hand(student, teacher)
     assert expected > 1e-6
-    near(loss(ready(student), ready(teacher)), expected, rel=1e-9 if name != "kdsvd" else 1e-6)
-    near(loss(ready(student, torch.float32), ready(teacher, torch.float32)), expected, rel=1e-4)
+    near(loss(as_tensors(student), as_tensors(teacher)), expected, rel=1e-9 if name != "kdsvd" else 1e-6)
+    near(loss(as_tensors(student, torch.float32), as_tensors(teacher, torch.float32)), expected, rel=1e-4)
 
 
 @EVERY
 def test_batch_order_does_not_matter_but_pairing_does(name):
     loss, by_hand, student, teacher = LOSSES[name]
-    s, t = ready(student), ready(teacher)
+    s, t = as_tensors(student), as_tensors(teacher)
     mixed = [every(stages, lambda stage: stage[ORDER]) for stages in (s, t)]
     near(loss(*mixed), by_hand(student, teacher))
     assert loss(mixed[0], t).item() != pytest.approx(by_hand(student, teacher), rel=1e-3)
@@ -59,13 +59,13 @@ def test_batch_order_does_not_matter_but_pairing_does(name):
 @EVERY
 def test_the_same_features_cost_nothing(name):
     loss, _, student, _ = LOSSES[name]
-    assert loss(ready(student), ready(student)).item() == pytest.approx(0, abs=1e-12)
+    assert loss(as_tensors(student), as_tensors(student)).item() == pytest.approx(0, abs=1e-12)
 
 
 @EVERY
 def test_gradient_is_that_of_finite_differences(name):
     loss, _, student, teacher = LOSSES[name]
-    s, t = ready(student, gradient=True), ready(teacher)
+    s, t = as_tensors(student, gradient=True), as_tensors(teacher)
     loss(s, t).backward()
     random = torch.Generator().manual_seed(0)
     for which, leaf in enumerate(leaves(s)):
@@ -118,9 +118,9 @@ def test_hard_features_give_finite_losses_and_gradients(name, batch, kind):
 def test_dead_maps_get_no_gradient_through_a_division_by_nearly_nothing(name):
     """One sample of the student's is 0 throughout: whatever pulls at it is as moderate as at the others."""
     loss, _, student, teacher = LOSSES[name]
-    s = every(ready(student, torch.float32), lambda stage: stage.index_fill(0, torch.tensor([0]), 0.0))
+    s = every(as_tensors(student, torch.float32), lambda stage: stage.index_fill(0, torch.tensor([0]), 0.0))
     s = every(s, lambda stage: stage.requires_grad_())
-    loss(s, ready(teacher, torch.float32)).backward()
+    loss(s, as_tensors(teacher, torch.float32)).backward()
     assert all(leaf.grad.abs().max() < 100 for leaf in leaves(s))
 
 
@@ -231,10 +231,10 @@ def test_kdsvd_on_two_channels():
 
 def test_singular_vectors_are_those_of_lapack():
     for maps in (with_decay(4, 8, 5), with_decay(4, 30, 3), relu_maps(4, 8, 6, 6)):
-        found = singular_vectors(torch.tensor(maps), 4)
+        vectors = singular_vectors(torch.tensor(maps), 4)
         right = torch.tensor(np.linalg.svd(maps.reshape(*maps.shape[:2], -1).transpose(0, 2, 1))[2])
         first = 4 if maps.min() < 0 else 1  # the lesser ones of random maps are nearly equal
-        products = (found[:, :, :first] * right[:, :first].mT).sum(1).abs()
+        products = (vectors[:, :, :first] * right[:, :first].mT).sum(1).abs()
         assert torch.allclose(products, torch.ones_like(products), atol=1e-5)
 
 
@@ -293,5 +293,5 @@ INVARIANCES = [
 def test_what_a_loss_does_not_see(name, change, same):
     loss, by_hand, student, teacher = LOSSES[name]
     expected = by_hand(student, teacher)
-    value = loss(every(ready(student), change), ready(teacher)).item()
+    value = loss(every(as_tensors(student), change), as_tensors(teacher)).item()
     assert (value == pytest.approx(expected, rel=1e-5)) == same

@@ -27,7 +27,7 @@ TWO_STAGES = {"fitnet", "fsp"}
 
 
 class Staged(torch.nn.Module):
-    """Puts out maps of given shapes, whatever it is shown."""
+    """Puts out maps of specified shapes, whatever it is shown."""
 
     def __init__(self, shapes):
         super().__init__()

@@ -97,11 +97,11 @@ def learns(name, student, teacher, size, own):
         zip(*method.named_parameters(), strict=True) if list(method.parameters()) else ((), ())
     )
     answers = (*own.stages, own.logits)
-    found = torch.autograd.grad(loss, [*answers, *parameters], retain_graph=True, allow_unused=True)
-    of_answers = [gradient for gradient in found[: len(answers)] if gradient is not None]
+    gradients = torch.autograd.grad(loss, [*answers, *parameters], retain_graph=True, allow_unused=True)
+    of_answers = [gradient for gradient in gradients[: len(answers)] if gradient is not None]
     assert any(bool(gradient.any()) for gradient in of_answers), name
     assert all(bool(torch.isfinite(gradient).all()) for gradient in of_answers), name
-    for key, gradient in zip(names, found[len(answers) :], strict=True):
+    for key, gradient in zip(names, gradients[len(answers) :], strict=True):
         assert gradient is not None, (name, key)
         assert bool(gradient.any()), (name, key)
         assert torch.isfinite(gradient).all(), (name, key)
@@ -189,8 +189,8 @@ def test_training_goes_through_its_epochs_and_the_last_short_batch(name):
     fit(teacher, build_method("cross_entropy", {}), split(50), split(10, 1), recipe, seed=1)
     frozen = copy.deepcopy(teacher.state_dict())
     method.prepare(Context(student, teacher, (1, 8, 8), 3, split(50).labels, recipe.epochs))
-    told = {"seed": 5, "teacher": LiveTeacher(teacher, stages=True)}
-    history = fit(student, method, split(50), split(10, 1), recipe, **told).history
+    options = {"seed": 5, "teacher": LiveTeacher(teacher, stages=True)}
+    history = fit(student, method, split(50), split(10, 1), recipe, **options).history
     taught = [
         sum(
             value

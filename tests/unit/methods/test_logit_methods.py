@@ -12,8 +12,8 @@ from kd.registry import methods
 STANDARDIZING = ["kd", "dkd", "mlkd", "ctkd", "nkd", "wsld"]
 TAUGHT = [*STANDARDIZING, "dist"]
 ALONE = ["label_smoothing", "tfkd"]
-EACH = [(name, {}) for name in TAUGHT + ALONE] + [(name, {"standardize": True}) for name in STANDARDIZING]
-each = pytest.mark.parametrize(("name", "options"), EACH)
+CASES = [(name, {}) for name in TAUGHT + ALONE] + [(name, {"standardize": True}) for name in STANDARDIZING]
+every_method = pytest.mark.parametrize(("name", "options"), CASES)
 TO_THE_HOST = {"_local_scalar_dense", "item", "is_nonzero", "nonzero", "lift_fresh", "_to_copy"}
 
 
@@ -30,14 +30,14 @@ def numbers(terms):
     return {name: value.item() for name, value in terms.items()}
 
 
-@each
+@every_method
 def test_terms_are_finite_scalars_and_one_is_the_cross_entropy(name, options):
     terms = terms_of(name, options, tensor(STUDENT), tensor(TEACHER))
     assert "ce" in terms
     assert all(value.shape == () and value.isfinite() for value in terms.values())
 
 
-@each
+@every_method
 def test_the_order_of_the_batch_does_not_matter(name, options):
     order = [4, 2, 0, 1, 3]
     terms = terms_of(name, options, tensor(STUDENT), tensor(TEACHER))
@@ -45,7 +45,7 @@ def test_the_order_of_the_batch_does_not_matter(name, options):
     assert numbers(other) == pytest.approx(numbers(terms), rel=1e-12)
 
 
-@each
+@every_method
 def test_a_constant_added_to_all_logits_of_a_sample_does_not_matter(name, options):
     shift = tensor([[3.0], [-40.0], [0.0], [7.0], [1.0]])
     terms = terms_of(name, options, tensor(STUDENT), tensor(TEACHER))
@@ -53,7 +53,7 @@ def test_a_constant_added_to_all_logits_of_a_sample_does_not_matter(name, option
     assert numbers(other) == pytest.approx(numbers(terms), rel=1e-10)
 
 
-@each
+@every_method
 def test_every_sample_twice_is_the_same_mean(name, options):
     """But for Gram matrices: of twice as many samples each row is twice as long, or each entry twice as large."""
     once = numbers(terms_of(name, options, tensor(STUDENT), tensor(TEACHER)))
@@ -63,7 +63,7 @@ def test_every_sample_twice_is_the_same_mean(name, options):
     assert numbers(twice) == pytest.approx(expected, rel=1e-6)
 
 
-@each
+@every_method
 def test_gradients_reach_the_student_and_what_the_method_owns_but_never_the_teacher(name, options):
     student, teacher = tensor(STUDENT).requires_grad_(), tensor(TEACHER).requires_grad_()
     method = build_method(name, options).double()
@@ -79,7 +79,7 @@ def test_gradients_reach_the_student_and_what_the_method_owns_but_never_the_teac
 @pytest.mark.parametrize(
     ("name", "options", "classes"),
     # two classes cannot be standardised: test_logits.py
-    [(*case, classes) for case in EACH for classes in (2, 3, 100) if not (case[1] and classes == 2)],
+    [(*case, classes) for case in CASES for classes in (2, 3, 100) if not (case[1] and classes == 2)],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [1e4, 1.0, 0.0])
@@ -95,7 +95,7 @@ def test_extreme_logits_stay_finite(name, options, classes, dtype, scale):
     assert student.grad.isfinite().all()
 
 
-@pytest.mark.parametrize(("name", "options"), [case for case in EACH if case[0] in TAUGHT])
+@pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] in TAUGHT])
 def test_nothing_is_left_to_learn_from_a_teacher_whom_the_student_equals(name, options):
     """The value of what the papers write as a cross-entropy, nkd and wsld, is not 0, but its gradient is."""
     student = tensor(STUDENT).requires_grad_()
@@ -107,7 +107,7 @@ def test_nothing_is_left_to_learn_from_a_teacher_whom_the_student_equals(name, o
         assert numbers(distilled) == pytest.approx(dict.fromkeys(distilled, 0), abs=1e-5)
 
 
-@pytest.mark.parametrize(("name", "options"), [case for case in EACH if case[0] in TAUGHT])
+@pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] in TAUGHT])
 def test_student_and_teacher_are_not_the_same_thing(name, options):
     """Of the distances that are alike in both directions, Pearson's and those of Gram matrices, none is left."""
     alike = {"dist": {"inter", "intra"}, "mlkd": {"batch", "class"}}.get(name, set())
@@ -132,7 +132,7 @@ class Watched(TorchDispatchMode):
         return operation(*arguments, **(keywords or {}))
 
 
-@each
+@every_method
 def test_nothing_goes_between_host_and_device(name, options):
     """So that a step can be a CUDA graph, for any epoch."""
     method = build_method(name, options)

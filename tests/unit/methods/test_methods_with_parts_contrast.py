@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of
-from layers_by_hand import array, cross_entropy, linear
+from layers_by_hand import affine, array, cross_entropy
 from parts import SMALL, Shaped, prepared, random_outputs
 
 from kd.distillation.base import Context
@@ -31,7 +31,7 @@ def unit(rows):
 
 def embedded(crd, batch):
     return [
-        unit(linear(array(answer.stages[-1]).mean(axis=(2, 3)), layer))
+        unit(affine(array(answer.stages[-1]).mean(axis=(2, 3)), layer))
         for layer, answer in zip(crd.embed, (batch.student, batch.teacher), strict=True)
     ]
 
@@ -185,11 +185,11 @@ def test_from_a_state_it_goes_on_as_it_would_have(memory):
     one.losses(batch(0))
     other.rows.zero_()
     other.load_state_dict(one.state_dict())
-    found = []
+    losses = []
     for crd in (one, other):
         torch.manual_seed(4)
-        found.append(crd.losses(batch(1))["crd"])
-    assert torch.equal(*found)
+        losses.append(crd.losses(batch(1))["crd"])
+    assert torch.equal(*losses)
     assert all(torch.equal(one.state_dict()[name], value) for name, value in other.state_dict().items())
 
 

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of
-from layers_by_hand import array, conv, conv_norm, cross_entropy, divergence, linear, norm, pool, relu, repeat
+from layers_by_hand import (
+    affine,
+    array,
+    batch_norm,
+    conv_bn,
+    convolve,
+    cross_entropy,
+    divergence,
+    pool,
+    relu,
+    repeat,
+)
 from parts import LABELS, SMALL, Shaped, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
@@ -33,13 +44,13 @@ def context_by_hand(student, teacher):
 
 
 def fused_by_hand(fusion, stage, deeper, size):
-    x = conv_norm(stage, fusion.enter)
+    x = conv_bn(stage, fusion.enter)
     if deeper is not None:
         y = repeat(deeper, x.shape[2])
-        attention = 1 / (1 + np.exp(-conv(np.concatenate([x, y], axis=1), fusion.attend[0])))
+        attention = 1 / (1 + np.exp(-convolve(np.concatenate([x, y], axis=1), fusion.attend[0])))
         x = x * attention[:, :1] + y * attention[:, 1:]
     x = x if x.shape[2] == size else pool_or_repeat(x, size)
-    return conv_norm(x, fusion.leave), x
+    return conv_bn(x, fusion.leave), x
 
 
 def pool_or_repeat(x, size):
@@ -86,8 +97,8 @@ def test_review_fuses_from_deep_to_shallow(shapes, epoch, grown):
 def test_shallow_stages_of_the_teacher_teach_the_deep_ones_of_the_student():
     """What the method is for: the comparison with the first stage alone reaches the student's last."""
     method, batch = prepared("reviewkd"), both()
-    found = method._review([batch.student.stages[-1].mean((2, 3), keepdim=True), *batch.student.stages[::-1]])
-    context_loss(found[-1], batch.teacher.stages[0]).backward()
+    maps = method._review([batch.student.stages[-1].mean((2, 3), keepdim=True), *batch.student.stages[::-1]])
+    context_loss(maps[-1], batch.teacher.stages[0]).backward()
     assert batch.student.stages[-1].grad.count_nonzero() > 0
 
 
@@ -102,9 +113,9 @@ def test_regression_asks_the_classifier_of_the_teacher():
     teacher = Shaped(SMALL[1])
     options = {"feature_weight": 2.0, "regression_weight": 0.5}
     method, batch = prepared("srrl", options, teacher=teacher), both()
-    fitted = relu(conv_norm(array(batch.student.stages[-1]), method.connector[0])).mean(axis=(2, 3))
+    fitted = relu(conv_bn(array(batch.student.stages[-1]), method.connector[0])).mean(axis=(2, 3))
     target = array(batch.teacher.stages[-1]).mean(axis=(2, 3))
-    answer = linear(fitted, teacher.classifier)
+    answer = affine(fitted, teacher.classifier)
     terms = method.losses(batch)
     assert terms["features"].item() == pytest.approx(2 * ((fitted - target) ** 2).mean(), rel=1e-9)
     regression = 0.5 * ((answer - array(batch.teacher.logits)) ** 2).mean()
@@ -140,7 +151,7 @@ def test_the_student_becomes_its_stages_a_projector_and_the_teachers_classifier(
     side = min(of_student, of_teacher)
     x = pool(maps.numpy(), side)
     for convolution, norming in ((enter, norm1), (middle, norm2), (leave, norm3)):
-        x = relu(norm(conv(x, convolution), norming))
+        x = relu(batch_norm(convolve(x, convolution), norming))
     expected = 3 * ((x - pool(target.numpy(), side)) ** 2).mean()
     logits = torch.zeros(4, 3)
     terms = method.losses(batch_of((logits, (maps, student.stages[-1](maps))), (logits, (target,))))
@@ -240,9 +251,9 @@ def test_heads_learn_from_the_labels_and_from_the_last_classifier():
     for head, stage in zip(method.heads, batch.student.stages[:2], strict=True):
         x = array(stage)
         for index in (0, 3, 6):
-            x = relu(conv_norm(x, head.bottleneck[index : index + 2]))
+            x = relu(conv_bn(x, head.bottleneck[index : index + 2]))
         x = x.mean(axis=(2, 3))
-        answer = linear(x, head.classifier)
+        answer = affine(x, head.classifier)
         expected["heads"] += 0.75 * cross_entropy(answer, LABELS.numpy())
         expected["kd"] += 0.25 * divergence(logits, answer, 2.0)
         expected["features"] += 0.1 * ((x - last) ** 2).sum(axis=1).mean()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of
-from layers_by_hand import array, conv, conv_norm, cross_entropy, divergence, pool
+from layers_by_hand import array, conv_bn, convolve, cross_entropy, divergence, pool
 from parts import LABELS, SMALL, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
@@ -67,7 +67,7 @@ def test_boundaries_are_those_of_the_paper(margin):
     method, batch = ab(margin=margin), both()
     expected = 0.0
     for index, weight in ((0, 0.25), (1, 0.5), (2, 1.0)):
-        fitted = conv_norm(array(batch.student.stages[index]), method.connectors[index])
+        fitted = conv_bn(array(batch.student.stages[index]), method.connectors[index])
         expected += weight * boundaries_by_hand(fitted, array(batch.teacher.stages[index]), margin)
     terms = method.losses(batch)
     assert set(terms) == {"boundaries"}
@@ -78,8 +78,8 @@ def test_boundaries_of_maps_of_another_size():
     """2x2 maps of the student are repeated to the teacher's 4x4."""
     method, batch = ab(UNEQUAL), both(UNEQUAL)
     grown = array(batch.student.stages[1]).repeat(2, axis=2).repeat(2, axis=3)
-    expected = boundaries_by_hand(conv_norm(grown, method.connectors[1]), array(batch.teacher.stages[1]), 1.0)
-    first = conv_norm(array(batch.student.stages[0]), method.connectors[0])
+    expected = boundaries_by_hand(conv_bn(grown, method.connectors[1]), array(batch.teacher.stages[1]), 1.0)
+    first = conv_bn(array(batch.student.stages[0]), method.connectors[0])
     expected += 0.5 * boundaries_by_hand(first, array(batch.teacher.stages[0]), 1.0)
     assert method.losses(batch)["boundaries"].item() == pytest.approx(0.003 * expected, rel=1e-9)
 
@@ -109,7 +109,7 @@ def ft(shapes=SMALL, **options):
 
 def chain(x, layers, transposed=False):
     for layer in layers[::2]:
-        x = transpose(x, layer) if transposed else conv(x, layer)
+        x = transpose(x, layer) if transposed else convolve(x, layer)
         x = np.where(x > 0, x, 0.1 * x)
     return x
 

@@ -22,7 +22,7 @@ def prepared(**options):
 
 
 def batch(stage):
-    members = tuple(torch.tensor(each) for each in MEMBERS)
+    members = tuple(torch.tensor(logits) for logits in MEMBERS)
     student = torch.tensor(STUDENT, requires_grad=True)
     teacher = Output((members[0] + members[1]) / 2, members=members)
     return batch_of(Output(student, (torch.zeros(5, 2, 4, 4), stage)), teacher, LABELS)
@@ -33,11 +33,11 @@ def test_each_head_is_compared_with_its_own_teacher():
     stage = torch.randn(5, 3, 2, 2, dtype=torch.float64)
     terms = method.losses(batch(stage))
     features = stage.numpy().mean((2, 3))
-    found = []
+    divergences = []
     for head, member in zip(method.heads, MEMBERS, strict=True):
         logits = features @ head.weight.detach().numpy().T + head.bias.detach().numpy()
-        found += [kl(softened(member[i], 2), softened(logits[i], 2)) for i in range(5)]
-    assert terms["heads"].item() == pytest.approx(4 * 4 * np.mean(found), rel=1e-9)
+        divergences += [kl(softened(member[i], 2), softened(logits[i], 2)) for i in range(5)]
+    assert terms["heads"].item() == pytest.approx(4 * 4 * np.mean(divergences), rel=1e-9)
     mean = MEMBERS.mean(0)
     together = [kl(softened(mean[i], 2), softened(STUDENT[i], 2)) for i in range(5)]
     assert terms["kd"].item() == pytest.approx(3 * 4 * np.mean(together), rel=1e-9)

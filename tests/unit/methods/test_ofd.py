@@ -80,10 +80,10 @@ def test_the_margin_is_the_mean_of_all_negative_responses():
     margin = Margin(3).double()
     batches = RANDOM.normal(size=(5, 4, 3, 2, 2)) - 0.3
     for batch in batches:
-        found = margin(torch.tensor(batch))
+        margins = margin(torch.tensor(batch))
     for channel in range(3):
         seen = batches[:, :, channel]
-        assert found[channel].item() == pytest.approx(seen[seen < 0].mean(), rel=1e-12)
+        assert margins[channel].item() == pytest.approx(seen[seen < 0].mean(), rel=1e-12)
     assert Margin(1)(torch.ones(2, 1, 2, 2)).item() == 0
 
 
@@ -106,7 +106,7 @@ def test_deeper_stages_count_twice_as_much():
 
 
 @pytest.mark.parametrize("name", sorted(architectures()))
-def test_what_is_heard_is_what_the_relu_was_given(name):
+def test_what_is_heard_is_the_input_of_the_relu(name):
     """Its positive part is the stage's output; where a stage has no last ReLU, it is that itself."""
     torch.manual_seed(0)
     network = build_network(name, {"width": 0.125}, 3, 7)

@@ -58,8 +58,8 @@ def test_stages(name, stem):
     with torch.device("meta"):
         network = build(f"torchvision/{name}", stem=stem).eval()
         maps, logits = network.forward_stages(torch.zeros(2, 3, *[64 if stem == "own" else 32] * 2))
-    assert [(each.shape[1], each.shape[2]) for each in maps] == STAGES[name, stem]
-    assert all(each.shape[2] == each.shape[3] for each in maps)
+    assert [(features.shape[1], features.shape[2]) for features in maps] == STAGES[name, stem]
+    assert all(features.shape[2] == features.shape[3] for features in maps)
     assert logits.shape == (2, 7)
     assert len(network.stages) == len(maps)
 
@@ -72,7 +72,7 @@ def test_stages_lead_to_the_logits_and_stay_as_they_are():
     for before, stage, after in zip(maps, network.stages[1:-1], maps[1:], strict=False):
         assert torch.equal(stage(before), after)  # fails where a later layer overwrote a map
     gradients = torch.autograd.grad(logits.sum(), maps)
-    assert all(each.count_nonzero() for each in gradients)
+    assert all(gradient.count_nonzero() for gradient in gradients)
 
 
 def test_a_copy_hears_itself():
@@ -91,7 +91,7 @@ def test_no_map_outlives_its_use():
     network.forward_stages(images())
     network(images())
     held = [value for value in vars(network).values() if isinstance(value, dict | list)]
-    assert not any(isinstance(each, torch.Tensor) for value in held for each in value)
+    assert not any(isinstance(item, torch.Tensor) for value in held for item in value)
     assert network._heard is None
 
 
@@ -112,8 +112,8 @@ def test_compiled_it_gives_the_same():
             maps, logits = compiled(images())
             expected, same = network.forward_stages(images())
             torch.testing.assert_close(logits, same)
-            for found, right in zip(maps, expected, strict=True):
-                torch.testing.assert_close(found, right)
+            for features, right in zip(maps, expected, strict=True):
+                torch.testing.assert_close(features, right)
 
 
 def test_tokens_are_no_stages():
@@ -135,22 +135,24 @@ def test_tokens_are_no_stages():
 def test_resnet18_with_the_small_stem_is_the_networks_own_cifar_form():
     """The same weights, in order, in the network of models/resnet.py give the same logits."""
     borrowed, ours = build("torchvision/resnet18", classes=10, stem="cifar"), build("resnet18", classes=10)
-    assert sum(each.numel() for each in borrowed.parameters()) == 11_173_962
+    assert sum(parameter.numel() for parameter in borrowed.parameters()) == 11_173_962
     ready(borrowed, images(8))
     ours.load_state_dict(dict(zip(ours.state_dict(), borrowed.state_dict().values(), strict=True)))
     torch.testing.assert_close(ours.eval()(images()), borrowed(images()))
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "reason"),
     [
         ("vgg11", "keeps the resolution"),
         ("vit_b_32", "cuts the image into patches"),
         ("convnext_tiny", "cuts the image into patches"),
     ],
 )
-def test_a_small_stem_where_it_means_nothing(name, found):
-    says = rf"^torchvision/{name}: stem: 'cifar' is for .* strided convolution, and this one {found}; allowed"
+def test_a_small_stem_where_it_means_nothing(name, reason):
+    says = (
+        rf"^torchvision/{name}: stem: 'cifar' is for .* strided convolution, and this one {reason}; allowed"
+    )
     with torch.device("meta"), pytest.raises(UserError, match=says):
         build(f"torchvision/{name}", stem="cifar")
 
@@ -202,8 +204,8 @@ def test_a_grey_image_gives_what_its_colour_copy_gives():
         }
     )
     picture = images(channels=1)
-    found, expected = grey.eval()(picture), colour.eval()(picture.expand(-1, 3, -1, -1))
-    torch.testing.assert_close(found, expected)
+    logits, expected = grey.eval()(picture), colour.eval()(picture.expand(-1, 3, -1, -1))
+    torch.testing.assert_close(logits, expected)
     # And so it is drawn: the same seed gives the sum of what three channels would have had.
     torch.manual_seed(0)
     drawn = build_network(SMALL, {}, 3, 7).network.conv1[0].weight
@@ -244,7 +246,9 @@ def test_a_teacher_for_methods_that_look_into_it(method):
     loss = sum(terms.values())
     loss.backward()
     assert loss.isfinite()
-    assert any(each.grad is not None and each.grad.any() for each in network.stages.parameters())
+    assert any(
+        parameter.grad is not None and parameter.grad.any() for parameter in network.stages.parameters()
+    )
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small"])  # a convolution; two layers

@@ -54,8 +54,8 @@ def test_a_classifier_of_a_library_in_a_config():
     ],
 )
 def test_a_mistake_in_a_name_or_option(name, options, line):
-    (found,) = complaints(**student(name, **options))
-    assert found.startswith(f"students.small.{line}")
+    (complaint,) = complaints(**student(name, **options))
+    assert complaint.startswith(f"students.small.{line}")
 
 
 def test_a_library_that_is_not_installed(monkeypatch):
@@ -88,9 +88,9 @@ def test_another_library_is_one_more_file(tmp_path, monkeypatch):
     try:
         assert registry.architectures() == {}
         assert "MIMEText" in names("email")
-        found = registry.find_architecture("email/MIMEText")
-        assert (found.module, found.inside) == ("kd.models.email", ("MIMEText",))
-        assert found.options().depth == 3
+        architecture = registry.find_architecture("email/MIMEText")
+        assert (architecture.module, architecture.inside) == ("kd.models.email", ("MIMEText",))
+        assert architecture.options().depth == 3
     finally:
         monkeypatch.undo()
         for finder in finders:

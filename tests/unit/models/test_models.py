@@ -61,7 +61,7 @@ def seen(name):
 
 
 def test_trains_on_images_of_any_size(name):
-    """One channel here; three, and 32 pixels, where gradients are looked at."""
+    """One channel here; three, and 32 pixels, where gradients are checked."""
     network = _build(name, in_channels=1, num_classes=7)
     for side in (8, 9, 64):
         logits = network(_images(2, 1, side))
@@ -114,7 +114,7 @@ def test_stage_outputs_lead_to_the_logits(seen):
     with torch.no_grad():
         assert torch.equal(seen.logits, network(seen.images))
         assert torch.equal(seen.logits, network.classifier(outputs[-1].mean(dim=(2, 3))))
-        # Also fails when a stage overwrites the map that it was given.
+        # Also fails when a stage overwrites the map that is its input.
         for stage, before, after in zip(network.stages, [seen.images, *outputs], outputs, strict=False):
             assert torch.equal(stage(before), after)
     assert len(outputs) >= 3
@@ -151,7 +151,7 @@ def test_the_page_of_architectures_has_each_with_its_size():
     rows = [
         line.strip("| \n").split("|") for line in page.splitlines() if line.count("|") == 6 and "`" in line
     ]
-    found = {
+    sizes = {
         row[-4].strip(" `"): int(row[-3].replace(",", "")) for row in rows if row[-3].strip()[0].isdigit()
     }
-    assert found == {name: size(name) for name in architectures()}
+    assert sizes == {name: size(name) for name in architectures()}

@@ -89,10 +89,10 @@ def _dla(x, take):
         x = take.conv_norm(x).relu()
     x = _leaf(x, take, 1)
     for _ in range(2):
-        given, tree = _basic(x, take, 2), _leaf(x, take, 2)
+        base, tree = _basic(x, take, 2), _leaf(x, take, 2)
         left = _basic(tree, take)
         right = _basic(left, take)
-        x = take.conv_norm(torch.cat([given, tree, left, right], dim=1)).relu()
+        x = take.conv_norm(torch.cat([base, tree, left, right], dim=1)).relu()
     return take.linear(_leaf(x, take, 2))
 
 

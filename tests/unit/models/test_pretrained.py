@@ -70,8 +70,8 @@ def fetch(monkeypatch, address, in_channels=3, name=NAME, **options):
 
 @pytest.mark.parametrize("stem", ["own", "cifar"])
 def test_all_but_what_is_new_is_taken_over(tmp_path, monkeypatch, home, stem):
-    given = weights()
-    file = named(tmp_path, given)
+    original = weights()
+    file = named(tmp_path, original)
     with serving(tmp_path) as (address, asked):
         before, after = fetch(monkeypatch, f"{address}/{file.name}", stem=stem)
         fetch(monkeypatch, f"{address}/{file.name}", stem=stem)
@@ -82,7 +82,7 @@ def test_all_but_what_is_new_is_taken_over(tmp_path, monkeypatch, home, stem):
         key for key in new if key.endswith("weight")
     }
     for key in after.keys() - new:
-        assert torch.equal(after[key], given[key]), key
+        assert torch.equal(after[key], original[key]), key
 
 
 def test_building_fetches_nothing(tmp_path, monkeypatch):
@@ -130,11 +130,11 @@ def refused(monkeypatch, home, address, says, **options):
 def test_a_file_that_is_not_there(tmp_path, monkeypatch, home):
     with serving(tmp_path) as (address, _):
         url = f"{address}/net-01234567.pth"
-        said = refused(monkeypatch, home, url, "HTTP Error 404")
-    assert said.startswith(
+        message = refused(monkeypatch, home, url, "HTTP Error 404")
+    assert message.startswith(
         f"{NAME}: its weights could not be fetched from {url} (HTTP Error 404: File not found)"
     )
-    assert said.endswith(f"put that file at {home / 'net-01234567.pth'}, or set pretrained: false")
+    assert message.endswith(f"put that file at {home / 'net-01234567.pth'}, or set pretrained: false")
     assert list(home.iterdir()) == []
 
 
@@ -198,16 +198,16 @@ def test_weights_of_another_network(tmp_path, monkeypatch, home):
 def test_pretrained_weights_of_timm(tmp_path, monkeypatch, home):
     timm = pytest.importorskip("timm", reason="timm is optional: envs/requirements-timm.txt")
     torch.manual_seed(5)
-    given = timm.create_model("mobilenetv3_small_050").state_dict()
-    file = named(tmp_path, given)
+    original = timm.create_model("mobilenetv3_small_050").state_dict()
+    file = named(tmp_path, original)
     about = timm.models.get_pretrained_cfg("mobilenetv3_small_050")
     with serving(tmp_path) as (address, _):
         about.url, about.hf_hub_id = f"{address}/{file.name}", None
         monkeypatch.setattr(timm.models, "get_pretrained_cfg", lambda name: about)
         before, after = fetch(monkeypatch, "", name="timm/mobilenetv3_small_050", in_channels=1)
     assert torch.equal(after["classifier.weight"], before["classifier.weight"])
-    torch.testing.assert_close(after["conv_stem.weight"], given["conv_stem.weight"].sum(1, keepdim=True))
-    assert torch.equal(after["conv_head.weight"], given["conv_head.weight"])
+    torch.testing.assert_close(after["conv_stem.weight"], original["conv_stem.weight"].sum(1, keepdim=True))
+    assert torch.equal(after["conv_head.weight"], original["conv_head.weight"])
 
 
 def test_weights_that_timm_has_not(tmp_path, monkeypatch, home):

@@ -20,8 +20,8 @@ def timm():
 
 
 def test_the_names_of_timm(timm):
-    found = names("timm")
-    assert {name for name in found if "." not in name} == set(timm.list_models())
+    known = names("timm")
+    assert {name for name in known if "." not in name} == set(timm.list_models())
     for name in timm.list_pretrained():
         if name.partition("_vit_")[0] not in ("deepseek", "qwen3", "gemma4"):  # no classifiers
             assert known_architecture(f"timm/{name}").inside == (name,)
@@ -44,8 +44,8 @@ def test_stages_of_timm(timm, name, stem, stages):
     with torch.device("meta"):
         network = build(f"timm/{name}", in_channels=1, stem=stem).eval()
         maps, logits = network.forward_stages(torch.zeros(2, 1, 32, 32))
-    assert [(each.shape[1], each.shape[2]) for each in maps][: len(stages) - 1] == stages[:-1]
-    assert [each.shape[2] for each in maps] == [side for _, side in stages]
+    assert [(features.shape[1], features.shape[2]) for features in maps][: len(stages) - 1] == stages[:-1]
+    assert [features.shape[2] for features in maps] == [side for _, side in stages]
     assert logits.shape == (2, 7)
 
 

@@ -18,9 +18,9 @@ from kd.monitor.status import Job, read_study
 def test_a_progress_file_says_who_tells_and_is_gone_at_the_end(tmp_path):
     path = tmp_path / "deep" / "0.json"
     with ProgressFile(path, "[cnn]"):
-        said = json.loads(path.read_text())
-        assert (said["label"], said["pid"], said["host"]) == ("[cnn]", os.getpid(), socket.gethostname())
-        assert said["started"] <= said["updated"] <= time.time()
+        entry = json.loads(path.read_text())
+        assert (entry["label"], entry["pid"], entry["host"]) == ("[cnn]", os.getpid(), socket.gethostname())
+        assert entry["started"] <= entry["updated"] <= time.time()
     assert not path.exists()
     with pytest.raises(ZeroDivisionError), ProgressFile(path, "[cnn]"):
         raise ZeroDivisionError
@@ -36,8 +36,8 @@ def test_it_is_written_at_most_once_a_second_and_says_the_last_then(tmp_path, mo
         assert "epoch" not in json.loads((tmp_path / "0.json").read_text())
         clock[0] += 1.01
         shown.update(share=0.5)
-        said = json.loads((tmp_path / "0.json").read_text())
-        assert (said["epoch"], said["share"]) == (3, 0.5)
+        entry = json.loads((tmp_path / "0.json").read_text())
+        assert (entry["epoch"], entry["share"]) == (3, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_a_training_tells_its_epoch_accuracy_and_time_left(tmp_path, monkeypatch
         log.on_epoch({**row, "epoch": 1, "validation_accuracy": 61.5})
         clock[0] += 10
         log.on_step(2, 15)
-        said = json.loads(path.read_text())
-    assert {key: said[key] for key in ("epoch", "epochs", "share", "validation_accuracy")} == {
+        entry = json.loads(path.read_text())
+    assert {key: entry[key] for key in ("epoch", "epochs", "share", "validation_accuracy")} == {
         "epoch": 2,
         "epochs": 4,
         "share": 5 / 16,
         "validation_accuracy": 61.5,
     }
-    assert said["left"] == pytest.approx(110)
+    assert entry["left"] == pytest.approx(110)
 
 
 def test_a_resumed_training_counts_only_its_own_time(tmp_path, monkeypatch):
@@ -107,8 +107,8 @@ def test_a_resumed_training_counts_only_its_own_time(tmp_path, monkeypatch):
         log.on_resume([{"epoch": 2, "validation_accuracy": 70.0}], 2.0)
         clock[0] += 5
         log.on_step(3, 30)
-        said = json.loads(path.read_text())
-    assert (said["share"], said["left"], said["validation_accuracy"]) == (2.5 / 4, pytest.approx(15), 70.0)
+        entry = json.loads(path.read_text())
+    assert (entry["share"], entry["left"], entry["validation_accuracy"]) == (2.5 / 4, pytest.approx(15), 70.0)
 
 
 # What Snakemake's log says, by the fields of its records.
@@ -144,10 +144,10 @@ def study(tmp_path, planned, quick):
 def soon(folder, holds):
     """The study when `holds(study)` is true, which is soon."""
     deadline = time.monotonic() + 10
-    while not ((found := read_study(folder)) and holds(found)):
-        assert time.monotonic() < deadline, found
+    while not ((state := read_study(folder)) and holds(state)):
+        assert time.monotonic() < deadline, state
         time.sleep(0.01)
-    return found
+    return state
 
 
 def test_nothing_is_written_before_a_job_is_started(study):
@@ -161,21 +161,21 @@ def test_nothing_is_written_before_a_job_is_started(study):
 def test_jobs_are_waiting_then_running_then_done(study):
     handler, folder = study
     start(handler, 1, "prepare_data", log="results/tiny/logs/prepare_data.log")
-    found = soon(folder, lambda it: it.running)
-    assert (found.phase, found.done, found.jobs) == ("running", 0, 3)
-    assert [job.label for job in found.running] == ["prepare_data"]
-    assert found.waiting == {"train_teacher": 2}
+    state = soon(folder, lambda it: it.running)
+    assert (state.phase, state.done, state.jobs) == ("running", 0, 3)
+    assert [job.label for job in state.running] == ["prepare_data"]
+    assert state.waiting == {"train_teacher": 2}
     tell(handler, "job_finished", job_id=1)
     start(handler, 2, "train_teacher", log="results/tiny/logs/train_teacher/big.log", teacher="big")
-    found = soon(folder, lambda it: it.done == 1 and it.running)
-    assert [(job.label, job.epoch) for job in found.running] == [("big", None)]
-    assert found.waiting == {"train_teacher": 1}
+    state = soon(folder, lambda it: it.done == 1 and it.running)
+    assert [(job.label, job.epoch) for job in state.running] == [("big", None)]
+    assert state.waiting == {"train_teacher": 1}
     tell(handler, "job_finished", job_id=2)
     start(handler, 3, "train_teacher", teacher="small")
     tell(handler, "job_finished", job_id=3)
     handler.close()
-    found = read_study(folder)
-    assert (found.phase, found.done, found.waiting, found.running) == ("done", 3, {}, ())
+    state = read_study(folder)
+    assert (state.phase, state.done, state.waiting, state.running) == ("done", 3, {}, ())
 
 
 def test_a_failed_job_is_named_with_its_log_unless_it_is_started_again(study):
@@ -221,18 +221,18 @@ def test_jobs_that_a_checkpoint_brings_are_counted(study, planned):
 
 
 def test_what_ctrl_c_ends_has_not_failed(study):
-    """Whether the job's end is told after what Snakemake says, or just before it; what failed earlier has."""
+    """Whether the job's end is logged after Snakemake's message, or just before it; what failed earlier has."""
     handler, folder = study
     start(handler, 1, "prepare_data")
     start(handler, 2, "train_teacher", teacher="big")
     tell(handler, "job_error", jobid=1)
-    said = "Terminating processes on user request, this might take some time."
-    handler.handle(logging.makeLogRecord({"msg": said}))
+    message = "Terminating processes on user request, this might take some time."
+    handler.handle(logging.makeLogRecord({"msg": message}))
     tell(handler, "job_error", jobid=2)
     handler.close()
-    found = read_study(folder)
-    assert (found.phase, found.failed, found.waiting) == ("stopped", (), {"train_teacher": 1})
-    assert [job.label for job in found.running] == ["prepare_data", "big"]
+    state = read_study(folder)
+    assert (state.phase, state.failed, state.waiting) == ("stopped", (), {"train_teacher": 1})
+    assert [job.label for job in state.running] == ["prepare_data", "big"]
 
 
 def test_what_failed_before_ctrl_c_has_failed(study, monkeypatch):
@@ -249,7 +249,10 @@ def test_what_ctrl_c_has_ended_has_not_failed_however_late_its_records_come(stud
     monkeypatch.setattr(recorder, "TOGETHER", 0.01)
     handler, folder = study
     start(handler, 1, "prepare_data")
-    records = [{"event": "job_error", "msg": None, "jobid": 1}, {"msg": "Terminating processes on user request"}]
+    records = [
+        {"event": "job_error", "msg": None, "jobid": 1},
+        {"msg": "Terminating processes on user request"},
+    ]
     for record in [logging.makeLogRecord(fields | {"created": time.time()}) for fields in records]:
         time.sleep(0.05)
         handler.handle(record)
@@ -276,9 +279,9 @@ def test_a_second_run_forgets_the_files_of_the_first_but_not_how_long_its_jobs_t
     second = Recorder(folder / "progress", lambda: {"train_teacher": 1})
     start(second, 2, "train_teacher", teacher="big")
     second.close()
-    found = read_study(folder)
-    assert found.jobs == 1
-    assert 0.05 <= found.before["prepare_data"] < 5
+    state = read_study(folder)
+    assert state.jobs == 1
+    assert 0.05 <= state.before["prepare_data"] < 5
     assert not left_behind.exists()
 
 
@@ -308,7 +311,7 @@ def test_snakemake_closes_it_while_it_holds_its_lock(study):
     assert read_study(folder).phase == "stopped"
 
 
-# Files as they may be found.
+# Contents that such files may have.
 
 
 def write_study(folder, **changes):
@@ -330,9 +333,9 @@ def write_study(folder, **changes):
 
 
 def write_job(folder, **changes):
-    said = {"label": "[big teacher, seed 1]", "epoch": 3, "epochs": 8, "share": 0.25, "left": 60.0}
-    said |= {"validation_accuracy": 88.5, "updated": 999.0, "started": 955.0, "host": "n1", "pid": 1}
-    (folder / "progress" / "train_teacher" / "big.json").write_text(json.dumps(said | changes))
+    entry = {"label": "[big teacher, seed 1]", "epoch": 3, "epochs": 8, "share": 0.25, "left": 60.0}
+    entry |= {"validation_accuracy": 88.5, "updated": 999.0, "started": 955.0, "host": "n1", "pid": 1}
+    (folder / "progress" / "train_teacher" / "big.json").write_text(json.dumps(entry | changes))
 
 
 def test_a_running_job_says_where_it_is(tmp_path):
@@ -379,7 +382,7 @@ def test_a_job_that_says_nothing_any_more_is_silent(tmp_path):
     assert job.silent == 101.0
 
 
-def test_a_snakemake_that_was_killed_is_told_from_one_that_cannot_be_seen(tmp_path):
+def test_a_snakemake_that_was_killed_is_distinguished_from_one_that_cannot_be_seen(tmp_path):
     write_study(tmp_path)
     assert read_study(tmp_path, 1029.0).phase == "running"
     assert read_study(tmp_path, 1031.0).phase == "silent"  # it lives, as this process does

@@ -101,7 +101,7 @@ def test_values_have_the_names_of_the_config():
     }
 
 
-def test_in_a_sum_of_methods_what_both_have_is_told_apart():
+def test_in_a_sum_of_methods_what_both_have_gets_distinct_names():
     values = hparams_of(
         job(methods=[("kd", {"temperature": 4.0}), ("crd", {"temperature": 0.07, "memory": "bank"})])
     )
@@ -109,7 +109,7 @@ def test_in_a_sum_of_methods_what_both_have_is_told_apart():
     assert methods == {"method.kd.temperature": 4.0, "method.crd.temperature": 0.07, "method.memory": "bank"}
 
 
-def test_runs_of_a_method_are_found_by_its_name_in_the_code():
+def test_runs_of_a_method_are_selected_by_its_name_in_the_code():
     """Under another name, and in a sum."""
     assert hparams_of(job(method="hot"))["base method"] == "kd"
     values = hparams_of(job(method="both", methods=[("crd", {}), ("kd", {"temperature": 4.0})]))
@@ -175,7 +175,7 @@ def test_the_hparams_tab_compares_temperatures_and_methods(tmp_path):
         ],
     )
     handler = list_session_groups.Handler(RequestContext(), context, "id", request)
-    found = []
+    sessions = []
     for group in handler.run().session_groups:
         values = {
             name: group.hparams[name] for name in ("base method", "method", "method.temperature", "seed")
@@ -187,8 +187,8 @@ def test_the_hparams_tab_compares_temperatures_and_methods(tmp_path):
             values["method.temperature"].number_value,
             values["seed"].number_value,
         )
-        found.append((*plain, metric))
-    assert found == [("kd", 4.0, 1.0, 92.0), ("kd", 4.0, 0.0, 90.0), ("hot", 16.0, 0.0, 80.0)]
+        sessions.append((*plain, metric))
+    assert sessions == [("kd", 4.0, 1.0, 92.0), ("kd", 4.0, 0.0, 90.0), ("hot", 16.0, 0.0, 80.0)]
 
 
 def test_a_trial_of_a_sweep_has_no_board(tmp_path):

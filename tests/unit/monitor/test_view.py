@@ -29,8 +29,8 @@ def study(phase="running", rules=None, running=(), failed=(), before=None, start
 def test_work_left_is_divided_by_the_jobs_that_run_side_by_side():
     """At 1000: jobs of a took 20 s; 3 wait (60 s), one runs for 5 s (15 s left), one says 45 s: 120 s, by two."""
     running = (Job("a", "a", None, 995.0), Job("a", "a", None, 990.0, left=45.0))
-    found = estimate(study(rules={"a": (7, 2, 40.0)}, running=running, started=960.0), 1000.0)
-    assert (found.seconds, found.unknown) == (60.0, ())
+    remaining = estimate(study(rules={"a": (7, 2, 40.0)}, running=running, started=960.0), 1000.0)
+    assert (remaining.seconds, remaining.unknown) == (60.0, ())
 
 
 def test_it_is_never_less_than_the_longest_running_job():
@@ -79,19 +79,19 @@ def test_what_is_known_of_a_rule():
 def test_what_is_not_known_is_guessed_and_named(took, guess):
     """Two jobs wait that run networks, and two of which nothing is known, one at a time."""
     rules = {"train_teacher": (3, 1, took), "b": (2,)}
-    found = estimate(study(rules=rules, started=500.0), 1000.0)
-    assert (found.seconds, found.unknown) == (2 * took + 2 * guess, ("b",))
+    remaining = estimate(study(rules=rules, started=500.0), 1000.0)
+    assert (remaining.seconds, remaining.unknown) == (2 * took + 2 * guess, ("b",))
 
 
 def test_without_a_job_that_ran_networks_a_guess_is_half_a_minute():
-    found = estimate(study(rules={"a": (3, 1, 10.0), "b": (2,)}), 1000.0)
-    assert (found.seconds, found.unknown) == (20.0 + 60.0, ("b",))
+    remaining = estimate(study(rules={"a": (3, 1, 10.0), "b": (2,)}), 1000.0)
+    assert (remaining.seconds, remaining.unknown) == (20.0 + 60.0, ("b",))
 
 
 def test_where_only_what_is_not_known_is_left_the_guess_is_all_there_is():
     rules = {"train_teacher": (2, 2, 20.0), "b": (3,)}
-    found = estimate(study(rules=rules, started=500.0), 1000.0)
-    assert (found.seconds, found.unknown) == (30.0, ("b",))
+    remaining = estimate(study(rules=rules, started=500.0), 1000.0)
+    assert (remaining.seconds, remaining.unknown) == (30.0, ("b",))
 
 
 def test_before_anything_is_known_there_is_no_guess():
@@ -225,7 +225,7 @@ def test_of_jobs_of_which_nothing_is_heard_no_time_is_counted(phase):
     assert not [word for word in (" for ", " left", "silent") if word in text]
 
 
-def test_that_snakemake_is_gone_is_said():
+def test_that_snakemake_is_gone_is_reported():
     killed = " ".join(drawn(study("killed", {"a": (1,)}, running=(BIG,), updated=940.0), 80).split())
     assert "When these jobs have ended, snakemake --unlock with the study's --configfile" in killed
     assert "When these" not in drawn(study("killed", {"a": (1,)}, updated=940.0), 80)
@@ -237,8 +237,8 @@ def test_a_study_that_has_not_begun_is_no_error_and_others_are_named(tmp_path, c
         (tmp_path / name / "progress").mkdir(parents=True)
         (tmp_path / name / "progress" / "study.json").write_text("{}")
     assert watch.main(tmp_path / "digits", once=True, wait=False) == 0
-    said = " ".join(capsys.readouterr().out.split())  # it is folded, by the length of the path
-    assert said.endswith("digits: no run of this study has begun; there are cifar10")
+    output = " ".join(capsys.readouterr().out.split())  # it is folded, by the length of the path
+    assert output.endswith("digits: no run of this study has begun; there are cifar10")
 
 
 # What is shown on a terminal until the run ends; here a second passes when the view waits for one.
@@ -272,10 +272,10 @@ DONE, KILLED = {"ended": 200.0, "done": 1}, {}
 
 
 @pytest.mark.parametrize(
-    ("last", "said"), [(DONE, "in the last one all jobs were done"), (KILLED, "the last one was killed")]
+    ("last", "reason"), [(DONE, "in the last one all jobs were done"), (KILLED, "the last one was killed")]
 )
 def test_it_waits_for_the_next_run_of_a_study_that_is_done_or_was_killed(
-    tmp_path, terminal, monkeypatch, last, said
+    tmp_path, terminal, monkeypatch, last, reason
 ):
     now = watch.time.time()
     write(tmp_path / "digits", started=100.0, updated=200.0, **last)
@@ -287,7 +287,7 @@ def test_it_waits_for_the_next_run_of_a_study_that_is_done_or_was_killed(
     assert watch.main(tmp_path / "digits", once=False, wait=True) == 0
     assert left == []
     text = " ".join(terminal.getvalue().split())
-    assert f"waits for the next run; {said}" in text
+    assert f"waits for the next run; {reason}" in text
     assert "had ended before" not in text
 
 

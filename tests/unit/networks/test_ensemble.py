@@ -112,7 +112,7 @@ def test_in_a_config():
     assert study.unsupported() == []
 
 
-def test_a_method_is_not_run_with_a_teacher_that_cannot_serve_it_and_that_is_said():
+def test_a_method_is_not_run_with_a_teacher_that_cannot_serve_it_and_that_is_reported():
     teachers = {**TEACHERS, "both": {"ensemble": ["vgg16", "resnet18"]}}
     methods = {"kd": {}, "at": {}, "simkd": {}, "multi_head": {}, "tfkd": {}}
     study = load_study(config(teachers=teachers, methods=methods))
@@ -150,5 +150,5 @@ def test_a_method_is_not_run_with_a_teacher_that_cannot_serve_it_and_that_is_sai
     ],
 )
 def test_mistakes(entry, line):
-    (found,) = complaints(teachers={**TEACHERS, "both": entry})
-    assert found.startswith(line)
+    (complaint,) = complaints(teachers={**TEACHERS, "both": entry})
+    assert complaint.startswith(line)

@@ -1,4 +1,4 @@
-"""What a job cannot do is said in one line that tells what to do."""
+"""What a job cannot do is reported in one line that says what to do."""
 
 import pytest
 import torch

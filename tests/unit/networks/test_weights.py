@@ -1,4 +1,4 @@
-"""Teachers with weights of the user's own: what fits is taken as it is, and what does not is said in one line."""
+"""Teachers with weights of the user's own: what fits is taken as it is, and what does not is reported in one line."""
 
 import json
 
@@ -37,14 +37,14 @@ def cnn(seed=0):
     return build_network("cnn", OPTIONS, 1, 3)
 
 
-def given(tmp_path, weights, name="mine.safetensors"):
+def user_file(tmp_path, weights, name="mine.safetensors"):
     """A plain file of the user's, and its digest."""
     save_file({key: value.contiguous() for key, value in weights.items()}, tmp_path / name)
     return tmp_path / name, content(str(tmp_path / name), "x", tmp_path / "cache")
 
 
 def loaded(tmp_path, weights):
-    path, sha256 = given(tmp_path, weights)
+    path, sha256 = user_file(tmp_path, weights)
     network = cnn(seed=9)
     load_weights(network, read_weights(path, sha256, ABOUT), path)
     return network
@@ -86,18 +86,18 @@ def test_in_a_config():
 )
 def test_mistakes_in_a_config(entry, line):
     teachers = {**TEACHERS, "mine": TEACHERS["mine"] | entry}
-    (found,) = complaints(teachers=teachers)
-    assert found.startswith(f"teachers.mine.{line}")
+    (complaint,) = complaints(teachers=teachers)
+    assert complaint.startswith(f"teachers.mine.{line}")
 
 
 def test_where_it_has_no_place():
-    (found,) = complaints(students={"cnn": {"external": "a.safetensors"}})
-    assert found.startswith("students.cnn.external: unknown key")
-    (found,) = complaints(teachers=TEACHERS, methods={"kd": {"via": ["mine"]}})
-    assert found.startswith("methods.kd.via: 'mine' is in neither students nor teachers")
+    (complaint,) = complaints(students={"cnn": {"external": "a.safetensors"}})
+    assert complaint.startswith("students.cnn.external: unknown key")
+    (complaint,) = complaints(teachers=TEACHERS, methods={"kd": {"via": ["mine"]}})
+    assert complaint.startswith("methods.kd.via: 'mine' is in neither students nor teachers")
     both = {"ensemble": ["resnet18", "mine"], "external": "a.safetensors"}
-    (found,) = complaints(teachers={**TEACHERS, "both": both})
-    assert found.startswith("teachers.both.external: unknown key")
+    (complaint,) = complaints(teachers={**TEACHERS, "both": both})
+    assert complaint.startswith("teachers.both.external: unknown key")
 
 
 def test_every_file_that_cannot_be_read_has_a_line(tmp_path, monkeypatch):
@@ -180,13 +180,13 @@ def test_what_does_not_fit(tmp_path, says, changes):
 
 
 def test_a_file_that_is_none(tmp_path):
-    path, sha256 = given(tmp_path, cnn().state_dict())
+    path, sha256 = user_file(tmp_path, cnn().state_dict())
     whole = path.read_bytes()
     for content_ in (whole[:-1], whole[:20], b"", b"\0" * 100):
         path.write_bytes(content_)
-        found = content(str(path), "x", tmp_path / "cache")
+        digest = content(str(path), "x", tmp_path / "cache")
         with pytest.raises(UserError, match=r"mine\.safetensors: not a whole safetensors file"):
-            read_weights(path, found, ABOUT)
+            read_weights(path, digest, ABOUT)
         with pytest.raises(UserError, match="has changed since the study was read"):
             read_weights(path, sha256, ABOUT)
     torch.save(cnn().state_dict(), path)  # a pickle under another name
@@ -233,11 +233,11 @@ def test_weights_under_the_names_of_their_library(tmp_path):
     torch.manual_seed(1)
     theirs = models.shufflenet_v2_x0_5(num_classes=3).state_dict()
     network = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
-    path, sha256 = given(tmp_path, theirs)
+    path, sha256 = user_file(tmp_path, theirs)
     load_weights(network, read_weights(path, sha256, ABOUT), path)
     assert torch.equal(network.network.fc.weight, theirs["fc.weight"])
     again = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
-    path, sha256 = given(tmp_path, network.state_dict())
+    path, sha256 = user_file(tmp_path, network.state_dict())
     load_weights(again, read_weights(path, sha256, ABOUT), path)
     assert torch.equal(again.network.fc.weight, theirs["fc.weight"])
 
@@ -259,7 +259,7 @@ def test_its_metrics_are_those_of_the_weights(tmp_path):
         "augmentation": Augmentation(1, True),
     }
     write_dataset(tmp_path / "data.safetensors", Dataset(**arrays, **facts))
-    path, sha256 = given(tmp_path, cnn().state_dict())
+    path, sha256 = user_file(tmp_path, cnn().state_dict())
     made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]
     job = ExternalJob(name="mine", **ABOUT, sha256=sha256)
     import_weights.main(job, tmp_path / "data.safetensors", path, *made, compute=Compute(device="cpu"))

@@ -99,11 +99,11 @@ def test_what_is_gathered_again(options, data, gather):
     assert (gathered(before) != gathered(after)) == gather
 
 
-def test_each_function_of_a_data_set_is_told_its_own_options():
+def test_each_function_of_a_data_set_gets_its_own_options():
     assert data_job(mini()).options == {}
-    told = gather_job(mini()).options
-    assert told.keys() & {"workers", "tolerated_failures", "validation", "mirror"} == set()
-    assert told["classes"] == ["Cat", "Dog"]
+    options = gather_job(mini()).options
+    assert options.keys() & {"workers", "tolerated_failures", "validation", "mirror"} == set()
+    assert options["classes"] == ["Cat", "Dog"]
     assert manner(mini(workers=3)) == {"workers": 3, "tolerated_failures": 0.05}
     assert (gather_job(study()), gathered(study()), manner(study())) == (None, None, {})
 
@@ -122,11 +122,11 @@ def test_the_order_of_keys_is_no_change():
 
 
 def test_a_student_knows_nothing_of_its_teacher_but_the_name():
-    told = json.loads(distill_job(study(), "vgg16", "cnn", "kd", 1).to_json())
-    assert told["teacher"] == "vgg16"
-    assert told["options"] == {"channels": [32, 64, 128, 256], "width": 0.125}
-    assert told["recipe"]["lr"] == 0.1
-    assert told["seed"] == 1
+    fields = json.loads(distill_job(study(), "vgg16", "cnn", "kd", 1).to_json())
+    assert fields["teacher"] == "vgg16"
+    assert fields["options"] == {"channels": [32, 64, 128, 256], "width": 0.125}
+    assert fields["recipe"]["lr"] == 0.1
+    assert fields["seed"] == 1
 
 
 def test_a_job_survives_its_json():

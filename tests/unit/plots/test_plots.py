@@ -52,12 +52,12 @@ def test_script_draws_every_plot(tmp_path):
     [
         ("draw_plots", ("torch", "kd.results.table", "kd.results.text", "kd.report")),
         ("build_table", ("torch", "kd.plots", "matplotlib", "kd.report")),
-        ("prepare_data", ("kd.plots.saving", "kd.plots.gain")),  # or all would be trained anew
+        ("prepare_data", ("kd.plots.saving", "kd.plots.gain")),  # or all would be trained again
         ("build_report", ("torch", "kd.plots", "matplotlib")),
     ],
 )
 def test_scripts_import_only_what_they_use(script, foreign):
-    """A change to the plots must not make a table anew, nor the other way round."""
+    """A change to the plots must not rebuild a table, nor the other way round."""
     code = f"import sys, {script}; print(set({foreign!r}) & set(sys.modules))"
     folder = Path(draw_plots.__file__).parent
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)

@@ -66,8 +66,8 @@ def test_in_the_dark_white_is_paper_black_is_ink_and_colours_keep_their_hue():
 @pytest.mark.parametrize("colour", [BASELINE, DISTILLED, COLOURS(0.85), WARM(0.95), (0.35,) * 3, (0.25,) * 3])
 def test_what_is_seen_on_white_is_seen_on_the_dark_paper(colour):
     """WCAG asks for 3 of what is not text; COLOURS(0.85), the lightest of lines, has less on white."""
-    wanted = min(3, contrast(colour, "white"))
-    assert contrast(in_the_dark(to_hex(colour)), PAPER) >= wanted
+    minimum = min(3, contrast(colour, "white"))
+    assert contrast(in_the_dark(to_hex(colour)), PAPER) >= minimum
 
 
 def test_an_svg_is_dark_for_who_prefers_it_and_as_it_was_for_all_others(tmp_path):

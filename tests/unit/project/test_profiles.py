@@ -24,4 +24,4 @@ def test_every_rule_that_takes_a_gpu_asks_a_cluster_for_one():
             taking.add(re.match(r"(?:use rule \w+ as|rule) (\w+)", block)[1])
     assert len(taking) >= 6
     asked = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]
-    assert {name for name, wanted in asked.items() if wanted.get("gpu")} == taking
+    assert {name for name, resources in asked.items() if resources.get("gpu")} == taking

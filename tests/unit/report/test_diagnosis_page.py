@@ -295,10 +295,10 @@ def test_pictures_are_the_raw_images_that_are_named(tmp_path):
     shards = Shards(tmp_path, write_shards(tmp_path, "test", images.shape, [images], most=1000))
     for source in (torch.from_numpy(images), shards):
         drawn = pictures(diagnosis, source)
-        wanted = {
+        indices = {
             image["index"] for kind in ("worst", "soft_targets") for image in diagnosis["runs"][0][kind]
         }
-        assert set(drawn) == wanted
+        assert set(drawn) == indices
         for number, address in drawn.items():
             assert np.array_equal(pixels_of(address), images[number])
 

@@ -69,7 +69,7 @@ def test_an_answer_without_a_significant_gain():
     assert first.endswith("No gain is significant: the interval contains 0.")
 
 
-def test_a_larger_gain_that_is_not_significant_is_not_said_to_be():
+def test_a_larger_gain_that_is_not_significant_is_not_called_so():
     """One of the pairs does have an interval above 0, but it is not the one with the largest gain."""
     first, _ = answer_of(pairs([[0.3, 0.31, 0.29], [5.0, -3.0, 4.0]]))
     assert first.startswith("Largest gain: +2.00 ± ")
@@ -254,7 +254,7 @@ def test_figures_are_within_the_page_with_the_captions_of_snakemakes_report(tmp_
     assert "{{" not in page.source
 
 
-def test_data_and_origin_are_told(tmp_path):
+def test_data_and_origin_are_shown(tmp_path):
     page = build(tmp_path / "study")
     assert (
         'src="data:image/png;base64,iVBORyBhIHBpY3R1cmU=" alt="Some training images of each class"'

@@ -38,7 +38,7 @@ def sentence(page, what):
 CONFUSION = [[30, 4, 0], [2, 33, 2], [0, 0, 250]]  # rows of 34, 37 and 250 images
 
 
-def test_gains_of_classes_are_points_and_are_said_to_be_chance(tmp_path):
+def test_gains_of_classes_are_points_and_are_called_chance(tmp_path):
     page = page_of(tmp_path, confusion=CONFUSION, class_gain=[17.476, 2.05, -1.234])
     assert sentence(page, "Most frequent mistakes") == "class 7 predicted as class 3 (6 times)."
     assert sentence(page, "Classes that gained most") == "class 7: +17.5 points, class 3: +2.0 points."

@@ -130,7 +130,7 @@ def test_a_slot_is_taken_before_anything_is_started_on_a_gpu(machine, monkeypatc
     monkeypatch.setattr(torch.cuda, "init", lambda: events.append("CUDA starts"))
     monkeypatch.setattr(torch.cuda, "set_device", lambda chosen: events.append(str(chosen)))
     monkeypatch.setattr(device, "take_slot", lambda *asked: events.append(asked) or 2)
-    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *wanted, **more: None)
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *arguments, **more: None)
     assert device.set_up_device(Compute(slots_per_device=3)) == torch.device("cuda", 2)
     assert events == [(4, 3), "cuda:2"]
     assert not torch.cuda.is_initialized()

@@ -128,8 +128,8 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_it_is(monkeypatch, caplog):
     for name, tensor in graphed[0].items():
         assert torch.equal(tensor, plain[0][name])
     assert [row["loss"] for row in graphed[1]] == [row["loss"] for row in plain[1]]
-    told = [record.message for record in caplog.records if "CUDA graph" in record.message]
-    assert told == ["goes on without a CUDA graph: operation not permitted when stream is capturing"]
+    messages = [record.message for record in caplog.records if "CUDA graph" in record.message]
+    assert messages == ["goes on without a CUDA graph: operation not permitted when stream is capturing"]
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -200,10 +200,10 @@ def test_batches_are_halved_until_they_fit(monkeypatch, caplog):
             return model(images)
 
     everything = torch.arange(20)
-    found = torch.cat(list(inference.logits_of(Small(), data.images, everything, data.images.plain)))
+    logits = torch.cat(list(inference.logits_of(Small(), data.images, everything, data.images.plain)))
     assert tried == [16, 8, 4, 4, 4, 4, 4]
     with torch.inference_mode():
-        assert torch.allclose(found, model(data.images.take(everything, data.images.plain)), atol=1e-6)
+        assert torch.allclose(logits, model(data.images.take(everything, data.images.plain)), atol=1e-6)
     assert [r.message.split("with ")[-1] for r in caplog.records] == ["8 images", "4 images"]
 
 
@@ -226,7 +226,7 @@ if sys.argv[2] == "kept":
     assert keep_freed_memory()
 torch.set_num_threads(1)
 tensor = torch.ones(2**24)  # 64 MB
-for _ in range(40):  # until small pieces have found places of their own
+for _ in range(40):  # until small pieces have places of their own
     tensor * 2
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
@@ -235,7 +235,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be told to keep memory")
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be set to keep memory")
 def test_memory_that_a_step_frees_is_used_again_by_the_next():
     def faults(how):
         scripts = Path(speed.__file__).parents[2]

@@ -30,9 +30,9 @@ def clock(monkeypatch):
 
 
 def test_short_calls_are_timed_in_bursts_and_all_take_their_turn(clock):
-    found = timing.milliseconds({"short": clock.call("short", 0.002), "long": clock.call("long", 0.5)})
-    assert found["short"] == {"median": 2, "low": 2, "high": 2}
-    assert found["long"] == {"median": 500, "low": 500, "high": 500}
+    timings = timing.milliseconds({"short": clock.call("short", 0.002), "long": clock.call("long", 0.5)})
+    assert timings["short"] == {"median": 2, "low": 2, "high": 2}
+    assert timings["long"] == {"median": 500, "low": 500, "high": 500}
     # Two calls of each to see how long they are; then 10 ms of the short one, and one before that is not timed.
     turn = ["short"] * 6 + ["long"]
     assert clock.turns == ["short"] * 2 + ["long"] * 2 + turn * timing.REPETITIONS

@@ -49,16 +49,16 @@ def test_a_range_of_a_whole_number_gives_whole_numbers_and_a_value_is_tried_once
 
 
 def test_fixed_options_stay_and_swept_ones_are_the_trials_own():
-    found = study(over={"temperature": [2, 3], "recipe.lr": [0.3]}, ce_weight=0.25)
-    job = trial_job(found, "vgg16", "cnn", "tuned", {"temperature": 2.0, "recipe.lr": 0.3}, 1)
+    swept_study = study(over={"temperature": [2, 3], "recipe.lr": [0.3]}, ce_weight=0.25)
+    job = trial_job(swept_study, "vgg16", "cnn", "tuned", {"temperature": 2.0, "recipe.lr": 0.3}, 1)
     ((name, options),) = job.methods
     assert (name, options["temperature"], options["ce_weight"]) == ("kd", 2.0, 0.25)
     assert (job.role, job.recipe.lr, job.recipe.epochs, job.seed) == ("trial", 0.3, 20, 1)
-    final = distill_job(found, "vgg16", "cnn", "tuned", 1)
+    final = distill_job(swept_study, "vgg16", "cnn", "tuned", 1)
     assert (final.role, final.method_name) == ("distilled", "tuned")
     assert "temperature" not in final.methods[0][1]  # another value to choose from is no change of it
     assert with_values(final, {"temperature": 2.0, "recipe.lr": 0.3}).methods == job.methods
-    assert found.uses_targets("tuned")
+    assert swept_study.uses_targets("tuned")
 
 
 def test_more_random_trials_leave_the_first_as_they_were_and_another_seed_draws_others():
@@ -142,8 +142,8 @@ def test_a_grid_takes_both_bounds():
     ],
 )
 def test_a_mistake_names_its_key(entry, line):
-    (found,) = complaints(**sweep(**entry))
-    assert found.startswith(f"sweep.tuned.{line}")
+    (complaint,) = complaints(**sweep(**entry))
+    assert complaint.startswith(f"sweep.tuned.{line}")
 
 
 def test_a_name_is_there_once_and_a_method_is_one_of_the_code():

@@ -1,4 +1,4 @@
-"""Teachers of which there are only logits: each sample gets its own, and what does not fit is said in a line."""
+"""Teachers of which there are only logits: each sample gets its own, and what does not fit is reported in a line."""
 
 import json
 from types import SimpleNamespace
@@ -81,13 +81,13 @@ def test_in_a_config():
     ],
 )
 def test_mistakes_in_a_config(teachers, methods, line):
-    (found,) = complaints(teachers={**TEACHERS, **teachers}, methods=methods or {"kd": {}})
-    assert found.startswith(line)
+    (complaint,) = complaints(teachers={**TEACHERS, **teachers}, methods=methods or {"kd": {}})
+    assert complaint.startswith(line)
 
 
 def test_a_method_that_no_teacher_can_serve():
-    (found,) = complaints(teachers={"stored": {"logits": "x"}}, methods={"at": {}})
-    assert found == "methods.at: needs a teacher that is one network, and no pair has that"
+    (complaint,) = complaints(teachers={"stored": {"logits": "x"}}, methods={"at": {}})
+    assert complaint == "methods.at: needs a teacher that is one network, and no pair has that"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_method_that_no_teacher_can_serve():
         ({"train_ids": IDS, "train_logits": ROWS, "logits": ROWS}, "holds logits; it should hold train_ids"),
     ],
 )
-def test_what_a_file_should_hold_is_said_with_the_config(tmp_path, monkeypatch, arrays, says):
+def test_what_a_file_should_hold_is_reported_with_the_config(tmp_path, monkeypatch, arrays, says):
     monkeypatch.chdir(tmp_path)
     saved(tmp_path, **arrays)
     with pytest.raises(UserError, match=rf"^teachers\.stored\.logits: 'mine\.npz' {says}"):
@@ -119,9 +119,9 @@ def test_a_job_says_whether_test_images_are_among_them(tmp_path, monkeypatch):
 
 def test_each_sample_gets_its_own_row(tmp_path):
     """Row 0 is of sample 3, row 1 of sample 0, and so on."""
-    found = plain(tmp_path)
-    assert found.shape == (1, 5, 3)
-    assert found[0, :, 0].tolist() == [3, 9, 12, 0, 6]
+    logits = plain(tmp_path)
+    assert logits.shape == (1, 5, 3)
+    assert logits[0, :, 0].tolist() == [3, 9, 12, 0, 6]
 
 
 def test_views_come_first(tmp_path):
@@ -175,17 +175,17 @@ def test_what_does_not_fit(tmp_path, changes, says):
 
 
 def test_those_of_the_test_images(tmp_path):
-    def found(**changes):
+    def logits_with(**changes):
         path, sha256 = saved(tmp_path, **{"test_ids": IDS, "test_logits": ROWS} | changes)
         return test_logits(read_user_logits(path, sha256), path, data_set())
 
-    assert found()[:, 0].tolist() == [3, 9, 12, 0, 6]
+    assert logits_with()[:, 0].tolist() == [3, 9, 12, 0, 6]
     for changes, says in (
         ({"test_logits": NAN}, "test_logits are not all finite"),
         ({"test_ids": IDS[::-1] // 2}, "test_ids lack 2 of 5 samples, the first is 3"),
     ):
         with pytest.raises(UserError, match=says):
-            found(**changes)
+            logits_with(**changes)
 
 
 def test_a_file_that_changed_or_is_cut_short(tmp_path):

@@ -71,8 +71,8 @@ def test_the_table_does_not_depend_on_which_seed_came_first(teacher, dataset, tm
         for seed in seeds:
             make_targets(teacher, dataset, tmp_path / name, seed)
     assert len(sizes) == 1
-    found = [next((tmp_path / name / "table").glob("*.npy")).read_bytes() for name in ("rising", "falling")]
-    assert found[0] == found[1]
+    tables = [next((tmp_path / name / "table").glob("*.npy")).read_bytes() for name in ("rising", "falling")]
+    assert tables[0] == tables[1]
 
 
 def test_other_code_or_another_teacher_starts_a_new_table_and_the_old_ones_notes_go(
@@ -103,7 +103,7 @@ def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tm
     open_targets(note, needed_views(3, 4, 60, 18))
 
 
-def test_a_lost_table_is_said_with_what_to_delete(teacher, dataset, tmp_path):
+def test_a_lost_table_is_reported_with_what_to_delete(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
     next((tmp_path / "table").glob("*.npy")).unlink()
     with pytest.raises(
@@ -183,7 +183,7 @@ def test_a_broken_note_is_named(tmp_path, content):
         open_targets(tmp_path / "4.json", needed_views(3, 4, 60, 18))
 
 
-def test_what_a_table_lacks_is_found_without_reading_it_all(tmp_path):
+def test_what_a_table_lacks_is_known_without_reading_it_all(tmp_path):
     """Of Tiny ImageNet it has 10 billion numbers; here 8 MB, of which 4 kB are needed."""
     table = np.lib.format.open_memmap(tmp_path / "t.npy", "w+", dtype="<f2", shape=(200, 1000, 20))
     needed = np.zeros((200, 1000), dtype=bool)

@@ -80,9 +80,9 @@ def test_validation_is_evaluated_again_only_where_no_epoch_was_left(dataset, tmp
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     def evaluated():
-        said = [record.getMessage() for record in caplog.records if "evaluates" in record.getMessage()]
+        messages = [record.getMessage() for record in caplog.records if "evaluates" in record.getMessage()]
         caplog.clear()
-        return [line.partition("  ")[2] for line in said]
+        return [line.partition("  ")[2] for line in messages]
 
     def pictures(folder):
         events = EventAccumulator(str(folder / "board")).Reload()
@@ -204,7 +204,7 @@ def test_running_out_of_memory_says_what_to_do_and_keeps_the_last_state(dataset,
     assert run(tmp_path / "out", dataset, job(epochs=3), work=work)["train_loss"] == plain
 
 
-def test_a_device_that_is_not_there_is_said(dataset, tmp_path):
+def test_a_device_that_is_not_there_is_reported(dataset, tmp_path):
     import torch
 
     if torch.backends.mps.is_available():
@@ -243,14 +243,14 @@ def test_the_test_set_cannot_reach_the_training_or_the_choice_of_the_epoch(datas
     arrays = {name: tensor.numpy() for name, tensor in data.tensors().items()}
     arrays["test_labels"] = 2 - arrays["test_labels"]
     write_dataset(tmp_path / "turned.safetensors", replace(data, **arrays))
-    found = {}
+    results = {}
     for name, path in (("straight", dataset), ("turned", tmp_path / "turned.safetensors")):
         (tmp_path / name).mkdir()
-        found[name] = run(tmp_path / name, path, job(epochs=6))
-        found[name]["bytes"] = (tmp_path / name / "model.safetensors").read_bytes()
+        results[name] = run(tmp_path / name, path, job(epochs=6))
+        results[name]["bytes"] = (tmp_path / name / "model.safetensors").read_bytes()
     for key in ("bytes", "selected_epoch", "selected_validation_accuracy", "train_loss"):
-        assert found["straight"][key] == found["turned"][key]
-    assert found["straight"]["test_loss"] != found["turned"]["test_loss"]
+        assert results["straight"][key] == results["turned"][key]
+    assert results["straight"]["test_loss"] != results["turned"]["test_loss"]
 
 
 TRIAL = {"role": "trial", "methods": [("label_smoothing", {"smoothing": 0.1})], "method_name": "tuned"}
