@@ -12,7 +12,7 @@ from kd.distillation.pre_relu import BeforeReLU, closing_relu
 from kd.methods.ofd import Margin, partial_distance
 from kd.networks.factory import build_network
 from kd.registry import architectures
-from kd.training.step import _WithStages
+from kd.training.step import _Student
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RANDOM = np.random.default_rng(0)
@@ -170,7 +170,7 @@ def test_a_compiled_network_is_heard_too():
     network = build_network("resnet8x4", {"width": 0.125}, 3, 7).eval()
     before, images = BeforeReLU(network), torch.randn(2, 3, 8, 8)
     plain = [maps.detach() for maps in before(network.forward_stages(images)[0])]
-    compiled = torch.compile(_WithStages(network), backend="eager", fullgraph=True)
+    compiled = torch.compile(_Student(network, stages=True), backend="eager", fullgraph=True)
     for _ in range(2):
         _, stages = compiled(images + 1)
         assert not torch.allclose(before(stages)[0], plain[0])
