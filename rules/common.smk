@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from inspect import signature
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scr
 from kd.config.load import load_config
 from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
+from kd.plan.calls import Calls
 from kd.plan.code import code_of
 from kd.plan.files import Plan
 from kd.plan.fingerprint import fingerprint
@@ -65,46 +65,12 @@ if workflow.is_main_process:
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 
 
-def from_wildcards(function):
-    """A function of wildcards that calls `function` with those that its arguments are called by.
-
-    And with the `study` and the `checkpoints`, where it has such arguments.
-    """
-    parameters = signature(function).parameters
-
-    def call(wildcards):
-        known = {**wildcards, "study": study, "checkpoints": checkpoints}
-        values = {name: known[name] for name in parameters if name in known}
-        numbers = {name: int(values[name]) for name in values if parameters[name].annotation is int}
-        return function(**values | numbers)
-
-    return call
-
-
-def job_params(script, job):
-    """The params of what runs `script`: the configuration of the job, and the fingerprint of the code."""
-    job = from_wildcards(job)
-    return {
-        "cfg": lambda wildcards: job(wildcards).to_json(),
-        "code": lambda wildcards: code_of(script, job(wildcards)),
-    }
-
-
-def minutes(epochs):
-    """The time limit on a cluster: 30, and one for every 100 MB that an epoch reads; more at each further try.
-
-    `epochs`: a number, or the function of which job they are.
-    """
-
-    def limit(wildcards, input, attempt):
-        count = epochs if isinstance(epochs, int) else from_wildcards(epochs)(wildcards).epochs
-        return attempt * round(30 + count * input.size_mb / 100)
-
-    return limit
+from_wildcards = Calls(study=study, checkpoints=checkpoints)
+job_params, minutes = from_wildcards.job_params, from_wildcards.minutes
 
 
 def on_gpu(epochs):
-    """The resources of a job that runs networks for so many epochs; see minutes."""
+    """The resources of a job that runs networks for so many epochs; see kd.plan.calls."""
     return {"gpu": GPU, "runtime": minutes(epochs)}
 
 

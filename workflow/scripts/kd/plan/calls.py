@@ -1,0 +1,48 @@
+"""How rules call the plan: functions of Snakemake's wildcards, made of functions that name what they need."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+from kd.plan.code import code_of
+
+Function = Callable[..., Any]
+
+
+class Calls:
+    """Makes functions of wildcards; `known` is what functions may need beside these, by name."""
+
+    def __init__(self, **known: Any) -> None:
+        self._known = known
+
+    def __call__(self, function: Function) -> Function:
+        """Calls `function` with the wildcards that its parameters name, as int if annotated so."""
+        parameters = signature(function).parameters
+
+        def call(wildcards: Any) -> Any:
+            known = {**wildcards, **self._known}
+            values = {name: known[name] for name in parameters if name in known}
+            numbers = {name: int(values[name]) for name in values if parameters[name].annotation is int}
+            return function(**values | numbers)
+
+        return call
+
+    def job_params(self, script: str, job: Function) -> dict[str, Function]:
+        """The params of what runs `script`: the configuration of the `job`, and the code's fingerprint."""
+        job = self(job)
+        return {
+            "cfg": lambda wildcards: job(wildcards).to_json(),
+            "code": lambda wildcards: code_of(script, job(wildcards)),
+        }
+
+    def minutes(self, epochs: int | Function) -> Function:
+        """The time limit on a cluster: 30, and one for every 100 MB that an epoch reads; more at each try.
+
+        `epochs`: how many, or the function of the job that has them.
+        """
+
+        def limit(wildcards: Any, input: Any, attempt: int) -> int:
+            count = epochs if isinstance(epochs, int) else self(epochs)(wildcards).epochs
+            return attempt * round(30 + count * input.size_mb / 100)
+
+        return limit
