@@ -43,3 +43,35 @@ def opened(browser: Any, report: Path) -> Iterator[Callable[..., Opened]]:
         assert page.console == []
         assert page.asked() == []
         page.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def kept(browser: Any) -> Iterator[dict[Path, Opened]]:
+    """The pages that the tests of a module have open in common."""
+    pages: dict[Path, Opened] = {}
+    yield pages
+    for page in pages.values():
+        page.page.context.close()
+
+
+@pytest.fixture
+def shown(browser: Any, kept: dict[Path, Opened], report: Path) -> Iterator[Callable[..., Any]]:
+    """Shows the report at a width and in a scheme: opened once for all tests of a module that leave it as it is.
+
+    The script of a report knows of neither, so a page that is made narrower is as one that was opened so.
+    """
+
+    def show(
+        file: Path = report, width: int = 1280, color_scheme: str = "light", media: str = "screen"
+    ) -> Any:
+        if file not in kept:
+            kept[file] = Opened(browser, file)
+        page = kept[file].page
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=color_scheme, media=media)
+        return page
+
+    yield show
+    for page in kept.values():
+        assert page.said == []
+        assert page.asked() == []

@@ -17,6 +17,17 @@ def size(name, classes=10, ins=3, **options):
     return count_parameters(on_meta(name, classes, ins, **options))
 
 
+def stage_shapes(network, side=32, ins=3):
+    """(C, H, W) of what each stage puts out: of an empty batch, for which nothing is computed.
+
+    A network on the meta device gets memory, but no values; it would take its time to reckon with shapes alone.
+    """
+    with torch.no_grad():
+        outputs, logits = network.to_empty(device="cpu").forward_stages(torch.empty(0, ins, side, side))
+    assert logits.shape == (0, network.classifier.out_features)
+    return [tuple(maps.shape[1:]) for maps in outputs]
+
+
 def ready(network, images):
     """In eval mode, normalising by the statistics of `images`.
 

@@ -6,7 +6,7 @@ from diagnoses import checked_diagnoses
 
 from kd.registry import methods
 
-EPOCHS = 25
+EPOCHS = 16
 CHANCE = 10  # per cent: ten digits
 
 pytestmark = pytest.mark.full
@@ -20,7 +20,7 @@ def table(tmp_path_factory):
     copy_code(checkout.folder)
     checkout.configure(
         dataset={"name": "digits", "test_fraction": 0.5, "validation": 0.2},
-        recipe={"epochs": EPOCHS, "batch_size": 32, "lr": 0.05},
+        recipe={"epochs": EPOCHS, "batch_size": 32, "lr": 0.1},
         teachers={
             "resnet8x4": {"width": 0.125},
             "wide": {"architecture": "cnn", "channels": [16, 32]},

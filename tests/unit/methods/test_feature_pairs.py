@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from parts import Shaped
 
 from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
@@ -150,23 +151,34 @@ def test_the_first_stage_trains_what_it_reaches_and_nothing_above(name):
     assert all(parameter.grad is None for parameter in method.parameters())
 
 
+@cache
+def without_values(architecture):
+    """What a network makes of four images on the meta device; and one of nothing but these shapes."""
+    with torch.device("meta"):
+        network = build_network(architecture, NETWORKS[architecture], 3, 10)
+        stages, logits = network.forward_stages(torch.zeros(4, 3, 32, 32))
+        made = [tensor.detach() for tensor in (logits, *stages)]
+        return made, Shaped([maps.shape[1:] for maps in stages], classes=10)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_read_back_to_the_host(name):
     """Tensors of the meta device have no values to read, so whoever asks for one fails."""
+    (made, student), (taught, teacher) = without_values("resnet18"), without_values("vgg16")
     with torch.device("meta"):
-        student = build_network("resnet18", NETWORKS["resnet18"], 3, 10)
-        teacher = build_network("vgg16", NETWORKS["vgg16"], 3, 10)
         method = build_method(name, {})
         method.prepare(Context(student, teacher, (3, 32, 32), 10, torch.zeros(4), 10))
         for preliminary in (False, True):
-            shown = torch.zeros(4, 3, 32, 32)
-            answers = (network.forward_stages(shown) for network in (student, teacher))
-            own, taught = (Output(logits, tuple(stages)) for stages, logits in answers)
-            labels = torch.zeros(4, dtype=torch.int64)
-            asked = (lambda images, own=own: own), (lambda images, indices, taught=taught: taught)
+            shown, labels = torch.zeros(4, 3, 32, 32), torch.zeros(4, dtype=torch.int64)
+            own = [tensor.clone().requires_grad_() for tensor in made]
+            asked = (
+                lambda images, own=own: Output(own[0], tuple(own[1:])),
+                lambda images, indices: Output(taught[0], tuple(taught[1:])),
+            )
             terms = method.losses(Batch(shown, labels, labels, torch.zeros(()), preliminary, *asked))
             torch.stack(list(terms.values())).sum().backward()
             assert all(term.is_meta and term.shape == () for term in terms.values())
+            assert any(tensor.grad is not None for tensor in own)
 
 
 def split(samples, seed=0):

@@ -3,12 +3,13 @@
 import inspect
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
-from built import on_meta, ready, size
+from built import on_meta, ready, size, stage_shapes
 from torch import Tensor, nn
 
 from kd.models.layers.staged import StagedNet
@@ -30,7 +31,10 @@ def _images(batch, in_channels=3, side=32):
 
 @dataclass(frozen=True)
 class Seen:
-    """A network in eval mode, some images, and what it made of them; all channels_last, as in the jobs."""
+    """A network in eval mode, some images, and what it made of them; all channels_last, as in the jobs.
+
+    Its parameters have the gradients of one step in train mode.
+    """
 
     network: StagedNet
     images: Tensor
@@ -45,23 +49,26 @@ def name(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def published(name):
-    """As wide as published, without values."""
-    return on_meta(name)
+# As wide as published, without values.
+published = cache(on_meta)
 
 
 @pytest.fixture(scope="module")
 def seen(name):
-    images = _images(6, side=16).to(memory_format=torch.channels_last)
-    network = _build(name).to(memory_format=torch.channels_last)
+    network = _build(name)
+    for module in network.modules():  # else few squeezed channels may all be silent
+        if isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.ones_(module.bias)
+    images = _images(6, side=16)
+    nn.functional.cross_entropy(network(images), torch.arange(6)).backward()
+    network, images = (tensors.to(memory_format=torch.channels_last) for tensors in (network, images))
     with torch.no_grad():
         while_training, _ = network.forward_stages(images)
         return Seen(network, images, while_training, *ready(network, images).forward_stages(images))
 
 
 def test_trains_on_images_of_any_size(name):
-    """One channel here; three, and 32 pixels, where gradients are checked."""
+    """One channel here; three where gradients are checked."""
     network = _build(name, in_channels=1, num_classes=7)
     for side in (8, 9, 64):
         logits = network(_images(2, 1, side))
@@ -73,23 +80,19 @@ def test_runs_at_the_smallest_width(name):
     assert _build(name, width=0.001)(_images(2, side=8)).isfinite().all()
 
 
-def test_every_parameter_gets_a_gradient(name):
-    network = _build(name)
-    absorbed = {}  # these may get zero, as batch norm subtracts a bias again; nothing else may
-    for key, module in network.named_modules():
+def test_every_parameter_gets_a_gradient(seen):
+    absorbed = set()  # these may get zero, as batch norm subtracts a bias again; nothing else may
+    for key, module in seen.network.named_modules():
         if isinstance(module, nn.Conv2d) and module.bias is not None:
-            absorbed[f"{key}.bias"] = nn.init.ones_(
-                module.bias
-            )  # else few squeezed channels may all be silent
-    nn.functional.cross_entropy(network(_images(4)), torch.arange(4)).backward()
-    for key, parameter in network.named_parameters():
+            absorbed.add(f"{key}.bias")
+    for key, parameter in seen.network.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.isfinite().all(), key
         assert key in absorbed or parameter.grad.count_nonzero() > 0, key
 
 
-def test_wider_networks_have_more_parameters(name, published):
-    counts = [size(name, width=0.125), count_parameters(published), size(name, width=1.5)]
+def test_wider_networks_have_more_parameters(name, seen):
+    counts = [count_parameters(seen.network), count_parameters(published(name)), size(name, width=1.5)]
     assert all(narrow < wide for narrow, wide in pairwise(counts)), counts
 
 
@@ -127,14 +130,13 @@ def test_maps_stay_channels_last(seen):
     assert all(output.is_contiguous(memory_format=torch.channels_last) for output in maps)
 
 
-def test_the_docstring_says_how_large_it_is(name, published):
+def test_the_docstring_says_how_large_it_is(name):
     """Parameters for 3 channels and 10 classes, and what the stages put out for 32x32 pixels, where stated."""
     text = " ".join(inspect.getdoc(architectures()[name].load()).split())
     if "parameters for 3 channels and 10 classes" in text:
-        assert f" {count_parameters(published):,} parameters for 3 channels and 10 classes" in text
+        assert f" {count_parameters(published(name)):,} parameters for 3 channels and 10 classes" in text
     if declared := re.findall(r"\b(\d+)x(\d+)x(\d+)\b", text):
-        outputs, _ = published.forward_stages(torch.empty(1, 3, 32, 32, device="meta"))
-        shapes = [tuple(maps.shape[1:]) for maps in outputs]
+        shapes = stage_shapes(published(name))
         # More may follow, of what an option changes.
         assert [tuple(map(int, shape)) for shape in declared[: len(shapes)]] == shapes
 
@@ -154,4 +156,4 @@ def test_the_page_of_architectures_has_each_with_its_size():
     sizes = {
         row[-4].strip(" `"): int(row[-3].replace(",", "")) for row in rows if row[-3].strip()[0].isdigit()
     }
-    assert sizes == {name: size(name) for name in architectures()}
+    assert sizes == {name: count_parameters(published(name)) for name in architectures()}
