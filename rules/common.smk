@@ -55,8 +55,8 @@ GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or h
 # A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
 # make the jobs wait for each other, so each then counts for several.
 THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1) // cpu_count())
-# For what would measure other jobs as well. On a cluster one: a job there is told "all", of a node whose other
-# cores are not its own, and must ask for no more than it was given.
+# For jobs that would measure other jobs as well. On a cluster one: "all" there means a node whose other
+# cores are not its own, and it must ask for no more than it has.
 ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
 
 

@@ -101,7 +101,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "logits-live": (
         {"teachers": {"mine": {"logits": "mine.npz"}}, "targets": "live"},
-        ["targets: a network runs live, and teachers.mine is stored logits; allowed: auto, cached"],
+        ["targets: a network runs live, and teachers.mine is a file of logits; allowed: auto, cached"],
     ),
     "library-typo": (
         student_config(architecture="torchvison/resnet18"),
@@ -174,14 +174,14 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "pair-of-three": ({"pairs": [["vgg16", "cnn", "cnn"]]}, [ALL_OR_LIST]),
     "pair-repeated": (
         {"pairs": [["vgg16", "cnn"]] * 2},
-        ["pairs: ['vgg16', 'cnn'] is given more than once; each may be there once"],
+        ["pairs: ['vgg16', 'cnn'] is repeated; list it once"],
     ),
     "pairs-empty": ({"pairs": []}, [ALL_OR_LIST]),
     "seeds-empty": ({"seeds": []}, ["seeds: needs at least one entry"]),
     "seeds-number": ({"seeds": 3}, ["seeds: should be a list (it is 3)"]),
     "seed-repeated-as-float": (
         {"seeds": [1, 1.0]},
-        ["seeds: 1 is given more than once; each may be there once"],
+        ["seeds: 1 is repeated; list it once"],
     ),
     "seed-negative": ({"seeds": [-1]}, ["seeds.0: should be greater than or equal to 0 (it is -1)"]),
     "seed-huge": ({"seeds": [0, 2**31]}, ["seeds.1: should be less than 2147483648 (it is 2147483648)"]),

@@ -118,7 +118,7 @@ def test_logits_instead_of_a_teacher(fresh):
     sizes = data.train_labels, data.test_labels
     (fresh.folder / "mine.npz").write_bytes(archive(*sizes))
     output = fresh.run()
-    assert "not run with teachers.mine, which is stored logits alone: at" in output
+    assert "not run with teachers.mine, which has logits alone: at" in output
     results = fresh.folder / "results/tiny"
     metrics = json.loads((results / "teachers/mine/metrics.json").read_text())
     assert (metrics["train_accuracy"], metrics["test_accuracy"], metrics["parameters"]) == (100, 100, None)

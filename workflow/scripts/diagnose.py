@@ -19,7 +19,7 @@ def main(
     test_logits: Sequence[Path],
     diagnosis: Path,
     *,
-    alone_logits: Sequence[Path] = (),
+    baseline_logits: Sequence[Path] = (),
     teacher_test: Path | None = None,
     fidelity: Path | None = None,
     cka: Path | None = None,
@@ -27,7 +27,7 @@ def main(
 ) -> None:
     """Write the diagnosis of a cell, from files alone: it needs no GPU, and must not wait for one.
 
-    `test_logits` and `alone_logits` (of the baseline, the same student without a teacher) are of each seed of
+    `test_logits` and `baseline_logits` (of the same student without a teacher) are of each seed of
     the job, `teacher_test` are those of the teacher; `fidelity` and `cka` are what measure_fidelity and
     compare_feature_maps wrote. Raises UserError naming the file that is not whole.
     """
@@ -38,7 +38,7 @@ def main(
         labels=data.test_labels.numpy(),
         classes=data.classes,
         logits=test_logits,
-        baseline=alone_logits,
+        baseline=baseline_logits,
         teacher=teacher_test,
         fidelity=fidelity and _by_seed(fidelity, "train"),
         cka=cka and _by_seed(cka, "cka"),

@@ -1,4 +1,4 @@
-"""Take logits of the user's own for a teacher, and say how good they are. No network runs."""
+"""Import a teacher's logits from a file of the user's, and measure them. No network runs."""
 
 import time
 from pathlib import Path

@@ -38,7 +38,7 @@ def test_mirrors(mirror, name):
         ),
         (
             {"dataset": {"name": "mini_open_images", "classes": ["Cat", "Dog", "Cat"]}},
-            "dataset.classes: Cat is given more than once; each may be there once",
+            "dataset.classes: Cat is repeated; list it once",
         ),
         (
             {"dataset": {"name": "mini_open_images", "classes": ["Cat"]}},

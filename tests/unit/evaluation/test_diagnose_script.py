@@ -166,7 +166,7 @@ def test_students_beside_their_teacher_and_themselves_alone(study, tmp_path):
         study,
         tmp_path,
         teacher_test=study / "teacher.npy",
-        alone_logits=[study / "second.npy", study / "second.npy"],
+        baseline_logits=[study / "second.npy", study / "second.npy"],
         fidelity=faithful(study, tmp_path, training_logits(study, tmp_path)),
         cka=alike(study, tmp_path, study / "teacher.safetensors"),
     )

@@ -82,7 +82,7 @@ def test_of_stored_logits_there_is_no_network(plan):
 def test_without_a_teacher_there_is_only_the_data_set(plan):
     assert plan().student_inputs("_none", "cnn", "label_smoothing", 0).keys() == {"dataset"}
     inputs = plan().diagnosis_inputs("_none", "cnn", "label_smoothing")
-    assert inputs.keys() == {"dataset", "test_logits", "alone_logits"}
+    assert inputs.keys() == {"dataset", "test_logits", "baseline_logits"}
 
 
 def test_a_chain_is_followed_link_by_link(plan):
@@ -151,7 +151,7 @@ def test_values_are_selected_from_the_last_rung(plan, tmp_path):
 def test_a_diagnosis_reads_what_there_is(plan):
     inputs = plan().diagnosis_inputs("vgg16", "cnn", "kd")
     assert inputs["test_logits"] == [f"{S}/vgg16/cnn/kd/{seed}/test_logits.npy" for seed in (0, 4)]
-    assert inputs["alone_logits"] == [f"results/test/alone/cnn/{seed}/test_logits.npy" for seed in (0, 4)]
+    assert inputs["baseline_logits"] == [f"results/test/alone/cnn/{seed}/test_logits.npy" for seed in (0, 4)]
     assert inputs["fidelity"] == f"{S}/vgg16/cnn/kd/fidelity.json"
     assert inputs["teacher_test"] == f"{T}/vgg16/test_logits.npy"
     assert "cka" not in inputs

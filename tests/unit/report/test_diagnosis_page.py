@@ -271,7 +271,7 @@ def test_what_has_no_teacher_is_not_compared(role, teacher, title):
     page = Page(page_of(diagnosis, METRICS | {"parameters": None}))
     assert title in page.text
     assert "cnn, loss: " in page.text
-    assert "As given: " in page.text
+    assert "Your file: " in page.text
     for word in ("KL, test", "Agreement", "Gain", "gain", "CKA", "± 0"):
         assert word not in page.text
     assert any(re.match(r"a: [\d.]+%; b: ", alt) for alt in page.alts)

@@ -59,7 +59,7 @@ def test_in_a_config():
     assert "stored" not in of["at"] + of["multi_head"]
     assert study.logits_teachers == {"stored": "mine.npz"}
     assert study.untrained == ("pair", "stored")
-    assert "not run with teachers.stored, which is stored logits alone: at, multi_head" in study.unsupported()
+    assert "not run with teachers.stored, which has logits alone: at, multi_head" in study.unsupported()
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def _named(body: list[ast.stmt], name: str) -> Any:
 
 @cache
 def _read(path: Path, target: str, name: str | None = None) -> Entry | None:
-    """The plug-in that a file defines as `target`, if it does; its name is that of the file, unless given."""
+    """The plug-in that a file defines as `target`, if it does, called `name` or else as the file."""
     name, body = name or path.stem, _body(path)
     if not (node := _named(body, target)):
         return None

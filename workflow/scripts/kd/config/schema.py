@@ -65,7 +65,7 @@ def _read_seeds(value: Any, check: Callable[[Any], list[int]]) -> tuple[int, ...
 def _refuse_repeats(problems: Problems, values: Any) -> None:
     texts = [str(value) for value in values]
     for repeated in sorted({text for text in texts if texts.count(text) > 1}):
-        problems.add((), f"{repeated} is given more than once; each may be there once")
+        problems.add((), f"{repeated} is repeated; list it once")
 
 
 def _check_targets(value: str, info: ValidationInfo) -> str:
@@ -79,7 +79,7 @@ def _check_targets(value: str, info: ValidationInfo) -> str:
 def _not_live(info: ValidationInfo) -> Iterator[str]:
     for name, content in info.context.written["teachers"].items():
         if kind_of(content) == "logits":
-            yield f"a network runs live, and teachers.{name} is stored logits; allowed: auto, cached"
+            yield f"a network runs live, and teachers.{name} is a file of logits; allowed: auto, cached"
 
 
 def _not_cached(info: ValidationInfo) -> Iterator[str]:

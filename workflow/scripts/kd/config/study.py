@@ -112,7 +112,7 @@ class Study:
     def _gives(self, teacher: str) -> tuple[set[str], str]:
         """What methods may need of a teacher, and what it is that it gives no more."""
         if teacher in self.logits_teachers:
-            return {"logits"}, "which is stored logits alone"
+            return {"logits"}, "which has logits alone"
         if teacher in self.ensembles:
             return STORABLE, "an ensemble, which has logits alone"
         return {"logits", "stages", "network"}, "no ensemble"
@@ -122,8 +122,8 @@ class Study:
         needs = {name: method.of_teacher for name, method in self.methods.items() if method.of_teacher}
         sentences = []
         for teacher in dict.fromkeys(teacher for teacher, _ in self.pairs):
-            given, kind = self._gives(teacher)
-            if without := [name for name, needed in needs.items() if not needed <= given]:
+            provided, kind = self._gives(teacher)
+            if without := [name for name, needed in needs.items() if not needed <= provided]:
                 sentences.append(f"not run with teachers.{teacher}, {kind}: {', '.join(without)}")
         return sentences
 
@@ -140,7 +140,7 @@ class Study:
         return self.ensembles[teacher].members if teacher in self.ensembles else (teacher,)
 
     def uses_targets(self, method: str) -> bool:
-        """Whether students of this method read stored logits instead of running the teacher."""
+        """Whether students of this method read cached logits instead of running the teacher."""
         needed = self.methods[method].of_teacher
         stored = self.targets != "live" and not self.dataset.endless
         return stored and bool(needed) and needed <= STORABLE

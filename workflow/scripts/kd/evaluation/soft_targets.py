@@ -11,7 +11,7 @@ EACH = 3  # images of each of the two kinds
 
 
 def choose_images(entropy: np.ndarray, losses: np.ndarray) -> dict[int, str]:
-    """Which of N images are looked at, and why: "ambiguous" or "worst".
+    """Which of N images are shown, and why: "ambiguous" or "worst".
 
     Those with the highest `entropy` (N,) of the teacher's probabilities, where there is a teacher, which are
     the same for all its students; and of the others those with the largest `losses` (N,).

@@ -42,7 +42,7 @@ def _inside(folder: str, wrong: list[str]) -> Iterator[str]:
     for path, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if name[0] != ".")
         yield from (
-            os.path.join(path, name)  # noqa: PTH118 (a Path would drop a leading ./ that was given)
+            os.path.join(path, name)  # noqa: PTH118 (a Path would drop a leading ./)
             for name in sorted(names)
             if name[0] != "." and name.lower().endswith(SUFFIXES)
         )

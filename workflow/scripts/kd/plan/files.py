@@ -40,7 +40,7 @@ class Plan:
         with log_to_stderr():
             return cls(study, Layout(study.name), data_job(study), *user_teachers(study))
 
-    # --- Jobs that are looked up.
+    # --- Jobs by their wildcards.
 
     def logits_targets_job(self, logits_teacher: str, seed: int, epochs: int) -> LogitsTargetsJob:
         """The user's logits that students of this seed and length read."""
@@ -149,7 +149,7 @@ class Plan:
         inputs: Inputs = {
             "dataset": self.layout.dataset,
             "test_logits": self.of_seeds(folder, "test_logits"),
-            "alone_logits": self.of_seeds(self.layout.baseline(student), "test_logits"),
+            "baseline_logits": self.of_seeds(self.layout.baseline(student), "test_logits"),
         }
         if teacher == NO_TEACHER:
             return inputs

@@ -16,7 +16,7 @@ from kd.errors import UserError
 from kd.io.digests import CACHE, kept_digests
 from kd.io.log import logger
 
-QUIET = 2.0  # seconds without a line while images are looked at; a small folder says nothing
+QUIET = 2.0  # seconds without a line while images are read; a small folder says nothing
 
 # The arrays in a file of the user's logits.
 NEEDED, OPTIONAL = ("train_ids", "train_logits"), ("test_ids", "test_logits")

@@ -14,7 +14,7 @@ from kd.plots.labels import place_names
 from kd.plots.pareto import pareto_front
 from kd.plots.style import BASELINE, DISTILLED, WARM, WIDTH, message, short, styled
 from kd.results.latency import milliseconds
-from kd.roles import DISTILLED_STUDENT, LABELS, MEAN, STUDENT_ALONE, TEACHER
+from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, LABELS, MEAN, TEACHER
 
 MOST_ABSENT = 4  # networks without a latency that are named
 _SHAPES = "^v<>Ph*d"  # of the methods; teachers are squares, baselines circles
@@ -105,7 +105,7 @@ def _with_shifts(rows: pd.DataFrame) -> pd.DataFrame:
     middle = (len(marks) - 1) / 2
     step = min(8, 2 * _ASIDE / max(1, len(marks) - 1))
     shifts = {mark: (place - middle) * step for place, mark in enumerate(marks)}
-    baselines = rows[rows["role"] == STUDENT_ALONE].set_index("name")["cost"]
+    baselines = rows[rows["role"] == BASELINE_ROW].set_index("name")["cost"]
     unchanged = rows["cost"] == rows["name"].map(baselines)
     return rows.assign(shift=rows["mark"].map(shifts).where(unchanged).fillna(0.0).astype(float))
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from kd.plots.saving import keep_ink
 from kd.plots.style import COLOURS, WIDTH, add_scale, colour_scale, ink_on, message, short, styled
-from kd.roles import DISTILLED_STUDENT, STUDENT_ALONE
+from kd.roles import BASELINE_ROW, DISTILLED_STUDENT
 
 BASELINE = "(baseline)"
 FEW = 4  # methods whose maps stand below each other
@@ -20,7 +20,7 @@ def draw_heat_map(table: pd.DataFrame) -> Figure:
     methods = list(table.loc[table["role"] == DISTILLED_STUDENT, "method"].unique())
     if not methods:
         return message("no distilled students in this study")
-    rows = table[table["role"].isin([STUDENT_ALONE, DISTILLED_STUDENT])].replace({"teacher": {"": BASELINE}})
+    rows = table[table["role"].isin([BASELINE_ROW, DISTILLED_STUDENT])].replace({"teacher": {"": BASELINE}})
     students = list(rows["name"].unique())
     scale = colour_scale(rows["test_accuracy"])
     maps = [rows[(rows["method"] == "") | (rows["method"] == method)] for method in methods]

@@ -1,7 +1,7 @@
 """Figures as files; an SVG follows the colour scheme, light or dark, of the page that shows it.
 
 `save` is not in style.py, which the preparation of data imports with its contact sheet: an edit there
-would prepare all data anew, and train on it anew.
+would prepare all data again, and train on it again.
 """
 
 import colorsys

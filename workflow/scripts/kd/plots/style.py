@@ -48,7 +48,7 @@ def save(figure: Figure, stem: Path) -> None:
 
 
 def short(name: str, most: int = 18) -> str:
-    """`name`, without its middle where it is longer than `most` characters; both ends tell names apart."""
+    """`name`, without its middle where it is longer than `most` characters; both ends distinguish names."""
     if len(name) <= most:
         return name
     head = most * 2 // 3

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from kd.results.format import DASH
 
-KINDS = {"▲": "better", "▼": "worse"}  # how a number looks that begins so
+KINDS = {"▲": "better", "▼": "worse"}  # by the first character of a number
 
 
 def as_address(picture: bytes, kind: str = "png") -> str:

@@ -14,7 +14,7 @@ from kd.errors import UserError
 from kd.results.metrics import Metrics
 from kd.results.significance import t_half_width
 from kd.results.table_csv import COLUMNS, INTEGERS, KEY, KINDS
-from kd.roles import DISTILLED_STUDENT, LABELS, MEAN, ROLES, STUDENT_ALONE
+from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, LABELS, MEAN, ROLES
 
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed
 _MEASURES = [name for name, kind in KINDS.items() if kind is float and name in Metrics.model_fields]
@@ -29,7 +29,7 @@ def summarise(runs: Runs) -> pd.DataFrame:
     its 95 % Student-t interval and `gain_n` the number of values it rests on. Spreads of one value are NaN.
     Where a text does not apply (the teacher of a teacher) it is empty.
 
-    Raises UserError for no runs, runs given twice, seeds that differ in more than the seed, or a distilled
+    Raises UserError for no runs, repeated runs, seeds that differ in more than the seed, or a distilled
     student whose baseline is missing.
     """
     frame = with_gains(runs)
@@ -55,7 +55,7 @@ def with_gains(runs: Runs) -> pd.DataFrame:
     Raises UserError as summarise.
     """
     frame = _collect(runs)
-    baselines = frame.loc[frame["role"] == STUDENT_ALONE, ["name", "seed", "test_accuracy"]]
+    baselines = frame.loc[frame["role"] == BASELINE_ROW, ["name", "seed", "test_accuracy"]]
     baselines = baselines.rename(columns={"test_accuracy": "baseline"})
     frame = frame.merge(baselines, on=["name", "seed"], how="left", indicator="merged")
     distilled = frame["role"] == DISTILLED_STUDENT
@@ -67,7 +67,7 @@ def with_gains(runs: Runs) -> pd.DataFrame:
 
 
 def _collect(runs: Runs) -> pd.DataFrame:
-    """The runs as a frame, one row each, after checking that no run is given twice."""
+    """The runs as a frame, one row each, after checking that no run is repeated."""
     keys = [*KEY, "seed", *_SETTINGS, *_MEASURES]
     rows = [Metrics.model_validate(run).model_dump(include=set(keys)) for run in runs]
     frame = pd.DataFrame(rows, columns=keys)
@@ -78,7 +78,7 @@ def _collect(runs: Runs) -> pd.DataFrame:
     twice = frame[frame.duplicated([*KEY, "seed"])]
     if len(twice):
         run = twice.iloc[0]
-        raise UserError(f"two runs of {_title(run)} with seed {run['seed']}; every run must be given once")
+        raise UserError(f"two runs of {_title(run)} with seed {run['seed']}; list every run once")
     # Agreement is null where there is no teacher, and a column of nulls would hold objects.
     return frame.astype(dict.fromkeys(_MEASURES, float))
 

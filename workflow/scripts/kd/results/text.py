@@ -7,9 +7,9 @@ import pandas as pd
 
 from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, verdict
 from kd.results.metrics import Metrics
-from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
+from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, MEAN, TEACHER
 
-HEADINGS = {TEACHER: "Teachers", STUDENT_ALONE: "Baselines"}
+HEADINGS = {TEACHER: "Teachers", BASELINE_ROW: "Baselines"}
 HEADINGS |= {DISTILLED_STUDENT: "Distilled students", MEAN: "Average over pairs"}
 LEGEND = (
     "Accuracy, agreement (share of test images on which student and teacher predict the same class) and "

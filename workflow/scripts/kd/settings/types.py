@@ -30,7 +30,7 @@ def _refuse_other_addresses(value: Any) -> Any:
 
 def _refuse_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
     if repeated := sorted({value for value in values if values.count(value) > 1}):
-        raise ValueError(f"{', '.join(repeated)} is given more than once; each may be there once")
+        raise ValueError(f"{', '.join(repeated)} is repeated; list it once")
     return values
 
 

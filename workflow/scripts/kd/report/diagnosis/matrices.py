@@ -26,7 +26,7 @@ def confusion_matrix(confusion: Sequence[Sequence[int]] | None, classes: Sequenc
 
 
 def _counts(counts: Sequence[int], true: int) -> list[Markup]:
-    """How often a class was taken for each; by the root, so that rare mistakes are seen."""
+    """How often each class was predicted as each other; by the root, so that rare mistakes are seen."""
     return [
         _shaded(str(count), (count / sum(counts)) ** 0.5, "hit" if predicted == true else "miss")
         if count

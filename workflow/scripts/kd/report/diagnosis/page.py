@@ -73,7 +73,7 @@ def _links(diagnosis: Run, page: Path, report: Path) -> dict[str, str]:
 
 
 def _name(run: Run) -> str:
-    return "as given" if run["seed"] is None else f"seed {run['seed']}"
+    return "your file" if run["seed"] is None else f"seed {run['seed']}"
 
 
 def _numbers(runs: Sequence[Run]) -> Markup:

@@ -9,7 +9,7 @@ from kd.report.study.sources import Key
 from kd.results.format import percent, plus_minus, title
 from kd.results.ranking import FEW, some, tied_with_first
 from kd.results.table_csv import KEY
-from kd.roles import DISTILLED_STUDENT, MEAN, STUDENT_ALONE, TEACHER
+from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, MEAN, TEACHER
 
 POINTS = "percentage points of test accuracy"
 
@@ -97,7 +97,7 @@ def _accuracies(best: Key, accuracies: pd.Series) -> list[Piece]:
     """The accuracies behind the only gain."""
     _, student, teacher, _ = best
     pieces = [Piece("Test accuracy: distilled "), Piece(percent(accuracies[best]), best)]
-    others = {"baseline": (STUDENT_ALONE, student, "", ""), "teacher": (TEACHER, teacher, "", "")}
+    others = {"baseline": (BASELINE_ROW, student, "", ""), "teacher": (TEACHER, teacher, "", "")}
     for name, key in others.items():
         if key in accuracies.index:
             pieces += [Piece(f", {name} "), Piece(percent(accuracies[key]), key)]
