@@ -61,9 +61,7 @@ def shown(browser: Any, kept: dict[Path, Opened], report: Path) -> Iterator[Call
     The script of a report knows of neither, so a page that is made narrower is as one that was opened so.
     """
 
-    def show(
-        file: Path = report, width: int = 1280, color_scheme: str = "light", media: str = "screen"
-    ) -> Any:
+    def show(file: Path = report, width: int = 1280, color_scheme: str = "light", media: str = "null") -> Any:
         if file not in kept:
             kept[file] = Opened(browser, file)
         page = kept[file].page

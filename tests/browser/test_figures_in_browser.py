@@ -118,9 +118,9 @@ def test_on_paper_tables_have_eight_points_but_for_the_widest(shown, drawn):
         assert page.evaluate(rule) == "avoid", kind
 
 
-def test_how_to_read_the_numbers_has_no_page_of_its_own(shown, drawn):
+def test_how_to_read_the_numbers_has_no_page_of_its_own(opened, drawn):
     """The answer and tables, the figures, and all runs: pages of which none is nearly empty."""
-    pdf = shown(drawn).pdf(prefer_css_page_size=True)
+    pdf = opened(drawn).page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type /Page\n", pdf)) <= 6
 
 
