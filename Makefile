@@ -11,6 +11,8 @@ CORES ?= 4
 STUDY ?= digits
 WORKERS ?= 2
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Where it is set, each of the many processes of a study, and of the tests, would compile the code again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run watch board test test-all test-rest test-slurm unit lint bench schema docs results pictures
 

@@ -1,5 +1,6 @@
 """What every test has: one thread, a tier by folder, and an order in which two processes have done early."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,31 @@ ROOT = Path(__file__).parent.parent
 TIERS = ("unit", "browser", "workflow", "slurm", "gpu")
 # Of these files' tests one process runs all, because what they share takes it long to make. With -n they begin first,
 # the longest at the head, so that no process is left with one of them when the others are done.
-LONG = ("test_zoo", "test_commands", "test_sweeps_for_real", "test_models", "test_interrupted", "test_resume")
+LONG = (
+    "test_zoo",
+    "test_commands",
+    "test_sweeps_for_real",
+    "test_report_in_browser",
+    "test_models",
+    "test_interrupted",
+)
+LONG += ("test_resume", "test_feature_pairs", "test_methods_with_parts", "test_export_student")
+
+
+def pytest_configure() -> None:
+    """The garbage collector would look through all that is imported again and again."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays, and is not looked through again."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Some libraries complain of what is not collected at the end."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
