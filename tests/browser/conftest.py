@@ -71,5 +71,5 @@ def shown(browser: Any, kept: dict[Path, Opened], report: Path) -> Iterator[Call
 
     yield show
     for page in kept.values():
-        assert page.said == []
+        assert page.console == []
         assert page.asked() == []

@@ -26,7 +26,13 @@ def under_way(fresh):
     command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", "2", MODEL]
     # Of a group of its own, as a terminal has it: Ctrl-C reaches all of it, and not the tests.
     process = subprocess.Popen(
-        command, cwd=fresh.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command,
+        cwd=fresh.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        # A shell that starts the tests in the background has its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while not list((fresh.folder / "results/tiny/work").glob("*/checkpoint.safetensors")):

@@ -23,7 +23,7 @@ from kd.monitor.progress import Throttle, write_progress
 STUDY = "study.json"
 ALIVE = 5.0  # seconds after which it is written even if nothing has happened
 BY_USER = "Terminating processes on user request"  # with which Snakemake reports Ctrl-C
-TOGETHER = 3.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake reports it
+TOGETHER = 1.0  # seconds within which the jobs that Ctrl-C has reached may fail before Snakemake reports it
 
 
 class Recorder(logging.Handler):
