@@ -26,8 +26,9 @@ def rates(setting: Setting) -> dict[str, Any]:
     Products are of float32 numbers, on CUDA of bfloat16, as training has them.
     "element_bytes" is the size of the numbers that a step moves. A copied byte counts twice: read, written.
     """
-    spec = Spec(loop="rates", setting=setting, repetitions=4)
-    rows = interleave("rates of the machine", {"probe": command(spec)}, 3)["probe"]
+    repeats = min(3, setting.repeats)  # more would find no better rate
+    spec = Spec(loop="rates", setting=setting, repetitions=repeats + 1)
+    rows = interleave("rates of the machine", {"probe": command(spec)}, repeats)["probe"]
     best = {name: max(row[name] for row in rows) for name in ("matmul", "copy")}
     return best | {"element_bytes": _number(setting.device).itemsize}
 

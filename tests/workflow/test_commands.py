@@ -143,6 +143,7 @@ def test_the_readme_runs_cold_as_it_does_for_a_reader(reader: dict[str, str], tm
     assert (tmp_path / CLONE / "results" / "digits" / "report.html").is_file()
 
 
+@pytest.mark.full
 def test_the_tutorial_runs_from_its_clone_to_its_end(
     begun: Path, reader: dict[str, str], warm_environment: Path
 ):

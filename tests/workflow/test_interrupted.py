@@ -14,7 +14,7 @@ MODEL = "results/tiny/teachers/cnn/model.safetensors"
 LONG = {
     "teachers": {"cnn": {"channels": [8, 8]}},
     "students": {"cnn_thin": {"architecture": "cnn", "channels": [4]}},
-    "recipe": {"epochs": 100, "batch_size": 16, "lr": 0.02},
+    "recipe": {"epochs": 60, "batch_size": 16, "lr": 0.02},
     "compute": {"device": "cpu", "checkpoint_seconds": 0.3},
 }
 
