@@ -57,7 +57,7 @@ class GraphedStep:
         they are streamed, in the place that the loader has for all batches.
         """
         graph = torch.cuda.CUDAGraph()
-        self._step.optimizer.zero_grad()  # so that the gradients are made again, in the memory of the graph
+        self._step.optimizer.zero_grad()  # so that the gradients are allocated in the memory of the graph
         try:
             with torch.cuda.graph(graph):
                 self._step(replace(samples, indices=self._indices))
