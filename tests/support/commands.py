@@ -108,6 +108,7 @@ RULES = (
         r"make bench( BENCH=\"--only training --networks cnn\")?",
         'make bench BENCH="--only training --networks cnn --images 8 --repeats 1 --folder $SCRATCH"',
         "25 minutes: one network, few images, once",
+        tier="full",
     ),
     Rule(r"make bench BENCH=.*(methods|grid).*", "{} --dry-run", "as above; test_bench.py has each section"),
     Rule(
@@ -188,7 +189,7 @@ def rule_of(command: str) -> Rule:
     return matches[0]
 
 
-def to_run(command: str, tier: str = "workflow") -> str:
-    """What a test of this tier runs for a command; nothing if it is another tier's."""
+def to_run(command: str, *tiers: str) -> str:
+    """What a test of these tiers runs for a command; nothing if it is another tier's."""
     rule = rule_of(command)
-    return rule.runs.replace("{}", command) if rule.tier == tier else ""
+    return rule.runs.replace("{}", command) if rule.tier in tiers else ""

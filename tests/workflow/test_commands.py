@@ -60,9 +60,11 @@ def reader(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {"REPOSITORY": str(repository), "SCRATCH": str(tmp_path_factory.mktemp("scratch"))}
 
 
-def scripts_of(document: Path) -> list[str]:
-    """All that is run for a document, in its order."""
-    return [script for command in commands(ROOT / document) if (script := to_run(command))]
+def scripts_of(document: Path, *tiers: str) -> list[str]:
+    """What is run for a document in this tier, and in others, in its order."""
+    return [
+        script for command in commands(ROOT / document) if (script := to_run(command, "workflow", *tiers))
+    ]
 
 
 CLONE = "kd-workflow"
@@ -137,7 +139,7 @@ def test_the_readme_runs_from_its_clone_to_its_end(readme: tuple[Path, str]):
 
 @pytest.mark.full
 def test_the_readme_runs_cold_as_it_does_for_a_reader(reader: dict[str, str], tmp_path: Path):
-    script = "\n".join(dict.fromkeys(scripts_of(README)))
+    script = "\n".join(dict.fromkeys(scripts_of(README, "full")))
     output = run_script(script, tmp_path, sys.prefix, inside=False, **reader)
     assert "Nothing to be done" in output
     assert (tmp_path / CLONE / "results" / "digits" / "report.html").is_file()
