@@ -34,7 +34,7 @@ class Rule:
 CORES = r"snakemake --cores \d --resources gpu=1 --configfile"
 DRY = "{} --dry-run"
 # Ended by the signal that it gets, once it serves; `kill -0` ends the script if it has ended by itself.
-BOARD = """{} > "$SCRATCH/board" 2>&1 & until grep -q ' at http' "$SCRATCH/board"; do kill -0 $! || { cat "$SCRATCH/board"; exit 1; }; sleep 0.1; done; kill $!"""
+BOARD = """timeout 60 {} > "$SCRATCH/board" 2>&1 & until grep -q ' at http' "$SCRATCH/board"; do kill -0 $! || { cat "$SCRATCH/board"; exit 1; }; sleep 0.1; done; kill $!"""
 NO_GPU = "hours on a GPU: a dry run of the same command line, which reads the config and plans every job"
 RULES = (
     # The documents' default study is one of half a minute in the copy of the repository that the test works in.
