@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 import yaml
-from checkout import Checkout, copy_code
+from checkout import Checkout, copy_code, hear_ctrl_c
 
 from kd.monitor.status import read_study
 
@@ -36,8 +36,7 @@ def started(checkout, *arguments):
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        # A shell that starts a test in the background has its children ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=hear_ctrl_c,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -92,6 +93,11 @@ def diagnosed(
         cells |= {"compute_training_logits": teachers, "measure_fidelity": taught}
     jobs = {rule: set(names.split(", ")) for rule, names in cells.items() if names}
     return jobs | {"build_diagnoses": {""}}
+
+
+def hear_ctrl_c() -> None:
+    """For `preexec_fn`: a shell that starts the tests in the background has its children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def copy_code(folder: Path) -> None:

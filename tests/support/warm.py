@@ -189,15 +189,16 @@ def _become(argv: list[str], cwd: str, env: dict[str, str], group: int, executab
         setattr(sys, name, open(number, like.mode, buffering, errors=like.errors, closefd=False))  # noqa: SIM115
     if workflow := sys.modules.get("snakemake.workflow"):
         workflow.Workflow._rundir = cwd  # noted when it was imported
+    sys.path[:0] = filter(None, env.get("PYTHONPATH", "").split(":"))
     status = 1
     try:
         if argv[0] == "-m":
             sys.argv = argv[1:]
-            sys.path[:0] = [cwd, *filter(None, env.get("PYTHONPATH", "").split(":"))]
+            sys.path.insert(0, cwd)
             runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
         else:
             sys.argv = argv
-            sys.path[:0] = [str(Path(argv[0]).parent), *filter(None, env.get("PYTHONPATH", "").split(":"))]
+            sys.path.insert(0, str(Path(argv[0]).parent))
             runpy.run_path(argv[0], run_name="__main__")
         status = 0
     except SystemExit as error:

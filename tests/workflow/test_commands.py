@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from itertools import takewhile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -68,28 +68,21 @@ def scripts_of(document: Path, *tiers: str) -> list[str]:
 
 
 CLONE = "kd-workflow"
-BEGINNING = [
-    both[0]
-    for both in takewhile(
-        lambda both: len(set(both)) == 1, zip(*map(scripts_of, FROM_THE_CLONE), strict=False)
-    )
-]
+BEGINNING = scripts_of(README)[: scripts_of(README).index("make run") + 1]
 
 
 @pytest.fixture(scope="module")
 def begun(reader: dict[str, str], warm_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The clone of a reader who has run the commands with which both documents begin, the first study among them."""
-    assert BEGINNING[-1] == "make run"
+    assert scripts_of(TUTORIAL)[: len(BEGINNING)] == BEGINNING
     folder = tmp_path_factory.mktemp("reader")
     run_script("\n".join(BEGINNING), folder, warm_environment, inside=False, **reader)
     return folder / CLONE
 
 
-def go_on(
-    begun: Path, scripts: list[str], environment: Path | str, variables: dict[str, str]
-) -> tuple[Path, str]:
+def go_on(begun: Path, scripts: list[str], environment: Path, variables: dict[str, str]) -> tuple[Path, str]:
     """Run what follows the beginning, in a copy of the clone; the copy, and the output."""
-    clone = Path(variables["SCRATCH"]) / f"{CLONE}{len(scripts)}"
+    clone = Path(tempfile.mkdtemp(dir=variables["SCRATCH"])) / CLONE
     subprocess.run(["cp", "-a", begun, clone], check=True)
     return clone, run_script("\n".join(scripts), clone, environment, inside=False, **variables)
 

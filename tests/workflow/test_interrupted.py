@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+from checkout import Checkout, copy_code, hear_ctrl_c
 
 MODEL = "results/tiny/teachers/cnn/model.safetensors"
 LONG = {
@@ -31,8 +32,7 @@ def under_way(fresh):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        # A shell that starts the tests in the background has its children ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=hear_ctrl_c,
     )
     deadline = time.monotonic() + 60
     while not list((fresh.folder / "results/tiny/work").glob("*/checkpoint.safetensors")):
@@ -46,8 +46,6 @@ def under_way(fresh):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    from checkout import Checkout, copy_code
-
     checkout = Checkout(tmp_path_factory.mktemp("uninterrupted"))
     copy_code(checkout.folder)
     checkout.configure(**LONG)

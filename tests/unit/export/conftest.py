@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def translations() -> Iterator[None]:
-    """For each file it writes, torch collects anew all operators that ONNX has: two seconds; here it does so once."""
+    """For each file it writes, torch collects all operators of ONNX again, in two seconds; here it does so once."""
     try:
         from torch.onnx._internal.exporter._registration import ONNXRegistry
     except ImportError:  # another version of torch, where each file takes its time

@@ -26,7 +26,7 @@ from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
 from kd.settings.recipe import Recipe
-from kd.settings.types import Name, Seed
+from kd.settings.types import Name, Seed, repeated
 
 _Pair = tuple[str, str]  # any text, not a Name: one that is neither teacher nor student is reported as that
 
@@ -63,9 +63,8 @@ def _read_seeds(value: Any, check: Callable[[Any], list[int]]) -> tuple[int, ...
 
 
 def _refuse_repeats(problems: Problems, values: Any) -> None:
-    texts = [str(value) for value in values]
-    for repeated in sorted({text for text in texts if texts.count(text) > 1}):
-        problems.add((), f"{repeated} is repeated; list it once")
+    for text in repeated(map(str, values)):
+        problems.add((), f"{text} is repeated; list it once")
 
 
 def _check_targets(value: str, info: ValidationInfo) -> str:

@@ -41,8 +41,10 @@ class Calls:
         `epochs`: how many, or the function of the job that has them.
         """
 
+        job = None if isinstance(epochs, int) else self(epochs)
+
         def limit(wildcards: Any, input: Any, attempt: int) -> int:
-            count = epochs if isinstance(epochs, int) else self(epochs)(wildcards).epochs
+            count = job(wildcards).epochs if job else epochs
             return attempt * round(30 + count * input.size_mb / 100)
 
         return limit

@@ -5,6 +5,8 @@ there without importing the file (see registry.py), so no torch here.
 """
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any
 from typing import Literal as Literal  # one of several words; plug-ins import it from typing itself
 
@@ -28,9 +30,14 @@ def _refuse_other_addresses(value: Any) -> Any:
     return value
 
 
+def repeated(texts: Iterable[str]) -> list[str]:
+    """Those that are there more than once, in order."""
+    return sorted(text for text, count in Counter(texts).items() if count > 1)
+
+
 def _refuse_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
-    if repeated := sorted({value for value in values if values.count(value) > 1}):
-        raise ValueError(f"{', '.join(repeated)} is repeated; list it once")
+    if twice := repeated(values):
+        raise ValueError(f"{', '.join(twice)} is repeated; list it once")
     return values
 
 
