@@ -15,16 +15,18 @@ if not isinstance(workflow.current_basedir, os.PathLike):
     )
 sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scripts"))
 
+from kd.code.fingerprint import fingerprint
+from kd.code.planned import announce_code
 from kd.config.load import load_config
 from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
 from kd.plan.calls import Calls
 from kd.plan.code import code_of
 from kd.plan.files import Plan
-from kd.plan.fingerprint import fingerprint
 from kd.plan.layout import ROOT, TRAINED
 from kd.plan.workflow import script_config, wildcards
 from kd.runtime.hardware import cpu_count, has_gpu
+from kd.runtime.parent import announce_snakemake
 
 
 def checked(function, *arguments, prefix=""):
@@ -60,7 +62,10 @@ THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1)
 ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
 
 
+# Jobs end with the Snakemake that starts them, and run the code that it has read (kd.runtime.guard).
+announce_snakemake(main=workflow.is_main_process)
 if workflow.is_main_process:
+    checked(announce_code)
     for sentence in study.unsupported():
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 

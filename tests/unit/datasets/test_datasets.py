@@ -15,10 +15,10 @@ import pytest
 from archives import MADE, idx, jpeg, records
 
 from kd import registry
+from kd.code.fingerprint import fingerprint
 from kd.datasets import digits
 from kd.errors import UserError
 from kd.io.download import download
-from kd.plan.fingerprint import fingerprint
 
 NOWHERE = Path("nowhere")
 
@@ -117,7 +117,7 @@ def test_an_edit_of_what_several_share_counts(monkeypatch, tmp_path):
     assert not [name for name in registry.datasets() if name.startswith("_")]
     before = {name: fingerprint("prepare_data.py", (f"kd.datasets.{name}",)) for name in MADE}
     assert len(set(before.values())) == len(before)
-    from kd.plan import fingerprint as module
+    from kd.code import fingerprint as module
 
     read = module._read
     edited = lambda path: ("other" if path.name == "cifar.py" else read(path)[0], read(path)[1])  # noqa: E731

@@ -14,7 +14,8 @@ KD = SCRIPTS / "kd"
 LEVELS = [
     {"errors", "roles"},
     {"io", "settings"},
-    {"registry", "runtime", "jobs", "data", "results"},
+    {"registry", "code", "jobs", "data", "results"},
+    {"runtime"},
     {"datasets", "models", "distillation", "networks", "sweep", "plots", "report"},
     {"methods", "evaluation", "config"},
     {"teachers", "export", "plan"},

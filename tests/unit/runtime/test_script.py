@@ -26,14 +26,14 @@ CONFIG = {
 
 def script(log="results/tiny/logs/rule/a.log", **lists):
     """What Snakemake gives a script; of `input`, `output`, `params` and `wildcards` by name."""
-    named = {
-        kind: Namedlist(fromdict=lists.get(kind, {})) for kind in ("input", "output", "params", "wildcards")
-    }
+    lists = {"input": {}, "output": {"made": "d"}, "params": {}, "wildcards": {}, **lists}
+    named = {kind: Namedlist(fromdict=values) for kind, values in lists.items()}
     return SimpleNamespace(**named, log=[str(log)], config=CONFIG, rule="some_rule")
 
 
 @pytest.fixture(autouse=True)
-def no_handlers_left():
+def no_handlers_left(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the locks of jobs lie
     yield
     logging.getLogger("kd").handlers.clear()
 

@@ -14,7 +14,9 @@ CACHE = Path(".snakemake/kd-listings")
 
 @contextmanager
 def kept_digests(place: str, cache: Path = CACHE) -> Iterator[Callable[[os.DirEntry | Path], str]]:
-    """A function that gives the SHA-256 of a file; it is kept by the file's name, size and time.
+    """A function that gives the SHA-256 of a file; it is kept by the file's name, size, times and inode.
+
+    The time of its last change and the inode are what no copy, exchange or restored date keeps.
 
     `place`: what they are the files of, which names the file in `cache` that keeps them. A folder that cannot
     be written to is no reason to stop.
@@ -28,7 +30,8 @@ def kept_digests(place: str, cache: Path = CACHE) -> Iterator[Callable[[os.DirEn
 
     def digest(file: os.DirEntry | Path) -> str:
         stat = file.stat()
-        key = f"{os.fspath(file)}\0{stat.st_size}\0{stat.st_mtime_ns}"
+        state = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        key = "\0".join([os.fspath(file), *map(str, state)])
         now[key] = before.get(key) or sha256(file)
         return now[key]
 

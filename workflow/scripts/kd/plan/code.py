@@ -1,12 +1,12 @@
 """The fingerprint of a job: of its script, and of the plug-ins that its configuration names."""
 
 from kd import registry
+from kd.code.fingerprint import fingerprint
 from kd.jobs.base import Job
 from kd.jobs.data import DataJob, GatherJob
 from kd.jobs.export import ExportJob
 from kd.jobs.teachers import ExternalJob
 from kd.jobs.training import TrainJob
-from kd.plan.fingerprint import fingerprint
 
 TEXTS = {"export_student.py": ("kd/export/card/card.md.jinja",)}  # templates, which no import names
 

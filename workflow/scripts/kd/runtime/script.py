@@ -14,7 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from kd.errors import UserError
 from kd.io.log import logger
-from kd.runtime.signals import Stopped, end_with_snakemake
+from kd.runtime.guard import guarded
+from kd.runtime.parent import end_with_snakemake
+from kd.runtime.signals import Stopped
 
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
 
@@ -24,10 +26,9 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
 
     The logger "kd" goes to stderr and to the log of the job. A UserError, and a disk that is full or fails,
     end the process with their message alone and status 1; any other error with its traceback in the log as
-    well. When Snakemake dies the process does not go on for nobody.
+    well. The process ends with its Snakemake (kd.runtime.parent); kd.runtime.guard says what else must hold.
     """
     log = snakemake.log[0]
-    end_with_snakemake()
     threading.excepthook = _tell_of_thread
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is not what went wrong
     logger.setLevel(logging.INFO)
@@ -37,7 +38,9 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         logger.addHandler(handler)
     try:
-        main(**fill(snakemake, main, arguments))
+        end_with_snakemake()
+        with guarded(snakemake):
+            main(**fill(snakemake, main, arguments))
     except UserError as error:
         logger.error("error: %s", error)
         sys.exit(1)

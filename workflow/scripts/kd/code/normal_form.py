@@ -1,67 +1,66 @@
-"""A digest of the code that a job runs: it changes when, and only when, that code does.
-
-Snakemake itself looks at a script's modification time, and not at all at what the script imports.
-"""
+"""The normal form of Python code, its tokens without comments, docstrings and layout; and what it imports."""
 
 import ast
 import hashlib
 import io
+import json
+import os
 import tokenize
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parents[2]
-# It shows how jobs go and shapes no result: this package, and what it alone imports, is left out.
-MONITOR = "kd/monitor/"
+FORMS = Path(".snakemake/kd-code/forms")  # by content, because parsing takes most of the time of a plan
 _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 _MARKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
 # From Python 3.12 on an f-string is several tokens; it is one here, as it is before.
 _OPENS = {getattr(tokenize, name, None) for name in ("FSTRING_START", "TSTRING_START")}
 _CLOSES = {getattr(tokenize, name, None) for name in ("FSTRING_END", "TSTRING_END")}
 
+Form = tuple[str, tuple[str, ...]]
 
-@cache  # thousands of jobs run the same code
-def fingerprint(script: str, modules: tuple[str, ...] = (), texts: tuple[str, ...] = ()) -> str:
-    """SHA-256 of a script and of all local modules that it imports, directly or not.
 
-    `modules` names those that it imports by a name known at run time only ("kd.models.vgg"), `texts` files
-    beside the code that it reads, relative to the folder of the scripts; of these every character counts.
-    Comments, docstrings, blank lines and spaces do not count, nor does the package kd.monitor. Every version
-    of Python gives the same digest. Raises FileNotFoundError for a script or text that is not there.
+def read_form(source: bytes, package: tuple[str, ...]) -> Form:
+    """The normal form of a source in UTF-8, and the names that it imports, sorted; kept in FORMS by content.
+
+    `package` is the one that the file lies in, for relative imports. Raises SyntaxError.
     """
-    waiting = [SCRIPTS / script, *(path for module in modules for path in _find(module))]
-    codes: dict[str, str] = {}
-    while waiting:
-        path = waiting.pop()
-        name = path.relative_to(SCRIPTS).as_posix()
-        if name not in codes and not name.startswith(MONITOR):
-            codes[name], imported = _read(path)
-            waiting.extend(imported)
-    contents = [(name, (SCRIPTS / name).read_text(encoding="utf-8")) for name in sorted(texts)]
-    digest = hashlib.sha256()
-    for name, content in [*sorted(codes.items()), *contents]:
-        digest.update(f"{name}\0{content}\0".encode())
-    return digest.hexdigest()
+    digest = hashlib.sha256(source).hexdigest()
+    if kept := kept_form(digest, package):
+        return kept
+    text = source.decode("utf-8")
+    tree = ast.parse(text)
+    form = normal_form(text, tree), tuple(sorted(imported_names(tree, package)))
+    path = _path_of(digest, package)
+    with suppress(OSError):  # a folder that cannot be written to costs time and nothing else
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        # Not synced: one that a power cut leaves half-made is made again.
+        temporary.write_text(json.dumps(form), encoding="utf-8")
+        temporary.replace(path)
+    return form
 
 
-def _find(module: str) -> list[Path]:
-    """The files that importing a local module runs, its packages' among them; none for what is installed."""
-    parts = module.split(".")
-    folders = [SCRIPTS.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
-    files = [folder / "__init__.py" for folder in folders] + [folders[-1].with_suffix(".py")]
-    return [path for path in files if path.is_file()]
+def kept_form(sha256: str, package: tuple[str, ...]) -> Form | None:
+    """The form of the source with this SHA-256, if it is kept."""
+    try:
+        code, names = json.loads(_path_of(sha256, package).read_text(encoding="utf-8"))
+        return code, tuple(names)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _path_of(sha256: str, package: tuple[str, ...]) -> Path:
+    kind = hashlib.sha256(_own_code() + "\0".join(package).encode()).hexdigest()[:16]
+    return FORMS / f"{sha256}-{kind}.json"
 
 
 @cache
-def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """The code of a file in a normal form, and the local files that it imports."""
-    source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source, filename=str(path))
-    package = path.relative_to(SCRIPTS).parent.parts
-    imported = tuple(file for module in sorted(_imports(tree, package)) for file in _find(module))
-    return _normal(source, tree), imported
+def _own_code() -> bytes:
+    """Another normal form is another file."""
+    return Path(__file__).read_bytes()
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
@@ -74,7 +73,7 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
             waiting.extend(getattr(node, part, ()))
 
 
-def _imports(tree: ast.Module, package: tuple[str, ...]) -> set[str]:
+def imported_names(tree: ast.Module, package: tuple[str, ...]) -> set[str]:
     """Names that may be modules: of `from kd import x` both kd and kd.x; `package` is that of the file."""
     names = set()
     for node in _statements(tree):
@@ -98,7 +97,7 @@ def _docstring_starts(tree: ast.Module) -> set[tuple[int, int]]:
     return starts
 
 
-def _normal(source: str, tree: ast.Module) -> str:
+def normal_form(source: str, tree: ast.Module) -> str:
     """The tokens of the code; its structure, and nothing of its comments and layout, remains."""
     docstrings = _docstring_starts(tree)
     starts = list(accumulate(map(len, source.splitlines(keepends=True)), initial=0))  # of the lines

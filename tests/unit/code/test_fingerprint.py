@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from kd.plan import fingerprint as subject
+from kd.code import fingerprint as subject
+from kd.code import normal_form
 
 
 @pytest.fixture
@@ -30,15 +31,20 @@ def tree(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(subject, "SCRIPTS", tmp_path)
-    subject._read.cache_clear()
-    subject.fingerprint.cache_clear()
+    monkeypatch.setattr(normal_form, "FORMS", tmp_path / "forms")
+    forget()
     yield tmp_path
-    subject.fingerprint.cache_clear()
+    forget()
+
+
+def forget():
+    """What a process has read once it does not read again."""
+    for function in (subject._read, subject._find, subject.fingerprint):
+        function.cache_clear()
 
 
 def of_a(tree):
-    subject._read.cache_clear()
-    subject.fingerprint.cache_clear()
+    forget()
     return subject.fingerprint("train.py", ("kd.models.a",))
 
 
@@ -99,7 +105,7 @@ class A:
 
 def test_every_version_of_python_gives_the_same_normal_form():
     """Written down by hand: f-strings are one token, as before Python 3.12."""
-    assert subject._normal(TRICKY, ast.parse(TRICKY)).split(" ") == [
+    assert normal_form.normal_form(TRICKY, ast.parse(TRICKY)).split(" ") == [
         *("import", "os", "\n", "class", "A", ":", "\n", "{", "def", "f", "(", "self", ",", "x", ":", "int"),
         *("=", "3", ")", "->", "str", ":", "\n", "{", "y", "=", "(", "1", ",", "2", ")", "\n", "return"),
         *('f"{x!r:>{y[0]}}', "{{#}}", "{f'{x}'}\"", "+", '"#', "no", 'comment"', "\n", "}", "}"),
@@ -131,7 +137,7 @@ def test_of_a_text_every_character_counts(tree):
     before = subject.fingerprint("plot.py", texts=("page.css",))
     assert before != subject.fingerprint("plot.py")
     (tree / "page.css").write_text("a { }")
-    subject.fingerprint.cache_clear()
+    forget()
     assert subject.fingerprint("plot.py", texts=("page.css",)) != before
 
 
@@ -142,8 +148,7 @@ def test_a_missing_script_is_an_error(tree):
 
 def read_by(monkeypatch, *job):
     """The names of the files that are in a job's fingerprint, on the real code."""
-    subject._read.cache_clear()
-    subject.fingerprint.cache_clear()
+    forget()
     seen = []
     original = subject._read
     monkeypatch.setattr(
@@ -184,7 +189,7 @@ def test_what_shapes_results_asks_nothing_of_what_shows_them():
     for path in (subject.SCRIPTS / "kd").rglob("*.py"):
         if path.parent.name != "monitor":
             package = path.relative_to(subject.SCRIPTS).parent.parts
-            imported = subject._imports(ast.parse(path.read_text()), package)
+            imported = normal_form.imported_names(ast.parse(path.read_text()), package)
             assert not [name for name in imported if name.startswith("kd.monitor")], path
 
 
@@ -196,3 +201,31 @@ def test_a_training_of_one_architecture_does_not_read_the_others(monkeypatch):
     assert (
         not {"kd/models/resnet.py", "kd/methods/kd.py", "kd/config/study.py", "kd/datasets/digits.py"} & seen
     )
+
+
+def test_a_form_that_is_kept_is_that_of_the_content(tree):
+    before = of_a(tree)
+    kept = list((tree / "forms").glob("*.json"))
+    assert len(kept) >= 5
+    assert of_a(tree) == before
+    assert sorted((tree / "forms").iterdir()) == sorted(kept), (
+        "nothing was parsed again, nothing half-made is left"
+    )
+    engine = tree / "kd/training/engine.py"
+    engine.write_text(engine.read_text().replace("views.take()", "views.kate()"))  # as many characters
+    assert of_a(tree) != before
+
+
+@pytest.mark.parametrize("content", ["", "[", "[1]", "{}", "null", '["a", 3]'])
+def test_a_kept_form_that_is_not_whole_is_made_again(tree, content):
+    before = of_a(tree)
+    for path in (tree / "forms").glob("*.json"):
+        path.write_text(content)
+    assert of_a(tree) == before
+
+
+def test_forms_that_cannot_be_kept_change_nothing(tree, monkeypatch):
+    before = of_a(tree)
+    (tree / "file").touch()
+    monkeypatch.setattr(normal_form, "FORMS", tree / "file" / "forms")
+    assert of_a(tree) == before

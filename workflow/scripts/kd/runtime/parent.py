@@ -1,0 +1,72 @@
+"""A job ends with the Snakemake that started it: it would overwrite what a later run makes."""
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from kd.errors import UserError
+
+VARIABLE = "KD_SNAKEMAKE"  # host, number and start of each Snakemake above a job, by which it knows them
+POLL = 1.0  # seconds, where the system does not report the end of a process
+
+
+def announce_snakemake(*, main: bool) -> None:
+    """Tell the jobs which process starts them: this one, and unless it is the `main` one those above it."""
+    pid = os.getpid()
+    above = [] if main else os.environ.get(VARIABLE, "").split()
+    own = f"{socket.gethostname()}:{pid}:{_start_of(pid)}"
+    os.environ[VARIABLE] = " ".join(dict.fromkeys([*above, own]))
+
+
+def end_with_snakemake() -> None:
+    """Send this process SIGTERM when a Snakemake that was announced to it ends; UserError if one has already.
+
+    Snakemake ends its jobs itself in every case but one, that of being killed with SIGKILL.
+    """
+    for announced in os.environ.get(VARIABLE, "").split():
+        host, pid, start = announced.rsplit(":", 2)
+        if host == socket.gethostname():
+            _end_with(int(pid), start)
+
+
+def _end_with(pid: int, start: str) -> None:
+    gone = UserError(f"the Snakemake that started this job, process {pid}, has ended; run again")
+    try:
+        descriptor = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    except ProcessLookupError:
+        raise gone from None
+    except OSError:  # the kernel or a container does not have it
+        descriptor = None
+    if _start_of(pid) != start:  # asked after the descriptor was opened: the number may be another process's
+        raise gone
+    threading.Thread(target=_wait_for, args=(pid, start, descriptor), daemon=True).start()
+
+
+def _wait_for(pid: int, start: str, descriptor: int | None) -> None:
+    if descriptor is not None:
+        select.select([descriptor], [], [])  # readable when the process has ended
+    while _start_of(pid) == start and descriptor is None:
+        time.sleep(POLL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _start_of(pid: int) -> str:
+    """When a process began, in a form that only this system compares; empty if there is no such process."""
+    try:
+        # On Linux in ticks since the machine started, which no change of the clock moves.
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return text.rpartition(")")[2].split()[
+            19
+        ]  # the name of the program, in parentheses, may hold anything
+    except (OSError, IndexError):
+        pass
+    try:
+        return str(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return ""
