@@ -20,9 +20,9 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
     """Hold the lock `path`, a file that stays, while the block runs.
 
     If another process holds it, `waiting` is logged once. The kernel frees the lock of a process that dies.
-    On a disk without such locks the file `path`.lease names its owner, who renews it; the lease of one that has
-    died is taken over after LEASE seconds, or at once on the same machine. Raises NotWritten, naming `path`,
-    where neither can be had.
+    On a disk without such locks the file `path`.lease names its owner, who renews it; the lease of one that
+    has died is taken over after LEASE seconds, or at once on the same machine. Raises NotWritten, naming
+    `path`, where neither can be had.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

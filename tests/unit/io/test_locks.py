@@ -1,0 +1,97 @@
+"""A lock is one process's, on disks with flock and without; it goes with its holder."""
+
+import errno
+import fcntl
+import logging
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+
+from kd.io import locks
+from kd.io.files import NotWritten
+from kd.io.locks import locked
+
+processes = multiprocessing.get_context("fork")
+NO_FLOCK = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP]
+
+
+def refuse(number):
+    def flock(descriptor, operation):
+        raise OSError(number, os.strerror(number))
+
+    return flock
+
+
+@pytest.fixture(params=[None, *NO_FLOCK], ids=["flock", "ENOLCK", "ENOSYS", "EOPNOTSUPP"])
+def disk(request, monkeypatch):
+    """A disk of this kind."""
+    if request.param:
+        monkeypatch.setattr(fcntl, "flock", refuse(request.param))
+    monkeypatch.setattr(locks, "LEASE", 1.0)
+    return request.param
+
+
+def hold(path, counter, seconds):
+    with locked(path, "waits"):
+        before = int(counter.read_text())
+        counter.with_suffix(".held").touch()
+        time.sleep(seconds)
+        counter.write_text(str(before + 1))
+
+
+def wait_until_held(counter):
+    deadline = time.monotonic() + 20
+    while not counter.with_suffix(".held").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_those_that_wait_come_one_after_the_other(disk, tmp_path):
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    holders = [processes.Process(target=hold, args=(tmp_path / "a/lock", counter, 0.02)) for _ in range(5)]
+    for holder in holders:
+        holder.start()
+    for holder in holders:
+        holder.join(20)
+    assert [holder.exitcode for holder in holders] == [0] * 5
+    assert counter.read_text() == "5"
+
+
+def test_the_lock_of_a_killed_process_is_free(disk, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "kd")
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    holder = processes.Process(target=hold, args=(tmp_path / "lock", counter, 60))
+    holder.start()
+    wait_until_held(counter)
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    started = time.monotonic()
+    with locked(tmp_path / "lock", "waits for the other"):
+        assert time.monotonic() - started < 5
+
+
+def test_who_waits_says_so_once(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "kd")
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    holder = processes.Process(target=hold, args=(tmp_path / "lock", counter, 0.3))
+    holder.start()
+    wait_until_held(counter)
+    with locked(tmp_path / "lock", "waits for the other"):
+        assert counter.read_text() == "1"
+    assert caplog.messages == ["waits for the other"]
+    holder.join()
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(NotWritten, match="file/lock: cannot be locked"),
+        locked(tmp_path / "file/lock", "waits"),
+    ):
+        pass
