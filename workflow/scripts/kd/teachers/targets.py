@@ -5,7 +5,6 @@ so that a seed that is added later costs what it adds, and touches no file that 
 from: each run's targets are declared by a small note that says which table holds them.
 """
 
-import fcntl
 import hashlib
 import json
 import math
@@ -22,6 +21,7 @@ from kd.data.sampler import views_seen
 from kd.errors import UserError
 from kd.io.arrays import open_array, write_rows
 from kd.io.files import NotWritten, not_whole, unfit, write_json
+from kd.io.locks import locked
 from kd.io.log import logger
 
 INSTEAD = "free some space, or set targets: live"
@@ -39,17 +39,11 @@ def needed_views(seed: int, epochs: int, samples: int, views: int) -> np.ndarray
 def open_table(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
     """The table `key` in `folder`, new if it is not there, for this process alone while the block lasts.
 
-    Tables of other keys belong to a teacher that is no more, and are removed. The kernel frees the lock
-    of a process that dies; what it had written so far stays and is not computed again.
+    Tables of other keys belong to a teacher that is no more, and are removed. What a process that died had
+    written stays and is not computed again.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{key}.npy"
-    with open(folder / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("waits for another job that fills %s", folder)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / "lock", f"waits for another job that fills {folder}"):
         for old in set(folder.glob("*.npy")) - {path}:
             _remove(old)
         if not path.exists():
