@@ -199,7 +199,7 @@ def test_where_its_state_cannot_be_kept_it_goes_on_and_says_so(dataset, plain, t
     assert "the state could not be kept" in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_when_terminated_it_keeps_its_state_at_once(dataset, plain, tmp_path, number):
     process = start(tmp_path, dataset, every=NEVER, slow=0.05)
     wait_until((tmp_path / "board").exists)

@@ -77,7 +77,7 @@ def test_code_is_checked_before_and_after(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checks = []
     monkeypatch.setattr(guard, "LoadedCode", lambda: SimpleNamespace(check=checks.append))
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", ".snakemake/scripts/tmp1a2b3c.train.py")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/clone/workflow/scripts/train.py")
     with guarded(job()):
         assert checks == ["train.py"]
     assert checks == ["train.py", "train.py"]

@@ -25,8 +25,8 @@ def guarded(snakemake: Any) -> Iterator[None]:
     that was killed just now. Raises UserError.
     """
     refuse_later_than_now(snakemake.input)
-    # Snakemake runs a copy, the name of which ends with that of the script.
-    script = Path(sys.modules["__main__"].__file__ or "").name.partition(".")[2]
+    # Snakemake runs a copy, in which this is the name of the script itself.
+    script = Path(sys.modules["__main__"].__file__ or "").name
     code = LoadedCode()
     code.check(script)
     outputs = hashlib.sha256("\0".join(snakemake.output).encode()).hexdigest()[:16]
