@@ -63,7 +63,7 @@ ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
 
 
 # Jobs end with the Snakemake that starts them, and run the code that it has read (kd.runtime.guard).
-announce_snakemake(main=workflow.is_main_process)
+announce_snakemake(main=workflow.is_main_process or workflow.remote_exec)
 if workflow.is_main_process:
     checked(announce_code)
     for sentence in study.unsupported():

@@ -179,8 +179,17 @@ def test_the_small_page_has_all_kinds_of_elements_that_a_larger_one_has(opened, 
     assert kinds - of_small == set()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 768, 1280])
+FULL = pytest.mark.full
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(390, "dark"), (1280, "light")]
+    + [
+        pytest.param(*both, marks=FULL)
+        for both in ((390, "light"), (768, "light"), (768, "dark"), (1280, "dark"))
+    ],
+)
 def test_contrast_names_and_roles_are_as_they_should_be(width, scheme, shown, small):
     """axe-core finds nothing, and the page is as wide as the screen; tables scroll within themselves."""
     page = shown(small, width=width, color_scheme=scheme)
@@ -259,6 +268,7 @@ def computed(page):
     return next(metric["value"] for metric in metrics if metric["name"] == "ProcessTime")
 
 
+@pytest.mark.full
 def test_500_runs_are_fast(opened, tmp_path):
     """Beside what a browser computes to show the page without its script, the script takes little.
 

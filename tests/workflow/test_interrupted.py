@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from checkout import Checkout, copy_code, hear_ctrl_c
+from checkout import hear_ctrl_c
 
 MODEL = "results/tiny/teachers/cnn/model.safetensors"
 LONG = {
@@ -45,12 +45,12 @@ def under_way(fresh):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    checkout = Checkout(tmp_path_factory.mktemp("uninterrupted"))
-    copy_code(checkout.folder)
-    checkout.configure(**LONG)
-    checkout.run(MODEL)
-    return (checkout.folder / MODEL).read_bytes()
+def uninterrupted(shared):
+    def run(checkout):
+        checkout.configure(**LONG)
+        checkout.run(MODEL)
+
+    return (shared("uninterrupted", run).folder / MODEL).read_bytes()
 
 
 def went_on(checkout):

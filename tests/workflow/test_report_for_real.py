@@ -46,6 +46,7 @@ def test_a_real_report_opens_in_a_browser(finished_study, browser):
     assert (opened.console, opened.asked()) == ([], [])
 
 
+@pytest.mark.full
 def test_snakemakes_report_holds_it_and_it_works_within(finished, browser, tmp_path):
     """As one page, where it is in a data address, and zipped, where it is a file in another folder."""
     finished.run("--report", str(tmp_path / "all.html"))

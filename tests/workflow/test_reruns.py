@@ -136,6 +136,7 @@ def test_a_method_without_a_teacher_runs_once_for_each_student(finished, grown):
         assert (run["fidelity"], run["class_gain"]) == (None, [0] * 10)
 
 
+@pytest.mark.full
 def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
     """Of an assistant and two generations: the student of both waits for all that are taught before."""
     finished.configure(

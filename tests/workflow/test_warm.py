@@ -15,6 +15,7 @@ def words(text: str) -> list[str]:
     return sorted(re.sub("[,;]", " ", text).split())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("arguments", PLANS.values(), ids=PLANS)
 def test_a_plan_is_the_same(fresh, arguments):
     warm, cold = fresh.snakemake(*arguments), replace(fresh, warm=False).snakemake(*arguments)

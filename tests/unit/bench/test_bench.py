@@ -171,6 +171,7 @@ def test_a_worker_that_does_not_listen_is_ended_all_the_same(monkeypatch):
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.full
 def test_a_worker_process_answers_each_go_with_a_row_and_nothing_else():
     shared = {"setting": SETTING, "images": 16, "batch": 8, "repetitions": 3}
     spec = Spec(loop="cached", network=network("mobilenet_quarter"), **shared)

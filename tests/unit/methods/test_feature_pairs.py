@@ -128,6 +128,7 @@ def test_any_two_networks_fit_at_8_pixels(student, teacher):
     all_learn(student, teacher, 8)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("student", "teacher"), SOME)
 def test_networks_fit_at_32_pixels(student, teacher):
     all_learn(student, teacher, 32)

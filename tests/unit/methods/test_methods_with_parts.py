@@ -64,7 +64,7 @@ def test_the_memory_is_named_where_it_is_not_the_papers():
 
 
 @EVERY
-@pytest.mark.parametrize("size", [8, 32])
+@pytest.mark.parametrize("size", [8, pytest.param(32, marks=pytest.mark.full)])
 @pytest.mark.parametrize("number", range(len(NETWORKS)))
 def test_any_two_architectures_fit(name, size, number):
     """Each is a student once at 8 and once at 32 pixels, of another teacher; a batch of two."""
