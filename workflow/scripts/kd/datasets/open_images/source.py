@@ -14,7 +14,7 @@ from kd.datasets.open_images.metadata import Info
 from kd.datasets.readers.images import read_image
 from kd.errors import UserError
 from kd.io.download import download
-from kd.io.files import atomic, sha256
+from kd.io.files import atomic, reading, sha256
 
 METADATA = "https://storage.googleapis.com/openimages"
 IMAGES = "https://open-images-dataset.s3.amazonaws.com"  # of the Common Visual Data Foundation
@@ -99,8 +99,10 @@ class Source:
             raise Failed(url, "no licence or author is listed for it")
         made = partial(upright, turn=candidate.info.turn, box=candidate.box)
         if file.exists():
+            with reading(file):  # what cannot be read now may be whole
+                checksum = sha256(file)
             try:
-                return read_image(str(file), size, made), sha256(file)
+                return read_image(str(file), size, made), checksum
             except UserError:
                 file.unlink()
         content = fetch(url)
