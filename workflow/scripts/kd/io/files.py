@@ -21,9 +21,9 @@ DAY = 86_400  # seconds
 class NotWritten(UserError, OSError):
     """A file that could not be written: the disk is full, or the place is not to be written to."""
 
-    def __init__(self, path: Path, error: OSError) -> None:
+    def __init__(self, path: Path, error: OSError, what: str = "cannot be written") -> None:
         self.reason = getattr(error, "reason", None) or error.strerror or error
-        super().__init__(f"{path}: cannot be written: {self.reason}; mend that and run again")
+        super().__init__(f"{path}: {what}: {self.reason}; mend that and run again")
 
 
 class NotRead(UserError):

@@ -28,8 +28,7 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _acquired(path, waiting)
     except OSError as error:
-        reason = error.strerror or error
-        raise NotWritten(f"{path}: cannot be locked: {reason}; mend that and run again") from error
+        raise NotWritten(path, error, "cannot be locked") from error
     try:
         yield
     finally:

@@ -5,8 +5,10 @@ from typing import Any
 from kd import registry
 from kd.config.study import Study
 from kd.io.files import digest
-from kd.jobs.data import DataJob, GatherJob
+from kd.jobs.data import CardJob, DataJob, GatherJob
 from kd.plan.user_files import listing
+
+SHOWN = ("SOURCE", "MIRROR", "LICENCE", "PAPER", "PUBLISHED")  # constants that the card of a data set shows
 
 
 def places(study: Study) -> dict[str, str]:
@@ -47,6 +49,12 @@ def data_job(study: Study) -> DataJob:
         listing="".join(listing(folder, **counted) for folder in folders.values()) or None,
         gathered=gathered(study),
     )
+
+
+def card_job(study: Study, data: DataJob) -> CardJob:
+    """What the card of a data set says besides what is in it."""
+    constants = {name: value for name, value in _constants(study).items() if name in SHOWN}
+    return CardJob(name=data.name, constants=constants, files=data.files, listing=data.listing)
 
 
 def _constants(study: Study) -> dict[str, Any]:
