@@ -15,6 +15,11 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+
+
+from kd.plan.records import unrecorded
+
+
 include: "rules/data.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"
@@ -23,6 +28,11 @@ include: "rules/diagnosis.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
 include: "rules/monitor.smk"
+
+
+if workflow.is_main_process:
+    for sentence in checked(unrecorded, plan):
+        print(sentence, file=sys.stderr)
 
 
 onstart:

@@ -1,6 +1,7 @@
 """What a change around the data runs again, and what it leaves alone."""
 
 import pytest
+from bad_images import make_images
 
 SCRIPTS = "workflow/scripts"
 REPORT = {"build_report": {""}}
@@ -26,3 +27,41 @@ def test_a_picture_or_card_that_was_deleted_is_made_again_and_nothing_is_trained
     assert finished.pending() == {"draw_samples": {""}, **REPORT}
     (finished.folder / "results/tiny/data/summary.json").unlink()
     assert finished.pending() == {"draw_samples": {""}, **CARD}
+
+
+@pytest.mark.full
+def test_a_large_data_set_that_is_touched_or_copied_without_its_time_trains_nothing(fresh):
+    """Above the megabyte up to which Snakemake compares contents by itself."""
+    target = "results/tiny/alone/cnn/0/model.safetensors"
+    make_images(fresh.folder / "mine")
+    data = {"name": "image_folder", "path": "mine", "image_size": 256, "validation": 0.25}
+    fresh.configure(dataset=data, recipe={"epochs": 1, "batch_size": 3, "lr": 0.01})
+    fresh.run(target)
+    data = fresh.folder / "results/tiny/data/dataset.safetensors"
+    assert data.stat().st_size > 1_500_000
+    content = data.read_bytes()
+    data.unlink()
+    data.write_bytes(content)
+    assert fresh.pending(target) == {}
+    with open(data, "r+b") as file:
+        file.write(b"?")
+    assert fresh.pending(target) == {"train_baseline": {"cnn 0"}}
+
+
+@pytest.mark.full
+def test_results_that_snakemake_has_no_record_of_are_named_and_recorded_by_touch(finished):
+    """As after a study was renamed, or `.snakemake` was lost."""
+    (finished.folder / "results/tiny").rename(finished.folder / "results/other")
+    finished.configure(study="other")
+    assert "Snakemake has no record of 9 results, which are what the study would make" in finished.run("-n")
+    finished.configure(study="other", methods={"kd": {"temperature": 5}})
+    output = finished.run("-n")
+    assert (
+        "other: 4 results were made with another configuration, code or data, and Snakemake has no" in output
+    )
+    assert "Nothing to be done" in output
+    finished.configure(study="other")
+    finished.run("--touch", "--forceall")
+    assert "no record" not in finished.run("-n")
+    finished.configure(study="other", methods={"kd": {"temperature": 5}})
+    assert len(finished.pending()["distill_student"]) == 4

@@ -14,6 +14,7 @@ def main(job: CardJob, dataset: Path, summary: Path) -> None:
     # The published statistics are of all training images, before some are kept for validation.
     published = compare(job.constants.get("PUBLISHED"), data.train_images, data.validation_images)
     card = {**origin(job.constants, job.files, job.listing), "published": published}
+    card |= {"listing": job.listing, "job": job.job}
     write_json(summary, {"dataset": job.name, **summarise(data), **card})
 
 

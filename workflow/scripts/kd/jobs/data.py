@@ -33,6 +33,7 @@ class CardJob(Job):
     constants: dict[str, Any]  # of the data set's own file, as far as the card shows them
     files: dict[str, str]  # name -> SHA-256 of what was downloaded
     listing: str | None = None  # digest of a watched folder
+    job: str = ""  # digest of the DataJob and its code
 
 
 class GatherJob(Job):

@@ -6,6 +6,7 @@ from kd import registry
 from kd.config.study import Study
 from kd.io.files import digest
 from kd.jobs.data import CardJob, DataJob, GatherJob
+from kd.plan.code import code_of
 from kd.plan.user_files import listing
 
 SHOWN = ("SOURCE", "MIRROR", "LICENCE", "PAPER", "PUBLISHED")  # constants that the card of a data set shows
@@ -54,7 +55,13 @@ def data_job(study: Study) -> DataJob:
 def card_job(study: Study, data: DataJob) -> CardJob:
     """What the card of a data set says besides what is in it."""
     constants = {name: value for name, value in _constants(study).items() if name in SHOWN}
-    return CardJob(name=data.name, constants=constants, files=data.files, listing=data.listing)
+    return CardJob(
+        name=data.name,
+        constants=constants,
+        files=data.files,
+        listing=data.listing,
+        job=data.digest(code_of("prepare_data.py", data)),
+    )
 
 
 def _constants(study: Study) -> dict[str, Any]:
