@@ -19,7 +19,7 @@ from kd.datasets.open_images.pack import read_packed
 from kd.datasets.open_images.rows import read_rows
 from kd.errors import UserError
 from kd.io.arrays import read_logits
-from kd.io.files import atomic, atomic_folder, check_sum, digest, read_json, write_json
+from kd.io.files import atomic, atomic_folder, check_sum, digest, existing_folder, read_json, write_json
 from kd.io.tables import read_history
 from kd.io.tensors import read_tensors, write_tensors
 from kd.networks.checkpoint import load_network
@@ -135,6 +135,32 @@ def test_a_disk_that_knows_no_sync_of_folders_will_do(tmp_path, monkeypatch):
     monkeypatch.setattr("kd.io.files.os.fsync", fsync)
     write_json(tmp_path / "a.json", 1)
     assert read_json(tmp_path / "a.json") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("nowhere", "nowhere: this link leads to /not/mounted, where there is nothing; mount or make it, or"),
+        ("nowhere/below/it", "nowhere: this link leads to /not/mounted"),
+        ("loop/below", "loop: this link leads to loop, where there is nothing"),
+        ("file", "file: a folder is needed here, and this is none; move it away"),
+        ("file/below", "file: a folder is needed here"),
+    ],
+)
+def test_what_is_in_the_way_of_a_folder_is_named(tmp_path, place, reason):
+    (tmp_path / "nowhere").symlink_to("/not/mounted")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError) as error:
+        existing_folder(tmp_path / place)
+    assert str(error.value).startswith(f"{tmp_path}/{reason}")
+
+
+def test_a_folder_that_is_to_be_made_is_made_in_the_nearest_one_or_behind_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    assert existing_folder(tmp_path / "a" / "b") == tmp_path
+    assert existing_folder(tmp_path / "link" / "b") == tmp_path / "link"
 
 
 UNREADABLE = {

@@ -140,8 +140,16 @@ def runs_here(pid: int) -> bool:
 
 
 def existing_folder(path: Path) -> Path:
-    """`path`, or the nearest folder above it that is there; UserError if something else is in the way."""
-    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    """`path`, or the nearest folder above it that is there; UserError if something else is in the way.
+
+    A link that leads nowhere is something else: to a disk that is not mounted, or to itself.
+    """
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if there.is_symlink() and not there.exists():
+        raise UserError(
+            f"{there}: this link leads to {there.readlink()}, where there is nothing; mount or make it, or"
+            " remove the link"
+        )
     if not there.is_dir():
         raise UserError(f"{there}: a folder is needed here, and this is none; move it away")
     return there
