@@ -236,6 +236,7 @@ def serving(fresh, name, files):
         sha256 = hashlib.sha256(content).hexdigest()
         text, replaced = re.subn(rf'"{file}": "[0-9a-f]{{64}}"', f'"{file}": "{sha256}"', text)
         assert replaced == 1
+        text = re.sub(rf'("{file}": )[0-9_]+', rf"\g<1>{len(content)}", text)
     source.write_text(text)
 
     class Handler(SimpleHTTPRequestHandler):

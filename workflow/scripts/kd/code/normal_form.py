@@ -15,7 +15,7 @@ from pathlib import Path
 FORMS = Path(".snakemake/kd-code/forms")  # by content, because parsing takes most of the time of a plan
 # Constants of a data set that reach jobs in their configuration: no script reads them in the module.
 DATASETS = ("kd", "datasets")
-CONFIGURED = {"SOURCE", "MIRROR", "LICENCE", "PAPER", "PUBLISHED", "HUB"}
+CONFIGURED = {"SIZES", "SOURCE", "MIRROR", "LICENCE", "PAPER", "PUBLISHED", "HUB"}
 _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 _MARKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
 # From Python 3.12 on an f-string is several tokens; it is one here, as it is before.

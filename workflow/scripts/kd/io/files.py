@@ -21,9 +21,15 @@ DAY = 86_400  # seconds
 class NotWritten(UserError, OSError):
     """A file that could not be written: the disk is full, or the place is not to be written to."""
 
-    def __init__(self, path: Path, error: OSError, what: str = "cannot be written") -> None:
-        self.reason = getattr(error, "reason", None) or error.strerror or error
-        super().__init__(f"{path}: {what}: {self.reason}; mend that and run again")
+    reason: object = None  # the system's
+
+
+def not_written(path: Path, error: OSError, what: str = "cannot be written") -> NotWritten:
+    """The error of a file that could not be written, with the system's reason."""
+    reason = getattr(error, "reason", None) or error.strerror or error
+    refused = NotWritten(f"{path}: {what}: {reason}; mend that and run again")
+    refused.reason = reason
+    return refused
 
 
 class NotRead(UserError):
@@ -105,7 +111,7 @@ def _own_folder(path: Path) -> Iterator[Path]:
         _remove_abandoned(path, folder)
         yield folder
     except OSError as error:
-        raise NotWritten(path, error) from error
+        raise not_written(path, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
