@@ -26,6 +26,7 @@ report: "workflow/report/workflow.rst"
 include: "rules/common.smk"
 
 
+from kd.plan.data import images_gone
 from kd.plan.records import unrecorded
 
 
@@ -40,7 +41,7 @@ include: "rules/monitor.smk"
 
 
 if workflow.is_main_process:
-    for sentence in checked(unrecorded, plan):
+    for sentence in (*images_gone(study), *checked(unrecorded, plan)):
         print(sentence, file=sys.stderr)
 
 

@@ -1,7 +1,7 @@
 """What a change around the data runs again, and what it leaves alone."""
 
 import pytest
-from bad_images import make_images
+from bad_images import STUDY, make_images
 
 SCRIPTS = "workflow/scripts"
 REPORT = {"build_report": {""}}
@@ -46,6 +46,23 @@ def test_a_large_data_set_that_is_touched_or_copied_without_its_time_trains_noth
     with open(data, "r+b") as file:
         file.write(b"?")
     assert fresh.pending(target) == {"train_baseline": {"cnn 0"}}
+
+
+@pytest.mark.full
+def test_a_study_whose_images_are_gone_is_still_planned_and_reported(fresh):
+    """And nothing of it is made again."""
+    targets = ["results/tiny/data/samples.png", "results/tiny/latency.json"]
+    make_images(fresh.folder / "mine")
+    fresh.configure(**STUDY)
+    fresh.run(*targets)
+    (fresh.folder / "mine").rename(fresh.folder / "unplugged")
+    output = fresh.run("-n", *targets)
+    assert output.count("dataset.path: no folder 'mine/train'; what was made of it before is used") == 1
+    assert "Nothing to be done" in output
+    fresh.edit("workflow/scripts/kd/plots/samples.py", "GAP = 4", "GAP = 5")
+    fresh.run(*targets)
+    (fresh.folder / "unplugged").rename(fresh.folder / "mine")
+    assert fresh.pending(*targets) == {}
 
 
 @pytest.mark.full
