@@ -1,5 +1,7 @@
 """What a change around the data runs again, and what it leaves alone."""
 
+import shutil
+
 import pytest
 from bad_images import STUDY, make_images
 
@@ -63,6 +65,19 @@ def test_a_study_whose_images_are_gone_is_still_planned_and_reported(fresh):
     fresh.run(*targets)
     (fresh.folder / "unplugged").rename(fresh.folder / "mine")
     assert fresh.pending(*targets) == {}
+
+
+@pytest.mark.full
+def test_after_targets_were_deleted_one_more_method_trains_its_own_students_alone(finished):
+    """As docs/reliability.md says: the targets first, which come out the same."""
+    shutil.rmtree(finished.folder / "results/tiny/targets")
+    assert finished.pending() == {}
+    finished.configure(methods={"kd": {"temperature": 4}, "hot": {"method": "kd", "temperature": 9}})
+    finished.run("--until", "cache_targets")
+    pending = finished.pending()
+    names = {f"{teacher} cnn hot {seed}" for teacher in ("vgg16", "mobilenet") for seed in (0, 1)}
+    assert pending["distill_student"] == names
+    assert not {"cache_targets", "train_teacher", "train_baseline"} & set(pending)
 
 
 @pytest.mark.full
