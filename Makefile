@@ -10,7 +10,8 @@ PYTHON ?= python3
 CORES ?= 4
 STUDY ?= digits
 WORKERS ?= 2
-export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Of a path with blanks abspath would make several.
+export PATH := $(if $(filter /%,$(firstword $(VENV))),,$(CURDIR)/)$(VENV)/bin:$(PATH)
 # Where it is set, each of the many processes of a study, and of the tests, would compile the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -93,5 +94,5 @@ pictures: $(ready)
 
 .PHONY: given
 given:
-	@test -x $(VENV)/bin/snakemake || \
+	@test -x "$(VENV)/bin/snakemake" || \
 	    { echo "error: VENV=$(VENV) holds no snakemake; install envs/requirements-dev.txt there, or leave VENV out"; exit 1; }

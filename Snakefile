@@ -1,20 +1,35 @@
 """Knowledge distillation, from the images to the table: see README.md."""
 
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
+if {"{", "}"} & set(str(workflow.current_basedir)):
+    raise WorkflowError(
+        "The path of this clone has braces, in which Snakemake sees wildcards; rename the folder, or clone into another."
+    )
 
 
-# Snakemake would merge a config named on the command line into this one; a study has to stand alone.
+# Snakemake would merge a config named on the command line into this one; a study has to stand alone. With --directory
+# the folder may have none, and that of the clone is taken.
 if not workflow.overwrite_configfiles:
+    DEFAULT = Path("config/config.yaml")
 
-    configfile: "config/config.yaml"
+    configfile: DEFAULT if DEFAULT.exists() else Path(workflow.current_basedir) / DEFAULT
 
 
 report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+
+
+from kd.plan.data import images_gone
+from kd.plan.records import unrecorded
+
+
 include: "rules/data.smk"
 include: "rules/teachers.smk"
 include: "rules/students.smk"
@@ -25,8 +40,15 @@ include: "rules/report.smk"
 include: "rules/monitor.smk"
 
 
+if workflow.is_main_process:
+    for sentence in (*images_gone(study), *checked(unrecorded, plan)):
+        print(sentence, file=sys.stderr)
+
+
 onstart:
-    checked(refuse_unwritable, Path(layout.root))
+    files = [file for job in workflow.dag.needrun_jobs() for file in (*job.output, *job.log)]
+    for folder in sorted({layout.root, *map(os.path.dirname, files)}):
+        checked(refuse_unwritable, Path(folder))
 
 
 rule all:

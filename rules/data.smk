@@ -1,4 +1,4 @@
-from kd.plan.data import gather_job
+from kd.plan.data import card_job, gather_job
 from kd.plan.layout import downloads
 
 DOWNLOADS = downloads(study.dataset.name)
@@ -47,8 +47,6 @@ rule prepare_data:
         [ancient(DOWNLOADS.file(name)) for name in study.dataset.files],
     output:
         dataset=layout.dataset,
-        summary=layout.summary,
-        samples=report(layout.samples, caption="../workflow/report/samples.rst", category="Data"),
     log:
         layout.log("prepare_data"),
     benchmark:
@@ -61,3 +59,35 @@ rule prepare_data:
         downloads=str(IMAGES),
     script:
         "../workflow/scripts/prepare_data.py"
+
+
+# What people read of it is made apart: of a corrected licence or another picture nothing is trained.
+rule describe_data:
+    input:
+        dataset=layout.dataset,
+    output:
+        summary=layout.summary,
+    log:
+        layout.log("describe_data"),
+    conda:
+        CONDA
+    params:
+        cfg=card_job(study, plan.data).to_json(),
+        code=fingerprint("describe_data.py"),
+    script:
+        "../workflow/scripts/describe_data.py"
+
+
+rule draw_samples:
+    input:
+        dataset=layout.dataset,
+    output:
+        samples=report(layout.samples, caption="../workflow/report/samples.rst", category="Data"),
+    log:
+        layout.log("draw_samples"),
+    conda:
+        CONDA
+    params:
+        code=fingerprint("draw_samples.py"),
+    script:
+        "../workflow/scripts/draw_samples.py"

@@ -127,7 +127,7 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
     rules = [job["Comment"].split("_wildcards_")[0].removeprefix("rule_") for job in jobs]
     # The table, the plots, the report and other pages are made where Snakemake runs, everything else in jobs.
     counts = {
-        "prepare_data": 1,
+        **dict.fromkeys(["prepare_data", "describe_data", "draw_samples"], 1),
         "measure_latency": 1,
         "train_teacher": 1,
         "train_baseline": 2,
@@ -136,7 +136,8 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
         **dict.fromkeys(["compute_training_logits", "measure_fidelity", *DIAGNOSE_RULES], 1),
     }
     assert {rule: rules.count(rule) for rule in rules} == counts
-    without = {"prepare_data", "measure_latency", *DIAGNOSE_RULES}  # in which no network is on a GPU
+    # In which no network is on a GPU.
+    without = {"prepare_data", "describe_data", "draw_samples", "measure_latency", *DIAGNOSE_RULES}
     for job, rule in zip(jobs, rules, strict=True):
         assert ("gpu" in job.get("TresPerJob", "")) == (rule not in without), job
         assert job["TimeLimit"] != "UNLIMITED"

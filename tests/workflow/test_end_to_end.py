@@ -236,6 +236,7 @@ def serving(fresh, name, files):
         sha256 = hashlib.sha256(content).hexdigest()
         text, replaced = re.subn(rf'"{file}": "[0-9a-f]{{64}}"', f'"{file}": "{sha256}"', text)
         assert replaced == 1
+        text = re.sub(rf'("{file}": )[0-9_]+', rf"\g<1>{len(content)}", text)
     source.write_text(text)
 
     class Handler(SimpleHTTPRequestHandler):
@@ -255,10 +256,10 @@ def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh):
     """The real code on an archive of the real format, with the checksum of that archive."""
     with serving(fresh, "cifar10", archives.cifar10(per_file=40).files()) as (mirror, requests):
         fresh.configure(**FOLDER_STUDY | {"dataset": {"name": "cifar10", "mirror": mirror}})
-        fresh.run("--until", "prepare_data")
+        fresh.run("--until", "describe_data")
         other = mirror.replace("127.0.0.1", "localhost")
         fresh.configure(**FOLDER_STUDY | {"dataset": {"name": "cifar10", "mirror": other}})
-        assert fresh.pending("--until", "prepare_data") == {}
+        assert fresh.pending("--until", "describe_data") == {}
     summary = json.loads((results(fresh) / "data" / "summary.json").read_text())
     assert summary["images"] == {"train": 180, "validation": 20, "test": 40}
     assert summary["image_shape"] == [32, 32, 3]
@@ -278,7 +279,7 @@ def test_what_is_downloaded_reaches_the_table(fresh, name, made):
     summary = json.loads((results(fresh) / "data" / "summary.json").read_text())
     assert summary["images"] == {"train": 60, "validation": 20, "test": 2}
     assert (summary["classes"], summary["flip"]) == (list("0123456789"), False)
-    assert "away from the published" in (results(fresh) / "logs" / "prepare_data.log").read_text()
+    assert "away from the published" in (results(fresh) / "logs" / "describe_data.log").read_text()
     page = (results(fresh) / "report.html").read_text()
     assert f"<li>data set: {name}</li>" in page
     with Image.open(results(fresh) / "data" / "samples.png") as picture:

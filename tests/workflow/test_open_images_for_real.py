@@ -32,7 +32,15 @@ STUDY = {
     "seeds": [0],
 }
 DATA = "results/tiny/data/dataset.safetensors"
-EVERYTHING = {"gather_data", "prepare_data", "train_teacher", "train_baseline", "cache_targets"}
+EVERYTHING = {
+    "gather_data",
+    "prepare_data",
+    "describe_data",
+    "draw_samples",
+    "train_teacher",
+    "train_baseline",
+    "cache_targets",
+}
 EVERYTHING |= {"distill_student", "measure_latency", "build_table", "draw_plots", "build_report"}
 EVERYTHING |= {*diagnosed("all", "of", "them")}
 pytestmark = pytest.mark.full

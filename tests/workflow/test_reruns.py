@@ -361,6 +361,8 @@ def test_the_data_reruns_everything(finished):
     finished.configure(dataset={"name": "digits", "test_fraction": 0.8, "split_seed": 1})
     assert set(finished.pending()) == {
         "prepare_data",
+        "describe_data",
+        "draw_samples",
         "train_teacher",
         "cache_targets",
         "train_baseline",

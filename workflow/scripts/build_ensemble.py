@@ -23,6 +23,7 @@ def main(
     test_logits: Path,
     *,
     compute: Compute = Compute(),
+    code: str = "",
 ) -> None:
     """Write the ensemble of the networks `members`, its test logits, and metrics as those of a training.
 
@@ -34,6 +35,7 @@ def main(
     save_ensemble(model, members, job.weights)
     results, logits = measure(load_network(model, where), data, where, compute.stream, started)
     results |= {"name": job.name, "architecture": "ensemble", "loss_function": _mean(job)}
+    results |= {"job": job.digest(code)}
     write_array(test_logits, logits)
     write_metrics(metrics, results)
     logger.info("[%s]  %s: test accuracy %.2f %%", job.name, _mean(job), results["test_accuracy"])

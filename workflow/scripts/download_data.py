@@ -5,13 +5,14 @@ from pathlib import Path
 from kd.io.download import download
 
 
-def main(url: str, sha256: str, output: Path) -> None:
-    """Download `url`, whose checksum is `sha256`, to `output`; UserError when that cannot be done."""
-    download(url, output, sha256)
+def main(url: str, sha256: str, output: Path, size: int | None = None) -> None:
+    """Download `url`, of this checksum and `size` in bytes, to `output`; UserError where that cannot be."""
+    download(url, output, sha256, size=size)
 
 
 if __name__ == "__main__":
     from kd.runtime.script import run
 
     url = f"{snakemake.config['mirror']}/{snakemake.wildcards.file}"
-    run(snakemake, main, url=url, output=Path(snakemake.output[0]))
+    size = snakemake.config["sizes"].get(snakemake.wildcards.file)
+    run(snakemake, main, url=url, output=Path(snakemake.output[0]), size=size)

@@ -14,7 +14,15 @@ from kd.teachers.logits import read_user_logits, test_logits, training_logits
 from kd.teachers.measure import measure_logits
 
 
-def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test_logits_file: Path) -> None:
+def main(
+    job: LogitsTeacherJob,
+    dataset: Path,
+    logits: Path,
+    metrics: Path,
+    test_logits_file: Path,
+    *,
+    code: str = "",
+) -> None:
     """Write the logits of the test images, none where `logits` (.npz) has none, and metrics as of a training.
 
     Losses and accuracies are those of the images as they are; null for a part of which there are no logits.
@@ -27,7 +35,7 @@ def main(job: LogitsTeacherJob, dataset: Path, logits: Path, metrics: Path, test
     write_array(test_logits_file, np.empty((0, len(data.classes)), np.float32) if test is None else test)
     results = measure_logits(train[data.augmentation.plain], test, data, started)
     results |= {"name": job.name, "architecture": "logits"}
-    results |= {"loss_function": f"logits given ({job.sha256[:8]})"}
+    results |= {"loss_function": f"logits given ({job.sha256[:8]})", "job": job.digest(code)}
     write_metrics(metrics, results)
     logger.info("[%s]  %s: train accuracy %s %%", job.name, logits, results["train_accuracy"])
 

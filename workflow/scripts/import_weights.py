@@ -29,6 +29,7 @@ def main(
     test_logits: Path,
     *,
     compute: Compute = Compute(),
+    code: str = "",
 ) -> None:
     """Write the network with these `weights` (.safetensors), its test logits, and metrics as of a training.
 
@@ -50,7 +51,7 @@ def main(
     save_network(model, network.state_dict(), **about, **shape)
     results, logits = measure(load_network(model, where), data, where, compute.stream, started)
     results |= {"name": job.name, "architecture": job.architecture, "versions": versions(job.architecture)}
-    results |= {"loss_function": f"weights given ({job.sha256[:8]})"}
+    results |= {"loss_function": f"weights given ({job.sha256[:8]})", "job": job.digest(code)}
     write_array(test_logits, logits)
     write_metrics(metrics, results)
     logger.info("[%s]  %s: test accuracy %.2f %%", job.name, weights, results["test_accuracy"])

@@ -1,4 +1,4 @@
-"""Turns a data set into the one file that every training job reads, and a card and a picture for people."""
+"""Turns a data set into the one file that every training job reads."""
 
 import shutil
 from importlib import import_module
@@ -6,44 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from kd.data.augmentation import Augmentation
-from kd.data.card import compare, describe, origin, summarise
 from kd.data.dataset import SHARDS, write_dataset
-from kd.data.prepare import packs, prepare
-from kd.io.files import check_sum, write_json
+from kd.data.prepare import describe, packs, prepare
+from kd.io.files import check_sum
 from kd.io.log import logger
-from kd.plots.samples import write_samples
 
 
-def main(
-    cfg: dict[str, Any],
-    downloads: Path,
-    dataset: Path,
-    summary: Path,
-    samples: Path,
-    places: dict[str, str] | None = None,
-) -> None:
+def main(cfg: dict[str, Any], downloads: Path, dataset: Path, places: dict[str, str] | None = None) -> None:
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
-    Writes `dataset` (see kd.data.dataset.write_dataset), `summary` (JSON) and `samples` (PNG). `cfg` has the
-    data set's own `options`, its `files` (name: SHA-256), the `listing` of a folder, `validation` (a
-    fraction), `split_seed`, `pad`, `flip`, `area` and `shards`. `places` are options that say where images
-    are, which is no part of what they are.
+    Writes `dataset` (see kd.data.dataset.write_dataset). `cfg` has the data set's own `options`, its `files`
+    (name: SHA-256), the `listing` of a folder, `validation` (a fraction), `split_seed`, `pad`, `flip`, `area`
+    and `shards`. `places` are options that say where images are, which is no part of what they are.
     Raises UserError when the images or the options do not allow it, or a download is not what it was.
     """
     for name, expected in cfg["files"].items():
         check_sum(downloads / name, expected)
-    module = import_module(f"kd.datasets.{cfg['name']}")
-    raw = module.load(downloads, **cfg["options"], **(places or {}))
-    published = compare(vars(module).get("PUBLISHED"), raw.train_images)
+    raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"], **(places or {}))
     settings = {key: cfg[key] for key in ("validation", "split_seed")}
     settings["augmentation"] = Augmentation(cfg["pad"], cfg["flip"], cfg["area"] and tuple(cfg["area"]))
     folder = dataset.parent / SHARDS
     shutil.rmtree(folder, ignore_errors=True)  # of a data set that is no more
     prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
     write_dataset(dataset, prepared)
-    write_samples(samples, prepared.train_images, prepared.train_labels, prepared.classes)
-    card = {**origin(vars(module), cfg["files"], cfg["listing"]), "published": published}
-    write_json(summary, {"dataset": cfg["name"], **summarise(prepared), **card})
     logger.info("%s", describe(prepared))
 
 

@@ -54,6 +54,7 @@ def main(
     started = time.perf_counter()
     where = set_up_device(compute)
     values = read_values(chosen) if chosen else {}
+    made_by = {"job": job.digest(code)}
     job = with_values(job, values)
     data = read_dataset(dataset)
     parts = [part for part in PARTS if part != "test" or job.role != TRIAL]
@@ -63,7 +64,7 @@ def main(
     setup = set_up(job, data, where, teacher_model, cached=bool(targets))
     epochs = setup.method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
-    results = describe_run(job, setup.method.describe(), values)
+    results = describe_run(job, setup.method.describe(), values) | made_by
     logger.info("%s  starts on %s: %s", job.label, device_name(where), setup.method.describe())
     logger.info("%s  %s", job.label, speed.reason)
 

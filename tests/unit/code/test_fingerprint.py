@@ -229,3 +229,37 @@ def test_forms_that_cannot_be_kept_change_nothing(tree, monkeypatch):
     (tree / "file").touch()
     monkeypatch.setattr(normal_form, "FORMS", tree / "file" / "forms")
     assert of_a(tree) == before
+
+
+def test_what_a_data_set_says_of_itself_is_configuration_and_no_code(tree):
+    """Its licence, in any form, but for what its functions use."""
+    text = 'LICENCE = (\n    "free"  # (\n)\nPUBLISHED = {"mean": (1,)}\nFILES = {"a": "1"}\n\ndef load():\n    return FILES\n'
+    path = tree / "kd/datasets/mine.py"
+    path.parent.mkdir()
+
+    def of(text):
+        path.write_text(text)
+        forget()
+        return subject.fingerprint("train.py", ("kd.datasets.mine",))
+
+    before = of(text)
+    assert of(text.replace("free", "unknown").replace("(1,)", "(2,)")) == before
+    assert of(text[text.index("FILES") :]) == before
+    assert of(text.replace('"1"', '"2"')) != before
+    assert of("x, LICENCE = 1, 2\n" + text) != before
+    (tree / "kd/models/b.py").write_text("LICENCE = 1\n")
+    forget()
+    elsewhere = subject.fingerprint("train.py", ("kd.models.b",))
+    (tree / "kd/models/b.py").write_text("LICENCE = 2\n")
+    forget()
+    assert subject.fingerprint("train.py", ("kd.models.b",)) != elsewhere
+
+
+def test_no_data_set_reads_what_its_fingerprint_leaves_out():
+    for path in (subject.SCRIPTS / "kd/datasets").glob("*.py"):
+        read = {
+            node.id
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        }
+        assert not read & normal_form.CONFIGURED, path

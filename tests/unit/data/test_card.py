@@ -8,9 +8,12 @@ import pytest
 from archives import MADE, idx
 from PIL import Image
 
+import describe_data
+import draw_samples as draw_samples_script
 import prepare_data
 from kd import registry
 from kd.data.card import compare, origin
+from kd.jobs.data import CardJob
 from kd.plots.samples import GAP, draw_samples, write_samples
 
 MNIST = registry.datasets()["mnist"].constants
@@ -92,16 +95,20 @@ def test_the_card_of_a_download(tmp_path, caplog):
         (tmp_path / name).write_bytes(content)
     cfg = {"name": "mnist", "options": {}, "files": {}, "listing": None}
     cfg |= {"validation": 0.2, "split_seed": 0, "pad": 2, "flip": False, "area": None, "shards": "auto"}
-    written = [tmp_path / name for name in ("dataset.safetensors", "summary.json", "samples.png")]
-    prepare_data.main(cfg, tmp_path, *written)
-    summary = json.loads(written[1].read_text())
+    dataset, summary, samples = (
+        tmp_path / name for name in ("dataset.safetensors", "summary.json", "samples.png")
+    )
+    prepare_data.main(cfg, tmp_path, dataset)
+    describe_data.main(CardJob(name="mnist", constants=MNIST, files={}), dataset, summary)
+    draw_samples_script.main(dataset, samples)
+    summary = json.loads(summary.read_text())
     assert summary["published"]["mean_here"] == pytest.approx([images.mean() / 255])
     assert summary["published"]["mean_here"] != summary["mean"]
     assert (summary["licence"], summary["paper"]) == (MNIST["LICENCE"], MNIST["PAPER"])
     assert caplog.messages == [
         "50 training images (40 + 10 for validation), 2 test images, 10 classes, 28×28×1"
     ]
-    with Image.open(written[2]) as picture:
+    with Image.open(samples) as picture:
         assert picture.size[0] > 400
 
 

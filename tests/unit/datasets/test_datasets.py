@@ -191,7 +191,8 @@ def test_damaged_missing_or_a_web_page(tmp_path, name, file):
     (tmp_path / file).write_bytes(b"<!DOCTYPE html>" * 100)
     refused(name, tmp_path, file)
     (tmp_path / file).unlink()
-    refused(name, tmp_path, file, "No such file")
+    with pytest.raises(UserError, match=f"{re.escape(file)}: cannot be read: No such file .*; mend that"):
+        load(name, tmp_path)
 
 
 class Trap:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import describe_data
 import prepare_data
 from kd import registry
 from kd.config.load import load_study
@@ -18,6 +19,7 @@ from kd.data.dataset import read_dataset
 from kd.datasets import image_folder
 from kd.datasets.readers.class_names import parse_names, readable
 from kd.errors import UserError
+from kd.jobs.data import CardJob
 from kd.plan.data import data_job
 from kd.plan.user_files import listing
 
@@ -168,7 +170,10 @@ def test_prepare_data(folder, caplog):
     }
     out = folder / "out"
     dataset, summary = out / "dataset.safetensors", out / "summary.json"
-    prepare_data.main(cfg, NOWHERE, dataset, summary, out / "samples.png")
+    about = registry.datasets()["image_folder"].constants
+    card = CardJob(name="image_folder", constants=about, files={}, listing=cfg["listing"])
+    prepare_data.main(cfg, NOWHERE, dataset)
+    describe_data.main(card, dataset, summary)
     assert caplog.messages == ["6 training images (4 + 2 for validation), 2 test images, 2 classes, 5×5×3"]
     facts = json.loads(summary.read_text())
     assert facts["images"] == {"train": 4, "validation": 2, "test": 2}
@@ -179,7 +184,8 @@ def test_prepare_data(folder, caplog):
     assert facts["source"].endswith(f"names and contents: {cfg['listing']}")
     assert (facts["published"], facts["paper"], facts["files"]) == (None, None, {})
     first = facts["sha256"]
-    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, summary, out / "samples.png")
+    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset)
+    describe_data.main(card, dataset, summary)
     assert json.loads(summary.read_text())["sha256"] != first
 
 

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import logging
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 import gather_data
 from kd.datasets.mini_open_images import gather, load
 from kd.datasets.open_images import fetch as gathering
+from kd.datasets.open_images.source import IMAGES
 from kd.errors import UserError
 
 SCRIPTS = Path(gather_data.__file__).parent
@@ -260,7 +262,7 @@ def test_training_images_of_the_large_subset(server, gathered, images):
     images.fill(["Cat", "Dog"], train=9)
     images.publish()
     folder = gathered(train_from="train")
-    assert {row["url"].removeprefix(server.url).split("/")[1] for row in rows(folder)} == {"train", "test"}
+    assert {row["url"].removeprefix(IMAGES).split("/")[1] for row in rows(folder)} == {"train", "test"}
     assert not [path for path in images.requests if "validation" in path or "val-" in path]
     assert [image for name, image in taken(folder, "test") if name == "Cat"] == CATS[:2]
     assert [image for name, image in taken(folder) if name == "Cat"] == order("train", range(27, 45, 2))[:4]
@@ -322,6 +324,9 @@ def test_a_packed_file_that_is_not_whole(gathered):
         load(folder)
 
 
+KEPT = "images/*/*/*.jpg"
+
+
 def start(folder, work, url):
     """The script's main in a process of its own."""
     code = (
@@ -334,23 +339,49 @@ def start(folder, work, url):
     return subprocess.Popen(command, env={"PYTHONPATH": str(SCRIPTS), "PATH": ""})
 
 
+def test_two_studies_at_once_download_each_table_once(server, images, tmp_path):
+    for name in images.files:
+        images.plan[name] = ["slow"] if name.endswith(".csv") else ["whole"]
+    processes = [start(tmp_path / name, tmp_path / "fetched", server.url) for name in "ab"]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert (tmp_path / "a/images.safetensors").read_bytes() == (
+        tmp_path / "b/images.safetensors"
+    ).read_bytes()
+    assert len(images.asked(".csv")) == len(set(images.asked(".csv")))
+
+
+def test_a_password_of_the_mirror_reaches_neither_log_nor_table(server, images, tmp_path, caplog):
+    """It is sent, and the table names where images lie for everybody."""
+    caplog.set_level(logging.INFO)
+    images.plan[next(path for path in images.files if path.endswith(".jpg"))] = [404]
+    mirror = server.url.replace("//", "//me:s3cret@")
+    gather(tmp_path / "a", tmp_path / "fetched", mirror, **OPTIONS)
+    table = (tmp_path / "a" / "licences.csv").read_text()
+    assert "s3cret" not in caplog.text + table
+    assert f"downloading {server.url}/v7/" in caplog.text
+    assert all(row["url"].startswith(f"{IMAGES}/") for row in rows(tmp_path / "a"))
+    with pytest.raises(UserError) as error:
+        gather(tmp_path / "b", tmp_path / "other", f"{mirror}/nothing", **OPTIONS)
+    assert "s3cret" not in str(error.value)
+
+
 def test_a_killed_job_goes_on_where_it_was(server, images, tmp_path):
     images.pause = 0.05
     folder, work = tmp_path / "a", tmp_path / "fetched"
     process = start(folder, work, server.url)
     deadline = time.monotonic() + 60
-    while len(list(work.rglob("[0-9a-f]*.jpg"))) < 8:
+    while len(list(work.glob(KEPT))) < 8:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not folder.exists()
-    kept = {path.stem for path in work.rglob("[0-9a-f]*.jpg")}
+    kept = {path.stem for path in work.glob(KEPT)}
     assert 8 <= len(kept) < 26
     images.pause, images.requests[:] = 0, []
     assert start(folder, work, server.url).wait() == 0
     assert len(images.requests) == 26 - len(kept)  # and of the metadata nothing
     assert not {Path(path).stem for path in images.requests} & kept
     assert len(load(folder).train_images) == 16
-    assert not list(work.rglob(".*.jpg"))  # what it was writing when it was killed
+    assert not list(work.rglob(".*.jpg.*"))  # what it was writing when it was killed

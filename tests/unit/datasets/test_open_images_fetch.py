@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from bad_downloads import moved, serving
 from open_images_server import OpenImages, Server
 
 from kd.datasets.open_images import fetch as gathering
@@ -154,3 +155,18 @@ def test_an_error_of_another_kind_is_not_counted_as_a_failure():
 def test_progress_lines():
     assert describe(1_200, 2_500, 26) == "1,200 of 2,500, 26.0 a second, 50 s left"
     assert describe(0, 2_500, 0) == "0 of 2,500, 0.0 a second"
+
+
+def test_a_redirect_to_no_address_leaves_out_that_image_alone(monkeypatch):
+    with (
+        serving(moved("http://[::1")) as address,
+        pytest.raises(Failed, match="leads to an address that is none"),
+    ):
+        fetch(f"{address}/a.jpg")
+
+
+def test_an_image_may_take_so_long_in_all(images, url, monkeypatch):
+    monkeypatch.setattr(gathering, "LONGEST", -1.0)
+    with pytest.raises(Failed, match="it took longer than"):
+        fetch(url)
+    assert len(images.requests) == 1

@@ -1,18 +1,22 @@
 """Downloads from a real server on this machine that misbehaves on request."""
 
+import contextlib
 import hashlib
 import logging
+import os
 import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from bad_downloads import serving
 from open_images_server import OpenImages
 from open_images_server import Server as UnsignedServer
 
 import download_data
 from kd.errors import UserError
+from kd.io import http
 from kd.io.download import download
 from kd.io.progress import Progress, describe
 
@@ -206,6 +210,120 @@ def test_a_silent_server_is_reported(server, target, caplog, monkeypatch):
     server.plan = ["slow"]
     download(server.url, target, SHA256)
     assert "data.tar.gz: 0% of 1.0 MB, waiting for the server" in caplog.text
+
+
+# Servers without end
+
+
+def raw(header, piece=b"", pause=0.0, times=10**9):
+    """A response whose body, or header if it has no end yet, is this piece again and again."""
+
+    def answer(handler):
+        handler.wfile.write(header)
+        with contextlib.suppress(OSError):
+            for _ in range(times):
+                handler.wfile.write(piece)
+                time.sleep(pause)
+
+    return answer
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("size", "answer", "reason"),
+    [
+        (5_000, raw(OK + b"\r\n", b"x" * 1000), "more than 0 MB came; dataset.mirror must name"),
+        (
+            5_000,
+            raw(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"3e8\r\n" + b"x" * 1000 + b"\r\n"),
+            "more than 0 MB",
+        ),
+        (
+            5_000,
+            raw(OK + b"Content-Length: 5001\r\n\r\n"),
+            "this is another file: the server names 5,001 bytes, and",
+        ),
+        (
+            5_000,
+            raw(OK + b"Content-Type: text/html\r\nContent-Length: 9\r\n\r\n"),
+            "a web page came instead of the file",
+        ),
+        (
+            None,
+            raw(OK + b"Content-Length: 1000000000000000\r\n\r\n"),
+            "it has 1,000,000,000.0 MB by the server, and the disk",
+        ),
+        (
+            None,
+            raw(OK + b"Content-Length: 90000\r\n\r\n", b"x", 0.01),
+            "bytes came in 0 s, which is too slow",
+        ),
+        (None, raw(OK, b"X: y\r\n", 0.05, times=90), "the header of the answer took more than 0 s"),
+        (
+            None,
+            raw(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.01),
+            "the header of the answer took more than 0 s",
+        ),
+    ],
+    ids=["endless", "chunks", "length", "page", "huge", "drips", "header", "continue"],
+)
+def test_a_server_without_end_is_left(target, monkeypatch, size, answer, reason):
+    monkeypatch.setattr(http, "HEADER", 0.3)
+    monkeypatch.setattr(http, "WINDOW", 0.3)
+    with serving(answer) as address, pytest.raises(UserError, match=reason):
+        download(f"{address}/data.tar.gz", target, SHA256, size=size, attempts=1)
+    assert all(path.stat().st_size <= 5_000 for path in target.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    "length", ["", "Content-Length: -5", "Content-Length: \u0663", "Content-Length: 5 MB"]
+)
+def test_a_body_of_no_known_length_is_refused_where_nothing_else_says_that_it_is_whole(target, length):
+    header = OK + length.encode() + b"\r\n" * (1 + bool(length))
+    with (
+        serving(raw(header, b"abc", times=1)) as address,
+        pytest.raises(UserError, match="names no length, without"),
+    ):
+        download(f"{address}/data.tar.gz", target, None)
+    assert not target.exists()
+
+
+def test_chunks_end_by_themselves(target):
+    header = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+    with serving(raw(header + b"3\r\nabc\r\n0\r\n\r\n", times=0)) as address:
+        download(f"{address}/data.tar.gz", target, None)
+    assert target.read_bytes() == b"abc"
+    with (
+        serving(raw(header + b"3\r\nabc\r\n", times=0)) as address,
+        pytest.raises(UserError, match="not downloaded"),
+    ):
+        download(f"{address}/data.tar.gz", target, None, attempts=1)
+
+
+@pytest.mark.parametrize("place", ["http://[::1", "http://a\udcff\udcfe/x"])
+def test_a_server_that_leads_to_an_address_that_is_none(target, place):
+    header = b"HTTP/1.1 302 Found\r\nLocation: " + os.fsencode(place) + b"\r\nContent-Length: 0\r\n\r\n"
+    with (
+        serving(raw(header, times=0)) as address,
+        pytest.raises(UserError, match="leads to an address that is none"),
+    ):
+        download(f"{address}/data.tar.gz", target, SHA256)
+
+
+def test_no_message_and_no_line_of_the_log_has_the_password(server, target, caplog):
+    """The last is no address, and names itself in the error of the library."""
+    caplog.set_level(logging.INFO)
+    server.plan = [500, 404]
+    url = server.url.replace("//", "//me:s3c/r@t@".replace("/r", "r"))
+    with pytest.raises(UserError) as refused:
+        download(url, target, SHA256, pause=0)
+    with pytest.raises(UserError) as wrong:
+        download("ftp://me:s3cr@t@localhost/a", target, SHA256)
+    text = f"{refused.value} {wrong.value} {caplog.text}"
+    assert not re.search("s3cr|me:", text)
+    assert f"{server.url}: the server answered 404" in text
 
 
 # Without a checksum that is known beforehand

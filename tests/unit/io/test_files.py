@@ -1,14 +1,36 @@
 """A file is whole or absent."""
 
+import errno
 import json
 import os
 import subprocess
+import sys
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+import train
+from kd.data.dataset import read_dataset
+from kd.datasets.cifar10 import load as load_cifar
+from kd.datasets.open_images.pack import read_packed
+from kd.datasets.open_images.rows import read_rows
 from kd.errors import UserError
-from kd.io.files import atomic, check_sum, read_json, write_json
+from kd.io.arrays import read_logits
+from kd.io.files import atomic, atomic_folder, check_sum, digest, existing_folder, read_json, write_json
 from kd.io.tables import read_history
+from kd.io.tensors import read_tensors, write_tensors
+from kd.networks.checkpoint import load_network
+from kd.networks.weights import read_weights
+from kd.results.table_csv import read_table
+from kd.runtime.signals import StopSignal
+from kd.teachers.logits import read_user_logits
+from kd.teachers.targets import open_targets
+from kd.training.checkpoints import Checkpoints
+
+SCRIPTS = Path(train.__file__).parent
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path):
@@ -57,12 +79,140 @@ def test_json_has_sorted_keys_and_no_nan(tmp_path):
 def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
-    (tmp_path / f".table.{dead.pid}.csv").touch()
-    living, others = tmp_path / f".table.{os.getppid()}.csv", tmp_path / f".table2.{dead.pid}.csv"
-    living.touch(), others.touch()
+
+    def left(name, age=0):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "table.csv").touch()
+        for place in (tmp_path / name / "table.csv", tmp_path / name):
+            os.utime(place, (time.time() - age,) * 2)
+        return tmp_path / name
+
+    here = os.uname().nodename
+    left(f".table.csv.{here}-{dead.pid}"), left(f".table.csv.node-7.b-{os.getpid()}", age=2 * 86_400)
+    stay = [
+        left(f".table.csv.{here}-{os.getppid()}"),  # which lives
+        left(f".table2.csv.{here}-{dead.pid}"),  # of another file
+        left(f".table.csv.node-7.b-{dead.pid}", age=3_600),  # of another machine: it may live
+    ]
     with atomic(tmp_path / "table.csv") as temporary:
         temporary.write_text("new")
-    assert sorted(tmp_path.iterdir()) == sorted([living, others, tmp_path / "table.csv"])
+    assert sorted(tmp_path.iterdir()) == sorted([*stay, tmp_path / "table.csv"])
+
+
+def test_what_a_library_writes_beside_its_file_goes_with_a_killed_writer(tmp_path):
+    """safetensors writes a file of a random name, which it renames."""
+    code = "import os, numpy, pathlib, kd.io.tensors as t\n"
+    code += "t.save_file = lambda arrays, path, facts: (path.with_name('.tmpX').touch(), os.kill(os.getpid(), 9))\n"
+    code += (
+        f"t.write_tensors(pathlib.Path({str(tmp_path)!r}, 'a.safetensors'), {{'a': numpy.zeros(3)}}, {{}})"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS)
+    assert killed.returncode == -9
+    assert len(list(tmp_path.rglob(".tmpX"))) == 1
+    with atomic(tmp_path / "a.safetensors") as temporary:
+        temporary.write_text("new")
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.safetensors"]
+
+
+def test_what_is_renamed_and_its_folder_are_on_the_disk_before_and_after(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        "kd.io.files.os.fsync", lambda file: synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+    )
+    with atomic(tmp_path / "a.txt") as temporary:
+        temporary.write_text("a")
+    assert synced == [str(temporary), str(tmp_path)]
+    synced.clear()
+    with atomic_folder(tmp_path / "b") as folder:
+        (folder / "c").touch()
+    assert synced == [str(folder / "c"), str(folder), str(tmp_path)]
+
+
+def test_a_disk_that_knows_no_sync_of_folders_will_do(tmp_path, monkeypatch):
+    def fsync(file):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("kd.io.files.os.fsync", fsync)
+    write_json(tmp_path / "a.json", 1)
+    assert read_json(tmp_path / "a.json") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("nowhere", "nowhere: this link leads to /not/mounted, where there is nothing; mount or make it, or"),
+        ("nowhere/below/it", "nowhere: this link leads to /not/mounted"),
+        ("loop/below", "loop: this link leads to loop, where there is nothing"),
+        ("file", "file: a folder is needed here, and this is none; move it away"),
+        ("file/below", "file: a folder is needed here"),
+    ],
+)
+def test_what_is_in_the_way_of_a_folder_is_named(tmp_path, place, reason):
+    (tmp_path / "nowhere").symlink_to("/not/mounted")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError) as error:
+        existing_folder(tmp_path / place)
+    assert str(error.value).startswith(f"{tmp_path}/{reason}")
+
+
+def test_a_folder_that_is_to_be_made_is_made_in_the_nearest_one_or_behind_a_link(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    assert existing_folder(tmp_path / "a" / "b") == tmp_path
+    assert existing_folder(tmp_path / "link" / "b") == tmp_path / "link"
+
+
+UNREADABLE = {
+    "JSON": read_json,
+    "history": read_history,
+    "tensors": read_tensors,
+    "data set": read_dataset,
+    "packed images": lambda path: read_packed(path.parent),
+    "network": lambda path: load_network(path, torch.device("cpu")),
+    "weights": lambda path: read_weights(path, "0" * 64, {}),
+    "logits": lambda path: read_logits(path, 1, 1),
+    "user's logits": lambda path: read_user_logits(path, "0" * 64),
+    "note of targets": lambda path: open_targets(path, np.ones((1, 1), dtype=bool)),
+    "table": read_table,
+    "CSV": lambda path: list(read_rows(path, ("a",))),
+    "download": lambda path: check_sum(path, "0" * 64),
+    "archive": lambda path: load_cifar(path.parent),
+    "input of a state": lambda path: digest("", path),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_cannot_be_read_is_never_called_damaged(tmp_path, kind):
+    """A link to itself, which root cannot read either, stands for EACCES, EIO, ESTALE and EMFILE."""
+    names = {"packed images": "images.safetensors", "archive": "cifar-10-binary.tar.gz"}
+    path = tmp_path / names.get(kind, "file")
+    path.symlink_to(path)
+    with pytest.raises(UserError) as error:
+        UNREADABLE[kind](path)
+    reason = "Too many levels of symbolic links"
+    assert str(error.value) == f"{path}: cannot be read: {reason}; mend that and run again"
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_begun_anew(tmp_path):
+    checkpoints = Checkpoints(tmp_path, 1, StopSignal())
+    assert checkpoints.load() is None
+    (tmp_path / "checkpoint.safetensors").symlink_to("checkpoint.safetensors")
+    with pytest.raises(UserError, match=r"checkpoint\.safetensors: cannot be read: Too many levels"):
+        checkpoints.load()
+
+
+def test_of_too_many_open_files_a_library_says_that_the_file_is_missing(tmp_path, monkeypatch):
+    write_tensors(tmp_path / "model.safetensors", {"a": np.zeros(3)}, {})
+
+    def busy(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("builtins.open", busy)
+    with pytest.raises(
+        UserError, match=r"model\.safetensors: cannot be read: Too many open files; mend that"
+    ):
+        load_network(tmp_path / "model.safetensors", torch.device("cpu"))
 
 
 @pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe"])

@@ -66,7 +66,9 @@ def test_scripts_import_only_what_they_use():
     foreign = {
         "draw_plots": ("torch", "kd.results.table", "kd.results.text", "kd.report"),
         "build_table": ("torch", "kd.plots", "matplotlib", "kd.report"),
-        "prepare_data": ("kd.plots.saving", "kd.plots.gain"),  # or all would be trained again
+        "prepare_data": ("torch", "kd.plots", "matplotlib", "kd.data.card"),  # or all would be trained again
+        "draw_samples": ("kd.plots.saving", "kd.plots.gain", "kd.data.card"),
+        "describe_data": ("kd.plots", "matplotlib", "kd.datasets"),
         "build_report": ("torch", "kd.plots", "matplotlib"),
     }
     command = [sys.executable, "-c", IMPORTS, json.dumps(foreign)]

@@ -13,6 +13,9 @@ from itertools import accumulate
 from pathlib import Path
 
 FORMS = Path(".snakemake/kd-code/forms")  # by content, because parsing takes most of the time of a plan
+# Constants of a data set that reach jobs in their configuration: no script reads them in the module.
+DATASETS = ("kd", "datasets")
+CONFIGURED = {"SIZES", "SOURCE", "MIRROR", "LICENCE", "PAPER", "PUBLISHED", "HUB"}
 _SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 _MARKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
 # From Python 3.12 on an f-string is several tokens; it is one here, as it is before.
@@ -32,6 +35,8 @@ def read_form(source: bytes, package: tuple[str, ...]) -> Form:
         return kept
     text = source.decode("utf-8")
     tree = ast.parse(text)
+    if package == DATASETS:
+        text = _without_constants(text, tree)
     form = normal_form(text, tree), tuple(sorted(imported_names(tree, package)))
     path = _path_of(digest, package)
     with suppress(OSError):  # a folder that cannot be written to costs time and nothing else
@@ -84,6 +89,17 @@ def imported_names(tree: ast.Module, package: tuple[str, ...]) -> set[str]:
             module = ".".join([*base, *([node.module] if node.module else [])])
             names.update([module, *(f"{module}.{alias.name}" for alias in node.names)])
     return names
+
+
+def _without_constants(source: str, tree: ast.Module) -> str:
+    """The source with empty lines in place of the constants that are CONFIGURED."""
+    lines = source.splitlines(keepends=True)
+    for node in tree.body:
+        names = {getattr(target, "id", "") for target in getattr(node, "targets", ())}
+        if names and names <= CONFIGURED:
+            for number in range(node.lineno - 1, node.end_lineno):
+                lines[number] = "\n"
+    return "".join(lines)
 
 
 def _docstring_starts(tree: ast.Module) -> set[tuple[int, int]]:

@@ -1,8 +1,8 @@
 """What a data set's card says: what it holds, where it comes from, and what others measured of it.
 
-The last two are read from the constants of the data set's own file: MIRROR or SOURCE, LICENCE, PAPER and
-PUBLISHED, which is the shape of an image, and the mean and deviation of each channel over the whole training
-split as others give them.
+The last two are constants of the data set's own file: MIRROR or SOURCE, LICENCE, PAPER and PUBLISHED, which
+is the shape of an image, and the mean and deviation of each channel over the whole training split as others
+give them.
 """
 
 import hashlib
@@ -34,14 +34,14 @@ def origin(constants: Mapping[str, Any], files: Mapping[str, str], listing: str 
     }
 
 
-def compare(published: Mapping[str, Any] | None, images: np.ndarray) -> dict[str, Any] | None:
-    """The published mean and deviation beside those of `images` (N, H, W, C), all training images.
+def compare(published: Mapping[str, Any] | None, *images: np.ndarray | Shards) -> dict[str, Any] | None:
+    """The published mean and deviation beside those of `images` (N, H, W, C), which are all training images.
 
     Warns if they are more than 0.005 apart. None where nothing was published of images of this shape.
     """
-    if not published or tuple(published["shape"]) != images.shape[1:]:
+    if not published or tuple(published["shape"]) != images[0].shape[1:]:
         return None
-    mean, std = channel_statistics(images)
+    mean, std = channel_statistics(*images)
     known = {key: published[key] for key in ("mean", "std")}
     difference = float(np.abs(np.subtract((mean, std), [*known.values()])).max())
     if difference > FAR:
@@ -84,16 +84,6 @@ def fingerprint(dataset: Dataset[np.ndarray]) -> str:
         for block in blocks(array):
             digest.update(np.ascontiguousarray(block))
     return digest.hexdigest()
-
-
-def describe(dataset: Dataset[np.ndarray]) -> str:
-    """The data set in one line."""
-    train, validation, test = (len(getattr(dataset, f"{part}_labels")) for part in PARTS)
-    shape = "×".join(str(side) for side in dataset.train_images.shape[1:])
-    return (
-        f"{train + validation:,} training images ({train:,} + {validation:,} for validation),"
-        f" {test:,} test images, {len(dataset.classes)} classes, {shape}"
-    )
 
 
 def _short(values: tuple[float, ...]) -> str:

@@ -3,7 +3,7 @@
 Torch is imported only when that file is read, so that preparing a data set does not wait for it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -107,3 +107,9 @@ def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
         return Dataset(**tensors, **facts, augmentation=how)
     except (Corrupt, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a whole data set ({error}); delete it and run again") from error
+
+
+def as_arrays(dataset: "Dataset[torch.Tensor]") -> Dataset[np.ndarray]:
+    """The same data set with NumPy arrays, which share its memory; images in shards stay there."""
+    tensors = {name: tensor for name, tensor in dataset.tensors().items() if not isinstance(tensor, Shards)}
+    return replace(dataset, **{name: tensor.numpy() for name, tensor in tensors.items()})

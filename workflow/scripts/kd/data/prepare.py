@@ -4,12 +4,13 @@ Apart from data.py because no training job runs this code: an edit here must not
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from kd.data.augmentation import Augmentation
-from kd.data.dataset import Dataset, RawSplits
+from kd.data.dataset import PARTS, Dataset, RawSplits
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
 from kd.io.log import logger
@@ -53,15 +54,15 @@ def blocks(array: np.ndarray | Shards, indices: np.ndarray | None = None) -> Ite
         yield array[indices[start : start + size]]
 
 
-def channel_statistics(images: np.ndarray | Shards) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel of (N, H, W, C) uint8 images scaled to [0, 1].
+def channel_statistics(*images: np.ndarray | Shards) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of all (N, H, W, C) uint8 images scaled to [0, 1].
 
     The 256 values are counted rather than the pixels summed: exact whatever N is, and no float copy of
     the images. A channel that never varies gets a deviation of 1, for it is divided by later on.
     """
-    channels = images.shape[-1]
+    channels = images[0].shape[-1]
     counts = np.zeros((channels, 256), dtype=np.int64)
-    for block in blocks(images):  # bincount widens its input to eight bytes a pixel
+    for block in chain.from_iterable(map(blocks, images)):  # bincount widens its input to eight bytes a pixel
         for channel in range(channels):
             counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
     values = np.arange(256) / 255
@@ -112,3 +113,13 @@ def _packed(folder: Path, part: str, source: np.ndarray, indices: np.ndarray) ->
     """The images `indices` (n,) int64 of `source`, in shards in `folder`."""
     shape = len(indices), *source.shape[1:]
     return Shards(folder, write_shards(folder, part, shape, blocks(source, indices)))
+
+
+def describe(dataset: Dataset[np.ndarray]) -> str:
+    """The data set in one line."""
+    train, validation, test = (len(getattr(dataset, f"{part}_labels")) for part in PARTS)
+    shape = "×".join(str(side) for side in dataset.train_images.shape[1:])
+    return (
+        f"{train + validation:,} training images ({train:,} + {validation:,} for validation),"
+        f" {test:,} test images, {len(dataset.classes)} classes, {shape}"
+    )

@@ -4,6 +4,7 @@ Each image has a checksum (CRC-32), which is compared whenever it is read: to re
 done with smaller files, would take longer than some trainings.
 """
 
+import os
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kd.errors import UserError
-from kd.io.files import atomic
+from kd.io.files import NotRead, atomic, reading
 
 BYTES = 2**28  # of a shard, at most; so much is in memory when it is written
 
@@ -88,9 +89,12 @@ class Shards:
         count = min(self.packed.images, len(self) - number * self.packed.images)
         shape = (count, *self.shape[1:])
         try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise UserError(_damaged(path, error.strerror)) from error
+            with reading(path), open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+        except NotRead as error:
+            if error.missing:
+                raise UserError(_damaged(path, "No such file")) from error
+            raise
         if size != np.prod(shape):
             raise UserError(_damaged(path, f"{size} bytes, where {np.prod(shape)} were written"))
         return np.memmap(path, dtype=np.uint8, mode="r", shape=shape)

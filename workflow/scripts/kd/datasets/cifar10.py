@@ -12,6 +12,7 @@ from kd.datasets.readers.cifar import decode
 
 MIRROR = "https://www.cs.toronto.edu/~kriz"
 FILES = {"cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"}
+SIZES = {"cifar-10-binary.tar.gz": 170_052_171}  # bytes
 PAD = 4
 FLIP = True
 PUBLISHED = {"shape": (32, 32, 3), "mean": (0.4914, 0.4822, 0.4465), "std": (0.2470, 0.2435, 0.2616)}

@@ -13,6 +13,7 @@ from kd.datasets.readers.cifar import decode
 
 MIRROR = "https://www.cs.toronto.edu/~kriz"
 FILES = {"cifar-100-binary.tar.gz": "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"}
+SIZES = {"cifar-100-binary.tar.gz": 168_513_733}  # bytes
 PAD = 4
 FLIP = True
 PUBLISHED = {"shape": (32, 32, 3), "mean": (0.5071, 0.4865, 0.4409), "std": (0.2673, 0.2564, 0.2762)}

@@ -18,6 +18,7 @@ from kd.datasets.open_images.counts import refuse_few, refuse_short
 from kd.datasets.open_images.fetch import Failed, first_good
 from kd.datasets.open_images.metadata import Info
 from kd.datasets.open_images.pack import IMAGES, SPLITS, read_packed, write_table
+from kd.datasets.open_images.source import IMAGES as IMAGES_AT
 from kd.datasets.open_images.source import Candidate, Place, Source
 from kd.io.log import logger
 from kd.io.tensors import write_tensors
@@ -132,7 +133,7 @@ def _row(candidate: Candidate, source: Source, names: Mapping[str, str]) -> dict
         "split": candidate.place.split,
         "class": names[candidate.place.label],
         "ImageID": candidate.image,
-        "url": source.url(candidate),
+        "url": f"{IMAGES_AT}/{source.name(candidate)}",  # not of a mirror, which may carry a password
         "turned": info.turn or 0,
         **info.facts,
     }

@@ -15,6 +15,12 @@ FILES = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
+SIZES = {
+    "train-images-idx3-ubyte.gz": 9_912_422,
+    "train-labels-idx1-ubyte.gz": 28_881,
+    "t10k-images-idx3-ubyte.gz": 1_648_877,
+    "t10k-labels-idx1-ubyte.gz": 4_542,
+}  # bytes
 PAD = 2  # four pixels of margin are all that the digits have, and not on every side: 4 would cut strokes off
 FLIP = False  # a mirrored digit is another sign
 PUBLISHED = {"shape": (28, 28, 1), "mean": (0.1307,), "std": (0.3081,)}

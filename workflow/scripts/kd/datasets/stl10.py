@@ -15,6 +15,7 @@ from kd.settings.types import ImageSize
 
 MIRROR = "http://ai.stanford.edu/~acoates/stl10"
 FILES = {"stl10_binary.tar.gz": "f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866"}
+SIZES = {"stl10_binary.tar.gz": 2_640_397_119}  # bytes
 PAD = 12
 FLIP = True
 PUBLISHED = {"shape": (96, 96, 3), "mean": (0.4467, 0.4398, 0.4066), "std": (0.2603, 0.2566, 0.2713)}

@@ -17,6 +17,7 @@ FILES = {
     "train_32x32.mat": "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
     "test_32x32.mat": "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
 }
+SIZES = {"train_32x32.mat": 182_040_794, "test_32x32.mat": 64_275_384}  # bytes
 PAD = 4
 FLIP = False  # a mirrored digit is another sign
 PUBLISHED = {"shape": (32, 32, 3), "mean": (0.4377, 0.4438, 0.4728), "std": (0.1980, 0.2010, 0.1970)}

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kd.io.log import logger
 from kd.io.progress import Progress
 
 PARTIAL, UNSATISFIABLE = 206, 416  # statuses of a request for the rest of a file
+LARGEST = 64 * 10**9  # bytes of a file whose length nobody names
 ACCEPTED = (200, PARTIAL, UNSATISFIABLE)
 
 
@@ -29,11 +31,18 @@ def _wait(failure: str, seconds: float) -> None:
 
 
 def download(
-    url: str, path: Path, checksum: str | None, *, attempts: int = http.ATTEMPTS, pause: float = 1.0
+    url: str,
+    path: Path,
+    checksum: str | None,
+    *,
+    size: int | None = None,
+    attempts: int = http.ATTEMPTS,
+    pause: float = 1.0,
 ) -> None:
     """Download `url` to `path`, which is whole and has the SHA-256 `checksum` or does not appear at all.
 
-    Where no checksum is known (None), it is the length that the server names, and the MD5 where it sends one.
+    Where no checksum is known (None), it is the length that the server names, and the MD5 where it sends one;
+    a body without either is refused. No more than `size` bytes are taken, where that is known.
 
     What a broken connection, or a process that was killed, has fetched is kept beside it and not again.
     Broken connections, 5xx answers, short bodies and wrong checksums are tried again up to `attempts` times
@@ -41,18 +50,19 @@ def download(
     when the server refuses the file, and with the last error after the last try.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    address = http.without_password(url)
     try:
         with Progress(path.name) as progress:
-            part = _Part(url, path, checksum, progress)
+            part = _Part(url, path, checksum, size, progress)
             tries = {"attempts": attempts, "pause": pause, "wait": _wait}
             checked = http.get(url, part.fill, headers=part.headers, accepted=ACCEPTED, **tries)
     except http.WRONG_ADDRESS as error:
         raise UserError(f"dataset.mirror: {error}; an address begins with https:// or http://") from error
     except http.Refused as error:
-        raise UserError(f"{url}: {error}; dataset.mirror must name a folder that has it") from error
+        raise UserError(f"{address}: {error}; dataset.mirror must name a folder that has it") from error
     except http.GivenUp as error:
         raise UserError(
-            f"{url}: not downloaded {error}; try again later, or name another address in dataset.mirror"
+            f"{address}: not downloaded {error}; try again later, or name another address in dataset.mirror"
         ) from error
     logger.info("%s: %.1f MB, %s", path.name, progress.done / 1e6, checked)
 
@@ -60,8 +70,11 @@ def download(
 class _Part:
     """What has come of a file, kept beside it, so that the next try or process goes on from there."""
 
-    def __init__(self, url: str, path: Path, checksum: str | None, progress: Progress) -> None:
-        self._url, self._target, self._checksum, self._progress = url, path, checksum, progress
+    def __init__(
+        self, url: str, path: Path, checksum: str | None, size: int | None, progress: Progress
+    ) -> None:
+        self._url, self._target, self._progress = url, path, progress
+        self._checksum, self._size = checksum, size
         self._path = path.with_name(f".{path.name}.part")
         self._version = path.with_name(f".{path.name}.etag")  # of the whole; with a checksum not needed
         self._have = 0  # bytes
@@ -71,7 +84,7 @@ class _Part:
         known = self._version.read_text() if self._version.exists() else ""
         self._have = self._path.stat().st_size if self._path.exists() and (self._checksum or known) else 0
         rest = f" from {self._have / 1e6:.1f} MB on" if self._have else ""
-        logger.info("downloading %s%s", self._url, rest)
+        logger.info("downloading %s%s", http.without_password(self._url), rest)
         if not self._have:
             return {}
         return {"Range": f"bytes={self._have}-"} | ({} if self._checksum else {"If-Range": known})
@@ -87,8 +100,9 @@ class _Part:
             self._remember_version(response)
         elif not response.headers.get("Content-Range", "").startswith(f"bytes {self._have}-"):
             raise BadBody("the server sent another part of the file than it was asked for")
-        length = response.headers.get("Content-Length", "")
-        progress.done, progress.total = self._have, self._have + int(length) if length.isdecimal() else None
+        length = http.length_of(response)
+        progress.done, progress.total = self._have, None if length is None else self._have + length
+        self._check_length(response)
         self._save(response)
         if progress.total is not None and progress.done != progress.total:
             raise BadBody(f"{progress.done} of {progress.total} bytes came")
@@ -107,12 +121,29 @@ class _Part:
         else:
             self._version.unlink(missing_ok=True)
 
+    def _check_length(self, response: requests.Response) -> None:
+        """Before a byte is taken: what is known of the length by now."""
+        total = self._progress.total
+        if total is not None and total != (self._size or total):
+            self._path.unlink(missing_ok=True)
+            page = response.headers.get("Content-Type", "").startswith("text/html")
+            what = "a web page came instead of the file" if page else "this is another file"
+            raise BadBody(f"{what}: the server names {total:,} bytes, and the file has {self._size:,}")
+        if total is None and not self._checksum and not response.raw.chunked:
+            raise http.Refused("the server names no length, without which nobody knows whether all has come")
+        free = shutil.disk_usage(self._path.parent).free
+        if total is not None and total - self._have > free:
+            raise http.Refused(
+                f"it has {total / 1e6:,.1f} MB by the server, and the disk has {free / 1e6:,.1f} MB free"
+            )
+
     def _save(self, response: requests.Response) -> None:
         """Write the body behind what there is, as it comes over the wire."""
+        most = (self._progress.total or self._size or LARGEST) - self._have
         with open(self._path, "ab" if self._have else "wb") as file:
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
-                file.write(chunk)
-                self._progress.done += len(chunk)
+            for piece in http.body(response, most):
+                file.write(piece)
+                self._progress.done += len(piece)
 
 
 def _check_md5(part: Path, response: requests.Response) -> str:
@@ -120,7 +151,7 @@ def _check_md5(part: Path, response: requests.Response) -> str:
     sent = re.search(r"\bmd5=([^,\s]+)", response.headers.get("x-goog-hash", ""))
     packed = response.headers.get("x-goog-stored-content-encoding", "identity") != "identity"
     if not sent or packed:  # it is then of the packed bytes, which were unpacked on the way
-        return "as many bytes as the server named"
+        return "all came that the server announced"
     with open(part, "rb") as file:
         got = base64.b64encode(hashlib.file_digest(file, "md5").digest()).decode()
     if got != sent[1]:

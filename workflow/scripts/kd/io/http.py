@@ -1,18 +1,26 @@
 """HTTP requests for files: which responses are final, what is tried again, and after how long."""
 
+import re
+import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from http.client import HTTPException
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
+HEADER = 60.0  # seconds in which the header of a response has to come
+SLOWEST, WINDOW = 1000.0, 60.0  # bytes a second, on average over so many seconds
 CHUNK = 1 << 18  # bytes
 ATTEMPTS = 5
 LONGEST = 120  # seconds between two tries, whatever a server asks for
@@ -36,11 +44,65 @@ class BadBody(Exception):
     """The body is short or not what it should be; another try may bring a better one."""
 
 
+class _Timed:
+    """A connection that is cut where a server sends its header byte by byte, or "100 Continue" for ever."""
+
+    _late = False
+
+    def getresponse(self) -> Any:
+        timer = threading.Timer(HEADER, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()
+        finally:
+            timer.cancel()
+            if self._late:
+                raise HTTPException(f"the header of the answer took more than {HEADER:.0f} s")
+        return response
+
+    def _cut(self) -> None:
+        self._late = True
+        with suppress(OSError, AttributeError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Plain(_Timed, HTTPConnection):
+    pass
+
+
+class _Secure(_Timed, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Adapter(HTTPAdapter):
+    """Connects by the classes above, and by the proxy of the environment, if there is one, as well."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+        return manager
+
+
 class _Own(threading.local):
     """A session for each thread, for they are not made to be shared."""
 
     def __init__(self) -> None:
         self.session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, _Adapter())
 
 
 _own = _Own()
@@ -61,13 +123,13 @@ def get(
     `read` raises BadBody for one that is to be tried again. `headers` are made for each try; `accepted` are
     the statuses that `read` knows. `wait` is called between two of the `attempts` with a line on what has
     failed and with seconds: `pause`, then twice as long each time, or as the server asks.
-    Raises Refused, GivenUp, and one of WRONG_ADDRESS for an invalid address.
+    Raises Refused, GivenUp, and one of WRONG_ADDRESS for an invalid address. Their messages hold no password.
     """
     for number in count(1):
         asked = None
         try:
             sent = IDENTITY | dict(headers())
-            with _own.session.get(url, stream=True, timeout=TIMEOUT, headers=sent) as response:
+            with _ask(url, sent) as response:
                 status = f"the server answered {response.status_code} {response.reason}"
                 if response.status_code in TRANSIENT:
                     with suppress(InvalidHeader):
@@ -76,8 +138,8 @@ def get(
                 if response.status_code not in accepted:
                     raise Refused(status)
                 return read(response)
-        except WRONG_ADDRESS:
-            raise
+        except WRONG_ADDRESS as error:
+            raise type(error)(without_password(error)) from None
         except (BadBody, requests.RequestException, HTTPError) as error:
             reason = _reason(error)
             if number == attempts:
@@ -86,7 +148,46 @@ def get(
         wait(f"try {number} of {attempts} failed: {reason}", min(seconds, LONGEST))
 
 
-def _reason(error: Exception) -> object:
+def _ask(url: str, headers: Mapping[str, str]) -> requests.Response:
+    """The response, whose body is not read; Refused where it leads to an address that is none."""
+    try:
+        return _own.session.get(url, stream=True, timeout=TIMEOUT, headers=headers)
+    except (requests.RequestException, HTTPError):
+        raise
+    except ValueError as error:  # of urllib.parse, or of bytes that are no text
+        raise Refused(f"the server leads to an address that is none ({error})") from error
+
+
+def length_of(response: requests.Response) -> int | None:
+    """Bytes of the body by the header, or None where there is no such number."""
+    text = response.headers.get("Content-Length", "")
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
+
+
+def body(response: requests.Response, most: int) -> Iterator[bytes]:
+    """The body as it comes over the wire, in pieces of CHUNK bytes at most.
+
+    Raises BadBody where it comes slower than SLOWEST, and Refused for more than `most` bytes.
+    """
+    came, since, before = 0, time.monotonic(), 0
+    while piece := response.raw.read1(CHUNK, decode_content=False):
+        came += len(piece)
+        if came > most:
+            raise Refused(f"more than {most / 1e6:,.0f} MB came")
+        yield piece
+        seconds = time.monotonic() - since
+        if seconds >= WINDOW:
+            if came - before < SLOWEST * seconds:
+                raise BadBody(f"{came - before:,} bytes came in {seconds:.0f} s, which is too slow")
+            since, before = time.monotonic(), came
+
+
+def without_password(text: object) -> str:
+    """A text in which addresses have no name and password, for messages, logs and tables."""
+    return re.sub(r"//[^/?#\s]*@", "//", str(text))
+
+
+def _reason(error: Exception) -> str:
     """Without what urllib3 says of the one try that it makes by itself."""
     cause = error.args[0] if error.args else None
-    return cause.reason if isinstance(cause, MaxRetryError) else error
+    return without_password(cause.reason if isinstance(cause, MaxRetryError) else error)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
 
-from kd.io.files import NotWritten
+from kd.io.files import not_written
 from kd.io.log import logger
 
 # What flock answers on a disk that has no locks: NFS without its daemon, Lustre mounted without flock.
@@ -28,8 +28,7 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _acquired(path, waiting)
     except OSError as error:
-        reason = error.strerror or error
-        raise NotWritten(f"{path}: cannot be locked: {reason}; mend that and run again") from error
+        raise not_written(path, error, "cannot be locked") from error
     try:
         yield
     finally:

@@ -13,14 +13,17 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from kd.io.files import atomic
+from kd.io.files import atomic, reading
 
 if TYPE_CHECKING:
     import torch
 
 
+PIECE = 2**20  # bytes
+
+
 class Corrupt(Exception):
-    """A file that is missing, cut short, changed since it was written, or was never sealed."""
+    """A file that is cut short, changed since it was written, or was never sealed."""
 
 
 def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
@@ -41,7 +44,11 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[s
 
 
 def read_tensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
-    """The arrays in `path`, as torch tensors in host memory, and the facts; Corrupt if they are not whole."""
+    """The arrays in `path`, as torch tensors in host memory, and the facts.
+
+    Raises Corrupt if they are not whole, and NotRead if the file cannot be read.
+    """
+    _read_through(path)
     try:
         with safe_open(path, framework="pt") as file:
             seal = json.loads(file.metadata()["sealed"])
@@ -50,8 +57,20 @@ def read_tensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]
         if seal["sha256"] != _checksum(arrays, seal["facts"]):
             raise Corrupt("its checksum is wrong")
         return tensors, json.loads(seal["facts"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Corrupt(str(error) or type(error).__name__) from error
+
+
+def _read_through(path: Path) -> None:
+    """NotRead if `path` cannot be read to its end.
+
+    safetensors calls a file missing whatever kept it from opening it, and maps it into memory, where a disk
+    that fails ends the process without a word.
+    """
+    piece = memoryview(bytearray(PIECE))
+    with reading(path), open(path, "rb", buffering=0) as file:
+        while file.readinto(piece):
+            continue
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], facts: str) -> str:

@@ -1,5 +1,6 @@
 """The configuration of a job: exactly its own, as one JSON text."""
 
+import hashlib
 import json
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,13 @@ class Job(BaseModel):
     def to_json(self) -> str:
         """One text with sorted keys, so that any change of a value, and nothing else, changes it."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    def digest(self, code: str) -> str:
+        """16 hexadecimal digits for this configuration and the fingerprint of the code that it is for.
+
+        What a job makes carries it, so that it can be compared with the plan where Snakemake has no record.
+        """
+        return hashlib.sha256(f"{self.to_json()}\0{code}".encode()).hexdigest()[:16]
 
 
 def title(role: str) -> str:

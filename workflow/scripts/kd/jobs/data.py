@@ -26,6 +26,16 @@ class DataJob(DataSettings):
     gathered: str | None = None  # digest of a GatherJob, instead of its options
 
 
+class CardJob(Job):
+    """Say what a data set holds, and where it comes from."""
+
+    name: str
+    constants: dict[str, Any]  # of the data set's own file, as far as the card shows them
+    files: dict[str, str]  # name -> SHA-256 of what was downloaded
+    listing: str | None = None  # digest of a watched folder
+    job: str = ""  # digest of the DataJob and its code
+
+
 class GatherJob(Job):
     """Choose images, fetch them and pack them."""
 

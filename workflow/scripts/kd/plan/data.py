@@ -1,12 +1,19 @@
 """From a study to the jobs of its data set."""
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from kd import registry
 from kd.config.study import Study
-from kd.io.files import digest
-from kd.jobs.data import DataJob, GatherJob
+from kd.errors import UserError
+from kd.io.files import digest, read_json
+from kd.jobs.data import CardJob, DataJob, GatherJob
+from kd.plan.code import code_of
+from kd.plan.layout import Layout
 from kd.plan.user_files import listing
+
+SHOWN = ("SOURCE", "MIRROR", "LICENCE", "PAPER", "PUBLISHED")  # constants that the card of a data set shows
 
 
 def places(study: Study) -> dict[str, str]:
@@ -36,16 +43,59 @@ def gathered(study: Study) -> str | None:
 def data_job(study: Study) -> DataJob:
     """Which data set, and how it is split. Of a folder it is what counts that it holds, not where it is."""
     data = study.dataset
-    folders = places(study)
+    paths = places(study).values()
     # What says which of the files in a folder count.
     counted = {name: data.options[name] for name in _constants(study).get("LISTED_WITH", ())}
-    elsewhere = {*folders, *registry.find_dataset(data.name).gathers}
+    elsewhere = {*places(study), *registry.find_dataset(data.name).gathers}
     fields = ("name", "validation", "split_seed", "pad", "flip", "area", "shards", "files")
     return DataJob(
         **{name: getattr(data, name) for name in fields},
         options={name: value for name, value in data.options.items() if name not in elsewhere},
-        listing="".join(listing(folder, **counted) for folder in folders.values()) or None,
+        listing=_kept_listing(study) or "".join(listing(path, **counted) for path in paths) or None,
         gathered=gathered(study),
+    )
+
+
+def images_gone(study: Study) -> list[str]:
+    """A sentence where the images of a study are gone, and what was made of them is taken as it is."""
+    if not _kept_listing(study):
+        return []
+    (path,) = places(study).values()
+    return [
+        f"dataset.path: no folder {str(Path(path) / 'train')!r}; what was made of it before is used, and"
+        " nothing can be made of other images"
+    ]
+
+
+def _kept_listing(study: Study) -> str | None:
+    """The digest of the images by the card of the prepared data, where these are there and no image is.
+
+    So a finished study can be reported and exported when its images have been moved away. While they are
+    there they count: a card is no proof of what a folder holds.
+    """
+    layout = Layout(study.name)
+    if not any(map(_is_gone, places(study).values())) or not Path(layout.dataset).is_file():
+        return None
+    with suppress(UserError, AttributeError):
+        return read_json(Path(layout.summary)).get("listing")
+    return None
+
+
+def _is_gone(path: str) -> bool:
+    with suppress(OSError, RuntimeError):
+        return not (Path(path).expanduser() / "train").is_dir()
+    return False  # it cannot be read
+
+
+def card_job(study: Study, data: DataJob) -> CardJob:
+    """What the card of a data set says besides what is in it."""
+    constants = {name: value for name, value in _constants(study).items() if name in SHOWN}
+    return CardJob(
+        name=data.name,
+        constants=constants,
+        files=data.files,
+        listing=data.listing,
+        job=data.digest(code_of("prepare_data.py", data)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from kd import registry
 from kd.config.study import NO_TEACHER, Study
 from kd.plan.data import manner, places
 from kd.plan.layout import Layout
@@ -29,6 +30,7 @@ def script_config(study: Study) -> dict[str, Any]:
     return {
         "compute": study.compute.model_dump(),
         "mirror": study.dataset.mirror,
+        "sizes": registry.find_dataset(study.dataset.name).constants.get("SIZES", {}),
         "places": places(study),
         "manner": manner(study),
         "user_files": study.logits_teachers | externals,

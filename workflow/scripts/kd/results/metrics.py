@@ -36,6 +36,7 @@ class TrialMetrics(BaseModel):
     device: str | None = None
     versions: dict[str, str] | None = None  # of Python and the libraries
     commit: str | None = None  # of the project; "+" at its end: with changes
+    job: str | None = None  # digest of the configuration and code that made it; see kd.plan.records
 
 
 class Metrics(TrialMetrics):

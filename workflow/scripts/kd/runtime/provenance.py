@@ -18,14 +18,20 @@ def versions(architecture: str = "", packages: Iterable[str] = RUN) -> dict[str,
 
 
 def commit() -> str:
-    """The commit of the code, with "+" if files of it have changed since; "unknown" outside git."""
-    here = Path(__file__).parent
+    """The commit of the code, with "+" if files of it have changed since; "unknown" outside its repository.
+
+    A repository around the code that does not track it, as of a thesis or of a home folder, is not its own.
+    The user's index is not written to, and so never locked.
+    """
+    here = Path(__file__).resolve()
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True)
+        command = ["git", "--no-optional-locks", *arguments]
+        done = subprocess.run(command, cwd=here.parent, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "--", here.name)
         changed = git("status", "--porcelain", "--untracked-files=no")
         return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):

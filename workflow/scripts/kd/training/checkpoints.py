@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from kd.io.files import NotWritten
+from kd.io.files import NotRead, NotWritten
 from kd.io.log import logger
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
 from kd.runtime.signals import StopSignal
@@ -32,11 +32,16 @@ class Checkpoints:
         self._kept, self._cost = time.monotonic(), 0.0
 
     def load(self) -> State | None:
-        """The last state, or None if there is none; one that is not whole is reported and not used."""
-        if not self._path.exists():
-            return None
+        """The last state, or None if there is none; one that is not whole is reported and not used.
+
+        Raises NotRead for one that cannot be read: it may be whole, and the next one would replace it.
+        """
         try:
             return read_tensors(self._path)
+        except NotRead as error:
+            if error.missing:
+                return None
+            raise
         except Corrupt as error:
             logger.warning("%s: not a whole checkpoint (%s); starts from the beginning", self._path, error)
             return None

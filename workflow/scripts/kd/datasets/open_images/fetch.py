@@ -1,5 +1,6 @@
 """Fetches many small files side by side. Some may fail; the next candidates then take their places."""
 
+import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
@@ -15,7 +16,7 @@ from kd.io.progress import Progress
 
 PAUSE = 1.0  # seconds before the second try; twice that before the third, and so on
 LARGEST = 64_000_000  # bytes of one file; who sends more sends something else
-
+LONGEST = 120.0  # seconds for one file
 
 Place = TypeVar("Place", bound=Hashable)
 Candidate = TypeVar("Candidate")
@@ -35,22 +36,24 @@ def fetch(url: str) -> bytes:
 
     Broken connections, short bodies and 5xx answers are tried again.
     """
+    address = http.without_password(url)
     try:
-        return http.get(url, partial(_body, url), pause=PAUSE)
+        return http.get(url, partial(_body, address), pause=PAUSE)
     except (http.Refused, *http.WRONG_ADDRESS) as error:
-        raise Failed(url, str(error)) from error
+        raise Failed(address, str(error)) from error
     except http.GivenUp as error:
-        raise Failed(url, f"not fetched {error}") from error
+        raise Failed(address, f"not fetched {error}") from error
 
 
-def _body(url: str, response: requests.Response) -> bytes:
-    content = bytearray()
-    for chunk in response.iter_content(http.CHUNK):
-        content += chunk
-        if len(content) > LARGEST:
-            raise Failed(url, f"more than {LARGEST / 1e6:.0f} MB came")
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and len(content) != int(length):
+def _body(address: str, response: requests.Response) -> bytes:
+    """The content; one that is cut off is noticed when it is read as an image, at the latest."""
+    content, ends = bytearray(), time.monotonic() + LONGEST
+    for piece in http.body(response, LARGEST):
+        content += piece
+        if time.monotonic() > ends:
+            raise Failed(address, f"it took longer than {LONGEST:.0f} s")
+    length = http.length_of(response)
+    if length is not None and len(content) != length:
         raise http.BadBody(f"{len(content)} of {length} bytes came")
     return bytes(content)
 

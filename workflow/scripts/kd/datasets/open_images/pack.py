@@ -14,7 +14,8 @@ IMAGES, TABLE = "images.safetensors", "licences.csv"
 
 
 def read_packed(folder: Path) -> RawSplits:
-    """The images and labels of both splits in `folder`; UserError naming the file when it is not whole."""
+    """The images and labels of both splits in `folder`; UserError naming the file that is not whole,
+    or cannot be read."""
     path = folder / IMAGES
     try:
         tensors, facts = read_tensors(path)

@@ -6,13 +6,21 @@ from operator import itemgetter
 from pathlib import Path
 
 from kd.errors import UserError
+from kd.io.files import reading
 from kd.io.progress import Progress
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """These columns of each row of a CSV file; UserError naming the file and line where it is malformed."""
+    """These columns of each row of a CSV file.
+
+    Raises UserError naming the file and line where it is malformed, and NotRead if it cannot be read.
+    """
     again = "delete it and run again"
-    with open(path, encoding="utf-8-sig", newline="") as file, Progress(f"reading {path.name}") as progress:
+    with (
+        reading(path),
+        open(path, encoding="utf-8-sig", newline="") as file,
+        Progress(f"reading {path.name}") as progress,
+    ):
         progress.total = path.stat().st_size
         reader = csv.reader(_counted(file, progress))
         try:

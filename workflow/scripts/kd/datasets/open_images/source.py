@@ -14,7 +14,9 @@ from kd.datasets.open_images.metadata import Info
 from kd.datasets.readers.images import read_image
 from kd.errors import UserError
 from kd.io.download import download
-from kd.io.files import atomic, sha256
+from kd.io.files import atomic, reading, sha256
+from kd.io.http import without_password
+from kd.io.locks import locked
 
 METADATA = "https://storage.googleapis.com/openimages"
 IMAGES = "https://open-images-dataset.s3.amazonaws.com"  # of the Common Visual Data Foundation
@@ -47,10 +49,13 @@ class Source:
     mirror: str
 
     def metadata(self, name: str) -> Path:
-        """A file of the metadata, fetched unless it is there."""
+        """A file of the metadata, fetched unless it is there; by one process at a time, for all studies."""
         path = self.work / "metadata" / Path(name).name
         if not path.exists():
-            download(f"{self.mirror or METADATA}/{name}", path, None)
+            waiting = f"waits for another process that downloads {path.name}"
+            with locked(path.with_name(f".{path.name}.lock"), waiting):
+                if not path.exists():
+                    download(f"{self.mirror or METADATA}/{name}", path, None)
         return path
 
     def find(
@@ -81,8 +86,13 @@ class Source:
         }
 
     def url(self, candidate: Candidate) -> str:
-        """The address of an image."""
-        return f"{self.mirror or IMAGES}/{candidate.place.subset}/{candidate.image}.jpg"
+        """The address that an image is fetched from."""
+        return f"{self.mirror or IMAGES}/{self.name(candidate)}"
+
+    @staticmethod
+    def name(candidate: Candidate) -> str:
+        """Where an image lies on a server."""
+        return f"{candidate.place.subset}/{candidate.image}.jpg"
 
     def file(self, candidate: Candidate) -> Path:
         """The file that an image is kept in; not all in one folder, which would become slow."""
@@ -96,17 +106,19 @@ class Source:
         """
         file, url = self.file(candidate), self.url(candidate)
         if candidate.info is None:
-            raise Failed(url, "no licence or author is listed for it")
+            raise Failed(without_password(url), "no licence or author is listed for it")
         made = partial(upright, turn=candidate.info.turn, box=candidate.box)
         if file.exists():
+            with reading(file):  # what cannot be read now may be whole
+                checksum = sha256(file)
             try:
-                return read_image(str(file), size, made), sha256(file)
+                return read_image(str(file), size, made), checksum
             except UserError:
-                file.unlink()
+                file.unlink(missing_ok=True)
         content = fetch(url)
         with atomic(file) as temporary:
             temporary.write_bytes(content)
             try:
                 return read_image(str(temporary), size, made), sha256(temporary)
             except UserError as error:
-                raise Failed(url, f"no whole image: {error.__cause__}") from error
+                raise Failed(without_password(url), f"no whole image: {error.__cause__}") from error

@@ -12,13 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kd.errors import UserError
+from kd.io import files
 
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever goes wrong while `path` is read into a UserError that names it."""
+    """Turn whatever goes wrong while `path` is read into a UserError that names it.
+
+    Only of content that is wrong it says that the file is to be deleted.
+    """
     try:
-        yield
+        with files.reading(path):
+            yield
+    except UserError:
+        raise
     except Exception as error:  # what a broken file raises depends on where it is broken
         reason = error.args[0] if isinstance(error, KeyError) else error  # which puts quotes around it
         raise UserError(f"{path}: not {what}: {reason}; delete it and run again") from error
