@@ -1,14 +1,16 @@
 """Turns a data set into the one file that every training job reads, and a card and a picture for people."""
 
 import shutil
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from kd.data.augmentation import Augmentation
 from kd.data.card import compare, describe, origin, summarise
-from kd.data.dataset import SHARDS, write_dataset
+from kd.data.dataset import SHARDS, RawSplits, write_dataset
 from kd.data.prepare import packs, prepare
+from kd.errors import UserError
 from kd.io.files import check_sum, write_json
 from kd.io.log import logger
 from kd.plots.samples import write_samples
@@ -28,7 +30,8 @@ def main(
     data set's own `options`, its `files` (name: SHA-256), the `listing` of a folder, `validation` (a
     fraction), `split_seed`, `pad`, `flip`, `area` and `shards`. `places` are options that say where images
     are, which is no part of what they are.
-    Raises UserError when the images or the options do not allow it, or a download is not what it was.
+    Raises UserError when the images or the options do not allow it, or a download or a folder is not what it
+    was.
     """
     for name, expected in cfg["files"].items():
         check_sum(downloads / name, expected)
@@ -39,12 +42,28 @@ def main(
     settings["augmentation"] = Augmentation(cfg["pad"], cfg["flip"], cfg["area"] and tuple(cfg["area"]))
     folder = dataset.parent / SHARDS
     shutil.rmtree(folder, ignore_errors=True)  # of a data set that is no more
-    prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
+    try:
+        prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
+        _refuse_changed(raw, cfg["listing"], places or cfg["options"])
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     write_dataset(dataset, prepared)
     write_samples(samples, prepared.train_images, prepared.train_labels, prepared.classes)
-    card = {**origin(vars(module), cfg["files"], cfg["listing"]), "published": published}
+    notes = raw.notes()
+    card = {**origin(vars(module), cfg["files"], cfg["listing"]), "published": published, "notes": notes}
     write_json(summary, {"dataset": cfg["name"], **summarise(prepared), **card})
     logger.info("%s", describe(prepared))
+    for note in notes:
+        logger.warning("%s", note)
+
+
+def _refuse_changed(raw: RawSplits, expected: str | None, places: Mapping[str, Any]) -> None:
+    """UserError if images are others than when the study was read, whose digest the results would carry."""
+    if raw.listing and expected and raw.listing() != expected:
+        raise UserError(
+            f"dataset.path: {places.get('path')!r} has changed since the study was read; run again"
+        )
 
 
 if __name__ == "__main__":

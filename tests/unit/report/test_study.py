@@ -260,7 +260,7 @@ def test_data_and_origin_are_shown(tmp_path):
         'src="data:image/png;base64,iVBORyBhIHBpY3R1cmU=" alt="Some training images of each class"'
         in page.source
     )
-    for line in ("data set: mine", "classes: 2: ant, bee", "licence: unknown: nobody knows"):
+    for line in ("data set: mine", "classes: 2 (labels 0 to 1): ant, bee", "licence: unknown: nobody knows"):
         assert f"<li>{line}</li>" in page.source
     assert "devices: NVIDIA H100" in page.text
 
