@@ -232,6 +232,13 @@ def test_no_name_can_break_the_page(tmp_path):
     assert page.text.count(EVIL) >= 15
 
 
+def test_no_name_can_turn_a_line_of_the_page(tmp_path):
+    build(tmp_path / "study", card={**CARD, "classes": ["a\u202eb\x1b[31mc"]})
+    text = (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
+    assert "ab[31mc" in text
+    assert not {"\u202e", "\x1b"} & set(text)
+
+
 def test_the_page_holds_all_it_shows_and_forbids_itself_requests(tmp_path):
     page = build(tmp_path / "study")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page.source).group(1)

@@ -183,6 +183,14 @@ def test_names_of_classes_cannot_break_a_page():
     assert "<script" not in markdown.replace("\\<script", "")
 
 
+@pytest.mark.parametrize("mark", ["\x1b[31m", "\x00", "\x9b", "\u202e", "\u200b", "\ufeff"])
+def test_names_cannot_write_on_a_terminal_or_turn_a_line(mark):
+    runs = [fake_run(), fake_run("alone", f"c{mark}nn"), fake_run("distilled", f"c{mark}nn")]
+    markdown = page_of(runs, study=f"a{mark}b", card={**CARD, "classes": [f"c{mark}t", "do\ng"]})
+    assert mark[0] not in markdown
+    assert f"c{mark[1:]}t, do g" in markdown.replace("\\", "")
+
+
 def test_gains_beyond_chance_are_marked_by_a_sign():
     runs = []
     for seed, gain in enumerate((-2.0, -2.1, -1.9)):
