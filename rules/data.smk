@@ -47,6 +47,7 @@ rule prepare_data:
         [ancient(DOWNLOADS.file(name)) for name in study.dataset.files],
     output:
         dataset=layout.dataset,
+        notes=layout.notes,
         summary=layout.summary,
         samples=report(layout.samples, caption="../workflow/report/samples.rst", category="Data"),
     log:

@@ -8,7 +8,7 @@ from pathlib import Path
 from checkout import Checkout
 
 PREPARED = (
-    *(f"tiny/data/{file}" for file in ("dataset.safetensors", "summary.json", "samples.png")),
+    *(f"tiny/data/{file}" for file in ("dataset.safetensors", "notes.json", "summary.json", "samples.png")),
     "tiny/benchmarks/prepare_data.tsv",
 )
 UNWATCHED = {"results", ".snakemake", "__pycache__"}  # what is below results is looked at by itself

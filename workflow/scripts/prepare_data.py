@@ -20,13 +20,15 @@ def main(
     cfg: dict[str, Any],
     downloads: Path,
     dataset: Path,
+    notes: Path,
     summary: Path,
     samples: Path,
     places: dict[str, str] | None = None,
 ) -> None:
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
-    Writes `dataset` (see kd.data.dataset.write_dataset), `summary` (JSON) and `samples` (PNG). `cfg` has the
+    Writes `dataset` (see kd.data.dataset.write_dataset), `notes` on the images, a list of sentences (JSON),
+    `summary` (JSON) and `samples` (PNG). `cfg` has the
     data set's own `options`, its `files` (name: SHA-256), the `listing` of a folder, `validation` (a
     fraction), `split_seed`, `pad`, `flip`, `area` and `shards`. `places` are options that say where images
     are, which is no part of what they are.
@@ -50,12 +52,14 @@ def main(
         raise
     write_dataset(dataset, prepared)
     write_samples(samples, prepared.train_images, prepared.train_labels, prepared.classes)
-    notes = raw.notes()
-    card = {**origin(vars(module), cfg["files"], cfg["listing"]), "published": published, "notes": notes}
+    sentences = raw.notes()
+    write_json(notes, sentences)
+    card = {**origin(vars(module), cfg["files"], cfg["listing"]), "published": published}
+    card |= {"notes": sentences}
     write_json(summary, {"dataset": cfg["name"], **summarise(prepared), **card})
     logger.info("%s", describe(prepared))
-    for note in notes:
-        logger.warning("%s", note)
+    for sentence in sentences:
+        logger.warning("%s", sentence)
 
 
 def _refuse_changed(raw: RawSplits, expected: str | None, places: Mapping[str, Any]) -> None:

@@ -92,16 +92,18 @@ def test_the_card_of_a_download(tmp_path, caplog):
         (tmp_path / name).write_bytes(content)
     cfg = {"name": "mnist", "options": {}, "files": {}, "listing": None}
     cfg |= {"validation": 0.2, "split_seed": 0, "pad": 2, "flip": False, "area": None, "shards": "auto"}
-    written = [tmp_path / name for name in ("dataset.safetensors", "summary.json", "samples.png")]
+    written = [
+        tmp_path / name for name in ("dataset.safetensors", "notes.json", "summary.json", "samples.png")
+    ]
     prepare_data.main(cfg, tmp_path, *written)
-    summary = json.loads(written[1].read_text())
+    summary = json.loads(written[2].read_text())
     assert summary["published"]["mean_here"] == pytest.approx([images.mean() / 255])
     assert summary["published"]["mean_here"] != summary["mean"]
     assert (summary["licence"], summary["paper"]) == (MNIST["LICENCE"], MNIST["PAPER"])
     assert caplog.messages == [
         "50 training images (40 + 10 for validation), 2 test images, 10 classes, 28×28×1"
     ]
-    with Image.open(written[2]) as picture:
+    with Image.open(written[3]) as picture:
         assert picture.size[0] > 400
 
 

@@ -171,7 +171,7 @@ def test_prepare_data(folder, caplog):
     }
     out = folder / "out"
     dataset, summary = out / "dataset.safetensors", out / "summary.json"
-    prepare_data.main(cfg, NOWHERE, dataset, summary, out / "samples.png")
+    prepare_data.main(cfg, NOWHERE, dataset, out / "notes.json", summary, out / "samples.png")
     assert caplog.messages == ["6 training images (4 + 2 for validation), 2 test images, 2 classes, 5×5×3"]
     facts = json.loads(summary.read_text())
     assert facts["images"] == {"train": 4, "validation": 2, "test": 2}
@@ -182,7 +182,9 @@ def test_prepare_data(folder, caplog):
     assert facts["source"].endswith(f"names and contents: {cfg['listing']}")
     assert (facts["published"], facts["paper"], facts["files"]) == (None, None, {})
     first = facts["sha256"]
-    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, summary, out / "samples.png")
+    prepare_data.main(
+        {**cfg, "split_seed": 1}, NOWHERE, dataset, out / "notes.json", summary, out / "samples.png"
+    )
     assert json.loads(summary.read_text())["sha256"] != first
 
 

@@ -22,9 +22,11 @@ def prepared(folder, out="out", **changes):
     cfg |= {"pad": 0, "flip": False, "area": None, "shards": "auto", "files": {}, "listing": None}
     out = folder / out
     cfg["listing"] = changes.get("listing") or listing(str(folder))
-    files = [out / name for name in ("dataset.safetensors", "summary.json", "samples.png")]
+    files = [out / name for name in ("dataset.safetensors", "notes.json", "summary.json", "samples.png")]
     prepare_data.main(cfg | changes, folder, *files, places={"path": str(folder)})
-    return json.loads(files[1].read_text())
+    card = json.loads(files[2].read_text())
+    assert json.loads(files[1].read_text()) == card["notes"]
+    return card
 
 
 def notes(folder, caplog):
