@@ -19,6 +19,7 @@ QUIET = 2.0  # seconds without a line while images are read; a small folder says
 
 # The arrays in a file of the user's logits.
 NEEDED, OPTIONAL = ("train_ids", "train_logits"), ("test_ids", "test_logits")
+CLASSES = "classes"  # their names, in order
 
 
 def listing(
@@ -79,7 +80,7 @@ def log_to_stderr() -> Iterator[None]:
 
 
 def names_in(path: str, key: str) -> set[str]:
-    """The names of the arrays in an .npz file, which are NEEDED, and both of OPTIONAL or none.
+    """The names of the arrays in an .npz file, which are NEEDED, both of OPTIONAL or none, perhaps CLASSES.
 
     Raises UserError naming `key`, the config's, if it cannot be read, or holds others.
     """
@@ -90,9 +91,9 @@ def names_in(path: str, key: str) -> set[str]:
         raise UserError(f"{key}: {path[-60:]!r} is no .npz file ({error})") from error
     missing = [name for name in NEEDED if name not in names]
     missing += [name for name in OPTIONAL if name not in names] if names & set(OPTIONAL) else []
-    unknown = sorted(names - {*NEEDED, *OPTIONAL})
+    unknown = sorted(names - {*NEEDED, *OPTIONAL, CLASSES})
     if missing or unknown:
         wrong = f"lacks {', '.join(missing)}" if missing else f"holds {', '.join(unknown)[:60]}"
-        allowed = f"{', '.join(NEEDED)}, and {' and '.join(OPTIONAL)} or neither"
+        allowed = f"{', '.join(NEEDED)}, and {' and '.join(OPTIONAL)} or neither; {CLASSES} may be there"
         raise UserError(f"{key}: {path[-60:]!r} {wrong}; it should hold {allowed}")
     return names
