@@ -18,6 +18,7 @@ from kd.errors import UserError, shown
 from kd.export.exported import Exported, load_exported
 from kd.export.pictures import find
 from kd.io.files import atomic
+from kd.io.tables import no_formula
 
 QUIET = 2.0  # seconds between two lines of progress
 STDOUT = Path("-")
@@ -79,12 +80,8 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerow(["image", "rank", "class", "probability"])
         for row in rows:
             for rank, guess in enumerate(row["predictions"], 1):
-                image, name = map(_no_formula, (row["image"], guess["class"]))
+                image, name = map(no_formula, (row["image"], guess["class"]))
                 writer.writerow([image, rank, name, f"{guess['probability']:.6f}"])
-
-
-def _no_formula(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def write_json(path: Path, rows: list[dict[str, Any]]) -> None:
