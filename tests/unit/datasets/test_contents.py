@@ -96,6 +96,12 @@ def test_a_class_of_deeper_folders_only(folder):
     assert len(names(folder)) == 8
 
 
+def test_links_beside_the_splits_are_no_matter(folder):
+    before = listing(str(folder))
+    (folder / "old").symlink_to("/gone")
+    assert listing(str(folder)) == before
+
+
 def test_classes_are_in_order_of_their_names_as_text(folder):
     for number in (0, 1, 2, 10):
         for split in ("train", "test"):

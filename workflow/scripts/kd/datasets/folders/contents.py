@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kd.datasets.folders.classes import Classes, classes_in
-from kd.datasets.folders.walk import visible
+from kd.datasets.folders.suffixes import is_hidden
 from kd.datasets.readers.class_names import parse_names, readable
 from kd.errors import UserError, did_you_mean
 
@@ -52,7 +52,7 @@ def find_images(path: str, test_folder: str | None = None) -> Contents:
                 raise UserError(f"dataset.path: no folder {str(folder)!r}; {_LAYOUT}")
         train, test = (classes_in(folder, unused) for folder in folders)
         used = {folder.name for folder in folders}
-        beside = sorted(entry.name for entry in visible(root) if entry.is_dir() and entry.name not in used)
+        beside = [entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name)]
     for folder, other, here, there in ((*folders, train, test), (*folders[::-1], test, train)):
         if len(here) < 2:
             has = ", ".join(map(repr, here)) or "none"
@@ -60,7 +60,7 @@ def find_images(path: str, test_folder: str | None = None) -> Contents:
         if lacking := there.keys() - here.keys():
             names = _spelled(lacking, here.keys() - there.keys())
             raise UserError(f"dataset.path: {str(folder)!r} lacks the classes {names} of {other.name}/")
-    return Contents({"train": train, "test": test}, unused, beside)
+    return Contents({"train": train, "test": test}, unused, sorted({*beside} - used))
 
 
 def _spelled(names: Collection[str], others: Collection[str]) -> str:

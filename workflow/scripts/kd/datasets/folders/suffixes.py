@@ -24,7 +24,7 @@ FOREIGN = (
 
 # What systems put beside images; and all that begins with a dot.
 _OF_SYSTEMS = {"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
-_OF_SYSTEMS |= {"Thumbs.db", "desktop.ini", "Desktop.ini"}
+_OF_SYSTEMS |= {"#snapshot", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini", "Icon\r"}
 
 
 def is_image(name: str) -> bool:

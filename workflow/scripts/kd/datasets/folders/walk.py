@@ -35,12 +35,16 @@ def walk(folder: os.DirEntry, above: tuple[Place, ...]) -> Iterator[tuple[str, o
     `above`: the folders that it lies in. Raises OSError for what cannot be read, and UserError naming a link
     that leads back to one of them.
     """
-    place = place_of(folder)
-    if place in above:
-        raise UserError(f"dataset.path: {folder.path!r} leads back to a folder above it; take this link away")
-    for entry in visible(folder):
-        if entry.is_dir():
-            for path, file in walk(entry, (*above, place)):
-                yield f"{entry.name}/{path}", file
-        else:
-            yield entry.name, entry
+    waiting: list[tuple[str, os.DirEntry, tuple[Place, ...]]] = [("", folder, above)]
+    while waiting:  # and no recursion, whose depth Python limits
+        before, here, above = waiting.pop()
+        if (place := place_of(here)) in above:
+            raise UserError(
+                f"dataset.path: {here.path!r} leads back to a folder above it; take this link away"
+            )
+        for entry in visible(here):
+            path = f"{before}{entry.name}"
+            if entry.is_dir():
+                waiting.append((f"{path}/", entry, (*above, place)))
+            else:
+                yield path, entry
