@@ -47,6 +47,7 @@ rule prepare_data:
         [ancient(DOWNLOADS.file(name)) for name in study.dataset.files],
     output:
         dataset=layout.dataset,
+        notes=layout.notes,
     log:
         layout.log("prepare_data"),
     benchmark:
@@ -65,6 +66,7 @@ rule prepare_data:
 rule describe_data:
     input:
         dataset=layout.dataset,
+        notes=layout.notes,
     output:
         summary=layout.summary,
     log:

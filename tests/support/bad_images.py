@@ -130,21 +130,21 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "one-class": (
         removing("train/cat", "test/cat"),
-        "dataset.path: 'mine/train' needs two class folders or more, has: dog",
+        "dataset.path: 'mine/train' needs two class folders or more, has: 'dog'",
     ),
     "no-class": (without_classes, "dataset.path: 'mine/train' needs two class folders or more, has: none"),
     "class-in-test-only": (
         another_class("test"),
-        "dataset.path: 'mine/train' lacks the classes owl of test/",
+        "dataset.path: 'mine/train' lacks the classes 'owl' of test/",
     ),
     "class-in-train-only": (
         another_class("train"),
-        "dataset.path: 'mine/test' lacks the classes owl of train/",
+        "dataset.path: 'mine/test' lacks the classes 'owl' of train/",
     ),
-    "class-empty": (empty_class, "dataset.path: no image in 'mine/train/owl'; allowed are .bmp, "),
+    "class-empty": (empty_class, "dataset.path: no image in 'mine/train/owl'; allowed are .avif, .bmp, "),
     "class-without-images": (
         class_of_notes,
-        "dataset.path: no image in 'mine/train/owl'; allowed are .bmp, ",
+        "dataset.path: no image in 'mine/train/owl', which holds .txt 1; allowed are .avif, .bmp, ",
     ),
     "class-not-text": (
         class_that_is_no_text,
@@ -152,7 +152,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "loop-to-parent": (
         link("train/loop", ".."),
-        "dataset.path: no image in 'mine/train/loop'; allowed are .bmp, ",
+        "dataset.path: 'mine/train/loop' leads back to a folder above it; take this link away",
     ),
     "loop-of-a-class": (link("train/loop", "../train/loop"), f"dataset.path: 'mine/train/loop' {NOWHERE}"),
     "loop-of-a-file": (link("train/cat/9.png", "9.png"), f"dataset.path: 'mine/train/cat/9.png' {NOWHERE}"),
@@ -176,7 +176,7 @@ IMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "text": (holding("9.png", b"a cat"), f"mine/train/cat/9.png: {BROKEN}"),
     "bomb": (
         holding("9.png", bomb()),
-        "mine/train/cat/9.png: cannot be read as an image: …limit of …; mend it or",
+        "mine/train/cat/9.png: cannot be read as an image: it has more than the 179 million pixels …; shrink it, or raise dataset.max_megapixels",
     ),
     "floats": (floats, "mine/train/cat/9.tif: …floating-point numbers; 8 or 16 bits are allowed; mend it or"),
     "too-few-to-split": (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from checkout import Checkout
 
-PREPARED = ("tiny/data/dataset.safetensors", "tiny/benchmarks/prepare_data.tsv")
+PREPARED = ("tiny/data/dataset.safetensors", "tiny/data/notes.json", "tiny/benchmarks/prepare_data.tsv")
 UNWATCHED = {"results", ".snakemake", "__pycache__"}  # what is below results is looked at by itself
 # What a failure may leave there.
 UNFINISHED = re.compile(

@@ -17,6 +17,7 @@ from kd.results.metrics import write_metrics
 from kd.runtime.device import set_up_device
 from kd.runtime.provenance import versions
 from kd.settings.compute import Compute
+from kd.teachers.labels import check_order, names_beside
 from kd.teachers.measure import measure
 
 
@@ -34,11 +35,12 @@ def main(
     """Write the network with these `weights` (.safetensors), its test logits, and metrics as of a training.
 
     Raises UserError naming the file if it is no whole one, does not fit the architecture and the data set, or
-    holds what is no number.
+    holds what is no number; also if a config.json beside it has the classes in another order.
     """
     started = time.perf_counter()
     where = set_up_device(compute)
     data = read_dataset(dataset)
+    check_order(weights, names_beside(weights), data.classes)
     about = {"architecture": job.architecture, "options": job.options}
     shape = {"in_channels": data.train_images.shape[3], "num_classes": len(data.classes)}
     tensors = read_weights(weights, job.sha256, about)

@@ -6,19 +6,19 @@ import json
 import os
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from PIL import Image
 
-from kd.errors import UserError
+from kd.datasets.readers.images import MEGAPIXELS, allow_megapixels
+from kd.errors import UserError, shown
 from kd.export.exported import Exported, load_exported
-from kd.export.pictures import find, shown
+from kd.export.pictures import find
 from kd.io.files import atomic
+from kd.io.tables import no_formula
 
 QUIET = 2.0  # seconds between two lines of progress
 STDOUT = Path("-")
@@ -27,7 +27,7 @@ STDOUT = Path("-")
 def main(arguments: list[str] | None = None) -> int:
     """Print the most probable classes of every picture; 0, or 1 if something could not be read."""
     options = _arguments(arguments)
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # kd.export.pictures logs a line
+    allow_megapixels(options.max_megapixels)
     try:
         exported = load_exported(options.export, "model_int8.onnx" if options.int8 else "model.onnx")
         files, wrong = find(options.pictures)
@@ -71,13 +71,17 @@ def predict(
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """A line for each picture and class: image, rank, class, probability."""
+    """A line for each picture and class: image, rank, class, probability.
+
+    A text that a spreadsheet would compute begins with a quotation mark.
+    """
     with _opened(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "rank", "class", "probability"])
         for row in rows:
             for rank, guess in enumerate(row["predictions"], 1):
-                writer.writerow([row["image"], rank, guess["class"], f"{guess['probability']:.6f}"])
+                image, name = map(no_formula, (row["image"], guess["class"]))
+                writer.writerow([image, rank, name, f"{guess['probability']:.6f}"])
 
 
 def write_json(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -97,7 +101,7 @@ def _opened(path: Path) -> Iterator[TextIO]:
         yield file
 
 
-def _top(text: str) -> int:
+def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"should be a whole number of 1 or more (it is {text!r})")
     return int(text)
@@ -111,11 +115,18 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("export", type=Path, help="a folder that `snakemake export` made")
     parser.add_argument("pictures", nargs="+", help="pictures, or folders of pictures at any depth")
     parser.add_argument(
-        "--top", type=_top, default=3, metavar="N", help="classes of each picture (default 3)"
+        "--top", type=_count, default=3, metavar="N", help="classes of each picture (default 3)"
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="as CSV, too; - prints that alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="as JSON, too; - prints that alone")
     parser.add_argument("--int8", action="store_true", help="run model_int8.onnx")
+    parser.add_argument(
+        "--max-megapixels",
+        type=_count,
+        default=MEGAPIXELS,
+        metavar="N",
+        help=f"million pixels of the largest picture that is read (default {MEGAPIXELS})",
+    )
     options = parser.parse_args(arguments)
     if options.csv == options.json == STDOUT:
         parser.error("--csv - and --json - cannot both be printed")

@@ -1,24 +1,30 @@
 """Turns a data set into the one file that every training job reads."""
 
 import shutil
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from kd.data.augmentation import Augmentation
-from kd.data.dataset import SHARDS, write_dataset
+from kd.data.dataset import SHARDS, RawSplits, write_dataset
 from kd.data.prepare import describe, packs, prepare
-from kd.io.files import check_sum
+from kd.errors import UserError
+from kd.io.files import check_sum, write_json
 from kd.io.log import logger
 
 
-def main(cfg: dict[str, Any], downloads: Path, dataset: Path, places: dict[str, str] | None = None) -> None:
+def main(
+    cfg: dict[str, Any], downloads: Path, dataset: Path, notes: Path, places: dict[str, str] | None = None
+) -> None:
     """Prepare the data set `cfg["name"]` from the files in `downloads`.
 
-    Writes `dataset` (see kd.data.dataset.write_dataset). `cfg` has the data set's own `options`, its `files`
-    (name: SHA-256), the `listing` of a folder, `validation` (a fraction), `split_seed`, `pad`, `flip`, `area`
-    and `shards`. `places` are options that say where images are, which is no part of what they are.
-    Raises UserError when the images or the options do not allow it, or a download is not what it was.
+    Writes `dataset` (see kd.data.dataset.write_dataset), and `notes` on its images, a list of sentences
+    (JSON). `cfg` has the data set's own `options`, its `files` (name: SHA-256), the `listing` of a folder,
+    `validation` (a fraction), `split_seed`, `pad`, `flip`, `area` and `shards`. `places` are options that say
+    where images are, which is no part of what they are.
+    Raises UserError when the images or the options do not allow it, or a download or a folder is not what it
+    was.
     """
     for name, expected in cfg["files"].items():
         check_sum(downloads / name, expected)
@@ -27,9 +33,26 @@ def main(cfg: dict[str, Any], downloads: Path, dataset: Path, places: dict[str, 
     settings["augmentation"] = Augmentation(cfg["pad"], cfg["flip"], cfg["area"] and tuple(cfg["area"]))
     folder = dataset.parent / SHARDS
     shutil.rmtree(folder, ignore_errors=True)  # of a data set that is no more
-    prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
+    try:
+        prepared = prepare(raw, **settings, folder=folder if packs(raw, cfg["shards"]) else None)
+        _refuse_changed(raw, cfg["listing"], places or cfg["options"])
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     write_dataset(dataset, prepared)
+    sentences = raw.notes()
+    write_json(notes, sentences)
     logger.info("%s", describe(prepared))
+    for sentence in sentences:
+        logger.warning("%s", sentence)
+
+
+def _refuse_changed(raw: RawSplits, expected: str | None, places: Mapping[str, Any]) -> None:
+    """UserError if images are others than when the study was read, whose digest the results would carry."""
+    if raw.listing and expected and raw.listing() != expected:
+        raise UserError(
+            f"dataset.path: {places.get('path')!r} has changed since the study was read; run again"
+        )
 
 
 if __name__ == "__main__":

@@ -98,8 +98,9 @@ def test_the_card_of_a_download(tmp_path, caplog):
     dataset, summary, samples = (
         tmp_path / name for name in ("dataset.safetensors", "summary.json", "samples.png")
     )
-    prepare_data.main(cfg, tmp_path, dataset)
-    describe_data.main(CardJob(name="mnist", constants=MNIST, files={}), dataset, summary)
+    notes = tmp_path / "notes.json"
+    prepare_data.main(cfg, tmp_path, dataset, notes)
+    describe_data.main(CardJob(name="mnist", constants=MNIST, files={}), dataset, notes, summary)
     draw_samples_script.main(dataset, samples)
     summary = json.loads(summary.read_text())
     assert summary["published"]["mean_here"] == pytest.approx([images.mean() / 255])

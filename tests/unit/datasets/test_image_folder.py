@@ -17,6 +17,7 @@ from kd import registry
 from kd.config.load import load_study
 from kd.data.dataset import read_dataset
 from kd.datasets import image_folder
+from kd.datasets.folders.record import Record
 from kd.datasets.readers.class_names import parse_names, readable
 from kd.errors import UserError
 from kd.jobs.data import CardJob
@@ -78,7 +79,7 @@ def test_a_truncated_image_is_named(folder, suffix, share):
         (["test"], r"no folder '.*/test'"),
         (["train"], r"no folder '.*/train'"),
         (["train/ape", "train/bird"], r"'.*/train' needs two class folders or more, has: none"),
-        (["train/ape", "test/ape"], r"'.*/train' needs two class folders or more, has: bird"),
+        (["train/ape", "test/ape"], r"'.*/train' needs two class folders or more, has: 'bird'"),
     ],
 )
 def test_a_layout_that_lacks_folders(folder, gone, reason):
@@ -92,14 +93,16 @@ def test_a_layout_that_lacks_folders(folder, gone, reason):
 def test_classes_of_one_split_only(folder, split, other):
     (folder / split / "cat").mkdir()
     Image.new("L", (6, 6)).save(folder / split / "cat" / "0.png")
-    with pytest.raises(UserError, match=rf"/{other}' lacks the classes cat of {split}/"):
+    with pytest.raises(UserError, match=rf"/{other}' lacks the classes 'cat' of {split}/"):
         load(folder)
 
 
 def test_a_class_without_images(folder):
     (folder / "test" / "cat").mkdir()
     (folder / "test" / "cat" / "notes.txt").write_text("none yet")
-    with pytest.raises(UserError, match=r"no image in '.*/test/cat'; allowed are \.bmp, .*\.webp"):
+    with pytest.raises(
+        UserError, match=r"no image in '.*/test/cat', which holds \.txt 1; allowed are .*\.webp, and"
+    ):
         load(folder)
 
 
@@ -137,13 +140,13 @@ def test_long_reading_is_reported(folder, caplog, monkeypatch):
 
 def test_an_image_is_read_when_it_is_asked_for(folder, monkeypatch):
     read = []
-    original = image_folder.read_image
+    original = Record.read
 
-    def read_image(file, size):
-        read.append(Path(file).name)
-        return original(file, size)
+    def read_image(record, name):
+        read.append(Path(name).name)
+        return original(record, name)
 
-    monkeypatch.setattr(image_folder, "read_image", read_image)
+    monkeypatch.setattr(Record, "read", read_image)
     images = image_folder.load(NOWHERE, path=str(folder), image_size=6).train_images
     assert images.shape == (6, 6, 6, 3)
     assert read == []
@@ -169,11 +172,11 @@ def test_prepare_data(folder, caplog):
         "listing": listing(str(folder)),
     }
     out = folder / "out"
-    dataset, summary = out / "dataset.safetensors", out / "summary.json"
+    dataset, notes, summary = out / "dataset.safetensors", out / "notes.json", out / "summary.json"
     about = registry.datasets()["image_folder"].constants
     card = CardJob(name="image_folder", constants=about, files={}, listing=cfg["listing"])
-    prepare_data.main(cfg, NOWHERE, dataset)
-    describe_data.main(card, dataset, summary)
+    prepare_data.main(cfg, NOWHERE, dataset, notes)
+    describe_data.main(card, dataset, notes, summary)
     assert caplog.messages == ["6 training images (4 + 2 for validation), 2 test images, 2 classes, 5×5×3"]
     facts = json.loads(summary.read_text())
     assert facts["images"] == {"train": 4, "validation": 2, "test": 2}
@@ -184,8 +187,8 @@ def test_prepare_data(folder, caplog):
     assert facts["source"].endswith(f"names and contents: {cfg['listing']}")
     assert (facts["published"], facts["paper"], facts["files"]) == (None, None, {})
     first = facts["sha256"]
-    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset)
-    describe_data.main(card, dataset, summary)
+    prepare_data.main({**cfg, "split_seed": 1}, NOWHERE, dataset, notes)
+    describe_data.main(card, dataset, notes, summary)
     assert json.loads(summary.read_text())["sha256"] != first
 
 
@@ -200,7 +203,7 @@ def test_val_stands_for_test(folder):
     assert before[1] == after[1]
     shutil.rmtree(folder / "val" / "ape")
     with pytest.raises(
-        UserError, match=r"dataset\.path: '.*/val' needs two class folders or more, has: bird"
+        UserError, match=r"dataset\.path: '.*/val' needs two class folders or more, has: 'bird'"
     ):
         load(folder)
 

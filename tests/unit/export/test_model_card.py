@@ -13,6 +13,7 @@ import torch
 import yaml
 from exported import ACCURACIES, CARD, normalised, small_export_job
 from fake_runs import fake_run
+from odd_exif import ODD, exif
 from PIL import Image
 
 import export_student
@@ -193,7 +194,7 @@ def test_the_lines_of_the_card_load_the_model(exported_student, tmp_path):
     _, body = card(exported_student)
     snippets = re.findall(r"(?s)```python\n(.*?)\n```", body)
     assert len(snippets) == 3
-    assert len(snippets[0].splitlines()) == 5
+    assert len(snippets[0].splitlines()) == 7
     place = int(np.flatnonzero(logits_of(exported_student).argmax(1) == exported_student.labels)[0])
     Image.fromarray(exported_student.images[place]).save(folder / "image.png")
     done = subprocess.run([sys.executable, "-c", snippets[0]], cwd=folder, capture_output=True, text=True)
@@ -212,7 +213,8 @@ def logits_of(exported_student):
 TURNED = 6  # EXIF's orientation of a camera held upright: the rows that are stored are columns
 
 
-def test_lines_and_predict_see_the_same_in_a_turned_photograph(exported_student, tmp_path, monkeypatch):
+@pytest.mark.parametrize("odd", [(), ODD.values()], ids=["plain", "odd"])
+def test_lines_and_predict_see_the_same_in_a_turned_photograph(exported_student, tmp_path, monkeypatch, odd):
     """It is larger than the network's images, and no square; its class would be another one if it lay."""
     place = next(
         number
@@ -220,9 +222,7 @@ def test_lines_and_predict_see_the_same_in_a_turned_photograph(exported_student,
         if seen(exported_student, digit) != seen(exported_student, np.rot90(digit).copy())
     )
     upright = np.pad(np.kron(exported_student.images[place], np.ones((4, 4), np.uint8)), ((0, 0), (10, 10)))
-    exif = Image.Exif()
-    exif[0x0112] = TURNED
-    Image.fromarray(np.rot90(upright)).save(tmp_path / "image.png", exif=exif)
+    Image.fromarray(np.rot90(upright)).save(tmp_path / "image.png", exif=exif(TURNED, *odd))
     path = exported_student.folder
     code = re.search(r"(?s)```python\n(.*?)\n```", card(exported_student)[1])[1]
     code = code.replace('"model.onnx"', repr(str(path / "model.onnx")))

@@ -246,11 +246,42 @@ def test_names_that_the_terminal_cannot_write_lose_nothing(exported_student, tmp
     assert row["image"] == str(picture)
 
 
-def test_a_very_large_picture_is_one_line_of_ours(exported_student, pictures, monkeypatch, caplog, recwarn):
+def test_a_very_large_picture_is_one_line_of_ours(exported_student, pictures, capsys, caplog, recwarn):
     Image.fromarray(exported_student.images[0]).resize((1000, 1500)).save(pictures / "00.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000_000)
-    assert predict.main([str(exported_student.folder), str(pictures)]) == 0
+    arguments = [str(exported_student.folder), str(pictures), "--max-megapixels"]
+    assert predict.main([*arguments, "2"]) == 0
     assert [record.message for record in caplog.records] == [
         f"{pictures / '00.png'}: 2 megapixels, which take time and memory"
     ]
     assert not recwarn
+    assert predict.main([*arguments, "1"]) == 1
+    assert "more than the 1 million pixels that are allowed; shrink it, or" in capsys.readouterr().err
+
+
+def test_of_a_folder_nothing_is_left_out_unsaid(exported_student, pictures, capsys, caplog):
+    for name in ("photo.HEIC", "more/raw.dng", "notes.txt", "scan", ".DS_Store"):
+        (pictures / name).write_bytes(b"")
+    picture = Image.fromarray(exported_student.images[0])
+    picture.save(pictures / "new.jfif", "JPEG")
+    picture.save(pictures / "new.jp2")
+    os.mkfifo(pictures / "pipe.png")
+    (pictures / "link.png").symlink_to("nowhere.png")
+    assert predict.main([str(exported_student.folder), str(pictures), str(pictures / "pipe.png")]) == 1
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 14
+    errors = captured.err.splitlines()
+    assert [line.split(": ")[1].rpartition("/")[2] for line in errors] == [
+        *("link.png", "photo.HEIC", "pipe.png", "raw.dng", "pipe.png")
+    ]
+    assert "photo.HEIC: cannot be read as an image: convert it to .png or .jpg" in errors[1]
+    assert "a pipe or a device, and no file" in errors[2]
+    assert caplog.messages == [f"{pictures}: left out, no images by their suffix: .txt 1, without a suffix 1"]
+
+
+def test_a_table_holds_no_formula(tmp_path):
+    guesses = [{"class": name, "probability": 0.5} for name in ("=cmd|' C'!A0", "@SUM(1)", "a=b", "+1")]
+    predict.write_csv(tmp_path / "out.csv", [{"image": "-x.png", "predictions": guesses}])
+    with open(tmp_path / "out.csv", newline="") as file:
+        _, *lines = csv.reader(file)
+    assert {line[0] for line in lines} == {"'-x.png"}
+    assert [line[2] for line in lines] == ["'=cmd|' C'!A0", "'@SUM(1)", "a=b", "'+1"]

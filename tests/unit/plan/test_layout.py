@@ -26,6 +26,7 @@ OF_NAMES = {
     ("path", "expected"),
     [
         (LAYOUT.dataset, "results/tiny/data/dataset.safetensors"),
+        (LAYOUT.notes, "results/tiny/data/notes.json"),
         (LAYOUT.summary, "results/tiny/data/summary.json"),
         (LAYOUT.samples, "results/tiny/data/samples.png"),
         (LAYOUT.teacher("vgg16").file("model"), "results/tiny/teachers/vgg16/model.safetensors"),

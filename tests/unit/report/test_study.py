@@ -232,6 +232,13 @@ def test_no_name_can_break_the_page(tmp_path):
     assert page.text.count(EVIL) >= 15
 
 
+def test_no_name_can_turn_a_line_of_the_page(tmp_path):
+    build(tmp_path / "study", card={**CARD, "classes": ["a\u202eb\x1b[31mc"]})
+    text = (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
+    assert "ab[31mc" in text
+    assert not {"\u202e", "\x1b"} & set(text)
+
+
 def test_the_page_holds_all_it_shows_and_forbids_itself_requests(tmp_path):
     page = build(tmp_path / "study")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page.source).group(1)
@@ -260,7 +267,7 @@ def test_data_and_origin_are_shown(tmp_path):
         'src="data:image/png;base64,iVBORyBhIHBpY3R1cmU=" alt="Some training images of each class"'
         in page.source
     )
-    for line in ("data set: mine", "classes: 2: ant, bee", "licence: unknown: nobody knows"):
+    for line in ("data set: mine", "classes: 2 (labels 0 to 1): ant, bee", "licence: unknown: nobody knows"):
         assert f"<li>{line}</li>" in page.source
     assert "devices: NVIDIA H100" in page.text
 

@@ -149,7 +149,7 @@ def test_the_card_of_the_data():
         "images: train 4,500 / validation 500 / test 1,200",
         "images per class: train 2,000 to 2,500 / validation 250 / test 1 to 1,199",
         "size: 28 × 30 pixels, grey",
-        "classes: 2: ant, bee",
+        "classes: 2 (labels 0 to 1): ant, bee",
         "augmentation: crops after padding by 2, never mirrored: 25 views",
         "mean and deviation: 0.1307 and 0.3081, of pixels from 0 to 1",
         "published: 0.1307 and 0.3081, of the whole training split; ours differ by 0.0001 at most",
@@ -170,7 +170,7 @@ def test_of_many_classes_some_are_named():
     counts = {part: dict.fromkeys(many, 5) for part in ("train", "validation", "test")}
     card = {**CARD, "classes": many, "images_per_class": counts, "paper": None, "published": None}
     markdown = page_of(fake_study(teachers=2), card=card)
-    assert "- classes: 200: class0, class1," in markdown
+    assert "- classes: 200 (labels 0 to 199): class0, class1," in markdown
     assert "class19 and 180 more\n" in markdown
     assert "class20" not in markdown
     assert "- images per class: train 5 / validation 5 / test 5\n" in markdown
@@ -181,6 +181,14 @@ def test_of_many_classes_some_are_named():
 def test_names_of_classes_cannot_break_a_page():
     markdown = page_of(fake_study(teachers=2), card={**CARD, "classes": [EVIL, "*bee*"], "licence": EVIL})
     assert "<script" not in markdown.replace("\\<script", "")
+
+
+@pytest.mark.parametrize("mark", ["\x1b[31m", "\x00", "\x9b", "\u202e", "\u200b", "\ufeff"])
+def test_names_cannot_write_on_a_terminal_or_turn_a_line(mark):
+    runs = [fake_run(), fake_run("alone", f"c{mark}nn"), fake_run("distilled", f"c{mark}nn")]
+    markdown = page_of(runs, study=f"a{mark}b", card={**CARD, "classes": [f"c{mark}t", "do\ng"]})
+    assert mark[0] not in markdown
+    assert f"c{mark[1:]}t, do g" in markdown.replace("\\", "")
 
 
 def test_gains_beyond_chance_are_marked_by_a_sign():

@@ -1,4 +1,4 @@
-"""The error that users can mend, and the nearest allowed name for a misspelt one."""
+"""The error that users can mend, its text, and the nearest allowed name for a misspelt one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,7 +6,23 @@ from typing import Any
 
 
 class UserError(Exception):
-    """Something the user can mend: one line naming the key or file, what is wrong, what is allowed."""
+    """Something the user can mend: one line naming the key or file, what is wrong, what is allowed.
+
+    Foreign text in it cannot write on a terminal: its message is `shown`, line by line.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(map(shown, super().__str__().split("\n")))
+
+
+def shown(text: object) -> str:
+    """Foreign text, such as a file's name or a server's answer, on one line of a message.
+
+    What does not print is escaped: line breaks, codes of terminals, marks that turn the direction of writing.
+    """
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in str(text)
+    )
 
 
 def did_you_mean(name: Any, allowed: Iterable[str]) -> str:

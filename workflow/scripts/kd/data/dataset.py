@@ -3,6 +3,7 @@
 Torch is imported only when that file is read, so that preparing a data set does not wait for it.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -37,6 +38,9 @@ class RawSplits:
     test_images: np.ndarray
     test_labels: np.ndarray
     classes: tuple[str, ...]  # label k is called classes[k]
+    # Once all images were read: the digest of the folder that they were in, and what there is to say of them.
+    listing: Callable[[], str] | None = None
+    notes: Callable[[], list[str]] = list
 
     def __post_init__(self) -> None:
         if self.train_images.shape[1:] != self.test_images.shape[1:]:

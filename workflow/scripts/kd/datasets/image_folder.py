@@ -3,15 +3,18 @@
 ImageNet with a folder for each class is one; `class_names: LOC_synset_mapping.txt` makes its names readable.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from kd.data.dataset import RawSplits
-from kd.datasets.readers.folder import find_images, names_of
-from kd.datasets.readers.images import Decoded, read_image
-from kd.settings.types import ImageSize
+from kd.datasets.folders.contents import find_images, names_of
+from kd.datasets.folders.notes import notes_on
+from kd.datasets.folders.record import Record
+from kd.datasets.readers.images import Decoded, allow_megapixels
+from kd.settings.types import Count, ImageSize
 
 PAD = 4
 FLIP = True
@@ -26,26 +29,35 @@ def load(
     *,
     path: str,
     image_size: ImageSize = 32,
-    test_folder: Literal["test", "val"] | None = None,
+    test_folder: Literal["test", "val", "valid", "validation"] | None = None,
     class_names: str | None = None,
+    max_megapixels: Count = 179,
 ) -> RawSplits:
     """Images (N, image_size, image_size, 3) of the folder `path`; `downloads` is not used.
 
     `path`: the folder that holds train/ and test/, or val/.
     `image_size`: pixels a side that images are resized to, after they were cut to their centre square.
-    `test_folder`: which of test/ and val/ the test images are in; needed where there are both.
+    `test_folder`: which of test/, val/, valid/ and validation/ the test images are in; needed where there are
+    several.
     `class_names`: a text file in `path` with a line for each class: its folder, a tab or a space, and its
     names, of which the first is taken.
+    `max_megapixels`: million pixels of the largest image that is read.
 
     Images are read when they are asked for, so they may be more than memory holds. Raises UserError naming
     the folder when the layout is not right, and, then, the file that cannot be read.
     """
-    files_of = find_images(path, test_folder)
-    arrays = []
-    for split, members in files_of.items():
-        files = [file for images in members.values() for file in images]
-        arrays.append(Decoded(files, lambda file: read_image(file.path, image_size), image_size, split))
+    allow_megapixels(max_megapixels)
+    contents = find_images(path, test_folder)
+    classes = tuple(contents.classes["train"])
+    names = names_of(path, class_names, classes) if class_names else None
+    record, arrays = Record(contents, image_size), []
+    for split, members in contents.classes.items():
+        arrays.append(Decoded(list(contents.files(split)), record.read, image_size, split))
         sizes = [len(images) for images in members.values()]
         arrays.append(np.repeat(np.arange(len(members), dtype=np.int64), sizes))
-    classes = tuple(files_of["train"])
-    return RawSplits(*arrays, names_of(path, class_names, classes) if class_names else classes)
+    return RawSplits(
+        *arrays,
+        names or classes,
+        listing=partial(record.listing, names),
+        notes=partial(notes_on, contents, record.seen),
+    )

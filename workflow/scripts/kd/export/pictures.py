@@ -6,19 +6,22 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from kd.datasets.readers.folder import SUFFIXES
+from kd.datasets.folders.classes import counted
+from kd.datasets.folders.suffixes import ALLOWED, FOREIGN, is_hidden, is_image, kind_of
 from kd.datasets.readers.images import read_image
-from kd.errors import UserError
+from kd.datasets.readers.upright import upright
+from kd.errors import UserError, shown
 from kd.io.log import logger
 
 
 def find(places: Iterable[str]) -> tuple[list[str], list[str]]:
     """The files that `places` are or hold, at any depth, in order of name; and a line for each that has none.
 
-    A file that is named is taken whatever it is called. Of folders the images are, by their suffix; what is
-    hidden is left out, and links to folders are not followed.
+    A file that is named is taken whatever it is called. Of folders the images are, by their suffix; pictures
+    that Pillow does not read get a line too, and other files are counted in the log. What is hidden is left
+    out, and links to folders are not followed.
     """
     files: list[str] = []
     wrong: list[str] = []
@@ -27,11 +30,11 @@ def find(places: Iterable[str]) -> tuple[list[str], list[str]]:
             inside = list(_inside(place, wrong))
             files += inside
             if not inside:
-                wrong.append(f"{place}: no image in this folder; allowed are {', '.join(SUFFIXES)}")
-        elif Path(place).exists():
+                wrong.append(f"{place}: no image in this folder; {ALLOWED}")
+        elif Path(place).is_file():
             files.append(place)
         else:
-            wrong.append(f"{place}: no such file or folder")
+            wrong.append(f"{place}: {_no_file(place)}")
     return files, wrong
 
 
@@ -39,13 +42,25 @@ def _inside(folder: str, wrong: list[str]) -> Iterator[str]:
     def unreadable(error: OSError) -> None:
         wrong.append(f"{error.filename}: cannot be read: {error.strerror}")
 
+    others: dict[str, list[str]] = {}
     for path, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = sorted(name for name in folders if name[0] != ".")
-        yield from (
-            os.path.join(path, name)  # noqa: PTH118 (a Path would drop a leading ./)
-            for name in sorted(names)
-            if name[0] != "." and name.lower().endswith(SUFFIXES)
-        )
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        for name in sorted(name for name in names if not is_hidden(name)):
+            file = os.path.join(path, name)  # noqa: PTH118 (a Path would drop a leading ./)
+            if name.lower().endswith(FOREIGN):
+                wrong.append(f"{file}: cannot be read as an image: convert it to .png or .jpg; {ALLOWED}")
+            elif not is_image(name):
+                others.setdefault(kind_of(name), []).append(file)
+            elif Path(file).is_file():
+                yield file
+            else:
+                wrong.append(f"{file}: {_no_file(file)}")
+    if others:
+        logger.warning("%s: left out, no images by their suffix: %s", shown(folder), shown(counted(others)))
+
+
+def _no_file(place: str) -> str:
+    return "a pipe or a device, and no file" if Path(place).exists() else "no such file or folder"
 
 
 def read(file: str, shape: tuple[int, int, int]) -> np.ndarray:
@@ -69,9 +84,4 @@ def _upright(file: str, image: Image.Image) -> Image.Image:
     if image.width * image.height > Image.MAX_IMAGE_PIXELS:
         megapixels = image.width * image.height / 1e6
         logger.warning("%s: %.0f megapixels, which take time and memory", shown(file), megapixels)
-    return ImageOps.exif_transpose(image)
-
-
-def shown(text: str) -> str:
-    """A name or line as a terminal can take it."""
-    return text if text.isprintable() else ascii(text)
+    return upright(image)

@@ -21,6 +21,12 @@ def read_history(path: Path) -> "pd.DataFrame":
         raise not_whole(path, error) from error
 
 
+def no_formula(value: Any) -> Any:
+    """Foreign text for a cell: with a quotation mark in front where a spreadsheet would compute it."""
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value
+
+
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """One line per row; the columns are the keys of the rows, some of which may be in a few rows only.
 

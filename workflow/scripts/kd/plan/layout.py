@@ -82,6 +82,7 @@ class Layout:
         self.work = f"{root}/work"  # of trainings that are under way: no output, so that it outlasts them
         self.progress = f"{root}/progress"  # where jobs that are under way say how far they are
         self.dataset = f"{root}/data/dataset.safetensors"  # prepared
+        self.notes = f"{root}/data/notes.json"  # what was odd about the images when they were read
         self.summary = f"{root}/data/summary.json"  # the card of the data set
         self.samples = f"{root}/data/samples.png"
         self.latency = f"{root}/latency.json"  # of one image in each network

@@ -1,8 +1,6 @@
 """Digests of the user's own files: images, weights, logits. Standard library only."""
 
-import hashlib
 import logging
-import os
 import sys
 import time
 import zipfile
@@ -11,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from kd.datasets.readers.folder import find_images, names_of, reading_images
+from kd.datasets.folders.contents import find_images, names_of, reading_images
+from kd.datasets.folders.listing import listing_of
 from kd.errors import UserError
 from kd.io.digests import CACHE, kept_digests
 from kd.io.log import logger
@@ -20,6 +19,7 @@ QUIET = 2.0  # seconds without a line while images are read; a small folder says
 
 # The arrays in a file of the user's logits.
 NEEDED, OPTIONAL = ("train_ids", "train_logits"), ("test_ids", "test_logits")
+CLASSES = "classes"  # their names, in order
 
 
 def listing(
@@ -33,24 +33,17 @@ def listing(
     place or touched. A file is read once: `cache` keeps its digest for as long as its size and time stay.
     Says how far it is where that takes long. Raises UserError as find_images and names_of do.
     """
-    images = find_images(path, test_folder)
-    files = {
-        f"{split}/{name}/{file.name}": file
-        for split, classes in images.items()
-        for name, entries in classes.items()
-        for file in entries
-    }
-    total, reported = hashlib.sha256(), time.monotonic()
+    contents = find_images(path, test_folder)
+    files = {**contents.files("train"), **contents.files("test")}
+    names = names_of(path, class_names, list(contents.classes["train"])) if class_names else None
+    digests, reported = [], time.monotonic()
     with reading_images(), kept_digests(path, cache) as digest_of, ThreadPoolExecutor(8) as pool:
-        of_files = pool.map(digest_of, files.values())
-        for number, (name, digest) in enumerate(zip(files, of_files, strict=True), 1):
-            total.update(os.fsencode(f"{name}\0{digest}\n"))
+        for digest in pool.map(digest_of, files.values()):
+            digests.append(digest)
             if time.monotonic() - reported > QUIET:
-                logger.info("%s: %s of %s images looked at", path, f"{number:,}", f"{len(files):,}")
+                logger.info("%s: %s of %s images looked at", path, f"{len(digests):,}", f"{len(files):,}")
                 reported = time.monotonic()
-    if class_names:
-        total.update("\n".join(names_of(path, class_names, list(images["train"]))).encode())
-    return total.hexdigest()
+    return listing_of(zip(files, digests, strict=True), names)
 
 
 def content(path: str, key: str, cache: Path = CACHE) -> str:
@@ -87,7 +80,7 @@ def log_to_stderr() -> Iterator[None]:
 
 
 def names_in(path: str, key: str) -> set[str]:
-    """The names of the arrays in an .npz file, which are NEEDED, and both of OPTIONAL or none.
+    """The names of the arrays in an .npz file, which are NEEDED, both of OPTIONAL or none, perhaps CLASSES.
 
     Raises UserError naming `key`, the config's, if it cannot be read, or holds others.
     """
@@ -98,9 +91,9 @@ def names_in(path: str, key: str) -> set[str]:
         raise UserError(f"{key}: {path[-60:]!r} is no .npz file ({error})") from error
     missing = [name for name in NEEDED if name not in names]
     missing += [name for name in OPTIONAL if name not in names] if names & set(OPTIONAL) else []
-    unknown = sorted(names - {*NEEDED, *OPTIONAL})
+    unknown = sorted(names - {*NEEDED, *OPTIONAL, CLASSES})
     if missing or unknown:
         wrong = f"lacks {', '.join(missing)}" if missing else f"holds {', '.join(unknown)[:60]}"
-        allowed = f"{', '.join(NEEDED)}, and {' and '.join(OPTIONAL)} or neither"
+        allowed = f"{', '.join(NEEDED)}, and {' and '.join(OPTIONAL)} or neither; {CLASSES} may be there"
         raise UserError(f"{key}: {path[-60:]!r} {wrong}; it should hold {allowed}")
     return names

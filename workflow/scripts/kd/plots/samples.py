@@ -1,6 +1,5 @@
 """A contact sheet: some images of each class, as they are."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from kd.io.files import atomic
+from kd.io.log import logger
+from kd.plots.fonts import drawable, families_for
 from kd.plots.style import WIDTH, short, styled
 
 ROWS, COLUMNS = 10, 8
@@ -19,14 +20,16 @@ PAPER = 255
 def write_samples(path: Path, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
     """Write the contact sheet of (N, H, W, C) uint8 images as PNG, whole or not at all."""
     figure = draw_samples(images, labels, classes)
-    with atomic(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a sign that the font lacks is shown as a box
+    with atomic(path) as temporary:
         figure.savefig(temporary, dpi=150, bbox_inches="tight", pad_inches=0.05)  # however long names are
 
 
 @styled
 def draw_samples(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
-    """A row for each class, with its first eight images; of more than ten classes ten, spread evenly."""
+    """A row for each class, with its first eight images; of more than ten classes ten, spread evenly.
+
+    Signs of names that no installed font has are codes, and a line of the log says so.
+    """
     shown = np.unique(np.linspace(0, len(classes) - 1, min(ROWS, len(classes))).round().astype(int))
     members = [np.flatnonzero(labels == label)[:COLUMNS] for label in shown]
     sheet = np.concatenate([_row(images[some], images.shape[1:]) for some in members])
@@ -35,8 +38,14 @@ def draw_samples(images: np.ndarray, labels: np.ndarray, classes: Sequence[str])
     ax = figure.subplots()
     ax.imshow(sheet, interpolation="nearest" if sheet.shape[1] < 150 * WIDTH else "antialiased")
     middles = (np.arange(len(shown)) + 0.5) * height / len(shown)
+    names = [short(classes[label]) for label in shown]
+    families, lacking = families_for(names)
+    if lacking:
+        signs = "".join(sorted(lacking))
+        logger.warning("samples.png: no font has %s, drawn as codes; install Noto Sans CJK, for one", signs)
+    texts = [drawable(name, lacking) for name in names]
     # Names are shown as they are: in one with two dollar signs Matplotlib would see a formula.
-    ax.set_yticks(middles, [short(classes[label]) for label in shown], parse_math=False)
+    ax.set_yticks(middles, texts, parse_math=False, fontfamily=families)
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

@@ -24,7 +24,8 @@ def data_lines(summary: Mapping[str, Any]) -> list[str]:
         "paper": summary["paper"],
         "SHA-256 of the arrays": summary["sha256"],
     }
-    return [f"{name}: {text}" for name, text in facts.items() if text]
+    lines = [f"{name}: {text}" for name, text in facts.items() if text]
+    return lines + [f"note: {note}" for note in summary.get("notes", ())]
 
 
 def _augmentation(summary: Mapping[str, Any]) -> str:
@@ -43,7 +44,7 @@ def _span(summary: Mapping[str, Any], part: str) -> str:
 
 def _named(classes: Sequence[str]) -> str:
     more = f" and {len(classes) - MOST} more" if len(classes) > MOST else ""
-    return f"{len(classes)}: {', '.join(classes[:MOST])}{more}"
+    return f"{len(classes)} (labels 0 to {len(classes) - 1}): {', '.join(classes[:MOST])}{more}"
 
 
 def _moments(card: Mapping[str, Any]) -> str:

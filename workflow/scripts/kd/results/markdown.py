@@ -1,12 +1,22 @@
 """Text, lists and tables in GitHub-flavoured Markdown."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 
 def plain(text: object) -> str:
-    """Text on one line, with what could open a cell, a tag, a link or a style escaped."""
-    return re.sub(r"([\\|<>`*\[\]&])", r"\\\1", " ".join(str(text).split()))
+    """Text on one line that `prints`, with what could open a cell, a tag, a link or a style escaped."""
+    return re.sub(r"([\\|<>`*\[\]&])", r"\\\1", prints(" ".join(str(text).split())))
+
+
+def prints(text: str) -> str:
+    """Text without control characters (Cc), but for line feeds and tabs, and unseen marks (Cf).
+
+    Codes of terminals begin with the first, and some of the second turn the direction of what follows.
+    """
+    unseen = [sign for sign in set(text) if sign not in "\n\t" and unicodedata.category(sign) in ("Cc", "Cf")]
+    return text.translate(dict.fromkeys(map(ord, unseen))) if unseen else text
 
 
 def bullets(lines: Iterable[object]) -> str:

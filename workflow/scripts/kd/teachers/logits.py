@@ -8,6 +8,7 @@ import numpy as np
 from kd.data.dataset import Dataset
 from kd.errors import UserError
 from kd.io.files import refuse_changed
+from kd.teachers.labels import check_order
 
 PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
 
@@ -27,8 +28,11 @@ def training_logits(arrays: dict[str, np.ndarray], path: Path, data: Dataset) ->
 
     `train_ids` (N,) are the rows of the prepared training images that `train_logits` are of: (N, classes) of
     images as they are, where the study shows them in no other way, or (views, N, classes), with NaN where a
-    view is never seen. Raises UserError naming the file and the array.
+    view is never seen. `classes` (C,) are their names, where there are such: in the order of the data set's.
+    Raises UserError naming the file and the array.
     """
+    if "classes" in arrays:
+        check_order(path, list(map(str, np.ravel(arrays["classes"]))), data.classes)
     views, logits = data.augmentation.count, arrays["train_logits"]
     if logits.ndim == 2 and views > 1:
         raise UserError(

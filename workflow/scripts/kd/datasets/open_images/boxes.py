@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image
+
+from kd.datasets.readers.upright import upright as by_exif
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def upright(image: Image.Image, turn: int | None, box: Box | None) -> Image.Imag
     if box is not None:
         image = image.crop(square_around(box, image.size))
     if turn is None:
-        return ImageOps.exif_transpose(image)
+        return by_exif(image)
     return image.rotate(turn, expand=True)
 
 

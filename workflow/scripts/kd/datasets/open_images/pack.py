@@ -6,7 +6,7 @@ from typing import Any
 
 from kd.data.dataset import RawSplits
 from kd.errors import UserError
-from kd.io.tables import write_csv
+from kd.io.tables import no_formula, write_csv
 from kd.io.tensors import Corrupt, read_tensors
 
 SPLITS = ("train", "test")
@@ -26,5 +26,9 @@ def read_packed(folder: Path) -> RawSplits:
 
 
 def write_table(folder: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the table of licences as CSV in UTF-8; a column that a row lacks is empty."""
-    write_csv(folder / TABLE, rows, columns)
+    """Write the table of licences as CSV in UTF-8; a column that a row lacks is empty.
+
+    Titles and names of authors are what strangers wrote: none is a formula.
+    """
+    cells = [{column: no_formula(value) for column, value in row.items()} for row in rows]
+    write_csv(folder / TABLE, cells, columns)

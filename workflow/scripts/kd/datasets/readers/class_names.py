@@ -1,10 +1,16 @@
 """Readable names of classes that are called otherwise, such as n01443537.
 
-Standard library only: see folder.py.
+Standard library only: see contents.py.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+
+
+def composed(name: str) -> str:
+    """A name with each accented letter as one character: some disks and archives keep them as two."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def parse_names(text: str) -> dict[str, str]:
@@ -18,7 +24,7 @@ def parse_names(text: str) -> dict[str, str]:
         key, parting, names = line.strip().partition("\t" if "\t" in line else " ")
         name = names.split(",")[0].strip()
         if parting and name:
-            names_of[key.strip()] = name
+            names_of[composed(key.strip())] = name
     return names_of
 
 

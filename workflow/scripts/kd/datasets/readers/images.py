@@ -1,18 +1,22 @@
 """Decoding images and bringing them to one size, many at a time."""
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
+from kd.datasets.readers.upright import upright
 from kd.errors import UserError
 from kd.io.log import logger
 
 WORKERS = 4  # decoders release the interpreter's lock; more than a few threads only wait for the disk
+MEGAPIXELS = 179  # of the largest image that is read: Pillow's own bound, rounded
 QUIET = 2.0  # seconds without a line while images are read; a small folder logs nothing
 
 
@@ -55,18 +59,43 @@ class Decoded:
             self._spoken = time.monotonic()
 
 
+def allow_megapixels(most: int) -> None:
+    """From now on images of at most so many million pixels are read; as a small file can
+    make them fill the memory."""
+    Image.MAX_IMAGE_PIXELS = most * 500_000  # it warns of more, and refuses twice as many
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+
+
 def read_image(
-    file: str, size: int, upright: Callable[[Image.Image], Image.Image] = ImageOps.exif_transpose
+    file: str,
+    size: int,
+    turned: Callable[[Image.Image], Image.Image] = upright,
+    content: bytes | None = None,
 ) -> np.ndarray:
     """One image as (size, size, 3) uint8: made upright by its EXIF orientation, then fitted.
 
-    Of an animation the first frame is taken. Raises UserError naming the file when it cannot be decoded.
+    `turned` takes the image as it is stored, and makes it upright in another way; `content` are the bytes of
+    the file, where they are known. Of an animation the first frame is taken. Raises UserError naming the file
+    when it cannot be decoded.
     """
     try:
-        with Image.open(file) as image:
-            return fitted(upright(image), size)
+        with Image.open(file if content is None else BytesIO(content)) as image:
+            return fitted(turned(image), size)
     except Exception as error:  # what a broken image raises depends on its format
-        raise UserError(f"{file}: cannot be read as an image: {error}; mend it or take it away") from error
+        raise UserError(f"{file}: cannot be read as an image: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with an image, and what to do."""
+    if isinstance(error, Image.DecompressionBombError):
+        most = Image.MAX_IMAGE_PIXELS * 2 / 1e6
+        return (
+            f"it has more than the {most:.0f} million pixels that are allowed; shrink it, or raise"
+            " dataset.max_megapixels (of predict.py: --max-megapixels)"
+        )
+    if isinstance(error, UnidentifiedImageError):
+        error = "it is in no format that Pillow knows"
+    return f"{error}; mend it or take it away"
 
 
 def fitted(image: Image.Image, size: int) -> np.ndarray:

@@ -25,7 +25,7 @@ def test_links_to_images_and_folders_are_followed(folder, tmp_path_factory):
     assert listing(str(folder)) == before
 
 
-@pytest.mark.parametrize("call", ["datasets.readers.folder.os.scandir", "io.files.hashlib.file_digest"])
+@pytest.mark.parametrize("call", ["datasets.folders.contents.os.scandir", "io.files.hashlib.file_digest"])
 def test_what_may_not_be_read_is_named(folder, monkeypatch, call):
     """Root may read everything, so the system's answer is put in its place."""
 

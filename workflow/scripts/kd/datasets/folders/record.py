@@ -1,0 +1,60 @@
+"""Reading the images of a folder, and remembering of each what the notes on the data need."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from kd.datasets.folders.contents import Contents
+from kd.datasets.folders.listing import listing_of
+from kd.datasets.readers.images import read_image
+from kd.datasets.readers.upright import upright
+from kd.errors import UserError
+
+
+class Seen(NamedTuple):
+    """What is remembered of an image."""
+
+    digest: bytes  # SHA-256 of the bytes that were decoded
+    transparent: bool  # at least one pixel
+    deep: bool  # stored with 16 bits a pixel
+    brightest: int  # the largest value, of 255
+
+
+class Record:
+    """The images of a folder by name, of `size` pixels a side, and what was seen of those that were read."""
+
+    def __init__(self, contents: Contents, size: int) -> None:
+        self._size = size
+        self.files = contents.files("train") | contents.files("test")
+        self.seen: dict[str, Seen] = {}
+
+    def read(self, name: str) -> np.ndarray:
+        """An image as (size, size, 3) uint8; several threads may call it at once.
+
+        Raises UserError naming the file if it cannot be read.
+        """
+        path = self.files[name].path
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror}; mend it or take it away") from error
+        stored: list[tuple[bool, bool]] = []
+
+        def turned(image: Image.Image) -> Image.Image:
+            stored.append((_is_transparent(image), image.mode.startswith("I")))
+            return upright(image)
+
+        pixels = read_image(path, self._size, turned, content)
+        self.seen[name] = Seen(hashlib.sha256(content).digest(), *stored[0], int(pixels.max()))
+        return pixels
+
+    def listing(self, class_names: tuple[str, ...] | None) -> str:
+        """The digest of all that was read: that of the folder (kd.plan.user_files) unless it has changed."""
+        return listing_of(((name, self.seen[name].digest.hex()) for name in self.files), class_names)
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.has_transparency_data and image.convert("RGBA").getextrema()[3][0] < 255
