@@ -12,6 +12,7 @@ from kd.io.files import not_whole
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
 from kd.networks.ensemble import Ensemble
 from kd.networks.factory import build_network, change_network
+from kd.networks.state import load_state
 
 
 def save_network(
@@ -67,7 +68,7 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
             model = Ensemble([_build(network) for network in facts["networks"]], facts["weights"])
         else:
             model = _build(facts)
-        model.load_state_dict(tensors)
+        load_state(model, tensors)
     return model.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 

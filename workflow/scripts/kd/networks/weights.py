@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from kd.errors import UserError
 from kd.io.files import refuse_changed
 from kd.io.tensors import Corrupt, read_tensors
+from kd.networks.state import load_state
 
 SHOWN = 3  # names of a kind in a message; the rest is counted
 
@@ -71,7 +72,7 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) 
     }
     if mismatches := [f"{kind} {_few(names)}" for kind, names in wrong.items() if names]:
         raise UserError(f"{path}: does not fit this architecture and data set: it {'; '.join(mismatches)}")
-    network.load_state_dict(weights)
+    load_state(network, weights)
 
 
 def _few(names: list[str]) -> str:
