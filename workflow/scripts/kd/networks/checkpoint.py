@@ -12,6 +12,7 @@ from kd.io.files import not_whole
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
 from kd.networks.ensemble import Ensemble
 from kd.networks.factory import build_network, change_network
+from kd.networks.placement import place
 from kd.networks.state import load_state
 
 
@@ -69,7 +70,7 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
         else:
             model = _build(facts)
         load_state(model, tensors)
-    return model.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return place(model, device).eval().requires_grad_(False)
 
 
 def _build(network: Mapping[str, Any]) -> nn.Module:
