@@ -133,6 +133,27 @@ def test_a_user_error_is_one_line_and_status_1(tmp_path, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            FileNotFoundError(2, "No such file or directory", "a/b.npy"),
+            "error: [Errno 2] No such file or directory: 'a/b.npy'; mend that and run again",
+        ),
+        (
+            MemoryError("Unable to allocate 9 TiB"),
+            "error: there is not enough memory (Unable to allocate 9 TiB); free some and run again",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_and_memory_that_runs_out_are_one_line(tmp_path, error, line):
+    with pytest.raises(SystemExit) as caught:
+        run(script(tmp_path / "log"), fail, error=error)
+    assert caught.value.code == 1
+    assert (tmp_path / "log").read_text().strip().endswith(line)
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
 def test_outside_a_job_the_library_speaks_on_stderr_and_only_when_asked(capsys):
     logger = logging.getLogger("kd")
     for _ in range(2):

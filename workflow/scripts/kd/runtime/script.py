@@ -22,9 +22,9 @@ _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO
 def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
     """Call `main` with `arguments`, and the others as `fill` finds them in the `snakemake` of a script.
 
-    The logger "kd" goes to stderr and to the log of the job. A UserError, and a disk that is full or fails,
-    end the process with their message alone and status 1; any other error with its traceback in the log as
-    well. When Snakemake dies the process does not go on for nobody.
+    The logger "kd" goes to stderr and to the log of the job. A UserError, a disk that is full or fails, a
+    file that cannot be used and memory that runs out end the process with one line and status 1; any other
+    error with its traceback in the log as well. When Snakemake dies the process does not go on for nobody.
     """
     log = snakemake.log[0]
     end_with_snakemake()
@@ -45,8 +45,11 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
         logger.error("stopped by %s; run again, it goes on from its checkpoint", stopped)
         sys.exit(1)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        if isinstance(error, OSError) and (error.errno in _OF_THE_DISK or error.filename is not None):
             logger.error("error: %s; mend that and run again", error)
+            sys.exit(1)
+        if isinstance(error, MemoryError):
+            logger.error("error: there is not enough memory (%s); free some and run again", error)
             sys.exit(1)
         logger.exception("unexpected error; please report it with the log %s", log)
         sys.exit(1)
