@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -173,3 +175,14 @@ def test_an_unexpected_error_keeps_its_traceback_in_the_log(tmp_path, arguments)
     assert "Traceback" in log.read_text()
     last = "ZeroDivisionError: oops" if arguments else "nothing fills the argument 'error'"
     assert last in log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_job_that_dies_by_a_signal_leaves_its_place_in_the_log(tmp_path, number):
+    log = tmp_path / "log"
+    if (child := os.fork()) == 0:
+        run(script(log), lambda: os.kill(os.getpid(), number))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -number
+    assert "Fatal Python error" in log.read_text()
+    assert "test_script.py" in log.read_text()

@@ -1,6 +1,7 @@
 """How every script of the workflow runs: its arguments, its log, and how it ends on an error."""
 
 import errno
+import faulthandler
 import json
 import logging
 import sys
@@ -36,6 +37,7 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
     for handler in (logging.StreamHandler(sys.stderr), to_file):
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         logger.addHandler(handler)
+    faulthandler.enable(to_file.stream)  # a library that ends the process by a signal leaves its place there
     try:
         main(**fill(snakemake, main, arguments))
     except UserError as error:
