@@ -50,7 +50,7 @@ def read_tensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]
         if seal["sha256"] != _checksum(arrays, seal["facts"]):
             raise Corrupt("its checksum is wrong")
         return tensors, json.loads(seal["facts"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise Corrupt(str(error) or type(error).__name__) from error
 
 

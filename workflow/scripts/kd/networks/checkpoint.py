@@ -86,5 +86,5 @@ def _whole(path: Path) -> Iterator[None]:
     """Turn what is wrong with the file into a UserError that names it."""
     try:
         yield
-    except (Corrupt, RuntimeError, KeyError, TypeError) as error:
+    except (Corrupt, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise not_whole(path, error, "a whole network file") from error
