@@ -131,7 +131,7 @@ def read_json(path: Path) -> Any:
     """What write_json wrote; UserError naming the file if it is not whole."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise not_whole(path, error) from error
 
 
