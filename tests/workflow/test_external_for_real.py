@@ -111,8 +111,13 @@ def stored(file="mine.npz"):
 @pytest.mark.full
 def test_logits_instead_of_a_teacher(fresh):
     """Those that know every label, shuffled: with nothing but them a student is taught."""
-    (fresh.folder / "mine.npz").write_bytes(archive(1, 1))
     fresh.configure(**stored())
+    done = fresh.snakemake("--dry-run")
+    assert done.returncode == 1
+    assert (
+        "teachers.mine.logits: 'mine.npz' cannot be read: No such file or directory"
+        in done.stdout + done.stderr
+    )
     fresh.run("results/tiny/data/dataset.safetensors")
     data = read_dataset(fresh.folder / "results/tiny/data/dataset.safetensors")
     sizes = data.train_labels, data.test_labels

@@ -30,7 +30,7 @@ def main(
     """
     started = time.perf_counter()
     data = read_dataset(dataset)
-    arrays = read_user_logits(logits, job.sha256)
+    arrays = read_user_logits(logits, job.sha256, data)
     train, test = training_logits(arrays, logits, data), test_logits(arrays, logits, data)
     write_array(test_logits_file, np.empty((0, len(data.classes)), np.float32) if test is None else test)
     results = measure_logits(train[data.augmentation.plain], test, data, started)

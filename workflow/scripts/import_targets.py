@@ -22,7 +22,7 @@ def main(
     there, or not finite in float16.
     """
     data = read_dataset(dataset)
-    views = training_logits(read_user_logits(logits, job.sha256), logits, data)
+    views = training_logits(read_user_logits(logits, job.sha256, data), logits, data)
     samples = len(data.train_labels)
     needed = needed_views(job.seed, job.epochs, samples, len(views))
     if (missing := needed & np.isnan(views).any(axis=2)).any():

@@ -17,7 +17,7 @@ def main(sha256: str, dataset: Path, logits: Path, train_logits: Path) -> None:
     Raises UserError naming the file and the array that does not fit the data set.
     """
     data = read_dataset(dataset)
-    plain = training_logits(read_user_logits(logits, sha256), logits, data)[data.augmentation.plain]
+    plain = training_logits(read_user_logits(logits, sha256, data), logits, data)[data.augmentation.plain]
     if np.isnan(plain).any():
         logger.info("%s: lacks the logits of some training images without augmentation", logits)
         plain = plain[:0]

@@ -172,7 +172,7 @@ UNREADABLE = {
     "network": lambda path: load_network(path, torch.device("cpu")),
     "weights": lambda path: read_weights(path, "0" * 64, {}),
     "logits": lambda path: read_logits(path, 1, 1),
-    "user's logits": lambda path: read_user_logits(path, "0" * 64),
+    "user's logits": lambda path: read_user_logits(path, "0" * 64, None),
     "note of targets": lambda path: open_targets(path, np.ones((1, 1), dtype=bool)),
     "table": read_table,
     "CSV": lambda path: list(read_rows(path, ("a",))),

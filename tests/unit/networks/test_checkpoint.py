@@ -1,9 +1,11 @@
 """Networks on disk: the same after a round trip, and a damaged file is named."""
 
+import numpy as np
 import pytest
 import torch
 
 from kd.errors import UserError
+from kd.io.tensors import write_tensors
 from kd.networks.checkpoint import load_network, save_network
 from kd.networks.factory import build_network
 
@@ -49,6 +51,23 @@ def test_a_pickle_is_not_opened(tmp_path):
     path = tmp_path / "model.safetensors"
     torch.save({"weight": torch.zeros(1)}, path)
     with pytest.raises(UserError, match="not a whole network file"):
+        load_network(path, CPU)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *(3, None, [], {}, {"architecture": "cnn"}, {"networks": 3}, {"networks": [], "weights": None}),
+        {"architecture": 3, "options": [], "in_channels": 1},
+        {"architecture": "cnn", "options": {}, "in_channels": 1, "num_classes": 3, "changes": ["simkd"]},
+        {"architecture": "cnn", "options": {"width": "x"}, "in_channels": 1, "num_classes": 3},
+    ],
+    ids=str,
+)
+def test_facts_of_another_form_are_one_line(tmp_path, facts):
+    path = tmp_path / "model.safetensors"
+    write_tensors(path, {"a": np.zeros(1)}, facts)
+    with pytest.raises(UserError, match=r"model\.safetensors: not a whole network file|no architecture 3"):
         load_network(path, CPU)
 
 

@@ -1,6 +1,8 @@
 """Teachers with weights of the user's own: what fits is taken as it is, and what does not is reported in one line."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from kd.config.load import load_study
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
+from kd.io.tensors import write_tensors
 from kd.jobs.teachers import ExternalJob
 from kd.networks.checkpoint import load_network, save_ensemble, save_network
 from kd.networks.factory import build_network
@@ -76,7 +79,7 @@ def test_in_a_config():
         ({"widht": 1}, "widht: unknown key; did you mean 'width'?"),
         (
             {"external": "a.pth"},
-            "external: 'a.pth' is no .safetensors file; make one: safetensors.torch.save_file(",
+            "external: 'a.pth' is no .safetensors file; make one: safetensors.torch.save_file({name: tensor.c",
         ),
         ({"external": "a.pt"}, "external: 'a.pt' is no .safetensors file"),
         ({"external": ""}, "external: "),
@@ -88,6 +91,34 @@ def test_mistakes_in_a_config(entry, line):
     teachers = {**TEACHERS, "mine": TEACHERS["mine"] | entry}
     (complaint,) = complaints(teachers=teachers)
     assert complaint.startswith(f"teachers.mine.{line}")
+
+
+def checkpoints():
+    """What people keep in .pth files, by a name."""
+    weights = cnn().to(memory_format=torch.channels_last).state_dict()
+    tied = weights | {"classifier.bias": weights["stages.0.0.1.bias"][:3]}
+    return {
+        "plain": weights,
+        "lightning": {"epoch": 3, "state_dict": weights, "optimizer_states": []},
+        "kuangliu": {"net": weights, "acc": 90.0, "epoch": 3},
+        "crd": {"epoch": 3, "model": weights, "optimizer": {"state": {}}},
+        "tied": tied | {"stages.0.0.1.bias": weights["stages.0.0.1.bias"]},
+    }
+
+
+@pytest.mark.parametrize("name", checkpoints())
+def test_the_lines_of_the_documents_make_a_file_that_is_taken(name, tmp_path, monkeypatch):
+    document = (Path(__file__).parents[3] / "config/README.md").read_text(encoding="utf-8")
+    (lines,) = [
+        code for code in re.findall(r"```python\n(.*?)```", document, re.DOTALL) if "save_file" in code
+    ]
+    monkeypatch.chdir(tmp_path)
+    torch.save(checkpoints()[name], "mine.pth")
+    exec(lines, {})
+    path = tmp_path / "mine.safetensors"
+    network = cnn(seed=9)
+    load_weights(network, read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT), path)
+    assert torch.equal(network.classifier.weight, cnn().classifier.weight)
 
 
 def test_where_it_has_no_place():
@@ -177,6 +208,90 @@ def test_what_does_not_fit(tmp_path, says, changes):
         UserError, match=rf"mine\.safetensors: does not fit this architecture and data set: {says}"
     ):
         loaded(tmp_path, weights)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.bool, torch.int64, torch.complex64, torch.float8_e4m3fn])
+def test_numbers_of_another_kind_are_refused(tmp_path, kind):
+    """A quantised file would teach noise, and the imaginary parts of complex numbers would be lost."""
+    weights = cnn().state_dict()
+    weights["classifier.bias"] = torch.zeros(3).to(kind)
+    says = rf"of another kind than float16, bfloat16, float32, float64 classifier.bias \({str(kind)[6:]}\)$"
+    with pytest.raises(UserError, match=says):
+        loaded(tmp_path, weights)
+
+
+def norms(**settings):
+    """A network of torchvision with norms that count their batches."""
+    torch.manual_seed(1)
+    return models.shufflenet_v2_x0_5(num_classes=3, **settings).state_dict()
+
+
+def test_counters_of_norms_may_be_missing(tmp_path):
+    """torch itself takes such files, which it wrote before it had counters."""
+    theirs = {name: tensor for name, tensor in norms().items() if not name.endswith("num_batches_tracked")}
+    network = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
+    load_weights(network, theirs, tmp_path / "theirs.safetensors")
+    assert all(torch.equal(network.network.state_dict()[name], tensor) for name, tensor in theirs.items())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod."])
+def test_a_prefix_of_all_names_is_left_out_and_reported(tmp_path, prefix, caplog):
+    caplog.set_level("INFO", "kd")
+    weights = {prefix + name: tensor for name, tensor in cnn().state_dict().items()}
+    assert torch.equal(loaded(tmp_path, weights).classifier.weight, cnn().classifier.weight)
+    parts = [part + "." for part in prefix.split(".") if part]
+    assert [re.findall("prefix '(.*)'", message) for message in caplog.messages] == [[part] for part in parts]
+
+
+def test_a_prefix_of_some_names_is_named(tmp_path):
+    weights = {f"module.{name}": tensor for name, tensor in cnn().state_dict().items()} | {
+        "a": torch.zeros(1)
+    }
+    with pytest.raises(UserError, match=r"has besides a, module\.classifier.bias,.* and \d+ more$"):
+        loaded(tmp_path, weights)
+
+
+def test_names_are_shown_as_the_users_file_has_them(tmp_path):
+    theirs = norms()
+    del theirs["fc.bias"]
+    network = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
+    with pytest.raises(UserError, match=r"it lacks fc\.bias$"):
+        load_weights(network, theirs, tmp_path / "theirs.safetensors")
+
+
+def test_names_have_no_signs_that_a_terminal_obeys(tmp_path):
+    with pytest.raises(UserError, match=r"it has besides a\\x1b\[2J\\nb$"):
+        loaded(tmp_path, cnn().state_dict() | {"a\x1b[2J\nb": torch.zeros(1)})
+
+
+def test_auxiliary_heads_of_googlenet_are_left_out(tmp_path, caplog):
+    caplog.set_level("INFO", "kd")
+    with torch.device("meta"):
+        network = build_network("torchvision/googlenet", {}, 3, 3)
+        theirs = models.googlenet(num_classes=3, aux_logits=True, init_weights=False).state_dict()
+    assert any(name.startswith("aux1.") for name in theirs)
+    network.to_empty(device="cpu")
+    weights = {name: torch.ones(tensor.shape, dtype=tensor.dtype) for name, tensor in theirs.items()}
+    load_weights(network, weights, tmp_path / "theirs.safetensors")
+    assert all((tensor == 1).all() for tensor in network.state_dict().values())
+    assert "auxiliary heads are left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "facts", [3, [], None, {"architecture": "cnn"}, {"architecture": "cnn", "options": 1}]
+)
+def test_facts_of_another_form(tmp_path, facts):
+    path = tmp_path / "ours.safetensors"
+    write_tensors(path, {"a": np.zeros(1)}, facts)
+    with pytest.raises(UserError, match=r"ours\.safetensors: does not say which"):
+        read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT)
+
+
+def test_facts_that_are_nested_too_deep(tmp_path):
+    path, text = tmp_path / "ours.safetensors", "[" * 100_000
+    save_file({"a": torch.zeros(1)}, path, {"sealed": text})
+    with pytest.raises(UserError, match=r"ours\.safetensors: not a whole safetensors file"):
+        read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT)
 
 
 def test_a_file_that_is_none(tmp_path):

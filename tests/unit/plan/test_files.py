@@ -7,6 +7,7 @@ import pytest
 from small_config import config
 
 from kd.config.load import load_study
+from kd.errors import UserError
 from kd.jobs.teachers import LogitsTargetsJob
 from kd.plan.files import Plan
 from kd.plan.training import rung_job, rungs_of, trials
@@ -77,6 +78,21 @@ def test_of_stored_logits_there_is_no_network(plan):
     assert inputs.keys() == {"dataset", "targets"}  # nor logits of the test images, in this file
     job = plan().logits_targets_job("stored", 4, 7)
     assert job == LogitsTargetsJob(sha256=plan().logits["stored"].sha256, seed=4, epochs=7)
+
+
+def test_the_data_set_can_be_made_before_there_are_logits_of_it(plan, tmp_path):
+    weights = {"architecture": "cnn", "external": "weights.safetensors"}
+    early = plan(teachers={**TEACHERS, "mine": weights})
+    (tmp_path / "logits.npz").unlink()
+    for target in ("results/test/data/dataset.safetensors", "results/test/data/summary.json", "prepare_data"):
+        early.read_user_files(["snakemake", "--cores", "1", target])
+    assert early.student_inputs("vgg16", "cnn", "kd", 4)["teacher_model"]
+    with pytest.raises(UserError) as caught:
+        early.read_user_files(["snakemake", "--cores", "1"])
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [
+        "teachers.mine.external",
+        "teachers.stored.logits",
+    ]
 
 
 def test_without_a_teacher_there_is_only_the_data_set(plan):

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -133,6 +135,27 @@ def test_a_user_error_is_one_line_and_status_1(tmp_path, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            FileNotFoundError(2, "No such file or directory", "a/b.npy"),
+            "error: [Errno 2] No such file or directory: 'a/b.npy'; mend that and run again",
+        ),
+        (
+            MemoryError("Unable to allocate 9 TiB"),
+            "error: there is not enough memory (Unable to allocate 9 TiB); free some and run again",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_and_memory_that_runs_out_are_one_line(tmp_path, error, line):
+    with pytest.raises(SystemExit) as caught:
+        run(script(tmp_path / "log"), fail, error=error)
+    assert caught.value.code == 1
+    assert (tmp_path / "log").read_text().strip().endswith(line)
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
 def test_outside_a_job_the_library_speaks_on_stderr_and_only_when_asked(capsys):
     logger = logging.getLogger("kd")
     for _ in range(2):
@@ -152,3 +175,14 @@ def test_an_unexpected_error_keeps_its_traceback_in_the_log(tmp_path, arguments)
     assert "Traceback" in log.read_text()
     last = "ZeroDivisionError: oops" if arguments else "nothing fills the argument 'error'"
     assert last in log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_job_that_dies_by_a_signal_leaves_its_place_in_the_log(tmp_path, number):
+    log = tmp_path / "log"
+    if (child := os.fork()) == 0:
+        run(script(log), lambda: os.kill(os.getpid(), number))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -number
+    assert "Fatal Python error" in log.read_text()
+    assert "test_script.py" in log.read_text()

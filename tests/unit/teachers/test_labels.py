@@ -41,8 +41,10 @@ def test_logits_that_name_their_classes(tmp_path, classes):
     path = tmp_path / "mine.npz"
     np.savez(path, train_ids=np.arange(4), train_logits=rows, classes=np.array(classes))
     assert names_in(str(path), "x") == {"train_ids", "train_logits", "classes"}
-    data = SimpleNamespace(train_labels=range(4), classes=CLASSES, augmentation=Augmentation(0, False))
-    arrays = read_user_logits(path, content(str(path), "x", tmp_path / "cache"))
+    data = SimpleNamespace(
+        train_labels=range(4), test_labels=(), classes=CLASSES, augmentation=Augmentation(0, False)
+    )
+    arrays = read_user_logits(path, content(str(path), "x", tmp_path / "cache"), data)
     if classes == CLASSES:
         assert np.array_equal(training_logits(arrays, path, data)[0], rows)
     else:

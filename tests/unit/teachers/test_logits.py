@@ -1,6 +1,8 @@
 """Teachers of which there are only logits: each sample gets its own, and what does not fit is reported in a line."""
 
+import io
 import json
+import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -42,7 +44,7 @@ def data_set(pad=0, flip=False):
 def plain(tmp_path, pad=0, flip=False, **changes):
     arrays = {"train_ids": IDS, "train_logits": ROWS} | changes
     path, sha256 = saved(tmp_path, **arrays)
-    return training_logits(read_user_logits(path, sha256), path, data_set(pad, flip))
+    return training_logits(read_user_logits(path, sha256, data_set(pad, flip)), path, data_set(pad, flip))
 
 
 # --- In a config.
@@ -95,13 +97,26 @@ def test_a_method_that_no_teacher_can_serve():
     [
         ({"train_ids": IDS}, "lacks train_logits; it should hold train_ids, train_logits, and test_ids and"),
         ({"train_ids": IDS, "train_logits": ROWS, "test_ids": IDS}, "lacks test_logits; it should hold"),
-        ({"train_ids": IDS, "train_logits": ROWS, "logits": ROWS}, "holds logits; it should hold train_ids"),
+        (
+            {"train_ids": IDS, "train_logits": ROWS, "logits": ROWS},
+            "holds 'logits'; it should hold train_ids",
+        ),
     ],
 )
 def test_what_a_file_should_hold_is_reported_with_the_config(tmp_path, monkeypatch, arrays, says):
     monkeypatch.chdir(tmp_path)
     saved(tmp_path, **arrays)
     with pytest.raises(UserError, match=rf"^teachers\.stored\.logits: 'mine\.npz' {says}"):
+        user_teachers(load_study(config(teachers=TEACHERS)))
+
+
+def test_a_zipped_folder_is_named_with_the_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("mine.npz", "w") as file:
+        for name in ("train_ids", "train_logits"):
+            file.writestr(f"logits/{name}.npy", header((1,)))
+    says = "lacks train_ids, train_logits and holds 'logits/train_ids, logits/train_logits'; it should hold"
+    with pytest.raises(UserError, match=says):
         user_teachers(load_study(config(teachers=TEACHERS)))
 
 
@@ -177,7 +192,7 @@ def test_what_does_not_fit(tmp_path, changes, says):
 def test_those_of_the_test_images(tmp_path):
     def logits_with(**changes):
         path, sha256 = saved(tmp_path, **{"test_ids": IDS, "test_logits": ROWS} | changes)
-        return test_logits(read_user_logits(path, sha256), path, data_set())
+        return test_logits(read_user_logits(path, sha256, data_set()), path, data_set())
 
     assert logits_with()[:, 0].tolist() == [3, 9, 12, 0, 6]
     for changes, says in (
@@ -192,9 +207,69 @@ def test_a_file_that_changed_or_is_cut_short(tmp_path):
     path, sha256 = saved(tmp_path, train_ids=IDS)
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UserError, match="has changed since the study was read"):
-        read_user_logits(path, sha256)
+        read_user_logits(path, sha256, data_set())
     with pytest.raises(UserError, match="not a whole file of arrays"):
-        read_user_logits(path, content(str(path), "x", tmp_path / "cache"))
+        read_user_logits(path, content(str(path), "x", tmp_path / "cache"), data_set())
+
+
+def header(shape):
+    """An .npy file of float32 that holds nothing but its header."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+def archive(tmp_path, content_of_ids, **flags):
+    """An .npz file with a member of these bytes; `flags`: fields of its directory that are set by force."""
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("train_ids.npy", content_of_ids)
+    if flags:
+        data = bytearray(path.read_bytes())
+        for start, offsets in ((data.find(b"PK\1\2"), (8, 10)), (0, (6, 8))):
+            for offset, value in zip(offsets, (flags.get("bits", 0), flags.get("method", 0)), strict=True):
+                data[start + offset : start + offset + 2] = value.to_bytes(2, "little")
+        path.write_bytes(data)
+    return path, content(str(path), "x", tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("member", "flags", "says"),
+    [
+        (
+            header((10**6, 2_500_000)),
+            {},
+            r"train_ids are \(1000000, 2500000\) float32, which is more than the data",
+        ),
+        (header((4,)), {}, "not a whole file of arrays .*shorter or longer than its header says"),
+        (header((5,)) + bytes(20), {"bits": 1}, "not a whole file of arrays .*encrypted"),
+        (header((5,)) + bytes(20), {"method": 77}, "not a whole file of arrays .*compression method"),
+        (b"", {}, "not a whole file of arrays"),
+        (b"text", {}, "not a whole file of arrays"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, member, flags, says):
+    path, sha256 = archive(tmp_path, member, **flags)
+    with pytest.raises(UserError, match=rf"mine\.npz: {says}"):
+        read_user_logits(path, sha256, data_set())
+
+
+def test_a_small_file_of_many_numbers_is_not_unpacked(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "mine.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("train_logits.npy", header((10**7 + 1,)) + bytes(4 * (10**7 + 1)))
+    monkeypatch.setattr(np, "load", None)
+    with pytest.raises(UserError, match="more than the data set has"):
+        read_user_logits(*saved_as(tmp_path), data_set())
+
+
+def saved_as(tmp_path):
+    return tmp_path / "mine.npz", content(str(tmp_path / "mine.npz"), "x", tmp_path / "cache")
+
+
+@pytest.mark.parametrize("ids", [np.array(3), np.float32(1), np.zeros((5, 1), int)])
+def test_ids_of_another_shape_are_named(tmp_path, ids):
+    with pytest.raises(UserError, match=r"train_(ids|logits) are \("):
+        plain(tmp_path, train_ids=ids)
 
 
 # --- The scripts.

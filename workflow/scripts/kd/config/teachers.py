@@ -14,7 +14,11 @@ from kd.models.libraries.names import known_architecture
 from kd.settings.types import FilePath, Name, Positive, Seed
 
 # Other formats of weights can run code when they are read.
-CONVERT = "make one: safetensors.torch.save_file(torch.load(file, weights_only=True), 'file.safetensors')"
+CONVERT = (
+    "make one: safetensors.torch.save_file({name: tensor.contiguous().clone() for name, tensor in"
+    " torch.load(file, weights_only=True).items()}, 'file.safetensors'); for a checkpoint with more than"
+    " weights see config/README.md"
+)
 
 
 class TeacherEntry(NetworkEntry):

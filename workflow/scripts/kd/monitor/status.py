@@ -5,10 +5,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from kd.errors import UserError
 from kd.io.files import read_json, runs_here
+from kd.monitor.facts import JobFacts, ProgressFacts, StudyFacts
 from kd.monitor.progress import SILENT
 from kd.monitor.recorder import STUDY
 
@@ -84,51 +84,52 @@ def read_study(folder: Path, now: float | None = None) -> Study | None:
     """
     now = time.time() if now is None else now
     try:
-        facts = read_json(folder / "progress" / STUDY)
-        rules = {name: Rule(**counts) for name, counts in facts["rules"].items()}
-        failed = tuple(Job(job["rule"], _label(job), job["log"]) for job in facts["failed"])
-        running = tuple(_running(folder, job, now) for job in facts["running"] if job["rule"] in rules)
-        times = [facts[name] for name in ("started", "updated", "ended")]
-        complete = sum(rule.done for rule in rules.values()) == sum(rule.jobs for rule in rules.values())
-        phase = _phase(facts, bool(failed), complete, now)
-        return Study(folder.name, phase, *times, rules, running, failed, facts["before"])
-    except (UserError, KeyError, TypeError, AttributeError):
+        facts = StudyFacts.model_validate(read_json(folder / "progress" / STUDY))
+    except (UserError, ValueError):
         return None
+    rules = {name: Rule(**rule.model_dump()) for name, rule in facts.rules.items()}
+    failed = tuple(Job(job.rule, _label(job), job.log) for job in facts.failed)
+    running = tuple(_running(folder, job, now) for job in facts.running if job.rule in rules)
+    complete = sum(rule.done for rule in rules.values()) == sum(rule.jobs for rule in rules.values())
+    phase = _phase(facts, bool(failed), complete, now)
+    times = facts.started, facts.updated, facts.ended
+    return Study(folder.name, phase, *times, rules, running, failed, facts.before)
 
 
-def _phase(facts: Mapping[str, Any], failed: bool, complete: bool, now: float) -> str:
-    if facts["ended"] is not None:
+def _phase(facts: StudyFacts, failed: bool, complete: bool, now: float) -> str:
+    if facts.ended is not None:
         return "failed" if failed else "done" if complete else "stopped"
-    if now - facts["updated"] < SILENT:
+    if now - facts.updated < SILENT:
         return "running"
-    return "killed" if facts["host"] == socket.gethostname() and not runs_here(facts["pid"]) else "silent"
+    return "killed" if facts.host == socket.gethostname() and not runs_here(facts.pid) else "silent"
 
 
-def _label(job: Mapping[str, Any]) -> str:
+def _label(job: JobFacts) -> str:
     """ "big -> cnn, kd, seed 0", or the rule of a job that has no wildcards."""
-    values = dict(job["wildcards"])
+    values = dict(job.wildcards)
     pair = " -> ".join(values.pop(name) for name in ("teacher", "student") if name in values)
     numbers = [f"{name} {values.pop(name)}" for name in NUMBERED if name in values]
-    return ", ".join([*([pair] if pair else []), *values.values(), *numbers]) or job["rule"]
+    return ", ".join([*([pair] if pair else []), *values.values(), *numbers]) or job.rule
 
 
-def _running(folder: Path, job: Mapping[str, Any], now: float) -> Job:
-    known = Job(job["rule"], _label(job), job["log"], job["started"])
-    progress = _progress(folder, job["log"])
-    if not progress or progress["updated"] < known.started - SKEW:  # of an attempt before this one
+def _running(folder: Path, job: JobFacts, now: float) -> Job:
+    known = Job(job.rule, _label(job), job.log, job.started)
+    progress = _progress(folder, job.log)
+    if not progress or progress.updated < known.started - SKEW:  # of an attempt before this one
         return known
-    since = now - progress["updated"]
+    since = now - progress.updated
     return replace(
         known,
-        accuracy=progress.get("validation_accuracy"),
+        accuracy=progress.validation_accuracy,
         silent=since if since > SILENT else None,
-        **{name: progress.get(name) for name in ("share", "left", "epoch", "epochs")},
+        **progress.model_dump(include={"share", "left", "epoch", "epochs"}),
     )
 
 
-def _progress(folder: Path, log: str | None) -> dict[str, Any] | None:
+def _progress(folder: Path, log: str | None) -> ProgressFacts | None:
     """The progress file of the job with this log, results/<study>/logs/...; None where there is none."""
     try:
-        return read_json(folder.joinpath("progress", *Path(log or "").parts[3:]).with_suffix(".json"))
+        path = folder.joinpath("progress", *Path(log or "").parts[3:]).with_suffix(".json")
+        return ProgressFacts.model_validate(read_json(path))
     except (UserError, ValueError):
         return None

@@ -12,6 +12,8 @@ from kd.io.files import not_whole
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
 from kd.networks.ensemble import Ensemble
 from kd.networks.factory import build_network, change_network
+from kd.networks.placement import place
+from kd.networks.state import load_state
 
 
 def save_network(
@@ -67,8 +69,8 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
             model = Ensemble([_build(network) for network in facts["networks"]], facts["weights"])
         else:
             model = _build(facts)
-        model.load_state_dict(tensors)
-    return model.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        load_state(model, tensors)
+    return place(model, device).eval().requires_grad_(False)
 
 
 def _build(network: Mapping[str, Any]) -> nn.Module:
@@ -84,5 +86,5 @@ def _whole(path: Path) -> Iterator[None]:
     """Turn what is wrong with the file into a UserError that names it."""
     try:
         yield
-    except (Corrupt, RuntimeError, KeyError, TypeError) as error:
+    except (Corrupt, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise not_whole(path, error, "a whole network file") from error

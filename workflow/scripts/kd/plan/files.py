@@ -31,14 +31,39 @@ class Plan:
     study: Study
     layout: Layout
     data: DataJob
-    externals: Mapping[str, ExternalJob]
-    logits: Mapping[str, LogitsTeacherJob]
 
     @classmethod
     def of(cls, study: Study) -> "Plan":
-        """Reads the user's files, which takes long the first time; UserError for one that is wrong."""
+        """Reads the user's images, which takes long the first time; UserError for one that is wrong."""
         with log_to_stderr():
-            return cls(study, Layout(study.name), data_job(study), *user_teachers(study))
+            return cls(study, Layout(study.name), data_job(study))
+
+    # Read where they are needed: logits are of the prepared data set, which is made first.
+    @cached_property
+    def user_teachers(self) -> tuple[Mapping[str, ExternalJob], Mapping[str, LogitsTeacherJob]]:
+        """The teachers of the user's own weights and logits; UserError with a line for each wrong file."""
+        with log_to_stderr():
+            return user_teachers(self.study)
+
+    @property
+    def externals(self) -> Mapping[str, ExternalJob]:
+        """The teachers with weights of the user's."""
+        return self.user_teachers[0]
+
+    @property
+    def logits(self) -> Mapping[str, LogitsTeacherJob]:
+        """The teachers with logits of the user's."""
+        return self.user_teachers[1]
+
+    def read_user_files(self, arguments: Iterable[str]) -> None:
+        """Read the files of the user's teachers, unless `arguments`, of Snakemake, ask for the data set.
+
+        Raises UserError with a line for each file that is wrong.
+        """
+        if not {"prepare_data", self.layout.dataset, self.layout.summary, self.layout.samples} & set(
+            arguments
+        ):
+            _ = self.user_teachers
 
     # --- Jobs by their wildcards.
 
@@ -96,7 +121,7 @@ class Plan:
         if chain:
             intermediate = self.layout.intermediate(teacher, method, chain_name(tuple(chain)))
             return inputs | {"teacher_model": intermediate.seed(seed).file("model")}
-        if teacher not in self.logits:
+        if teacher not in self.study.logits_teachers:
             inputs["teacher_model"] = folder.file("model")
         if self.study.uses_targets(method):
             networks = self.study.networks_of(teacher)
@@ -105,7 +130,7 @@ class Plan:
 
     def has_test_logits(self, teacher: str) -> bool:
         """Whether a teacher's logits of the test images are known."""
-        return teacher not in self.logits or self.logits[teacher].test
+        return teacher not in self.study.logits_teachers or self.logits[teacher].test
 
     def ensemble_members(self, ensemble: str) -> list[str]:
         """The networks of an ensemble."""

@@ -86,14 +86,19 @@ def names_in(path: str, key: str) -> set[str]:
     """
     try:
         with reading(path, key), zipfile.ZipFile(Path(path).expanduser()) as file:
-            names = {Path(name).stem for name in file.namelist()}
-    except zipfile.BadZipFile as error:
+            names = {name.removesuffix(".npy") for name in file.namelist()}
+    except UserError:
+        raise
+    except Exception as error:  # zipfile has many kinds for what is no archive
         raise UserError(f"{key}: {path[-60:]!r} is no .npz file ({error})") from error
     missing = [name for name in NEEDED if name not in names]
     missing += [name for name in OPTIONAL if name not in names] if names & set(OPTIONAL) else []
     unknown = sorted(names - {*NEEDED, *OPTIONAL, CLASSES})
     if missing or unknown:
-        wrong = f"lacks {', '.join(missing)}" if missing else f"holds {', '.join(unknown)[:60]}"
+        held = f"holds {', '.join(unknown)[:60]!r}" if unknown else ""
+        wrong = " and ".join(
+            part for part in (f"lacks {', '.join(missing)}" if missing else "", held) if part
+        )
         allowed = f"{', '.join(NEEDED)}, and {' and '.join(OPTIONAL)} or neither; {CLASSES} may be there"
         raise UserError(f"{key}: {path[-60:]!r} {wrong}; it should hold {allowed}")
     return names

@@ -1,6 +1,7 @@
 """How every script of the workflow runs: its arguments, its log, and how it ends on an error."""
 
 import errno
+import faulthandler
 import json
 import logging
 import sys
@@ -24,9 +25,10 @@ _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO
 def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
     """Call `main` with `arguments`, and the others as `fill` finds them in the `snakemake` of a script.
 
-    The logger "kd" goes to stderr and to the log of the job. A UserError, and a disk that is full or fails,
-    end the process with their message alone and status 1; any other error with its traceback in the log as
-    well. The process ends with its Snakemake (kd.runtime.parent); kd.runtime.guard says what else must hold.
+    The logger "kd" goes to stderr and to the log of the job. A UserError, a disk that is full or fails, a
+    file that cannot be used and memory that runs out end the process with one line and status 1; any other
+    error with its traceback in the log as well. The process ends with its Snakemake (kd.runtime.parent);
+    kd.runtime.guard says what else must hold.
     """
     log = snakemake.log[0]
     threading.excepthook = _tell_of_thread
@@ -37,6 +39,7 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
     for handler in (logging.StreamHandler(sys.stderr), to_file):
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         logger.addHandler(handler)
+    faulthandler.enable(to_file.stream)  # a library that ends the process by a signal leaves its place there
     try:
         end_with_snakemake()
         with guarded(snakemake):
@@ -48,8 +51,11 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
         logger.error("stopped by %s; run again, it goes on from its checkpoint", stopped)
         sys.exit(1)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        if isinstance(error, OSError) and (error.errno in _OF_THE_DISK or error.filename is not None):
             logger.error("error: %s; mend that and run again", error)
+            sys.exit(1)
+        if isinstance(error, MemoryError):
+            logger.error("error: there is not enough memory (%s); free some and run again", error)
             sys.exit(1)
         logger.exception("unexpected error; please report it with the log %s", log)
         sys.exit(1)

@@ -1,5 +1,6 @@
 """Logits of the user's own, in place of a teacher: put in the order of the samples, and checked."""
 
+import math
 import zipfile
 from pathlib import Path
 
@@ -10,17 +11,43 @@ from kd.errors import UserError
 from kd.io.files import refuse_changed
 from kd.teachers.labels import check_order
 
+SMALL = 10**7  # numbers that any memory has room for, so that they can be read to say what is wrong
 PLAIN = "give (views, samples, classes), or set dataset.pad: 0 and dataset.flip: false"
 
 
-def read_user_logits(path: Path, expected: str) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file; UserError if its SHA-256 is not `expected`, or it is not whole."""
+def read_user_logits(path: Path, expected: str, data: Dataset) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file.
+
+    Raises UserError if its SHA-256 is not `expected`, it is not whole, or an array is larger than any that
+    fits `data`: shapes are looked at before anything is read, for a small file may hold far more than memory.
+    """
+    refuse_changed(path, expected)
     try:
-        refuse_changed(path, expected)
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as file:
+            for member in file.infolist():
+                _check_size(path, file, member, data)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # encrypted, of an unknown compression, cut short: each has a kind of its own
         raise UserError(f"{path}: not a whole file of arrays ({error})") from error
+
+
+def _check_size(path: Path, file: zipfile.ZipFile, member: zipfile.ZipInfo, data: Dataset) -> None:
+    """UserError if an array has more numbers than could be of `data`, or others than its header says."""
+    with file.open(member) as stream:
+        read = np.lib.format.read_array_header_1_0
+        if np.lib.format.read_magic(stream) != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+        held = member.file_size - stream.tell()
+    views, samples = data.augmentation.count, max(len(data.train_labels), len(data.test_labels))
+    if math.prod(shape) > max(SMALL, views * samples * len(data.classes)):
+        name = member.filename.removesuffix(".npy")
+        raise UserError(f"{path}: {name} are {shape} {dtype}, which is more than the data set has")
+    if math.prod(shape) * dtype.itemsize != held and not dtype.hasobject:
+        raise ValueError(f"{member.filename} is shorter or longer than its header says")
 
 
 def training_logits(arrays: dict[str, np.ndarray], path: Path, data: Dataset) -> np.ndarray:
@@ -40,8 +67,9 @@ def training_logits(arrays: dict[str, np.ndarray], path: Path, data: Dataset) ->
             f" {PLAIN}"
         )
     logits = logits[None] if logits.ndim == 2 else logits
-    _check_shape(path, "train_logits", logits, (views, len(arrays["train_ids"]), len(data.classes)))
-    order = _order(path, "train_ids", arrays["train_ids"], len(data.train_labels))
+    ids = arrays["train_ids"]
+    _check_shape(path, "train_logits", logits, (views, ids.size, len(data.classes)))
+    order = _order(path, "train_ids", ids, len(data.train_labels))
     if np.isinf(logits).any() or (views == 1 and np.isnan(logits).any()):
         raise UserError(f"{path}: train_logits are not all finite")
     return logits[:, order].astype(np.float32)
@@ -55,7 +83,7 @@ def test_logits(arrays: dict[str, np.ndarray], path: Path, data: Dataset) -> np.
     if "test_logits" not in arrays:
         return None
     logits = arrays["test_logits"]
-    _check_shape(path, "test_logits", logits, (len(arrays["test_ids"]), len(data.classes)))
+    _check_shape(path, "test_logits", logits, (arrays["test_ids"].size, len(data.classes)))
     if not np.isfinite(logits).all():
         raise UserError(f"{path}: test_logits are not all finite")
     return logits[_order(path, "test_ids", arrays["test_ids"], len(data.test_labels))].astype(np.float32)

@@ -16,6 +16,7 @@ from kd.io.tables import write_csv
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import save_network
 from kd.networks.size import size_of
+from kd.networks.state import load_state
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.sweep.values import named
@@ -96,7 +97,7 @@ def _selected(network: nn.Module, training: Training, last: Score, test: Split) 
     """The epoch that validation chose, and its weights on the test set; loads them into `network`."""
     score = last
     if training.selected_epoch < len(training.history):
-        network.load_state_dict(training.selected_weights)
+        load_state(network, training.selected_weights)
         score = evaluate(network, test.images, test.labels)
     return {
         "selected_epoch": training.selected_epoch,

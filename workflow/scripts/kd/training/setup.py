@@ -18,6 +18,7 @@ from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import load_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
+from kd.networks.placement import place
 from kd.teachers.targets import needed_views, open_targets
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
 
@@ -54,7 +55,7 @@ def set_up(
     known = image, len(data.classes), data.train_labels.to(device), job.recipe.epochs
     method.prepare(Context(network, teacher, *known, members=len(job.weights)))
     method.to(device)
-    network.to(device=device, memory_format=torch.channels_last)  # and what the method may have added
+    place(network, device)  # and what the method may have added
     return Setup(network, about, method, teacher)
 
 
@@ -65,7 +66,7 @@ def _first_weights(job: TrainJob, build: partial, device: torch.device) -> nn.Mo
     network = build()
     if hasattr(network, "load_pretrained"):  # of a library; what is read from a file later has weights
         network.load_pretrained()
-    return network.to(device=device, memory_format=torch.channels_last)
+    return place(network, device)
 
 
 def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: ViewedImages) -> Teacher | None:

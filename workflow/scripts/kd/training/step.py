@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kd.data.loader import Loader, Samples
 from kd.distillation.base import Batch, Distillation, Output
+from kd.networks.state import load_state
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import Teacher
@@ -120,8 +121,8 @@ class Step:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to `state`."""
-        self.model.load_state_dict(parts(state, "model."))
-        self.method.load_state_dict(parts(state, "method."))
+        load_state(self.model, parts(state, "model."))
+        load_state(self.method, parts(state, "method."))
         for name, parameter in self._learning():
             if (kept := state.get(f"momentum.{name}")) is not None:
                 # In the memory order of the weights, which the fused update goes through as it lies.
