@@ -45,7 +45,7 @@ test-all: $(ready)
 	python -m pytest -n $(WORKERS) -m "not slurm"
 
 test-rest: $(ready)
-	python -m pytest -n $(WORKERS) -m full tests/workflow
+	python -m pytest -n $(WORKERS) -m full tests/workflow tests/stub_gpu
 
 # A real SLURM of one node, started by the tests; what it needs is installed first, where it is not there.
 test-slurm: $(ready)
