@@ -59,11 +59,11 @@ def _keep_rows(record: Record, section: str, rows: Iterable[dict[str, Any]]) -> 
             record.keep(section, measured)
 
 
-def _pass_gate(record: Record, device: str) -> None:
+def _pass_gate(record: Record, setting: Setting) -> None:
     """Refuse to measure loops that do not compute the same: UserError with the gate's message."""
     # In a process of its own, like all that computes: this one shall hold no device while others are timed.
     # And in a plain one: children of a multiprocessing pool start their DataLoaders another way.
-    command = [sys.executable, "-m", "bench.gate", device]
+    command = [sys.executable, "-m", "bench.gate", setting.device, setting.compile]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise UserError(f"the gate ended with code {done.returncode}")
@@ -75,7 +75,7 @@ def _pass_gate(record: Record, device: str) -> None:
 
 def _measure(arguments: argparse.Namespace, setting: Setting, record: Record) -> None:
     if "gate" in arguments.only:
-        _pass_gate(record, setting.device)
+        _pass_gate(record, setting)
     if "training" in arguments.only:
         rates = floor.rates(setting)
         record.results["rates"] = rates

@@ -12,6 +12,7 @@ from bench.images import Pictures
 from bench.small_task import BATCH
 from kd.data.augmentation import Augmentation
 from kd.distillation.base import Output
+from kd.runtime.speed import Speed
 from kd.teachers.teacher import LiveTeacher, Teacher
 
 EVERY_VIEW = 500  # epochs that see each of 18 views of 1,000 images, but for a chance of 10⁻⁸
@@ -66,6 +67,7 @@ def compare(
     *,
     epochs: int,
     shift: int,
+    compile: str = "auto",
 ) -> Tensor:
     """Train `student` with the cached logits of `network`; the largest `excess` of every sample, (N,).
 
@@ -73,9 +75,11 @@ def compare(
     """
     views, samples = Augmentation(pictures.pad, pictures.flip).count, len(pictures.labels)
     with tempfile.TemporaryDirectory() as folder:
-        stored = ours.stored_teacher(network, pictures, device, EVERY_VIEW, Path(folder))
+        speed = ours.usual_speed(device, BATCH, compile)
+        precision = Speed(bf16=speed.bf16)  # as the live one runs
+        stored = ours.stored_teacher(network, pictures, device, EVERY_VIEW, Path(folder), precision)
         worst = torch.zeros(samples, device=device)
         teacher = Compared(stored, LiveTeacher(network), worst, views, shift)
-        settings = {"batch": BATCH, "epochs": epochs, "speed": ours.usual_speed(device, BATCH)}
+        settings = {"batch": BATCH, "epochs": epochs, "speed": speed}
         ours.train(student, pictures, device, **settings, teacher=teacher, report=lambda row: None)
     return teacher.worst.cpu()

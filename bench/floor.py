@@ -72,7 +72,10 @@ def count_outputs(model: nn.Module, image: torch.Tensor) -> int:
 
 
 def probe(device: str, threads: int) -> dict[str, float]:
-    """The best rates of a few sizes and tries, of this process: "matmul" in FLOP/s, "copy" in bytes/s."""
+    """The best rates of a few sizes and tries, of this process: "matmul" in FLOP/s, "copy" in bytes/s.
+
+    Of random numbers: a GPU multiplies equal ones faster, at the same power.
+    """
     torch.set_num_threads(threads)
     products = [_matmul_rate(side, device) for side in MATRIX_SIDES[device]]
     # A convolution is a matrix product too, and on a CPU the work of another library, which may use wider
@@ -89,14 +92,14 @@ def _number(device: str) -> torch.dtype:
 
 
 def _matmul_rate(side: int, device: str) -> float:
-    a, b, product = (torch.ones(side, side, dtype=_number(device), device=device) for _ in range(3))
+    a, b, product = (torch.randn(side, side, device=device).to(_number(device)) for _ in range(3))
     return 2 * side**3 / _best(lambda: torch.mm(a, b, out=product), device)
 
 
 def _convolution_rate(channels: int, device: str) -> float:
     layout = {"dtype": _number(device), "device": device}
-    maps = torch.ones(64, channels, 16, 16, **layout).contiguous(memory_format=torch.channels_last)
-    weight = torch.ones(channels, channels, 3, 3, **layout).contiguous(memory_format=torch.channels_last)
+    maps = torch.randn(64, channels, 16, 16, **layout).contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(channels, channels, 3, 3, **layout).contiguous(memory_format=torch.channels_last)
     seconds = _best(lambda: functional.conv2d(maps, weight), device)
     return 2 * 64 * 14**2 * 9 * channels**2 / seconds
 

@@ -33,18 +33,18 @@ TEACHER_SEED, TEACHER_EPOCHS, STUDENT_EPOCHS = 1000, 5, 3
 Check = dict[str, Any]
 
 
-def run_gate(seeds: int = 5, device: str = "auto") -> dict[str, Any]:
+def run_gate(seeds: int = 5, device: str = "auto", compile: str = "auto") -> dict[str, Any]:
     """Run the checks, in about a minute, and return the verdict; what fails raises nothing.
 
     "passed"; "message": what the failed checks say; "checks": for each "name", "passed", "text" and
-    "numbers"; "seconds". `seeds`: trainings of each loop, two at least.
+    "numbers"; "seconds". `seeds`: trainings of each loop, two at least; `compile` as for what is measured.
     """
     started = time.monotonic()
     where, task = ours.set_up_device(device, threads=1), small_task.load_task()
     checks = [
-        _run("same accuracy", partial(_check_accuracy, task, seeds, where)),
-        _run("stored = live", lambda: judge_stored(_errors(task, where, shift=0))),
-        _run("shifted view", lambda: judge_shifted(_errors(task, where, shift=1))),
+        _run("same accuracy", partial(_check_accuracy, task, seeds, where, compile)),
+        _run("stored = live", lambda: judge_stored(_errors(task, where, compile, shift=0))),
+        _run("shifted view", lambda: judge_shifted(_errors(task, where, compile, shift=1))),
     ]
     failed = [check["text"] for check in checks if not check["passed"]]
     seconds = time.monotonic() - started
@@ -61,8 +61,9 @@ def _run(name: str, check: Callable[[], Check]) -> Check:
     return {"name": name, **result}
 
 
-def _check_accuracy(task: small_task.Task, seeds: int, device: torch.device) -> Check:
-    loops = {"ours": small_task.accuracy_of_ours, "reference": small_task.accuracy_of_reference}
+def _check_accuracy(task: small_task.Task, seeds: int, device: torch.device, compile: str) -> Check:
+    ours_compiled = partial(small_task.accuracy_of_ours, compile=compile)
+    loops = {"ours": ours_compiled, "reference": small_task.accuracy_of_reference}
     accuracies: dict[str, list[float]] = {name: [] for name in loops}
     for seed in range(seeds):
         for name, accuracy in loops.items():
@@ -112,15 +113,17 @@ def welch_half_width(a: Sequence[float], b: Sequence[float]) -> float:
     return float(stats.t.ppf(0.975, degrees)) * math.sqrt(sum(parts))
 
 
-def _errors(task: small_task.Task, device: torch.device, shift: int) -> Tensor:
+def _errors(task: small_task.Task, device: torch.device, compile: str, shift: int) -> Tensor:
     """The largest error of stored logits for every training image; see answers.compare.
 
     Digits are mirrored here, although that changes their meaning, so that half of the views are.
     """
     pictures = replace(task.train, flip=True)
-    teacher = small_task.train_ours(task, TEACHER_SEED, device, epochs=TEACHER_EPOCHS)
+    teacher = small_task.train_ours(task, TEACHER_SEED, device, TEACHER_EPOCHS, compile)
     student = small_task.new_student(task, seed=0).to(device=device, memory_format=torch.channels_last)
-    return compare(teacher.eval(), student, pictures, device, epochs=STUDENT_EPOCHS, shift=shift)
+    return compare(
+        teacher.eval(), student, pictures, device, epochs=STUDENT_EPOCHS, shift=shift, compile=compile
+    )
 
 
 def judge_stored(worst: Tensor) -> Check:
@@ -143,4 +146,4 @@ def judge_shifted(worst: Tensor) -> Check:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run_gate(device=sys.argv[1])))
+    print(json.dumps(run_gate(device=sys.argv[1], compile=sys.argv[2])))

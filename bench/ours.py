@@ -129,19 +129,29 @@ def live_teacher(network: Network, pictures: Pictures, device: torch.device) -> 
 
 
 def stored_teacher(
-    model: nn.Module, pictures: Pictures, device: torch.device, epochs: int, folder: Path
+    model: nn.Module,
+    pictures: Pictures,
+    device: torch.device,
+    epochs: int,
+    folder: Path,
+    speed: Speed = Speed(),
 ) -> Teacher:
     """A teacher of the answers of `model` to all that `epochs` epochs will see."""
-    return CachedTeacher([stored_table(model, pictures, device, epochs, folder)], device)
+    return CachedTeacher([stored_table(model, pictures, device, epochs, folder, speed)], device)
 
 
 def stored_table(
-    model: nn.Module, pictures: Pictures, device: torch.device, epochs: int, folder: Path
+    model: nn.Module,
+    pictures: Pictures,
+    device: torch.device,
+    epochs: int,
+    folder: Path,
+    speed: Speed = Speed(),
 ) -> np.ndarray:
     """Those answers, stored below `folder` and opened again: (views, samples, classes) float16."""
     images = load_split(pictures, device).images
     needed = needed_views(SEED, epochs, images.samples, images.count)
-    _fill(folder / "table", needed, model.eval(), images, pictures.classes, device)
+    _fill(folder / "table", needed, model.eval(), images, pictures.classes, device, speed)
     note = folder / "student" / "targets.json"
     write_note(note, folder / "table", KEY, needed)
     return open_targets(note, needed)

@@ -50,20 +50,22 @@ def new_student(task: Task, seed: int) -> nn.Module:
     return build_network("cnn", OPTIONS, task.train.images.shape[-1], task.train.classes)
 
 
-def train_ours(task: Task, seed: int, device: torch.device, epochs: int = EPOCHS) -> nn.Module:
+def train_ours(
+    task: Task, seed: int, device: torch.device, epochs: int = EPOCHS, compile: str = "auto"
+) -> nn.Module:
     """A network trained by our engine, as the workflow's training jobs do it."""
     model = new_student(task, seed).to(device=device, memory_format=torch.channels_last)
     parts = [ours.load_split(part, device) for part in (task.train, task.validation)]
     recipe = Recipe(epochs=epochs, batch_size=BATCH, lr=LR)
-    speed = ours.usual_speed(device, BATCH)  # that which is measured
+    speed = ours.usual_speed(device, BATCH, compile)  # that which is measured
     fit(model, build_method("cross_entropy", {}), *parts, recipe, seed=seed, speed=speed)
     return model
 
 
-def accuracy_of_ours(task: Task, seed: int, device: torch.device) -> float:
+def accuracy_of_ours(task: Task, seed: int, device: torch.device, compile: str = "auto") -> float:
     """Test accuracy in percent after our training, by our evaluation."""
     test = ours.load_split(task.test, device)
-    return evaluate(train_ours(task, seed, device), test.images, test.labels).accuracy
+    return evaluate(train_ours(task, seed, device, compile=compile), test.images, test.labels).accuracy
 
 
 def accuracy_of_reference(task: Task, seed: int, device: torch.device) -> float:

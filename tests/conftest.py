@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TIERS = ("unit", "browser", "workflow", "slurm", "gpu")
+TIERS = ("unit", "stub_gpu", "browser", "workflow", "slurm", "gpu")
 # Of these files' tests one process runs all, because what they share takes it long to make. With -n they begin first,
 # the longest at the head, so that no process is left with one of them when the others are done.
 LONG = (

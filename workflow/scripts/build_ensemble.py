@@ -9,11 +9,12 @@ from kd.io.log import logger
 from kd.jobs.teachers import EnsembleJob
 from kd.networks.checkpoint import load_network, save_ensemble
 from kd.results.metrics import write_metrics
-from kd.runtime.device import set_up_device
+from kd.runtime.device import memory_explained, set_up_device
 from kd.settings.compute import Compute
 from kd.teachers.measure import measure
 
 
+@memory_explained()
 def main(
     job: EnsembleJob,
     dataset: Path,

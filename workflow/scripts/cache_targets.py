@@ -25,6 +25,7 @@ EVERY = 5.0  # seconds between two progress lines
 BATCH = 128  # images that count as a step when it is decided whether they are enough to compile for
 
 
+@memory_explained()
 def main(
     job: TargetsJob,
     code: str,
@@ -47,18 +48,19 @@ def main(
     needed = needed_views(job.seed, job.epochs, images.samples, images.count)
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
-    key = digest(code, dataset, teacher_model)  # the one table that this code makes from these files
     shape = (images.count, images.samples, len(data.classes))
+    # By the size of the whole table, so that whoever fills a part of it computes in the same way.
+    speed = choose_speed(compute, where, images.count * images.samples // BATCH, training=False)
+    # The one table that this code makes from these files, on such a device, in this precision.
+    key = f"{digest(code, dataset, teacher_model)}-{where.type}-{speed.precision}"
     with open_table(table_folder, key, shape) as table:
         missing = lacking(table, needed)
         counts = label, needed.sum(), missing.sum()
         logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
-        # By the size of the whole table, so that whoever fills a part of it computes in the same way.
-        speed = choose_speed(compute, where, missing.size // BATCH, training=False)
         logger.info("%s  %s", label, speed.reason)
-        with memory_explained(where), ProgressFile(progress, label) as shown:
+        with ProgressFile(progress, label) as shown:
             fill(table, missing, network, images, where, speed, label, shown)
-    write_note(note, table_folder, key, needed)
+    write_note(note, table_folder, key, needed, speed.used(where))
 
 
 def lacking(table: np.ndarray, needed: np.ndarray) -> np.ndarray:

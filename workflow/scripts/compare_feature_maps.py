@@ -13,6 +13,7 @@ from kd.runtime.device import memory_explained, set_up_device
 from kd.settings.compute import Compute
 
 
+@memory_explained()
 def main(
     job: ComparisonJob,
     dataset: Path,
@@ -28,10 +29,9 @@ def main(
     """
     where = set_up_device(compute)
     data = read_dataset(dataset)
-    with memory_explained(where):
-        images = load_split(data, "test", where, compute.stream).images
-        teacher = stage_grams(load_network(teacher_model, where), images)
-        values = [similarities(teacher, stage_grams(load_network(model, where), images)) for model in models]
+    images = load_split(data, "test", where, compute.stream).images
+    teacher = stage_grams(load_network(teacher_model, where), images)
+    values = [similarities(teacher, stage_grams(load_network(model, where), images)) for model in models]
     runs = [{"seed": seed, "cka": cka} for seed, cka in zip(job.seeds, values, strict=True)]
     write_json(cka, {"runs": runs})
     logger.info("%s  feature maps compared with those of its teacher", job.label)

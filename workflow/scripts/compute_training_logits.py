@@ -14,6 +14,7 @@ from kd.runtime.device import memory_explained, set_up_device
 from kd.settings.compute import Compute
 
 
+@memory_explained()
 def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = Compute()) -> None:
     """Write its logits of the un-augmented training images, (samples, classes) float32 as .npy.
 
@@ -21,12 +22,11 @@ def main(dataset: Path, model: Path, train_logits: Path, *, compute: Compute = C
     """
     where = set_up_device(compute)
     data = read_dataset(dataset)
-    with memory_explained(where):
-        images = load_split(data, "train", where, compute.stream).images
-        everything = torch.arange(images.samples, device=where)
-        batches = logits_of(load_network(model, where), images, everything, images.plain)
-        pieces = (logits.float().cpu().numpy() for logits in batches)
-        write_rows(train_logits, (images.samples, len(data.classes)), pieces)
+    images = load_split(data, "train", where, compute.stream).images
+    everything = torch.arange(images.samples, device=where)
+    batches = logits_of(load_network(model, where), images, everything, images.plain)
+    pieces = (logits.float().cpu().numpy() for logits in batches)
+    write_rows(train_logits, (images.samples, len(data.classes)), pieces)
     logger.info("[logits of %s]  %d training images", model.parent.name, images.samples)
 
 

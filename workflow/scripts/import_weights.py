@@ -14,13 +14,14 @@ from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.weights import load_weights, read_weights
 from kd.results.metrics import write_metrics
-from kd.runtime.device import set_up_device
+from kd.runtime.device import memory_explained, set_up_device
 from kd.runtime.provenance import versions
 from kd.settings.compute import Compute
 from kd.teachers.labels import check_order, names_beside
 from kd.teachers.measure import measure
 
 
+@memory_explained()
 def main(
     job: ExternalJob,
     dataset: Path,

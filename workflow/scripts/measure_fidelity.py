@@ -14,6 +14,7 @@ from kd.runtime.device import memory_explained, set_up_device
 from kd.settings.compute import Compute
 
 
+@memory_explained()
 def main(
     job: ComparisonJob,
     dataset: Path,
@@ -33,9 +34,8 @@ def main(
     values = [None for _ in models]
     if teacher is not None:
         where = set_up_device(compute)
-        with memory_explained(where):
-            images = load_split(data, "train", where, compute.stream).images
-            values = [fidelity_on(load_network(model, where), images, teacher) for model in models]
+        images = load_split(data, "train", where, compute.stream).images
+        values = [fidelity_on(load_network(model, where), images, teacher) for model in models]
     runs = [{"seed": seed, "train": value} for seed, value in zip(job.seeds, values, strict=True)]
     write_json(fidelity, {"runs": runs})
     logger.info("%s  beside its teacher on %d training images", job.label, len(data.train_labels))

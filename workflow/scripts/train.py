@@ -26,6 +26,7 @@ from kd.training.outputs import Outputs, describe_run, save_diverged, save_outpu
 from kd.training.setup import check_batch, set_up, teacher_for
 
 
+@memory_explained()
 def main(
     job: TrainJob,
     dataset: Path,
@@ -49,7 +50,8 @@ def main(
     The file `chosen` has values that a sweep chose, which take the place of the job's. A trial of a sweep is
     never shown the test set, and writes metrics and history alone.
     With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
-    files and `code`, the fingerprint of what it runs, are the same. The file `progress` says how far it is.
+    files, `code`, the fingerprint of what it runs, the kind of device and the precision are the same.
+    The file `progress` says how far it is.
     """
     started = time.perf_counter()
     where = set_up_device(compute)
@@ -70,12 +72,13 @@ def main(
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.
     inputs = [path for path in (dataset, teacher_model, *targets) if path]
-    state = work / digest(f"{job.to_json()}\0{code}", *inputs) if work else None
+    made = f"{job.to_json()}\0{code}\0{where.type} {speed.precision}"
+    state = work / digest(made, *inputs) if work else None
     ending = StopSignal()
     with kept_until_done(state, compute.checkpoint_seconds, ending) as checkpoints:
         with ProgressFile(progress, job.label) as shown, opened_board(outputs.board, job, images) as events:
             try:
-                with ending.noticed(), memory_explained(where):
+                with ending.noticed():
                     training = fit(
                         setup.network,
                         setup.method,
@@ -97,7 +100,11 @@ def main(
             if events:
                 events.end(results, splits["validation"], training.last.logits, data.classes, epochs)
         seconds = training.earlier + time.perf_counter() - started
-        results |= {"seconds": seconds, "device": device_name(where)}
+        results |= {
+            "seconds": seconds,
+            "device": device_name(where),
+            "compute": speed.used(where, training.replayed),
+        }
         results |= {"versions": versions(job.architecture), "commit": commit()}
         write_metrics(outputs.metrics, results)
     part = "validation" if job.role == TRIAL else "test"

@@ -211,6 +211,20 @@ def test_provenance_lists_every_device_version_and_commit():
     }
 
 
+def test_runs_that_were_computed_in_different_ways_are_named_in_one_line():
+    """So that nobody takes the difference for that of their methods."""
+    here, there = {"device": "cpu", "precision": "float32"}, {"device": "cuda", "precision": "bf16"}
+    ways = (here, there, there, None)
+    runs = [Metrics(**fake_run(seed=seed), compute=way) for seed, way in enumerate(ways)]
+    facts = provenance(runs)
+    assert facts["computed on"] == "cpu, float32; cuda, bf16"
+    differ = "runs of this table differ in device or precision (1 on cpu, float32; 2 on cuda, bf16)"
+    assert facts["warning"] == f"{differ}, which moves results too"
+    assert f"- warning: {differ}" in page_of([run.model_dump() for run in runs])
+    assert "warning" not in provenance(runs[1:])
+    assert provenance(runs[1:])["computed on"] == "cuda, bf16"
+
+
 def test_script_writes_the_same_bytes_twice_and_a_csv_that_reads_back(tmp_path):
     runs = fake_study(teachers=2)
     metrics = [tmp_path / f"{number}.json" for number in range(len(runs))]

@@ -1,13 +1,19 @@
 """Jobs that run at once on one machine take different GPUs, and no GPU more jobs than it has slots."""
 
+import errno
+import fcntl
+import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from kd.errors import UserError
 from kd.runtime import gpu_slots as slots
 
 JOB = """
@@ -23,7 +29,7 @@ sys.stdin.read()
 def machine(tmp_path, monkeypatch):
     """Starts jobs that keep their slot until they are ended; each starts when the one before has its own."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for name in ("CUDA_VISIBLE_DEVICES", *slots.SCHEDULED):
+    for name in ("XDG_RUNTIME_DIR", "CUDA_VISIBLE_DEVICES", *slots.SCHEDULED):
         monkeypatch.delenv(name, raising=False)
     jobs = []
 
@@ -90,7 +96,7 @@ def test_32_jobs_on_4_devices_some_killed_never_too_many_on_one_and_none_starved
     tmp_path, monkeypatch, per_device
 ):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    for name in ("CUDA_VISIBLE_DEVICES", *slots.SCHEDULED):
+    for name in ("XDG_RUNTIME_DIR", "CUDA_VISIBLE_DEVICES", *slots.SCHEDULED):
         monkeypatch.delenv(name, raising=False)
     scripts = Path(slots.__file__).parents[2]
 
@@ -130,7 +136,100 @@ def test_a_slot_is_taken_before_anything_is_started_on_a_gpu(machine, monkeypatc
     monkeypatch.setattr(torch.cuda, "init", lambda: events.append("CUDA starts"))
     monkeypatch.setattr(torch.cuda, "set_device", lambda chosen: events.append(str(chosen)))
     monkeypatch.setattr(device, "take_slot", lambda *asked: events.append(asked) or 2)
-    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *arguments, **more: None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_90"])
+    monkeypatch.setattr(torch, "set_deterministic_debug_mode", lambda mode: None)
     assert device.set_up_device(Compute(slots_per_device=3)) == torch.device("cuda", 2)
     assert events == [(4, 3), "cuda:2"]
     assert not torch.cuda.is_initialized()
+
+
+@pytest.fixture
+def locks(tmp_path, monkeypatch):
+    """The folder of locks of a process that holds none yet."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("XDG_RUNTIME_DIR", "CUDA_VISIBLE_DEVICES", *slots.SCHEDULED):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(slots, "_held", {})
+    yield tmp_path / f"kd-gpu-slots-{os.getuid()}"
+    for lock in slots._held.values():
+        os.close(lock)
+
+
+def test_a_process_that_asks_again_keeps_its_slot(locks):
+    """A lock belongs to an open file: the very process that has it would wait for itself for ever."""
+    assert [slots.take_slot(1, 1) for _ in range(3)] == [0, 0, 0]
+    assert [path.name for path in locks.iterdir()] == ["0-0"]
+
+
+def test_no_visible_device_is_said_rather_than_waited_for(locks):
+    with pytest.raises(UserError, match="no CUDA device is visible"):
+        slots.take_slot(0, 1)
+
+
+def test_a_private_folder_of_the_session_comes_before_a_shared_one(locks, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    slots.take_slot(1, 1)
+    assert (tmp_path / "run" / locks.name / "0-0").exists()
+    assert not locks.exists()
+
+
+def test_a_private_folder_that_is_gone_is_passed_over(locks, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "of an earlier session"))
+    slots.take_slot(1, 1)
+    assert (locks / "0-0").exists()
+
+
+def test_a_link_where_a_lock_should_be_leaves_its_file_as_it_is(locks, tmp_path):
+    """As another user could set it, who made the folder first."""
+    (tmp_path / "thesis.tex").write_text("three years of work")
+    locks.mkdir(mode=0o700)
+    (locks / "0-0").symlink_to(tmp_path / "thesis.tex")
+    with pytest.raises(UserError, match=re.escape(f"{locks / '0-0'}: no lock of a GPU")):
+        slots.take_slot(1, 1)
+    assert (tmp_path / "thesis.tex").read_text() == "three years of work"
+
+
+def test_a_file_where_a_lock_should_be_is_not_emptied(locks):
+    locks.mkdir(mode=0o700)
+    (locks / "0-0").write_text("kept")
+    assert slots.take_slot(1, 1) == 0
+    assert (locks / "0-0").read_text() == "kept"
+
+
+@pytest.mark.parametrize("mode", [0o701, 0o720, 0o777])
+def test_a_folder_of_locks_that_others_have_rights_to_is_refused(locks, mode):
+    locks.mkdir()
+    locks.chmod(mode)
+    with pytest.raises(UserError, match=f"mode {mode:o}; remove it, or set TMPDIR"):
+        slots.take_slot(1, 1)
+    assert not list(locks.iterdir())
+
+
+def test_a_folder_of_locks_of_another_user_is_refused(locks, monkeypatch):
+    locks.mkdir(mode=0o700)
+    owner, pretended = locks.stat().st_uid, locks.stat().st_uid + 1
+    monkeypatch.setattr(os, "getuid", lambda: pretended)
+    locks.rename(locks.with_name(f"kd-gpu-slots-{pretended}"))
+    with pytest.raises(UserError, match=f"of user {owner}, mode 700"):
+        slots.take_slot(1, 1)
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_is_no_folder_is_refused(locks, tmp_path, kind):
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    locks.symlink_to(tmp_path / "elsewhere") if kind == "link" else locks.touch()
+    with pytest.raises(UserError, match="this is a link" if kind == "link" else "File exists"):
+        slots.take_slot(1, 1)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_disk_without_locks_is_named(locks, monkeypatch, number):
+    def refuse(file, how):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(UserError, match=r"has no locks .*; set TMPDIR"):
+        slots.take_slot(1, 1)

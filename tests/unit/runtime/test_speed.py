@@ -34,6 +34,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 @pytest.fixture
 def hopper(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(speed, "lacking", lambda device: "")
 
 
 def split(samples, seed=0, streamed=False):
@@ -61,7 +62,8 @@ def test_a_cpu_computes_float32_as_it_is_however_long_the_run(steps):
 
 
 @pytest.mark.parametrize(("steps", "compiled"), [(19_999, False), (20_000, True)])
-def test_a_cpu_compiles_for_many_targets_and_for_no_training(steps, compiled):
+def test_a_cpu_compiles_for_many_targets_and_for_no_training(monkeypatch, steps, compiled):
+    monkeypatch.setattr(speed, "lacking", lambda device: "")
     assert choose_speed(Compute(), CPU, steps, training=False).compile is compiled
     assert not choose_speed(Compute(compile="never"), CPU, steps, training=False).compile
     assert not choose_speed(Compute(), CPU, steps).compile
@@ -79,9 +81,43 @@ def test_the_length_of_a_run_decides_on_a_gpu(hopper):
     assert decided(100_000, compile="never", cuda_graphs="never") == (True, False, False)
 
 
-def test_an_older_gpu_computes_float32(monkeypatch):
+def test_an_older_gpu_computes_float32_and_says_so(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 0))
-    assert not choose_speed(Compute(), CUDA, 10).bf16
+    chosen = choose_speed(Compute(), CUDA, 10)
+    assert not chosen.bf16
+    assert chosen.reason == "float32 (this GPU has no bf16), step by step, not compiled (10 steps)"
+
+
+@pytest.mark.parametrize(("device", "training"), [(CUDA, True), (CPU, False)])
+def test_compiling_is_not_chosen_where_it_cannot_work(hopper, monkeypatch, device, training):
+    monkeypatch.setattr(speed, "lacking", lambda device: "there is no compiler (gcc, clang)")
+    chosen = choose_speed(Compute(), device, 20_000, training=training)
+    assert not chosen.compile
+    assert chosen.reason.endswith("not compiled: there is no compiler (gcc, clang) (20000 steps)")
+    with pytest.raises(UserError, match=r"compute\.compile: always cannot work here: there is no compiler"):
+        choose_speed(Compute(compile="always"), device, 10, training=training)
+    assert "no compiler" not in choose_speed(Compute(), device, 10, training=training).reason
+
+
+@pytest.mark.parametrize(("bf16", "allowed"), [(False, False), (True, True)])
+def test_float32_rounds_to_tf32_in_training_beside_bf16_alone(monkeypatch, bf16, allowed):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    with Speed(bf16=bf16).rounding():
+        assert torch.backends.cudnn.allow_tf32 is allowed
+    assert torch.backends.cudnn.allow_tf32 is False
+
+
+def test_what_was_used_is_recorded():
+    facts = {"device": "cpu", "precision": "bf16", "compiled": False, "cuda_graph": False}
+    assert Speed(bf16=True, graph=True).used(CPU) == {**facts, "threads": 1, "deterministic": True}
+    assert Speed(compile=True).used(CPU, replayed=True) == {
+        **facts,
+        "precision": "float32",
+        "compiled": True,
+        "cuda_graph": True,
+        "threads": 1,
+        "deterministic": True,
+    }
 
 
 def test_bf16_is_refused_where_it_would_be_emulated(monkeypatch):
@@ -113,8 +149,8 @@ def test_a_step_that_cannot_be_recorded_goes_on_as_it_is(monkeypatch, caplog):
     monkeypatch.setattr(GraphedStep, "_on_another_stream", lambda self, samples: self._step(samples))
 
     class Refused:
-        def __init__(self, *more):
-            pass
+        def __init__(self, *graph, capture_error_mode="global"):
+            assert capture_error_mode == "thread_local" or not graph
 
         def __enter__(self):
             raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
@@ -180,7 +216,10 @@ def test_a_compiled_run_is_the_same_run(monkeypatch):
     monkeypatch.setattr(torch, "compile", compiler)
     monkeypatch.setattr(speed.os, "environ", {})
     compiled, plain = train(Speed(compile=True)), train()
-    assert speed.os.environ == {"TORCHINDUCTOR_CACHE_DIR": str(Path.cwd() / ".snakemake/kd-compiled")}
+    assert speed.os.environ == {
+        "TORCHINDUCTOR_CACHE_DIR": str(Path.cwd() / ".snakemake/kd-compiled"),
+        "TORCHINDUCTOR_COMPILE_THREADS": str(min(4, hardware.cpu_count())),
+    }
     for name, tensor in compiled[0].items():
         assert torch.equal(tensor, plain[0][name])
     assert sizes == [8, 8] * 2
@@ -205,6 +244,24 @@ def test_batches_are_halved_until_they_fit(monkeypatch, caplog):
     with torch.inference_mode():
         assert torch.allclose(logits, model(data.images.take(everything, data.images.plain)), atol=1e-6)
     assert [r.message.split("with ")[-1] for r in caplog.records] == ["8 images", "4 images"]
+
+
+def test_a_batch_that_did_not_fit_is_not_tried_again(monkeypatch):
+    """In later evaluations of the same network."""
+    monkeypatch.setattr(inference, "CPU_BATCH", (2**18, 16))
+    tried, data = [], split(20)
+
+    class Small(nn.Module):
+        def forward(self, images):
+            tried.append(len(images))
+            if len(images) > 10:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return images.mean(dim=(2, 3))
+
+    model = Small()
+    for _ in range(2):
+        list(inference.logits_of(model, data.images, torch.arange(20), 0))
+    assert tried == [16, 8, 8, 4, 8, 8, 4]
 
 
 def test_one_image_that_does_not_fit_is_an_error():

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F811 (fixtures of another file, which pytest asks for by name)
 
+import json
 import tracemalloc
 
 import numpy as np
@@ -12,6 +13,7 @@ import cache_targets
 from kd.data.sampler import views_seen
 from kd.data.views import ViewedImages
 from kd.errors import UserError
+from kd.runtime.speed import Speed
 from kd.teachers.targets import needed_views, open_table, open_targets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -84,6 +86,22 @@ def test_other_code_or_another_teacher_starts_a_new_table_and_the_old_ones_notes
     assert there(table) == visited(4)
     assert not note.exists()
     assert other.exists()
+
+
+def test_targets_that_were_computed_otherwise_have_a_table_of_their_own(
+    teacher, dataset, tmp_path, monkeypatch
+):
+    """A study that goes on on another machine mixes no precisions in one table, and leaves what is there."""
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    how = {"device": "cpu", "precision": "float32", "compiled": False, "cuda_graph": False, "threads": 1}
+    assert json.loads(note.read_text())["compute"] == how | {"deterministic": True}
+    monkeypatch.setattr(cache_targets, "choose_speed", lambda *about, **more: Speed(bf16=True))
+    other, table = make_targets(teacher, dataset, tmp_path, 4)
+    assert json.loads(other.read_text())["compute"]["precision"] == "bf16"
+    assert there(table) == visited(4)
+    assert there(open_targets(note, needed_views(3, 4, 60, 18))) == visited(3)
+    endings = sorted(path.stem.partition("-")[2] for path in (tmp_path / "table").glob("*.npy"))
+    assert endings == ["cpu-bf16", "cpu-float32"]
 
 
 def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tmp_path):

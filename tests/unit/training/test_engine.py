@@ -1,6 +1,7 @@
 """Training, against a plain loop written out here, and against each mistake that such loops are known for."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from kd.distillation.combined import build_method
 from kd.errors import UserError
 from kd.runtime.signals import Stopped, StopSignal
 from kd.settings.recipe import Recipe
-from kd.teachers.teacher import CachedTeacher, LiveTeacher
+from kd.teachers.teacher import CachedTeacher, LiveTeacher, _fit
 from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
 from kd.training.engine import fit
+from kd.training.state import Training
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05)
@@ -181,6 +183,31 @@ def test_cached_targets_equal_a_live_teacher_and_a_view_shifted_by_one_does_not(
     rounding, mistake = (live - cached).abs().max().item(), (live - shifted).abs().max().item()
     assert rounding < 2e-3
     assert mistake > 10 * rounding
+
+
+def test_tables_that_lie_on_the_device_are_the_same_targets(monkeypatch):
+    monkeypatch.setattr("kd.teachers.teacher._fit", lambda tables, device: True)
+    table, device = complete_table(network(1), split(20)), torch.device("cpu")
+    on_device = distilled(CachedTeacher([table], device))
+    monkeypatch.undo()
+    assert torch.equal(on_device, distilled(CachedTeacher([table], device)))
+
+
+@pytest.mark.parametrize(("free", "fits"), [(10_000, True), (9_000, False)])
+def test_tables_lie_on_a_gpu_if_they_fill_a_small_part_of_it(monkeypatch, free, fits):
+    """Two of 4 · 60 numbers of 2 bytes: 480 bytes; a twentieth of the free memory is allowed."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10**6))
+    tables = [np.zeros((4, 10, 3), np.float16)] * 2
+    assert _fit(tables, torch.device("cuda")) is fits
+    assert not _fit(tables, torch.device("cpu"))
+
+
+def test_a_training_on_the_cpu_starts_nothing_on_a_gpu(monkeypatch):
+    """To ask for the random state of a GPU would start CUDA there, in memory that is another job's."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: pytest.fail("CUDA is started"))
+    step = SimpleNamespace(state=dict, loader=SimpleNamespace(device=torch.device("cpu")))
+    assert set(Training().state(step)[0]) == {"random.cpu"}
 
 
 def test_a_missing_target_is_loud():

@@ -21,6 +21,7 @@ import train
 from kd.data.dataset import write_dataset
 from kd.errors import UserError
 from kd.monitor import log as runlog
+from kd.runtime.speed import Speed
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
 from kd.training import outputs as outcome
@@ -105,6 +106,36 @@ def test_validation_is_evaluated_again_only_where_no_epoch_was_left(dataset, tmp
     assert evaluated() == [*usual, "evaluates on 9 validation images"]
     assert pictures(tmp_path / "resumed") == pictures(tmp_path / "plain")
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_run_does_not_go_on_in_another_precision(dataset, tmp_path, monkeypatch):
+    """It would be neither of the two, and no page could say so."""
+
+    def cut_off(*arguments, **more):
+        raise UserError("cut off")
+
+    work, states = tmp_path / "work", lambda: {path.name for path in work.iterdir()}
+    monkeypatch.setattr("small_jobs.CPU", Compute(device="cpu", checkpoint_seconds=1e-6))
+    with monkeypatch.context() as broken:
+        broken.setattr(outcome, "save_network", cut_off)
+        with pytest.raises(UserError, match="cut off"):
+            run(tmp_path / "first", dataset, job(), work=work)
+    kept = states()
+    with monkeypatch.context() as other:
+        other.setattr(train, "choose_speed", lambda *about: Speed(bf16=True))
+        metrics = run(tmp_path / "other", dataset, job(), work=work)
+    assert metrics["compute"]["precision"] == "bf16"
+    assert len(kept) == 1
+    assert states() == kept
+    assert run(tmp_path / "first", dataset, job(), work=work)["compute"] == {
+        "device": "cpu",
+        "precision": "float32",
+        "compiled": False,
+        "cuda_graph": False,
+        "threads": 1,
+        "deterministic": True,
+    }
+    assert not states()
 
 
 def test_the_same_job_gives_the_same_bytes_and_another_seed_does_not(dataset, tmp_path):

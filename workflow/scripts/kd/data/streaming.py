@@ -24,6 +24,7 @@ class StreamedImages(ViewedImages):
         self._source = images
         # One place for all batches: a CUDA graph reads where it read when it was recorded.
         self._buffer = torch.empty(0, *images.shape[1:], dtype=torch.uint8, device=device)
+        self._pinned: list[_Pinned] = []
         super().__init__(self._buffer, *views)
         self.samples = images.shape[0]
 
@@ -35,19 +36,44 @@ class StreamedImages(ViewedImages):
         """The images of each batch, all in the same place: what was there before is overwritten."""
         if len(self._buffer) < room:
             self._buffer = self._buffer.new_empty((room, *self._buffer.shape[1:]))
+            cuda = self.device.type == "cuda"
+            self._pinned = [_Pinned(self._buffer) for _ in range(AHEAD + 2)] if cuda else []
         waiting: deque[Future[Tensor]] = deque()
         with ThreadPoolExecutor(WORKERS) as pool:
-            for samples in batches:
-                waiting.append(pool.submit(self._read, samples))
+            for number, samples in enumerate(batches):
+                waiting.append(pool.submit(self._read_ahead, samples, number))
                 if len(waiting) > AHEAD:
-                    yield self._hand_over(waiting.popleft())
-            while waiting:
-                yield self._hand_over(waiting.popleft())
+                    yield self._hand_over(waiting.popleft(), number - AHEAD)
+            for number in range(len(batches) - len(waiting), len(batches)):
+                yield self._hand_over(waiting.popleft(), number)
 
     def _read(self, samples: np.ndarray) -> Tensor:
         pixels = torch.as_tensor(self._source[samples])
         return pixels.pin_memory() if self.device.type == "cuda" else pixels
 
-    def _hand_over(self, read: Future[Tensor]) -> Tensor:
+    def _read_ahead(self, samples: np.ndarray, number: int) -> Tensor:
+        pixels = torch.as_tensor(self._source[samples])
+        return self._pinned[number % len(self._pinned)].hold(pixels) if self._pinned else pixels
+
+    def _hand_over(self, read: Future[Tensor], number: int) -> Tensor:
         pixels = read.result()
-        return self._buffer[: len(pixels)].copy_(pixels, non_blocking=True)
+        rows = self._buffer[: len(pixels)].copy_(pixels, non_blocking=True)
+        if self._pinned:
+            self._pinned[number % len(self._pinned)].copied.record()
+        return rows
+
+
+class _Pinned:
+    """Page-locked memory for one batch, from which it is copied while the host goes on.
+
+    Allocated once: to allocate it in a thread for every batch would disturb a step that is being recorded.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        self._memory = torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+        self.copied = torch.cuda.Event()  # recorded after the copy of the batch that it held last
+
+    def hold(self, pixels: Tensor) -> Tensor:
+        """Put a batch here, once the last one has left."""
+        self.copied.synchronize()
+        return self._memory[: len(pixels)].copy_(pixels)

@@ -6,6 +6,7 @@ neither optimizer, schedule nor data set.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, dataclass_transform
@@ -38,6 +39,8 @@ class Batch:
     preliminary: bool  # whether the recipe's epochs have not yet begun
     run_student: Callable[[Tensor], Output]
     run_teacher: Callable[[Tensor, Tensor], Output] | None = None
+    # The context, with its precision, that both networks run in: for a whole network that a method owns.
+    autocast: Callable[[], AbstractContextManager] = nullcontext
 
     @cached_property
     def student(self) -> Output:

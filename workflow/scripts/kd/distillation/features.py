@@ -50,7 +50,7 @@ def same_size(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     if first.shape[2:] == second.shape[2:]:
         return first, second
     size = tuple(min(sides) for sides in zip(first.shape[2:], second.shape[2:], strict=True))
-    return functional.adaptive_avg_pool2d(first, size), functional.adaptive_avg_pool2d(second, size)
+    return resized(first, size), resized(second, size)
 
 
 def unit(vectors: Tensor, dim: int, least: float = 1e-12) -> Tensor:

@@ -36,4 +36,5 @@ class BeforeReLU:
 
     def __call__(self, stages: Sequence[Tensor]) -> list[Tensor]:
         """Of the network's latest run, whose stages put out `stages`: the same shapes, float32."""
-        return [self._heard.get(number, stage).float() for number, stage in enumerate(stages)]
+        # Taken out: a map that stayed would keep the whole graph of its step, and that step's stream, alive.
+        return [self._heard.pop(number, stage).float() for number, stage in enumerate(stages)]

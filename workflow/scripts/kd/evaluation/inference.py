@@ -1,6 +1,7 @@
 """A network's logits without gradients, in batches as large as memory allows and speed repays."""
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from kd.io.log import logger
 
 # Pixels and images in a batch at most. On a CPU larger batches are no faster, only larger.
 CPU_BATCH, GPU_BATCH = (2**18, 1000), (2**22, 2**14)
+_halved: WeakKeyDictionary[nn.Module, int] = (
+    WeakKeyDictionary()
+)  # batches that fitted, after some that did not
 
 
 def largest_batch(network: nn.Module, images: ViewedImages, device: torch.device) -> int:
@@ -29,9 +33,9 @@ def logits_of(
 
     `whole`: the last batch is filled up to the size of the others, and its surplus logits are dropped. The
     last bits of a logit depend on the size of its batch, though not on the others in it.
-    A batch that does not fit the device's memory is halved, as are those that follow.
+    A batch that does not fit the device's memory is halved, as are those that follow, of later calls too.
     """
-    size, first = largest_batch(network, images, samples.device), 0
+    size, first = min(largest_batch(network, images, samples.device), _halved.get(network, GPU_BATCH[1])), 0
     views = torch.as_tensor(views, device=samples.device).expand_as(samples)
     while first < len(samples):
         part = torch.arange(first, min(first + size, len(samples)), device=samples.device)
@@ -42,7 +46,7 @@ def logits_of(
         except torch.OutOfMemoryError:
             if size == 1:
                 raise
-            size = (size + 1) // 2
+            size = _halved[network] = (size + 1) // 2
             logger.info("a batch does not fit the memory of the device; goes on with %d images", size)
             continue
         first += len(part)

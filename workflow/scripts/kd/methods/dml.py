@@ -58,7 +58,9 @@ class Method(Distillation):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """What the student minimises ("ce", "mutual"), and what the peer does."""
         student = batch.student.logits
-        peer = self.peer(batch.images)
+        with batch.autocast():
+            peer = self.peer(batch.images)
+        peer = peer.float()
         return {
             "ce": functional.cross_entropy(student, batch.labels),
             "mutual": self.weight * mutual_loss(student, peer),

@@ -7,7 +7,7 @@ from torch import nn
 
 from kd.errors import UserError
 from kd.networks.size import count_parameters
-from kd.runtime.device import device_name, total_memory
+from kd.runtime.device import device_name, is_out_of_memory, total_memory
 
 COPIES = 4  # of the weights, in a training: themselves, gradients, momentum, those of the epoch selected
 
@@ -36,9 +36,9 @@ def check_image(network: nn.Module, name: str, image: tuple[int, int, int], devi
     try:
         with torch.inference_mode():
             network.eval()(torch.zeros(1, *image, device=device))
-    except torch.OutOfMemoryError:
-        raise
     except (RuntimeError, ValueError, AssertionError) as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
         size = f"{image[1]}x{image[2]}"
         raise UserError(
             f"{name} cannot take images of {size} pixels ({str(error).splitlines()[0]}); give it a larger"

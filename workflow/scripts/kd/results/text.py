@@ -1,5 +1,6 @@
 """What a table of a study says, as the text of its cells and in a line below it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,7 +74,26 @@ def provenance(runs: Sequence[Metrics]) -> dict[str, str]:
         "versions": {f"{name} {version}" for run in runs for name, version in run.versions.items()},
         "commits": {run.commit for run in runs},
     }
-    return {"runs": str(len(runs))} | {name: ", ".join(sorted(values)) for name, values in facts.items()}
+    return {
+        "runs": str(len(runs)),
+        **{name: ", ".join(sorted(values)) for name, values in facts.items()},
+        **_computed(runs),
+    }
+
+
+def _computed(runs: Sequence[Metrics]) -> dict[str, str]:
+    """On which kinds of device and in which precision, and a warning where that is more than one.
+
+    A difference between two such runs is not that of their methods alone.
+    """
+    kinds = Counter(f"{run.compute['device']}, {run.compute['precision']}" for run in runs if run.compute)
+    facts = {"computed on": "; ".join(sorted(kinds))} if kinds else {}
+    if len(kinds) > 1:
+        counts = "; ".join(f"{count} on {kind}" for kind, count in sorted(kinds.items()))
+        facts["warning"] = (
+            f"runs of this table differ in device or precision ({counts}), which moves results too"
+        )
+    return facts
 
 
 def names(row: Any) -> dict[str, str]:

@@ -9,33 +9,75 @@ from pathlib import Path
 import torch
 
 from kd.errors import UserError
+from kd.io.log import logger
 from kd.runtime.allocator import keep_freed_memory
 from kd.runtime.gpu_slots import take_slot
 from kd.runtime.hardware import cpu_count, cpu_name
 from kd.settings.compute import Compute
 
-_NO_MEMORY = ("can't allocate memory", "out of memory")  # in the errors of the CPU's allocator and of MPS
+# In the errors of the CPU's allocator, of MPS, and of CUDA's libraries where several jobs fill a GPU.
+_NO_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+_NO_MEMORY += ("CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR", "unable to find an engine")
 
 
 def set_up_device(compute: Compute) -> torch.device:
     """The device to compute on, with this process set up to do so reproducibly and in its share of the cores.
 
-    Raises UserError if the wanted device is not there.
+    A GPU that this PyTorch cannot compute on is passed over for the CPU where compute.device is auto.
+    Raises UserError if the wanted device is not there, or cannot be used.
     """
     keep_freed_memory()
     torch.set_num_threads(min(compute.threads, cpu_count()))
     device = _pick_device(compute.device)
     if device.type != "cuda":
         return device
-    if compute.deterministic:
-        # What cuBLAS asks for, before its first use.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # An operation that has no deterministic form warns, rather than ending a study.
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads it
     device = torch.device("cuda", take_slot(torch.cuda.device_count(), compute.slots_per_device))
-    torch.cuda.set_device(device)
+    if reason := _unusable(device):
+        if compute.device != "auto":
+            raise UserError(f"compute.device: {compute.device}: {reason}; allowed here: auto, cpu")
+        logger.warning("computes on the CPU: %s", reason)
+        return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False  # float32 is float32; see Speed.rounding
+    if compute.deterministic:
+        _fix_order()
     return device
+
+
+def _unusable(device: torch.device) -> str:
+    """Why PyTorch cannot compute on this GPU, which is the current one from now on; empty if it can."""
+    try:
+        torch.cuda.set_device(device)
+        capability = torch.cuda.get_device_capability(device)
+    except RuntimeError as error:  # a driver that is too old, a GPU that is another's alone
+        return str(error).splitlines()[0]
+    built = [_architecture(name) for name in torch.cuda.get_arch_list() if name[:3] in ("sm_", "com")]
+    binary = [least for kind, least in built if kind == "sm" and least[0] == capability[0]]
+    written = [least for kind, least in built if kind == "compute"]
+    if built and not any(least <= capability for least in binary + written):
+        number = ".".join(map(str, capability))
+        return f"this PyTorch is not built for {device_name(device)} (compute capability {number})"
+    return ""
+
+
+def _architecture(name: str) -> tuple[str, tuple[int, int]]:
+    """The kind of code and the compute capability of "sm_90", "sm_100a", "compute_120"."""
+    kind, _, number = name.partition("_")
+    digits = "".join(filter(str.isdecimal, number))
+    return kind, (int(digits[:-1]), int(digits[-1]))
+
+
+def _fix_order() -> None:
+    """Let every sum on a GPU be added in the same order each time, where PyTorch has such a form."""
+    # What cuBLAS asks for, before its first use.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # An operation that has no deterministic form warns, rather than ending a study. The function
+    # use_deterministic_algorithms does the same, and imports the compiler: seconds of every job.
+    torch.set_deterministic_debug_mode("warn")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads it
+    # Where it only warns, PyTorch takes gradients of attention whose order is not fixed unless in plain form.
+    torch.backends.cuda.enable_flash_sdp(False)
+    torch.backends.cuda.enable_mem_efficient_sdp(False)
+    torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def _pick_device(wanted: str) -> torch.device:
@@ -64,18 +106,29 @@ def device_name(device: torch.device) -> str:
 
 
 @contextmanager
-def memory_explained(device: torch.device) -> Iterator[None]:
-    """Turn the device's out-of-memory error into a UserError with the remedy."""
+def memory_explained() -> Iterator[None]:
+    """Turn an out-of-memory error of this process's device into a UserError with the remedy.
+
+    As a decorator: of all that a script does.
+    """
     try:
         yield
-    except RuntimeError as error:  # torch.OutOfMemoryError is one
-        reason = str(error).splitlines()[0] if str(error) else ""
-        if not isinstance(error, torch.OutOfMemoryError) and not any(text in reason for text in _NO_MEMORY):
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
             raise
+        reason = (str(error) or "out of memory").splitlines()[0]
+        device = torch.device(
+            "cuda" if torch.cuda.is_initialized() else "mps" if "MPS" in str(error) else "cpu"
+        )
         raise UserError(
             f"the memory of {device_name(device)} is too small ({reason}); lower batch_size or the network's"
             " width, or let fewer jobs share the device (compute.slots_per_device, --cores)"
         ) from error
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device's memory ran out, in whichever library."""
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _NO_MEMORY)
 
 
 def total_memory(device: torch.device) -> int:

@@ -3,18 +3,32 @@
 import os
 import platform
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 
 def has_gpu() -> bool:
-    """Whether a job of this machine would find a GPU: an NVIDIA one that is not hidden, or Apple's."""
+    """Whether a job of this machine would find a GPU: NVIDIA's or AMD's that is not hidden, or Apple's.
+
+    None of NVIDIA's and AMD's where PyTorch is built for CPUs alone.
+    """
     if platform.system() == "Darwin":
         return platform.machine() == "arm64"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    # The second is what the driver makes inside containers and WSL, where /proc/driver may be missing.
-    return not hidden and any(
-        Path(path).exists() for path in ("/proc/driver/nvidia/gpus", "/dev/nvidiactl", "/dev/dxg")
-    )
+    # /dev/nvidiactl and /dev/dxg are there in containers and WSL, where /proc/driver may be missing.
+    places = ("/proc/driver/nvidia/gpus", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+    return not hidden and any(Path(path).exists() for path in places) and _torch_for_gpus()
+
+
+def _torch_for_gpus() -> bool:
+    """What PyTorch says of its own build; True where it does not say."""
+    spec = find_spec("torch")
+    about = Path(spec.origin).with_name("version.py") if spec and spec.origin else None
+    if about is None or not about.exists():
+        return True
+    text = about.read_text(encoding="utf-8")
+    said = re.findall(r"^(?:cuda|hip)\b.*= *(.+)$", text, re.MULTILINE)
+    return not said or any(value != "None" for value in said)
 
 
 def cpu_count() -> int:

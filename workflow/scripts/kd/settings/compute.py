@@ -1,4 +1,4 @@
-"""`compute:` of a config: where and how fast jobs run. Results depend on it in their rounding alone."""
+"""`compute:` of a config: where and how fast jobs run."""
 
 from typing import Literal
 
@@ -8,7 +8,10 @@ from kd.settings.types import Count, Positive, Threads
 
 
 class Compute(BaseModel):
-    """Where jobs run. Only the rounding of results depends on it, so a change reruns nothing."""
+    """Where jobs run.
+
+    A change reruns nothing, although results depend on it: in their rounding, which many epochs make larger.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

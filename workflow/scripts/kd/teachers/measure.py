@@ -14,7 +14,7 @@ from kd.evaluation.metrics import evaluate, expected_calibration_error, named_sc
 from kd.networks.size import size_of
 from kd.results.metrics import UNKNOWN
 from kd.roles import TEACHER
-from kd.runtime.device import device_name, memory_explained
+from kd.runtime.device import device_name
 from kd.runtime.provenance import commit, versions
 
 
@@ -26,8 +26,7 @@ def measure(
     Also its logits on the test part, (N, classes) float32.
     """
     splits = {part: load_split(data, part, where, stream) for part in PARTS}
-    with memory_explained(where):
-        scores = {part: evaluate(network, split.images, split.labels) for part, split in splits.items()}
+    scores = {part: evaluate(network, split.images, split.labels) for part, split in splits.items()}
     image = splits["test"].images.take(torch.zeros(1, dtype=torch.int64, device=where), 0)
     results = named_scores(scores, data.test_labels) | size_of(network, image)
     results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}

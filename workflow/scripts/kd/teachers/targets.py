@@ -10,10 +10,11 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,13 +40,15 @@ def needed_views(seed: int, epochs: int, samples: int, views: int) -> np.ndarray
 def open_table(folder: Path, key: str, shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
     """The table `key` in `folder`, new if it is not there, for this process alone while the block lasts.
 
-    Tables of other keys belong to a teacher that is no more, and are removed. What a process that died had
-    written stays and is not computed again.
+    What comes first in a key, up to a "-", says which teacher it is of; the rest, how it was computed. Tables
+    of other teachers, which are no more, are removed; those computed otherwise stay. What a process that died
+    had written stays and is not computed again.
     """
     path = folder / f"{key}.npy"
     with locked(folder / "lock", f"waits for another job that fills {folder}"):
-        for old in set(folder.glob("*.npy")) - {path}:
-            _remove(old)
+        for old in folder.glob("*.npy"):
+            if old.stem.partition("-")[0] != key.partition("-")[0]:
+                _remove(old)
         if not path.exists():
             _write_empty(path, shape)
         table = _open(path, "r+")
@@ -79,11 +82,17 @@ def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
         raise UserError(f"the table of targets needs {size / 1e6:.1f} MB: {error}; {INSTEAD}") from error
 
 
-def write_note(path: Path, folder: Path, key: str, needed: np.ndarray) -> None:
-    """Declare that the table `key` in `folder` holds what the run of this note needs, and its checksum."""
+def write_note(
+    path: Path, folder: Path, key: str, needed: np.ndarray, compute: Mapping[str, Any] | None = None
+) -> None:
+    """Declare that the table `key` in `folder` holds what the run of this note needs, and its checksum.
+
+    `compute` says how it was computed.
+    """
     table = folder / f"{key}.npy"
     checksum = _checksum(_open(table, "r"), needed)
-    write_json(path, {"table": os.path.relpath(table, path.parent), "sha256": checksum})
+    about = {"table": os.path.relpath(table, path.parent), "sha256": checksum}
+    write_json(path, about | ({"compute": dict(compute)} if compute else {}))
 
 
 def open_targets(note: Path, needed: np.ndarray) -> np.ndarray:

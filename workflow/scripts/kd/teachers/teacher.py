@@ -10,6 +10,8 @@ from kd.distillation.base import Output
 from kd.errors import UserError
 from kd.networks.ensemble import Ensemble, mean_of
 
+SHARE = 0.05  # of a GPU's free memory that tables may fill
+
 
 class LiveTeacher:
     """Runs the network beside the student, in eval mode, without gradients; `stages`: with feature maps."""
@@ -33,6 +35,13 @@ class LiveTeacher:
             return Output(logits.float(), tuple(stage.float() for stage in stages))
 
 
+def _fit(tables: Sequence[np.ndarray], device: torch.device) -> bool:
+    """Whether the tables may lie on the device, where an epoch's logits are gathered at once."""
+    if device.type != "cuda":
+        return False
+    return sum(table.nbytes for table in tables) <= SHARE * torch.cuda.mem_get_info(device)[0]
+
+
 class CachedTeacher:
     """Reads a table (views, samples, classes) float16, NaN where nothing was computed.
 
@@ -42,14 +51,17 @@ class CachedTeacher:
     def __init__(
         self, tables: Sequence[np.ndarray], device: torch.device, weights: Sequence[float] = (1.0,)
     ) -> None:
-        self._tables, self._weights = [torch.from_numpy(table) for table in tables], weights
+        on_device = _fit(tables, device)
+        self._tables = [torch.from_numpy(table).to(device if on_device else "cpu") for table in tables]
+        self._weights = weights
         # These stay where they are: see step.py.
         self._epoch = [torch.empty(table.shape[1:], device=device) for table in tables]
 
     def start_epoch(self, views: np.ndarray) -> None:
         """Gather the epoch's logits in one go; a sample whose view is missing raises UserError."""
         for table, here in zip(self._tables, self._epoch, strict=True):
-            epoch = table[torch.from_numpy(views), torch.arange(len(views))].float()
+            samples = torch.arange(len(views), device=table.device)
+            epoch = table[torch.from_numpy(views).to(table.device), samples].float()
             missing = epoch.isnan().any(dim=1)
             if missing.any():
                 sample = int(missing.nonzero()[0])

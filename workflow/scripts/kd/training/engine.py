@@ -60,7 +60,8 @@ def fit(
         model.train()
         method.train()
         lr = recipe.lr_at(max(0, epoch - method.preliminary))
-        means, seconds = _train_epoch(step, lr, training, callback, checkpoints)
+        with speed.rounding():
+            means, seconds = _train_epoch(step, lr, training, callback, checkpoints)
         with speed.autocast(loader.device):
             score = evaluate(model, validation.images, validation.labels)
         _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
@@ -68,7 +69,7 @@ def fit(
         row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
         row |= {"seconds": seconds, "images_per_second": loader.samples / seconds}
         training.add(row, model)
-        training.last = score
+        training.last, training.replayed = score, isinstance(step, GraphedStep) and step.recorded
         callback.on_epoch(row)
         _keep_if_due(checkpoints, training, step, epoch_ended=True)
     return training

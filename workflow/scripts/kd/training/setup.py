@@ -54,7 +54,8 @@ def set_up(
     teacher = load_network(teacher_model, device) if teacher_model and not cached else None
     known = image, len(data.classes), data.train_labels.to(device), job.recipe.epochs
     method.prepare(Context(network, teacher, *known, members=len(job.weights)))
-    method.to(device)
+    # As the networks lie in memory on a GPU, so that what a method owns meets their maps in their own order.
+    method.to(device, **({"memory_format": torch.channels_last} if device.type == "cuda" else {}))
     place(network, device)  # and what the method may have added
     return Setup(network, about, method, teacher)
 

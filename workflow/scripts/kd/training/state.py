@@ -25,6 +25,7 @@ class Training:
     done: int = 0  # images of the epoch under way
     seconds: float = 0.0  # spent on them
     earlier: float = 0.0  # seconds of training in processes before this one
+    replayed: bool = False  # whether a CUDA graph was, by this process
     last: Score | None = None  # on validation, after an epoch that this process ended
 
     def add(self, row: dict[str, float], model: nn.Module) -> None:
@@ -41,8 +42,10 @@ class Training:
         """All that the rest of the training depends on."""
         selected = {f"selected.{name}": tensor for name, tensor in self.selected_weights.items()}
         random = {"random.cpu": torch.get_rng_state()}
-        if torch.cuda.is_available():
+        if torch.cuda.is_initialized():  # a job on the CPU starts nothing on a GPU
             random["random.cuda"] = torch.cuda.get_rng_state()
+        if step.loader.device.type == "mps":
+            random["random.mps"] = torch.mps.get_rng_state()
         facts = {name: getattr(self, name) for name in ("history", "selected_epoch", "done", "seconds")}
         return step.state() | selected | random, facts
 
@@ -54,6 +57,8 @@ class Training:
         torch.set_rng_state(tensors["random.cpu"])
         if device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"])
+        if device.type == "mps" and "random.mps" in tensors:
+            torch.mps.set_rng_state(tensors["random.mps"])
         weights = {name: tensor.to(device) for name, tensor in parts(tensors, "selected.").items()}
         training = cls(preliminary, selected_weights=weights, **facts)
         training.earlier = training.seconds + sum(row["seconds"] for row in training.history)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -81,8 +82,12 @@ class Step:
         and counts in "sound" the steps before the first one whose loss is not finite.
         """
         images, labels = self.loader.take(samples)
-        networks = self._run_student, self.teacher and self._run_teacher
-        batch = Batch(images, labels, samples.indices, self._epoch, self.preliminary, *networks)
+        runs = (
+            self._run_student,
+            self.teacher and self._run_teacher,
+            partial(self.speed.autocast, self._device),
+        )
+        batch = Batch(images, labels, samples.indices, self._epoch, self.preliminary, *runs)
         terms = self.method.losses(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad()
