@@ -77,7 +77,9 @@ def test_code_is_checked_before_and_after(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checks = []
     monkeypatch.setattr(guard, "LoadedCode", lambda: SimpleNamespace(check=checks.append))
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/clone/workflow/scripts/train.py")
+    monkeypatch.setattr(
+        sys.modules["__main__"], "__file__", "/clone/workflow/scripts/train.py", raising=False
+    )
     with guarded(job()):
         assert checks == ["train.py"]
     assert checks == ["train.py", "train.py"]

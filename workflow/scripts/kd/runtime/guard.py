@@ -26,7 +26,7 @@ def guarded(snakemake: Any) -> Iterator[None]:
     """
     refuse_later_than_now(snakemake.input)
     # Snakemake runs a copy, in which this is the name of the script itself.
-    script = Path(sys.modules["__main__"].__file__ or "").name
+    script = Path(getattr(sys.modules["__main__"], "__file__", "")).name
     code = LoadedCode()
     code.check(script)
     outputs = hashlib.sha256("\0".join(snakemake.output).encode()).hexdigest()[:16]
