@@ -22,9 +22,9 @@ def families_for(texts: Iterable[str]) -> tuple[list[str], set[str]]:
     signs = {sign for text in texts for sign in text if sign.isprintable()}
     families, lacking = [USUAL], signs - _signs(USUAL)
     for family in OTHERS:
-        if lacking and (had := lacking & _signs(family)):
+        if lacking and (drawn := lacking & _signs(family)):
             families.append(family)
-            lacking -= had
+            lacking -= drawn
     return families, lacking
 
 
