@@ -82,21 +82,30 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
 
     def left(name, age=0):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "table.csv").touch()
-        for place in (tmp_path / name / "table.csv", tmp_path / name):
+        (tmp_path / name / "new.csv").touch()
+        for place in (tmp_path / name / "new.csv", tmp_path / name):
             os.utime(place, (time.time() - age,) * 2)
         return tmp_path / name
 
     here = os.uname().nodename
-    left(f".table.csv.{here}-{dead.pid}"), left(f".table.csv.node-7.b-{os.getpid()}", age=2 * 86_400)
+    left(f".table.csv.{here}-{dead.pid}.d"), left(f".table.csv.node-7.b-{os.getpid()}.d", age=2 * 86_400)
+    (tmp_path / f".table.csv.{here}-{dead.pid}").touch()  # killed just before its file took its name
     stay = [
-        left(f".table.csv.{here}-{os.getppid()}"),  # which lives
-        left(f".table2.csv.{here}-{dead.pid}"),  # of another file
-        left(f".table.csv.node-7.b-{dead.pid}", age=3_600),  # of another machine: it may live
+        left(f".table.csv.{here}-{os.getppid()}.d"),  # which lives
+        left(f".table2.csv.{here}-{dead.pid}.d"),  # of another file
+        left(f".table.csv.node-7.b-{dead.pid}.d", age=3_600),  # of another machine: it may live
     ]
     with atomic(tmp_path / "table.csv") as temporary:
         temporary.write_text("new")
     assert sorted(tmp_path.iterdir()) == sorted([*stay, tmp_path / "table.csv"])
+
+
+def test_what_is_killed_after_its_file_took_its_name_leaves_nothing(tmp_path):
+    code = "import os, pathlib, kd.io.files as f\n"
+    code += "f.sync = lambda path: path.is_dir() and os.kill(os.getpid(), 9)\n"
+    code += f"f.write_text(pathlib.Path({str(tmp_path)!r}, 'a.json'), '1')"
+    assert subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS).returncode == -9
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
 
 
 def test_what_a_library_writes_beside_its_file_goes_with_a_killed_writer(tmp_path):

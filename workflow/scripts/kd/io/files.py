@@ -16,6 +16,7 @@ from kd.errors import UserError
 _UMASK = os.umask(0)  # it can only be read by setting it
 os.umask(_UMASK)
 DAY = 86_400  # seconds
+FOLDER = ".d"  # ends the name of a folder in which a process writes a file
 
 
 class NotWritten(UserError, OSError):
@@ -59,16 +60,19 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yield the path of a temporary file; rename it to `path` when the block ends without an error.
 
     A reader therefore never sees half a file, and a failed writer leaves nothing behind. What was renamed
-    outlasts a loss of power. The file is called as `path` is, because several libraries choose the format by
-    the suffix. It lies in a folder of this process, with whatever else a library writes beside it.
+    outlasts a loss of power. The suffix is kept, because several libraries choose the format by it. The file
+    lies in a folder of this process, with whatever else a library writes beside it.
     Raises NotWritten, which names `path`, for any OSError.
     """
     with _own_folder(path) as folder:
-        temporary = folder / path.name
+        temporary = folder / f"new{path.suffix}"
         yield temporary
         temporary.chmod(0o666 & ~_UMASK)  # safetensors makes files that only their owner can read
         sync(temporary)
-        temporary.replace(path)
+        # Out of the folder first: what is killed after its file took its name leaves nothing.
+        written = temporary.replace(_written(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        written.replace(path)
         sync(path.parent)
 
 
@@ -103,7 +107,7 @@ def sync(path: Path) -> None:
 @contextmanager
 def _own_folder(path: Path) -> Iterator[Path]:
     """A folder beside `path` that this process alone writes into, and that is gone afterwards."""
-    folder = path.with_name(f".{path.name}.{os.uname().nodename}-{os.getpid()}")
+    folder = path.with_name(f".{path.name}.{os.uname().nodename}-{os.getpid()}{FOLDER}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -114,24 +118,34 @@ def _own_folder(path: Path) -> Iterator[Path]:
         raise not_written(path, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            _written(folder).unlink(missing_ok=True)
+
+
+def _written(folder: Path) -> Path:
+    """The file beside such a folder that has come out of it, and is to take its name."""
+    return folder.with_name(folder.name.removesuffix(FOLDER))
 
 
 def _remove_abandoned(path: Path, own: Path) -> None:
-    """Remove the folders of processes that were killed while they wrote `path`.
+    """Remove what processes have left that were killed while they wrote `path`.
 
     Whether one of another machine lives is not known here: it is taken for dead when its folder has not
     changed for a day.
     """
     now = own.stat().st_mtime  # by the clock of the disk
     for other in path.parent.glob(f".{glob.escape(path.name)}.*"):
-        host, dash, number = other.name.removeprefix(f".{path.name}.").rpartition("-")
+        name = other.name.removeprefix(f".{path.name}.").removesuffix(FOLDER)
+        host, dash, number = name.rpartition("-")
         if not dash or not number.isdecimal():
             continue
         with suppress(OSError):  # somebody else has removed it
             here = host == os.uname().nodename
-            changed = max(entry.stat().st_mtime for entry in (other, *other.iterdir()))
-            if not runs_here(int(number)) if here else now - changed > DAY:
-                shutil.rmtree(other)
+            inside = other.iterdir() if other.is_dir() else ()
+            changed = max(entry.stat().st_mtime for entry in (other, *inside))
+            if runs_here(int(number)) if here else now - changed <= DAY:
+                continue
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
 
 
 def runs_here(pid: int) -> bool:
