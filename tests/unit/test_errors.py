@@ -6,7 +6,7 @@ import os
 import pytest
 
 from kd.errors import UserError, shown
-from kd.io.files import NotWritten
+from kd.io.atomic import NotWritten
 from kd.io.log import logger
 
 TEXTS = [

@@ -11,7 +11,8 @@ import requests
 
 from kd.errors import UserError
 from kd.io import http
-from kd.io.files import atomic, sha256
+from kd.io.atomic import atomic
+from kd.io.files import sha256
 from kd.io.http import CHUNK, BadBody
 from kd.io.log import logger
 from kd.io.progress import Progress
