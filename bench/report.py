@@ -11,7 +11,7 @@ from typing import Any
 from bench import cells
 from bench.cells import NONE, markdown
 from bench.chart import draw
-from kd.io.files import atomic
+from kd.io.atomic import atomic
 from kd.plots.style import save
 
 Results = Mapping[str, Any]

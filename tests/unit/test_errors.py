@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from kd.errors import UserError, shown
-from kd.io.files import NotWritten
+from kd.errors import UserError, shown, without_password
+from kd.io.atomic import NotWritten
 from kd.io.log import logger
 
 TEXTS = [
@@ -36,3 +36,15 @@ def test_no_line_of_the_log_writes_on_the_terminal(caplog):
     logger.info("%s: %d %%", "a\x1b]0;b\x07", 7)
     logger.info("100 % of a\nb")
     assert caplog.messages == ["a\\x1b]0;b\\x07: 7 %", "100 % of a\nb"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://me:s3c@ret@host/a@b", "https://host/a@b"),
+        ("no http://token@host:80?x=1 or //a/b@c", "no http://host:80?x=1 or //a/b@c"),
+        ("me@host", "me@host"),
+    ],
+)
+def test_addresses_are_shown_without_name_and_password(text, expected):
+    assert without_password(text) == expected

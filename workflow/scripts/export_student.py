@@ -14,7 +14,8 @@ from kd.export.pixels import calibration, image_shape
 from kd.export.program import WithNormalisation
 from kd.export.verification import verify
 from kd.io.arrays import read_logits
-from kd.io.files import atomic_folder, read_json, sha256, write_json
+from kd.io.atomic import atomic_folder
+from kd.io.files import read_json, sha256, write_json
 from kd.io.log import logger
 from kd.io.tensors import read_tensors
 from kd.jobs.export import ExportJob

@@ -17,7 +17,7 @@ from kd.datasets.readers.images import MEGAPIXELS, allow_megapixels
 from kd.errors import UserError, shown
 from kd.export.exported import Exported, load_exported
 from kd.export.pictures import find
-from kd.io.files import atomic
+from kd.io.atomic import atomic
 from kd.io.tables import no_formula
 
 QUIET = 2.0  # seconds between two lines of progress

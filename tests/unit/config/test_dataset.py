@@ -89,3 +89,8 @@ def test_a_mistake_names_its_key_and_what_is_allowed(changes, line):
     lines = complaints(**changes)
     assert [text for text in lines if text.startswith(line)], lines
     assert len(lines) == 1, lines
+
+
+def test_a_mirror_that_is_none_is_shown_without_its_password():
+    (line,) = complaints(dataset={"name": "cifar10", "mirror": "ftp://me:s3cret@host/x"})
+    assert line.endswith("(it is 'ftp://host/x')")

@@ -88,3 +88,10 @@ def test_floating_point_pixels_are_refused(tmp_path):
     file = save(tmp_path, Image.new("F", (4, 4), 0.5), "a.tif")
     with pytest.raises(UserError, match=r"a\.tif: .* 8 or 16 bits are allowed"):
         read_image(file, 4)
+
+
+def test_an_image_that_the_system_does_not_let_be_read_is_not_called_broken(tmp_path):
+    (tmp_path / "a.png").symlink_to("a.png")
+    reason = "Too many levels of symbolic links; mend that and run again"
+    with pytest.raises(UserError, match=rf"a\.png: cannot be read as an image: {reason}$"):
+        read_image(str(tmp_path / "a.png"), 8)

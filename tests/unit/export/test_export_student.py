@@ -20,7 +20,7 @@ import export_student
 from kd.errors import UserError
 from kd.export import formats
 from kd.export.program import WithNormalisation, program_of
-from kd.io.files import NotWritten, atomic_folder
+from kd.io.atomic import NotWritten, atomic_folder
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.usefixtures("one_thread")

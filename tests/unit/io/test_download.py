@@ -221,7 +221,7 @@ def raw(header, piece=b"", pause=0.0, times=10**9):
     def answer(handler):
         handler.wfile.write(header)
         with contextlib.suppress(OSError):
-            for _ in range(times):
+            for _ in range(times if piece else 0):
                 handler.wfile.write(piece)
                 time.sleep(pause)
 

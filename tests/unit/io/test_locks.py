@@ -11,7 +11,7 @@ import time
 import pytest
 
 from kd.io import locks
-from kd.io.files import NotWritten
+from kd.io.atomic import NotWritten
 from kd.io.locks import locked
 
 processes = multiprocessing.get_context("fork")

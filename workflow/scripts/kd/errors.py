@@ -1,5 +1,6 @@
 """The error that users can mend, its text, and the nearest allowed name for a misspelt one."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -23,6 +24,11 @@ def shown(text: object) -> str:
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in str(text)
     )
+
+
+def without_password(text: object) -> str:
+    """A text in which addresses have no name and password, for messages, logs and tables."""
+    return re.sub(r"//[^/?#\s]*@", "//", str(text))
 
 
 def did_you_mean(name: Any, allowed: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Self, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from kd.errors import did_you_mean
+from kd.errors import did_you_mean, without_password
 
 LONGEST = 64  # characters of a value in a line; more would hide what is wrong with it
 
@@ -131,6 +131,6 @@ def _part(text: str) -> str:
 
 
 def shown(value: Any, write: Callable[[Any], str] = repr) -> str:
-    """A value as a line shows it, cut where it is long."""
-    text = write(value)
+    """A value as a line shows it, without passwords in addresses, and cut where it is long."""
+    text = without_password(write(value))
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

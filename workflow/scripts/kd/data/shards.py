@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from kd.errors import UserError
-from kd.io.files import NotRead, atomic, reading
+from kd.io.atomic import atomic
+from kd.io.files import NotRead, reading
 
 BYTES = 2**28  # of a shard, at most; so much is in memory when it is written
 

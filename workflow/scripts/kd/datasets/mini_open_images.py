@@ -20,6 +20,7 @@ from kd.datasets.open_images.metadata import Info
 from kd.datasets.open_images.pack import IMAGES, SPLITS, read_packed, write_table
 from kd.datasets.open_images.source import IMAGES as IMAGES_AT
 from kd.datasets.open_images.source import Candidate, Place, Source
+from kd.errors import shown
 from kd.io.log import logger
 from kd.io.tensors import write_tensors
 from kd.settings.types import Connections, Count, ImageSize, Seed, Texts, Tolerance
@@ -122,7 +123,9 @@ def _write(
             {"index": index, "sha256": sha256, **_row(candidate, source, names)}
             for index, (candidate, (_, sha256)) in enumerate(taken)
         ]
-    rows += [{"left_out": failure.reason, **_row(candidate, source, names)} for candidate, failure in failed]
+    rows += [
+        {"left_out": shown(failure.reason), **_row(candidate, source, names)} for candidate, failure in failed
+    ]
     write_tensors(folder / IMAGES, arrays, {"classes": list(names.values())})
     write_table(folder, COLUMNS, rows)
 

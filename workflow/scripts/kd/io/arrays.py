@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kd.io.files import atomic, not_whole, unfit
+from kd.io.atomic import atomic
+from kd.io.files import not_whole, unfit
 
 
 def open_array(path: Path, mode: str = "r", what: str = "whole") -> np.ndarray:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import requests
 
-from kd.errors import UserError
+from kd.errors import UserError, without_password
 from kd.io import http
-from kd.io.files import atomic, sha256
+from kd.io.atomic import atomic
+from kd.io.files import sha256
 from kd.io.http import CHUNK, BadBody
 from kd.io.log import logger
 from kd.io.progress import Progress
@@ -50,7 +51,7 @@ def download(
     when the server refuses the file, and with the last error after the last try.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    address = http.without_password(url)
+    address = without_password(url)
     try:
         with Progress(path.name) as progress:
             part = _Part(url, path, checksum, size, progress)
@@ -84,7 +85,7 @@ class _Part:
         known = self._version.read_text() if self._version.exists() else ""
         self._have = self._path.stat().st_size if self._path.exists() and (self._checksum or known) else 0
         rest = f" from {self._have / 1e6:.1f} MB on" if self._have else ""
-        logger.info("downloading %s%s", http.without_password(self._url), rest)
+        logger.info("downloading %s%s", without_password(self._url), rest)
         if not self._have:
             return {}
         return {"Range": f"bytes={self._have}-"} | ({} if self._checksum else {"If-Range": known})

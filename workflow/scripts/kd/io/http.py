@@ -18,6 +18,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
+from kd.errors import without_password
+
 TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
 HEADER = 60.0  # seconds in which the header of a response has to come
 SLOWEST, WINDOW = 1000.0, 60.0  # bytes a second, on average over so many seconds
@@ -180,11 +182,6 @@ def body(response: requests.Response, most: int) -> Iterator[bytes]:
             if came - before < SLOWEST * seconds:
                 raise BadBody(f"{came - before:,} bytes came in {seconds:.0f} s, which is too slow")
             since, before = time.monotonic(), came
-
-
-def without_password(text: object) -> str:
-    """A text in which addresses have no name and password, for messages, logs and tables."""
-    return re.sub(r"//[^/?#\s]*@", "//", str(text))
 
 
 def _reason(error: Exception) -> str:

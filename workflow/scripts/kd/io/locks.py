@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
 
-from kd.io.files import not_written
+from kd.io.atomic import not_written
 from kd.io.log import logger
 
 # What flock answers on a disk that has no locks: NFS without its daemon, Lustre mounted without flock.

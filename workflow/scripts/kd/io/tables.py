@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kd.io.files import atomic, not_whole
+from kd.io.atomic import atomic
+from kd.io.files import not_whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from kd.io.files import atomic, reading
+from kd.io.atomic import atomic
+from kd.io.files import reading
 
 if TYPE_CHECKING:
     import torch

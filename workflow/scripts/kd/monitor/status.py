@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kd.errors import UserError
-from kd.io.files import read_json, runs_here
+from kd.io.atomic import runs_here
+from kd.io.files import read_json
 from kd.monitor.facts import JobFacts, ProgressFacts, StudyFacts
 from kd.monitor.progress import SILENT
 from kd.monitor.recorder import STUDY

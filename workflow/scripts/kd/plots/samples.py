@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from kd.io.files import atomic
+from kd.io.atomic import atomic
 from kd.io.log import logger
 from kd.plots.fonts import drawable, families_for
 from kd.plots.style import WIDTH, short, styled

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 
-from kd.io.files import atomic
+from kd.io.atomic import atomic
 
 if TYPE_CHECKING:
     import pandas as pd

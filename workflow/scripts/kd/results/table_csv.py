@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from kd.io.files import atomic, not_whole
+from kd.io.atomic import atomic
+from kd.io.files import not_whole
 
 KEY = ["role", "name", "teacher", "method"]  # names a row
 WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]

@@ -21,7 +21,8 @@ import numpy as np
 from kd.data.sampler import views_seen
 from kd.errors import UserError
 from kd.io.arrays import open_array, write_rows
-from kd.io.files import NotWritten, not_whole, unfit, write_json
+from kd.io.atomic import NotWritten
+from kd.io.files import not_whole, unfit, write_json
 from kd.io.locks import locked
 from kd.io.log import logger
 

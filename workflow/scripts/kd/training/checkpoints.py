@@ -9,7 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from kd.io.files import NotRead, NotWritten
+from kd.io.atomic import NotWritten
+from kd.io.files import NotRead
 from kd.io.log import logger
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
 from kd.runtime.signals import StopSignal

@@ -11,7 +11,7 @@ from kd.datasets.folders.contents import Contents
 from kd.datasets.folders.listing import listing_of
 from kd.datasets.readers.images import read_image
 from kd.datasets.readers.upright import upright
-from kd.errors import UserError
+from kd.io.files import reading
 
 
 class Seen(NamedTuple):
@@ -37,10 +37,8 @@ class Record:
         Raises UserError naming the file if it cannot be read.
         """
         path = self.files[name].path
-        try:
+        with reading(path):
             content = Path(path).read_bytes()
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror}; mend it or take it away") from error
         stored: list[tuple[bool, bool]] = []
 
         def turned(image: Image.Image) -> Image.Image:

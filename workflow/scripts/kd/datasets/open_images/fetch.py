@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import requests
 
-from kd.errors import UserError
+from kd.errors import UserError, without_password
 from kd.io import http
 from kd.io.log import logger
 from kd.io.progress import Progress
@@ -36,7 +36,7 @@ def fetch(url: str) -> bytes:
 
     Broken connections, short bodies and 5xx answers are tried again.
     """
-    address = http.without_password(url)
+    address = without_password(url)
     try:
         return http.get(url, partial(_body, address), pause=PAUSE)
     except (http.Refused, *http.WRONG_ADDRESS) as error:

@@ -12,10 +12,10 @@ from kd.datasets.open_images.boxes import Box, upright
 from kd.datasets.open_images.fetch import Failed, fetch
 from kd.datasets.open_images.metadata import Info
 from kd.datasets.readers.images import read_image
-from kd.errors import UserError
+from kd.errors import UserError, without_password
+from kd.io.atomic import atomic
 from kd.io.download import download
-from kd.io.files import atomic, reading, sha256
-from kd.io.http import without_password
+from kd.io.files import reading, sha256
 from kd.io.locks import locked
 
 METADATA = "https://storage.googleapis.com/openimages"

@@ -93,6 +93,8 @@ def _reason(error: Exception) -> str:
             f"it has more than the {most:.0f} million pixels that are allowed; shrink it, or raise"
             " dataset.max_megapixels (of predict.py: --max-megapixels)"
         )
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{error.strerror}; mend that and run again"  # of the system: it may be whole
     if isinstance(error, UnidentifiedImageError):
         error = "it is in no format that Pillow knows"
     return f"{error}; mend it or take it away"
