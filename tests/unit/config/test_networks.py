@@ -44,7 +44,7 @@ from small_config import complaints
             {"teachers": {"vgg16": {"width": True}}},
             "teachers.vgg16.width: should be a number, not true or false",
         ),
-        ({"teachers": {18: {}}}, "teachers.18: should be a valid string (it is 18)"),
+        ({"teachers": {18: {}}}, "teachers.18: should be a valid string; put it in quotes (it is 18)"),
     ],
 )
 def test_a_mistake_names_its_key_and_what_is_allowed(changes, line):
