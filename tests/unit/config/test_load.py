@@ -182,6 +182,38 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     refuse_repeated_keys([str(path) for path in CONFIGS])
 
 
+@pytest.mark.parametrize(("number", "value"), [("010", 8), ("-017", -15), ("1:30", 90), ("1:30.5", 90.5)])
+def test_numbers_of_another_base_are_refused(tmp_path, number, value):
+    """YAML 1.1 takes them without a word; the list below has numbers and texts that are what they seem."""
+    file = tmp_path / "study.yaml"
+    file.write_text(f"a: [0, 10, 0.5, 1e-3, '010', \"1:30\", 0x10, 08x]\nseeds: [{number}]\n")
+    with pytest.raises(UserError, match=rf"study\.yaml, line 2: {number} is {value} to YAML"):
+        refuse_repeated_keys([file])
+
+
+def test_names_that_yaml_makes_something_else_of_are_named():
+    students = yaml.safe_load("{no: {architecture: cnn}, 1: {architecture: cnn}, cnn: {}}")
+    assert complaints(students=students) == [
+        "students.False: should be a valid string; without quotes YAML reads yes, no, on, off, true and false as"
+        " booleans (it is False)",
+        "students.1: should be a valid string; put it in quotes (it is 1)",
+    ]
+
+
+def test_keys_that_are_a_place_for_anchors_are_no_part_of_a_study():
+    text = """
+        .wide: &wide {width: 0.25, lr: 0.05}
+        x-seeds: &seeds [0, 1]
+        students: {cnn: {<<: *wide}}
+        seeds: *seeds
+    """
+    study = load_study(config(**yaml.safe_load(text)))
+    assert study.students["cnn"].options["width"] == 0.25
+    assert study.seeds == (0, 1)
+    (complaint,) = complaints(X=1)
+    assert complaint.startswith("X: unknown key")
+
+
 def test_a_config_and_its_file_are_checked_together(tmp_path):
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(config()))

@@ -1,7 +1,9 @@
 """The sections `teachers:` and `students:` of a config, and what is refused there."""
 
 import pytest
-from small_config import complaints
+from small_config import complaints, config
+
+from kd.config.load import load_study
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ from small_config import complaints
             {"teachers": {"vgg16": {"width": True}}},
             "teachers.vgg16.width: should be a number, not true or false",
         ),
-        ({"teachers": {18: {}}}, "teachers.18: should be a valid string (it is 18)"),
+        ({"teachers": {18: {}}}, "teachers.18: should be a valid string; put it in quotes (it is 18)"),
     ],
 )
 def test_a_mistake_names_its_key_and_what_is_allowed(changes, line):
@@ -83,3 +85,28 @@ def test_what_is_not_trained_has_no_recipe(teacher, allowed):
 def test_a_key_without_its_value_trains_no_network_instead(key):
     (line,) = complaints(teachers={"resnet18": {key: None}})
     assert line == f"teachers.resnet18.{key}: has no value; set one, or leave this key out"
+
+
+INCEPTION = {"architecture": "torchvision/inception_v3"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "options", "side"),
+    [
+        ({"name": "cifar10"}, {}, 32),
+        ({"name": "image_folder", "path": "mine", "image_size": 64}, {}, 64),
+        ({"name": "digits"}, {"input_size": 74}, 74),
+    ],
+)
+def test_images_too_small_for_a_network_are_refused_before_anything_runs(dataset, options, side):
+    (complaint,) = complaints(dataset=dataset, students={"small": INCEPTION | options})
+    expected = (
+        f"torchvision/inception_v3 cannot take images of {side}x{side} pixels; set input_size: 75 or more"
+    )
+    assert complaint == f"students.small: {expected}"
+
+
+@pytest.mark.parametrize("options", [{"input_size": 75}, {"pretrained": True}])
+def test_images_that_are_resized_are_taken(options):
+    dataset = {"name": "cifar10"}
+    assert load_study(config(dataset=dataset, students={"small": INCEPTION | options}))

@@ -20,6 +20,7 @@ import export_student
 from kd.errors import UserError
 from kd.export import formats
 from kd.export.program import WithNormalisation, program_of
+from kd.export.session import IR_VERSION, OLDEST, OPSET
 from kd.io.atomic import NotWritten, atomic_folder
 
 ROOT = Path(__file__).parents[3]
@@ -104,6 +105,18 @@ def test_the_onnx_files_hold_no_notes_and_call_their_batch_so(exported_student, 
     assert not re.search("metadata_props|doc_string", str(model))
     for value in (model.graph.input[0], model.graph.output[0]):
         assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model_int8.onnx"])
+def test_the_versions_are_those_that_card_and_documents_name(exported_student, name):
+    model = onnx.load(exported_student.folder / name)
+    (opset,) = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    assert (model.ir_version, opset) == (IR_VERSION, OPSET)
+    named = f"IR version {IR_VERSION}, opset {OPSET}"
+    document = (ROOT / "docs/export.md").read_text(encoding="utf-8")
+    for text in ((exported_student.folder / "README.md").read_text(encoding="utf-8"), document):
+        assert named in text
+        assert f"onnxruntime {OLDEST} or newer" in text
 
 
 def test_the_weights_of_int8_have_seven_bits(exported_student):

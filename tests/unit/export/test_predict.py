@@ -18,6 +18,7 @@ from scipy.special import softmax
 
 import predict
 from kd.export import exported
+from kd.export.session import reason_of, session_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -185,6 +186,29 @@ def test_a_file_that_onnxruntime_cannot_read_is_one_line(exported_student, pictu
     edited(folder, sha256={"model.onnx": digest.split()[0]})
     assert predict.main([str(folder), str(pictures)]) == 1
     assert "model.onnx: cannot be run" in capsys.readouterr().err
+
+
+def test_a_network_that_fails_while_it_runs_is_one_line(exported_student, pictures, monkeypatch, capsys):
+    class Fails:
+        def __init__(self, session):
+            self.get_inputs, self.get_outputs = session.get_inputs, session.get_outputs
+
+        def run(self, *arguments):
+            raise RuntimeError("[ONNXRuntimeError] : 6 : bad allocation of 1 TB\nof memory")
+
+    monkeypatch.setattr(exported, "session_of", lambda *arguments: Fails(session_of(*arguments)))
+    assert predict.main([str(exported_student.folder), str(pictures)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("model.onnx: fails while it runs: [ONNXRuntimeError] : 6 : bad allocation of 1 TB")
+
+
+def test_the_reason_stands_at_the_end_of_a_long_message(monkeypatch):
+    reason = "Unsupported model IR version: 10, max supported IR version: 9"
+    error = RuntimeError(f"[ONNXRuntimeError] : 1 : FAIL : Load model from {'x' * 300} failed: {reason}")
+    monkeypatch.setattr(onnxruntime, "__version__", "1.17.3")
+    assert reason_of(error).endswith(f"{reason}; this is onnxruntime 1.17.3, 1.18 is needed")
+    monkeypatch.setattr(onnxruntime, "__version__", "1.18.0")
+    assert reason_of(error).endswith(reason)
 
 
 @pytest.mark.parametrize("top", ["0", "-1", "x", "1.5"])

@@ -115,7 +115,7 @@ def test_of_too_many_open_files_a_library_says_that_the_file_is_missing(tmp_path
         load_network(tmp_path / "model.safetensors", torch.device("cpu"))
 
 
-@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe", b"[" * 200_000])
 def test_json_that_is_not_whole_is_named(tmp_path, content):
     path = tmp_path / "metrics.json"
     path.write_bytes(content)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision import models
 
+from kd import registry
 from kd.data.augmentation import Augmentation
 from kd.data.views import ViewedImages
 from kd.distillation.base import Context
@@ -278,3 +279,17 @@ def test_a_file_says_all(tmp_path):
 def test_sides_never_grow():
     maps, _ = build(SMALL).eval().forward_stages(images(size=224))
     assert all(before.shape[2] > after.shape[2] for before, after in pairwise(maps))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "name", ["alexnet", "convnext_tiny", "densenet121", "googlenet", "inception_v3", "vgg11", "vgg16_bn"]
+)
+def test_the_smallest_images_are_those_that_a_config_is_checked_by(name):
+    smallest = registry.find_library("torchvision").constants["SMALLEST"]
+    (side,) = [side for family, side in smallest.items() if name.startswith(family)]
+    with torch.device("meta"):
+        network = build(f"torchvision/{name}").eval()
+        assert network(torch.zeros(2, 3, side, side)).shape == (2, 7)
+        with pytest.raises((RuntimeError, ValueError)):
+            network(torch.zeros(2, 3, side - 1, side - 1))

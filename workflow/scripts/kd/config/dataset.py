@@ -21,6 +21,12 @@ class Dataset(DataSettings):
         """Whether there are more augmented views than a teacher's logits could be stored for."""
         return self.area is not None
 
+    @property
+    def side(self) -> int | None:
+        """Pixels a side of its images, where they are known before it is read."""
+        published = registry.find_dataset(self.name).constants.get("PUBLISHED")
+        return self.options.get("image_size") or (published["shape"][0] if published else None)
+
 
 def _rising(area: tuple[float, float]) -> tuple[float, float]:
     if area[0] >= area[1]:

@@ -1,5 +1,6 @@
 """From a config to a study: every mistake is reported at once, each under its key."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from kd.config.plugins import Context
 from kd.config.problems import Problems, lines
-from kd.config.schema import StudyFile
+from kd.config.schema import ANCHORS, StudyFile
 from kd.config.study import STORABLE, Ensemble, External, Network, Study
 from kd.errors import UserError
 
@@ -32,13 +33,20 @@ def load_study(config: Mapping[str, Any]) -> Study:
     """
     try:
         with Problems() as problems:
-            file = problems.check(StudyFile, config, context=Context())
+            file = problems.check(StudyFile, _without_anchors(config), context=Context())
         study = _study(file)
         with Problems() as problems:
             _check_taught(problems, study)
     except ValidationError as error:
         raise UserError("\n".join(lines(error))) from None
     return study
+
+
+def _without_anchors(config: Any) -> Any:
+    """Without the keys whose values are there to be referred to by anchors of YAML."""
+    if not isinstance(config, Mapping):
+        return config
+    return {key: value for key, value in config.items() if not str(key).startswith(ANCHORS)}
 
 
 def _study(file: StudyFile) -> Study:
@@ -68,7 +76,8 @@ def _check_taught(problems: Problems, study: Study) -> None:
 def refuse_repeated_keys(files: Iterable[str]) -> None:
     """Refuse YAML in which a key stands twice: YAML takes the last, and the first is lost without a word.
 
-    Raises UserError naming the file, the line and the key.
+    Likewise numbers that YAML reads with another base than ten: 010 as 8, 1:30 as 90. Raises UserError naming
+    the file, the line and the key or number.
     """
     for file in files:
         text = Path(file).read_text(encoding="utf-8").replace("\t", " ")  # JSON may be indented with tabs
@@ -85,3 +94,16 @@ def refuse_repeated_keys(files: Iterable[str]) -> None:
                     waiting.append(value)
             elif isinstance(node, yaml.SequenceNode):
                 waiting.extend(node.value)
+            elif isinstance(node, yaml.ScalarNode) and _of_another_base(node):
+                value = yaml.safe_load(node.value)
+                line = node.start_mark.line + 1
+                meant = f"{value}, or the number that is meant"
+                raise UserError(
+                    f"{file}, line {line}: {node.value} is {value} to YAML (octal or base 60); write {meant}"
+                )
+
+
+def _of_another_base(node: yaml.ScalarNode) -> bool:
+    """Whether it is a number that one would take for another, or for a time: 010, 1:30."""
+    number = node.style is None and node.tag.rpartition(":")[2] in ("int", "float")
+    return number and (":" in node.value or re.fullmatch(r"[-+]?0[0-7_]+", node.value) is not None)

@@ -9,6 +9,7 @@ from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
 from kd.config.study import Network
 from kd.models.libraries.names import known_architecture
+from kd.registry import Entry
 from kd.settings.recipe import Recipe
 from kd.settings.types import Architecture
 
@@ -44,7 +45,21 @@ def read_network(
     recipe = info.data.get("recipe", Recipe())  # the defaults where it is wrong, which is reported already
     own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
     recipe = problems.require(Recipe, {**recipe.model_dump(), **own})
-    return Network(name, entry.name, options_of(entry, checked), recipe, getattr(checked, "seed", None))
+    options = options_of(entry, checked)
+    _check_side(problems, entry, options, info.data.get("dataset"))
+    return Network(name, entry.name, options, recipe, getattr(checked, "seed", None))
+
+
+def _check_side(problems: Problems, entry: Entry, options: Mapping[str, Any], dataset: Any) -> None:
+    """Report images that are too small for a network of a library, where both sizes are known by now."""
+    least = entry.constants.get("SMALLEST", {})
+    if not entry.inside or options.get("pretrained") or options.get("stem") == "cifar":
+        return
+    needed = max((side for family, side in least.items() if entry.inside[0].startswith(family)), default=0)
+    side = options.get("input_size") or (dataset and dataset.side)
+    if side and side < needed:
+        text = f"{entry.name} cannot take images of {side}x{side} pixels; set input_size: {needed} or more"
+        problems.add((), text)
 
 
 StudentSection = entries(Network, NetworkEntry, read_network)

@@ -70,6 +70,8 @@ class Problems:
             for item in items:
                 if not _follows(item, items):
                     keys = tuple(part for part in item["loc"] if part not in _MARKS)
+                    if item["loc"][-1:] == ("[key]",):  # pydantic calls the name False 0
+                        keys = (*keys[:-1], str(item["input"]))
                     self.add((*place, *keys), _sentence(model, item))
             return None
 
@@ -104,6 +106,10 @@ def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
     else:
         text = item["msg"].removeprefix("Value error, ")
         text = text.replace("Input should", "should").replace("String should", "should")
+    if kind == "string_type" and isinstance(item["input"], bool):
+        text += "; without quotes YAML reads yes, no, on, off, true and false as booleans"
+    elif kind == "string_type" and item["loc"][-1:] == ("[key]",):
+        text += "; put it in quotes"
     # A letter of another alphabet may look like one of ours.
     value = shown(item["input"], ascii if kind == "string_pattern_mismatch" else repr)
     return f"{_PLAIN.get(kind, text)} (it is {value})"

@@ -1,6 +1,7 @@
 """The shape of a config file: every key, and the checks of keys that refer to several sections."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,7 @@ from kd.settings.export import Export
 from kd.settings.recipe import Recipe
 from kd.settings.types import Name, Seed, repeated
 
+ANCHORS = (".", "x-")  # what keys begin with that are no part of a study, but a place for anchors of YAML
 _Pair = tuple[str, str]  # any text, not a Name: one that is neither teacher nor student is reported as that
 
 
@@ -130,7 +132,9 @@ class StudyFile(BaseModel):
 
 def json_schema() -> str:
     """The JSON schema that editors read (config/schema.json)."""
-    return json.dumps(StudyFile.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+    schema = StudyFile.model_json_schema()
+    schema["patternProperties"] = {f"^{re.escape(mark)}": {"description": "for anchors"} for mark in ANCHORS}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

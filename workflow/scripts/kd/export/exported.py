@@ -12,7 +12,7 @@ from scipy.special import softmax
 
 from kd.errors import UserError
 from kd.export.pictures import read
-from kd.export.session import session_of
+from kd.export.session import reason_of, session_of
 from kd.io.files import read_json, sha256
 from kd.runtime.hardware import cpu_count
 
@@ -22,15 +22,19 @@ WORKERS = 4  # decoders of images release the interpreter's lock
 
 @dataclass(frozen=True)
 class Exported:
-    """The network of a folder, what its images are (C, H, W), and what its classes are called."""
+    """The network in the file `path`, what its images are (C, H, W), and what its classes are called."""
 
+    path: Path
     session: onnxruntime.InferenceSession
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """(B, classes) float64 of images (B, C, H, W) uint8."""
-        (logits,) = self.session.run(None, {"images": images})
+        """(B, classes) float64 of images (B, C, H, W) uint8; UserError if the network fails on them."""
+        try:
+            (logits,) = self.session.run(None, {"images": images})
+        except Exception as error:  # of onnxruntime, which has many kinds
+            raise UserError(f"{self.path}: fails while it runs: {reason_of(error)}") from error
         return softmax(logits.astype(np.float64), axis=1)
 
     def predictions(self, files: list[str]) -> Iterator[tuple[str, np.ndarray | str]]:
@@ -70,11 +74,11 @@ def load_exported(folder: Path, file: str = "model.onnx") -> Exported:
         session = session_of(folder / file, cpu_count())
         (images,), (logits,) = session.get_inputs(), session.get_outputs()
     except Exception as error:  # of onnxruntime, which has many kinds
-        raise UserError(f"{folder / file}: cannot be run: {str(error).splitlines()[0][:200]}") from error
+        raise UserError(f"{folder / file}: cannot be run: {reason_of(error)}") from error
     facts = images.name, images.type, tuple(images.shape[1:]), logits.shape[-1]
     if facts != ("images", "tensor(uint8)", shape, len(classes)):
         raise UserError(f"{folder / file}: is not the network that config.json describes")
-    return Exported(session, shape, classes)
+    return Exported(folder / file, session, shape, classes)
 
 
 def _config(path: Path) -> tuple[tuple[int, int, int], tuple[str, ...], dict[str, str]]:

@@ -16,6 +16,8 @@ from kd.settings.types import ImageSize
 # Where the package's own files name them, so that a config is checked without importing it.
 NAMES = {"models/*.py": (r"(?m)^@register_model\b.*\n(?:(?!def ).*\n)*def (\w+)\(",)}
 INSTALL = "envs/requirements.txt"
+# Pixels a side that families need, with a stem of their own; a config is checked by it before anything runs.
+SMALLEST = {"alexnet": 63, "convnext": 32, "densenet": 29, "googlenet": 15, "inception_v3": 75, "vgg": 32}
 
 
 def library(

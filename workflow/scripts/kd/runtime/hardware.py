@@ -1,8 +1,10 @@
 """What this machine has, found without importing torch: the workflow asks before any job runs."""
 
+import math
 import os
 import platform
 import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,11 +34,41 @@ def _torch_for_gpus() -> bool:
 
 
 def cpu_count() -> int:
-    """Cores that this process may use."""
-    # Only Linux reports it: there a container or a job's cpuset may allow fewer than there are.
+    """Cores that this process may use: those of its cpuset, no more than its control groups allow."""
+    # Only Linux reports it: there a container or a scheduler may allow fewer than there are.
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
+        return max(1, math.ceil(min([cores, *_quotas()])))
     return os.cpu_count() or 1
+
+
+def _quotas(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Iterator[float]:
+    """The cores that each control group of this process allows, as `docker --cpus` and Kubernetes set them.
+
+    `own` lists the groups, in lines such as "0::/a/b" (version 2) or "4:cpu,cpuacct:/a/b" (version 1).
+    """
+    for line in _text(own).splitlines():
+        _, controllers, name = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = groups / controllers
+        # A container may show its own group as the root, or name it as the machine does.
+        for folder in (root / name.lstrip("/"), *(root / name.lstrip("/")).parents):
+            if not folder.is_relative_to(groups):
+                break
+            quota, _, period = _text(folder / "cpu.max").strip().partition(" ")
+            quota = quota or _text(folder / "cpu.cfs_quota_us").strip()
+            period = period or _text(folder / "cpu.cfs_period_us").strip()
+            if quota.isdecimal() and period.isdecimal() and int(period):  # not "max", nor -1
+                yield int(quota) / int(period)
+
+
+def _text(path: Path) -> str:
+    """What a file of the kernel's says; nothing where it is not there, or not to be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return ""
 
 
 def cpu_has_bf16() -> bool:
@@ -51,5 +83,4 @@ def cpu_name() -> str:
 
 
 def _cpu_info() -> str:
-    info = Path("/proc/cpuinfo")
-    return info.read_text(encoding="utf-8") if info.exists() else ""
+    return _text(Path("/proc/cpuinfo"))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from kd.export.card.front_matter import front_matter
 from kd.export.card.papers import about_method, paper_of
+from kd.export.session import IR_VERSION, OLDEST, OPSET
 from kd.export.verification import USEFUL
 from kd.jobs.export import ExportJob
 from kd.results.data_card import data_lines
@@ -69,6 +70,9 @@ def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
         teacher=teacher,
         head=front_matter(facts.job, facts.run),
         useful=USEFUL,
+        oldest=OLDEST,
+        ir_version=IR_VERSION,
+        opset=OPSET,
         data_lines=data_lines,
         about_method=about_method,
         paper_of=paper_of,
