@@ -76,9 +76,7 @@ def compare(
     views, samples = Augmentation(pictures.pad, pictures.flip).count, len(pictures.labels)
     with tempfile.TemporaryDirectory() as folder:
         speed = ours.usual_speed(device, BATCH, compile)
-        precision = Speed(
-            bf16=speed.bf16
-        )  # as the live one runs
+        precision = Speed(bf16=speed.bf16)  # as the live one runs
         stored = ours.stored_teacher(network, pictures, device, EVERY_VIEW, Path(folder), precision)
         worst = torch.zeros(samples, device=device)
         teacher = Compared(stored, LiveTeacher(network), worst, views, shift)
