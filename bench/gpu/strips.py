@@ -10,7 +10,8 @@ from PIL import Image
 
 from kd.data.dataset import RawSplits
 
-PAD, FLIP = 4, True
+PAD = 4
+FLIP = True
 PAPER = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images (technical report, Toronto)"
 LICENCE = "unknown: the authors state none, and ask that their technical report is cited"
 SOURCE = "lossless strips of the images, carried to the machine"
