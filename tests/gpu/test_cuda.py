@@ -5,19 +5,17 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from gpu_training import network, split, train
 
 from kd.data.augmentation import Augmentation
 from kd.data.loader import Loader
 from kd.data.streaming import StreamedImages
-from kd.data.views import Split, ViewedImages
+from kd.data.views import Split
 from kd.distillation.base import Distillation
 from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
-from kd.networks.factory import build_network
-from kd.runtime.device import set_up_device
 from kd.runtime.signals import Stopped, StopSignal
 from kd.runtime.speed import Speed
-from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import CachedTeacher, LiveTeacher
 from kd.training.callback import Callback
@@ -25,34 +23,6 @@ from kd.training.checkpoints import Checkpoints
 from kd.training.cuda_graph import GraphedStep
 from kd.training.engine import fit
 from kd.training.step import Step
-
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-
-
-@pytest.fixture(autouse=True)
-def cuda():
-    yield set_up_device(Compute())
-    torch.use_deterministic_algorithms(False)
-
-
-def split(device, samples, seed=0):
-    random = np.random.default_rng(seed)
-    pixels = torch.from_numpy(random.integers(0, 256, (samples, 32, 32, 3), dtype=np.uint8)).to(device)
-    labels = torch.from_numpy(random.integers(0, 10, samples)).to(device)
-    return Split(ViewedImages(pixels, Augmentation(4, True), (0.5,) * 3, (0.25,) * 3), labels)
-
-
-def network(device, architecture="cnn", seed=0):
-    torch.manual_seed(seed)
-    built = build_network(architecture, {"width": 0.25}, 3, 10)
-    return built.to(device=device, memory_format=torch.channels_last)
-
-
-def train(device, model, samples=512, epochs=2, method="cross_entropy", teacher=None, **more):
-    recipe = Recipe(epochs=epochs, batch_size=64, lr=0.02)
-    data = split(device, samples), split(device, 64, 1)
-    method = build_method(method, {}) if isinstance(method, str) else method
-    return fit(model, method, *data, recipe, seed=3, teacher=teacher, **more)
 
 
 @pytest.mark.parametrize(
