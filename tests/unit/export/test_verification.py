@@ -122,7 +122,6 @@ def test_logits_that_a_run_wrote_are_read_as_they_are(tmp_path):
 DAMAGED = {
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-4]), "not whole"),
     "empty": (lambda path: path.write_bytes(b""), "not whole"),
-    "absent": (lambda path: path.unlink(), "not whole"),
     "archive": (lambda path: np.savez(path.open("wb"), a=np.zeros((2, 3))), "not whole"),
     "pickle": (lambda path: np.save(path, np.full((2, 3), None), allow_pickle=True), "not whole"),
     "shape": (lambda path: np.save(path, np.zeros((3, 2))), r"holds \(3, 2\) float64, not \(2, 3\) float"),
@@ -138,3 +137,8 @@ def test_damaged_logits_are_one_line(tmp_path, damage, says):
     damage(path)
     with pytest.raises(UserError, match=rf"a\.npy: {says}.* delete it to have it made again"):
         read_logits(path, 2, 3)
+
+
+def test_logits_that_are_absent_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match=r"a\.npy: cannot be read: No such file or directory; mend that"):
+        read_logits(tmp_path / "a.npy", 2, 3)
