@@ -39,7 +39,7 @@ def chosen(data: Path, call: int, tiny: bool) -> list[Path]:
 
 
 def main() -> None:
-    """Fill the folder anew, and say how large it is."""
+    """Fill the folder again, and say how large it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("call", type=int, choices=(1, 2))
     parser.add_argument("data", type=Path, help="lossless strips: {train,test}/<class>/<nn>.webp")

@@ -105,7 +105,7 @@ def _written(folder: Path) -> Path:
 def _remove_abandoned(path: Path, own: Path) -> None:
     """Remove what processes have left that were killed while they wrote `path`.
 
-    Whether one of another machine lives is not known here: it is taken for dead when its folder has not
+    Whether one of another machine lives is not known here: it counts as dead when its folder has not
     changed for a day.
     """
     now = own.stat().st_mtime  # by the clock of the disk
