@@ -5,6 +5,7 @@ docs/images/table.png    the upper part of the study's page, as a browser shows 
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -24,8 +25,9 @@ def draw_rules(target: Path) -> None:
     """
     command = [sys.executable, "-m", "snakemake", "--rulegraph"]
     graph = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    graph = graph[graph.index("digraph") :].replace("margin=0", "margin=0, nodesep=0.04, ranksep=0.3")
+    graph = graph[graph.index("digraph") :].replace("margin=0", "margin=0, nodesep=0.1, ranksep=0.3")
     graph = graph.replace("node[", 'node[margin="0.03,0.03", width=0.1, ')
+    graph = re.sub(r'(?<=label = ")\w+', lambda name: re.sub(r"_(?=[a-z]+$)", r"_\\n", name[0]), graph)
     fewer = subprocess.run(["tred"], input=graph, check=True, capture_output=True, text=True).stdout
     subprocess.run(["dot", "-Tsvg", "-o", str(target)], input=fewer, check=True, text=True)
 

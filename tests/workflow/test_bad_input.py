@@ -53,7 +53,9 @@ def test_a_config_file_that_is_not_there(fresh):
 
 def test_no_default_config(fresh):
     (fresh.folder / "config" / "config.yaml").unlink()
-    refused(fresh, config=None, says=["Workflow defines configfile …config/config.yaml but it is not present"])
+    refused(
+        fresh, config=None, says=["Workflow defines configfile …config/config.yaml but it is not present"]
+    )
 
 
 @pytest.mark.full

@@ -31,8 +31,9 @@ class StopSignal:
 
         After one the process is ending: another, such as a cluster sends, must not cut that short.
         """
-        # One that is ignored, as `nohup` ignores SIGHUP, stays so.
-        heard = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
+        # With `nohup` a terminal that closes ends nothing.
+        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        heard = [number for number in STOPPING if number != signal.SIGHUP or not nohup]
         before = {number: signal.signal(number, self._note) for number in heard}
         try:
             yield self
