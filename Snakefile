@@ -41,7 +41,7 @@ include: "rules/monitor.smk"
 
 
 if workflow.is_main_process:
-    for sentence in (*images_gone(study), *checked(unrecorded, plan)):
+    for sentence in (*images_gone(study), *(checked(unrecorded, plan) if FILES_READ else ())):
         print(sentence, file=sys.stderr)
 
 

@@ -42,8 +42,8 @@ checked(refuse_unwritable, Path(".snakemake"))
 checked(existing_folder, Path(ROOT))
 INVALID = "The config is not valid.\n"
 plan = checked(Plan.of, checked(load_config, config, workflow.configfiles, prefix=INVALID), prefix=INVALID)
-if workflow.is_main_process:  # a job reads what it needs
-    checked(plan.read_user_files, sys.argv, prefix=INVALID)
+# A job reads what it needs.
+FILES_READ = workflow.is_main_process and checked(plan.read_user_files, sys.argv, prefix=INVALID)
 study, layout = plan.study, plan.layout
 config.update(script_config(study))
 CONDA = "../envs/environment.yaml"

@@ -28,7 +28,7 @@ def four_gpus(fresh, tmp_path, monkeypatch):
         '    return True\n    hidden = os.environ.get("CUDA',
     )
     fresh.edit(
-        f"{scripts}/hardware.py", "        return len(os.sched_getaffinity(0))\n", "        return 4\n"
+        f"{scripts}/hardware.py", "        cores = len(os.sched_getaffinity(0))\n", "        return 4\n"
     )
     fresh.edit(f"{scripts}/device.py", "\n    device = _pick_device(compute.device)\n", TAKES_A_GPU)
     fresh.configure(seeds=[0, 1, 2, 3], compute={"device": "auto"})

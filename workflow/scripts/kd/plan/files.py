@@ -55,15 +55,16 @@ class Plan:
         """The teachers with logits of the user's."""
         return self.user_teachers[1]
 
-    def read_user_files(self, arguments: Iterable[str]) -> None:
+    def read_user_files(self, arguments: Iterable[str]) -> bool:
         """Read the files of the user's teachers, unless `arguments`, of Snakemake, ask for the data set.
 
-        Raises UserError with a line for each file that is wrong.
+        Returns whether it has. Raises UserError with a line for each file that is wrong.
         """
-        if not {"prepare_data", self.layout.dataset, self.layout.summary, self.layout.samples} & set(
-            arguments
-        ):
-            _ = self.user_teachers
+        data = {"prepare_data", self.layout.dataset, self.layout.summary, self.layout.samples}
+        if data & set(arguments):
+            return False
+        _ = self.user_teachers
+        return True
 
     # --- Jobs by their wildcards.
 
