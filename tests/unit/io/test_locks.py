@@ -42,11 +42,17 @@ def hold(path, counter, seconds):
         counter.write_text(str(before + 1))
 
 
-def wait_until_held(counter):
+def held(folder, seconds):
+    """A process that holds folder/lock for so long, and the counter that it then raises from 0 to 1."""
+    counter = folder / "counter"
+    counter.write_text("0")
+    holder = processes.Process(target=hold, args=(folder / "lock", counter, seconds))
+    holder.start()
     deadline = time.monotonic() + 20
     while not counter.with_suffix(".held").exists():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+    return holder, counter
 
 
 def test_those_that_wait_come_one_after_the_other(disk, tmp_path):
@@ -63,11 +69,7 @@ def test_those_that_wait_come_one_after_the_other(disk, tmp_path):
 
 def test_the_lock_of_a_killed_process_is_free(disk, tmp_path, caplog):
     caplog.set_level(logging.INFO, "kd")
-    counter = tmp_path / "counter"
-    counter.write_text("0")
-    holder = processes.Process(target=hold, args=(tmp_path / "lock", counter, 60))
-    holder.start()
-    wait_until_held(counter)
+    holder, _ = held(tmp_path, 60)
     os.kill(holder.pid, signal.SIGKILL)
     holder.join()
     started = time.monotonic()
@@ -77,11 +79,7 @@ def test_the_lock_of_a_killed_process_is_free(disk, tmp_path, caplog):
 
 def test_who_waits_says_so_once(tmp_path, caplog):
     caplog.set_level(logging.INFO, "kd")
-    counter = tmp_path / "counter"
-    counter.write_text("0")
-    holder = processes.Process(target=hold, args=(tmp_path / "lock", counter, 0.3))
-    holder.start()
-    wait_until_held(counter)
+    holder, counter = held(tmp_path, 0.3)
     with locked(tmp_path / "lock", "waits for the other"):
         assert counter.read_text() == "1"
     assert caplog.messages == ["waits for the other"]
