@@ -80,7 +80,7 @@ def test_an_environment_without_a_program_is_refused(venv, target, program, requ
     ("target", "files"),
     [
         ("run", {"requirements.txt"}),
-        ("docs", {"requirements.txt", "requirements-docs.txt"}),
+        ("docs", {"requirements-docs.txt"}),
         ("unit", {"requirements.txt", "requirements-dev.txt"}),
     ],
 )
