@@ -93,10 +93,10 @@ RULES = (
         "timeout 5 {} 0 || test $? -eq 124",
         "a server that stays: some seconds of it, at any port that is free",
     ),
-    Rule(r"make results STUDY=(digits|bench)", "{}", "unchanged"),
+    Rule(r"make docs-results STUDY=(digits|bench)", "{} YES=1", "a reader is asked first"),
     Rule(
-        r"make results STUDY=zoo",
-        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
+        r"make docs-results STUDY=zoo",
+        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {} YES=1",
         "40 minutes: unchanged, on results of the default study",
     ),
     Rule(

@@ -1,5 +1,6 @@
 """What the site's pages are made with: links, formulas, and pages of results."""
 
+import io
 import json
 
 import pytest
@@ -134,6 +135,19 @@ def test_a_study_that_has_not_run_has_no_page(tmp_path):
     with pytest.raises(SystemExit, match=r"has no table\.md; run the study first"):
         results.main(tmp_path / "nothing", tmp_path / "docs")
     assert not (tmp_path / "docs" / "nothing.md").exists()
+
+
+def test_a_page_that_is_there_is_not_overwritten_unasked(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    page = tmp_path / "zoo.md"
+    assert results.write(tmp_path, "zoo.md", "new", yes=False)
+    assert results.write(tmp_path, "zoo.md", "new", yes=False)  # nothing is lost
+    with pytest.raises(SystemExit, match="is there and differs"):
+        results.write(tmp_path, "zoo.md", "other", yes=False)
+    assert page.read_text() == "new"
+    assert results.write(tmp_path, "zoo.md", "other", yes=True)
+    assert page.read_text() == "other"
+    assert capsys.readouterr().out == f"wrote {page}\n" * 3
 
 
 def test_the_page_of_the_bench_is_that_of_its_files(tmp_path):
