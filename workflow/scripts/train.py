@@ -68,6 +68,8 @@ def main(
     speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
     results = describe_run(job, setup.method.describe(), values) | made_by
     logger.info("%s  starts on %s: %s", job.label, device_name(where), setup.method.describe())
+    tuned = "fine-tunes pretrained weights" if job.options.get("pretrained") else "recipe"
+    logger.info("%s  %s: %s", job.label, tuned, job.recipe.describe())
     logger.info("%s  %s", job.label, speed.reason)
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.
