@@ -136,6 +136,10 @@ def test_pretrained_networks_are_fine_tuned_unless_the_study_says_how():
     assert study.teachers["own"].recipe == study.students["cnn"].recipe == Recipe()
     study = load_study(bare | {"recipe": {"lr": 0.2}, "teachers": {"big": {**PRETRAINED, "epochs": 5}}})
     assert study.teachers["big"].recipe == Recipe(epochs=5, batch_size=32, lr=0.2, weight_decay=1e-4)
+    assert study.warnings() == [
+        "teachers.big: fine-tunes pretrained weights with lr 0.2, and rates above 0.05 usually undo them;"
+        " set lr: 0.01 there"
+    ]
     not_pretrained = load_study(bare | {"teachers": {"big": {**PRETRAINED, "pretrained": False}}})
     assert not_pretrained.teachers["big"].recipe == Recipe()
 

@@ -41,8 +41,8 @@ def grouped_split(
             left = [group for group in order if name in sizes[group] and all_stay(group)]
             if not left:
                 raise UserError(
-                    f"{key}: class {name!r} cannot be split, because its {total[name]} image(s) are of"
-                    " one group, or share one with another class; give it more images, or use smaller groups"
+                    f"{key}: class {name!r} cannot be split, because its {total[name]} image(s) are of one"
+                    " group, or identical; give it more images, or use smaller groups"
                 )
             smallest = min(left, key=lambda group: sizes[group].total())
             taken.add(smallest)
