@@ -17,7 +17,7 @@ def photos(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         for number in range(24):
             small = random.randint(0, 256, (6, 6, 3)).astype(np.uint8)
-            Image.fromarray(small).resize((96, 64)).save(folder / f"{number:02}.png")
+            Image.fromarray(small).resize((96, 64)).save(folder / f"{number:02}.png", compress_level=0)
     return tmp_path / "my photos"
 
 
