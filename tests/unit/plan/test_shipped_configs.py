@@ -19,7 +19,7 @@ def plan(tmp_path, monkeypatch):
     """The plan of a config, beside a folder of images that it may name."""
     monkeypatch.chdir(tmp_path)
     make_images(tmp_path / "made")
-    shutil.copytree(tmp_path / "made/train", tmp_path / "data/mine")
+    shutil.copytree(tmp_path / "made/train", tmp_path / "data/photos")
 
     def of(name):
         file = CONFIG / f"{name}.yaml"
