@@ -68,7 +68,7 @@ ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
 announce_snakemake(main=workflow.is_main_process or workflow.remote_exec)
 if workflow.is_main_process:
     checked(announce_code)
-    for sentence in study.unsupported():
+    for sentence in study.warnings():
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 
 

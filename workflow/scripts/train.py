@@ -69,6 +69,8 @@ def main(
     results = describe_run(job, setup.method.describe(), values) | made_by
     device = f"{device_name(where)}{' (CPU)' if where.type == 'cpu' else ''}"
     logger.info("%s  start: loss = %s, %s", job.label, setup.method.describe(), device)
+    tuned = "fine-tunes pretrained weights" if job.options.get("pretrained") else "recipe"
+    logger.info("%s  %s: %s", job.label, tuned, job.recipe.describe())
     logger.info("%s  %s", job.label, speed.reason)
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.

@@ -63,7 +63,7 @@ def test_options_are_described_by_what_their_functions_say():
     expected = {"test_fraction": "share of the images of every digit that is kept for the test"}
     assert reference.meanings(digits) == expected
     folder = reference.meanings(registry.datasets()["image_folder"])
-    assert folder["path"] == "the folder that holds train/ and test/, or val/"
+    assert folder["class_names"].startswith("a text file in `path` with a line for each class")
     assert folder["class_names"].endswith(
         "its names, of which the first is taken"
     )  # the end of its second line
