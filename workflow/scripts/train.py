@@ -15,7 +15,7 @@ from kd.monitor.tensorboard import opened_board
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.runtime.device import device_name, memory_explained, set_up_device
-from kd.runtime.provenance import commit, versions
+from kd.runtime.provenance import commit, finished, versions
 from kd.runtime.signals import StopSignal
 from kd.runtime.speed import choose_speed
 from kd.settings.compute import Compute
@@ -108,7 +108,7 @@ def main(
             "device": device_name(where),
             "compute": speed.used(where, training.replayed),
         }
-        results |= {"versions": versions(job.architecture), "commit": commit()}
+        results |= {"versions": versions(job.architecture), "commit": commit(), "finished": finished()}
         write_metrics(outputs.metrics, results)
     part = "validation" if job.role == TRIAL else "test"
     logger.info("%s  done: %s accuracy %.2f %%", job.label, part, results[f"{part}_accuracy"])
