@@ -1,6 +1,7 @@
 """What the site's pages are made with: links, formulas, and pages of results."""
 
 import json
+import re
 
 import pytest
 from docsite import reference, results, taken
@@ -24,6 +25,16 @@ from kd import registry
         ),
         ("how-to/slurm.md", "[a](gpu.md)", "[a](gpu.md)"),
         ("methods/kd.md", "[a](../speed.md)", "[a](../speed.md)"),
+        ("methods.md", "[a](../workflow/scripts/kd/methods/kd.py)", "[a](methods/kd.md)"),
+        (
+            "methods/kd.md",
+            "[a](../../workflow/scripts/kd/methods/kd.py)",
+            "[a](../files/workflow/scripts/kd/methods/kd.py)",
+        ),
+        ("index.md", "[a](notebooks/tour.ipynb)", "[a](tour.md)"),
+        ("tour.md", "[a](../notebooks/tour.ipynb)", "[a](files/notebooks/tour.ipynb)"),
+        ("index.md", '<img src="docs/images/a.svg">', '<img src="images/a.svg">'),
+        ("index.md", '<a href="docs/methods.md#x">', '<a href="methods.html#x">'),
         ("index.md", "[a](https://pytorch.org)", "[a](https://pytorch.org)"),
         ("index.md", "[a](#more)", "[a](#more)"),
         ("index.md", "```\n[a](docs/methods.md)\n```", "```\n[a](docs/methods.md)\n```"),
@@ -35,7 +46,7 @@ def test_links_lead_to_the_same_file_on_the_site(page, text, there):
 
 def test_files_that_pages_link_to_exist():
     text = "[a](config/zoo.yaml) [b](docs/methods.md) [c](not/there.txt) [d](https://x.org/y) [e](LICENSE)"
-    assert taken.linked(text, "README.md") == {"config/zoo.yaml", "LICENSE"}
+    assert taken.linked(text, "index.md") == {"config/zoo.yaml", "LICENSE"}
 
 
 def test_formulas_become_mathml():
@@ -100,9 +111,17 @@ def test_what_is_allowed_is_shown_in_words(schema, words):
 TABLE = """\
 # Knowledge distillation: zoo
 
+- kd: average gain 1.25
+
 | role | gain |
 | ---- | ---: |
 | mean | 1.25 |
+
+## Methods, ranked
+
+| method |
+| ------ |
+| kd     |
 
 ## Data
 
@@ -126,7 +145,10 @@ def test_the_page_of_a_study_holds_its_table_and_its_provenance(tmp_path):
     assert "- commits: 0123456789ab" in page
     assert "--configfile config/zoo.yaml`" in page
     assert "samples.png" not in page
-    assert "No result of a GPU" in page
+    headings = ["Methods, ranked", "Accuracy against parameters", "All results", "Data", "Provenance"]
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == headings
+    assert page.index("average gain 1.25") < page.index("## Methods, ranked")
+    assert "nothing has been measured on a GPU yet" in page
     assert (tmp_path / "docs" / "zoo_accuracy_parameters.png").read_bytes() == b"a picture"
 
 

@@ -1,6 +1,7 @@
-r"""Activation boundaries: Heo, Lee, Yun & Choi 2019 (arXiv:1811.03233).
+r"""Activation boundaries (AB): Heo, Lee, Yun & Choi 2019 (arXiv:1811.03233).
 
-First the student learns which of the teacher's neurons respond, then it is trained as in `kd`.
+In separate first epochs the student learns which neurons of the teacher are active (positive before the
+ReLU). Then it is trained as in `kd`.
 
 $$
     L_1 = \frac{3}{1000} \sum_{l=1}^{n} 2^{l-n} \sum \text{relu}(μ - e\,r(A^s_l))^2,

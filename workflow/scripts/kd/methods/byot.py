@@ -1,6 +1,7 @@
-r"""Be your own teacher: Zhang, Song, Gao, Chen, Bao & Ma 2019 (arXiv:1905.08094).
+r"""Be your own teacher (BYOT): Zhang, Song, Gao, Chen, Bao & Ma 2019 (arXiv:1905.08094).
 
-Classifiers on the student's earlier stages learn from its last one, and with them the stages. No teacher.
+Self-distillation, without a teacher. Auxiliary classifiers on the student's earlier feature maps learn from
+its final classifier, and the earlier layers with them.
 
 $$
     \begin{split}

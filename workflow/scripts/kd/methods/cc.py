@@ -1,6 +1,6 @@
-r"""Correlation congruence: Peng et al. 2019, "Correlation Congruence for Knowledge Distillation".
+r"""Correlation congruence (CC): Peng et al. 2019, "Correlation Congruence for Knowledge Distillation".
 
-arXiv:1904.01802. The samples of a batch should be correlated with each other as the teacher has them.
+arXiv:1904.01802. Matches the correlations between the samples of a batch.
 
 $$
     L = \text{CE}(y, q) + \frac{w}{B^2}\,\|ψ^s - ψ^t\|_F^2,

@@ -1,7 +1,7 @@
-r"""Contrastive representation distillation: Tian, Krishnan & Isola 2020 (arXiv:1910.10699).
+r"""Contrastive representation distillation (CRD): Tian, Krishnan & Isola 2020 (arXiv:1910.10699).
 
-The student's embedding of an image shall agree with the teacher's of the same image, and with those of no
-image of another class.
+A contrastive loss on embeddings. The student's embedding of an image is pulled towards the teacher's of the
+same image, and pushed away from the teacher's of images of other classes.
 
 $$
     \begin{split}

@@ -1,7 +1,8 @@
-r"""Curriculum temperature for knowledge distillation: Li et al. 2022 (arXiv:2211.16231), its global version.
+r"""Curriculum temperature for knowledge distillation (CTKD): Li et al. 2022 (arXiv:2211.16231).
 
-The temperature of Hinton's loss is learnt against the student: it makes the loss larger while the student
-makes it smaller, and more so from epoch to epoch, so that what is to be learnt grows harder.
+Hinton's loss with one learnt temperature (the paper's global version). The temperature is trained
+adversarially: it increases the loss that the student decreases. This adversarial part grows from epoch to
+epoch, so the task becomes harder.
 
 $$
     L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T), \quad T = t_0 + s\,\sigma(θ),

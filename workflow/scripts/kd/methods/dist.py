@@ -1,7 +1,7 @@
 r"""Distillation from a stronger teacher (DIST): Huang, You, Wang, Qian & Xu 2022 (arXiv:2205.10536).
 
-Where teacher and student are far apart, exact probabilities are too much to ask: it is enough that they
-correlate, for each sample over the classes, and for each class over the samples.
+Matches Pearson correlations rather than exact probabilities, which a much smaller student cannot reach. They
+are computed for each sample over the classes, and for each class over the samples.
 
 $$
     \begin{split}

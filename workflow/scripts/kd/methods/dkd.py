@@ -1,7 +1,8 @@
-r"""Decoupled knowledge distillation: Zhao, Cui, Song, Qiu & Liang 2022 (arXiv:2203.08679).
+r"""Decoupled knowledge distillation (DKD): Zhao, Cui, Song, Qiu & Liang 2022 (arXiv:2203.08679).
 
-Hinton's divergence is split into what it says of the labelled class against all others, and of those others
-among themselves, whose weight no longer shrinks where the teacher is sure.
+Splits Hinton's divergence into two terms with separate weights. One compares the labelled class with all
+others. The other compares these others among themselves, with a weight that no longer shrinks when the
+teacher is confident.
 
 $$
     \begin{split}

@@ -1,4 +1,6 @@
-r"""Label smoothing, a control without a teacher: Szegedy et al. 2016 (arXiv:1512.00567), section 7.
+r"""Label smoothing (LS): Szegedy et al. 2016 (arXiv:1512.00567), section 7.
+
+A control without a teacher: every class gets a small share of the label's probability.
 
 $$
     L = \text{CE}\left((1 - ε)\,y + \frac{ε}{C},\; q\right)

@@ -1,7 +1,7 @@
-r"""Multi-level logit distillation: Jin, Wang & Lin 2023, CVPR, pages 24276 to 24285.
+r"""Multi-level logit distillation (MLKD): Jin, Wang & Lin 2023, CVPR, pages 24276 to 24285.
 
-Student and teacher are aligned at several temperatures and on three levels: each sample's probabilities, how
-alike the samples of a batch are, and how alike the classes are.
+Matches logits at several temperatures and on three levels: the probabilities of each sample, the similarities
+of the samples of a batch, and the similarities of the classes.
 
 $$
     \begin{split}

@@ -1,8 +1,8 @@
-r"""A head for each teacher: You, Xu, Xu & Tao 2017, "Learning from Multiple Teacher Networks" (KDD).
+r"""Multi-teacher distillation (multi-head): You, Xu, Xu & Tao 2017 (KDD).
 
-They let a student learn from the averaged outputs of several teachers; here each teacher has, besides, a
-linear head of its own on the student's last features, which has to please that teacher alone, so that what
-the teachers disagree on is not averaged away.
+"Learning from Multiple Teacher Networks". The student learns from the averaged logits of an ensemble.
+In addition it has a linear head for each teacher on its last features. So disagreement between the teachers
+is not averaged away.
 
 $$
     \begin{split}

@@ -1,7 +1,7 @@
 r"""Normalised knowledge distillation (NKD): Yang et al. 2023 (arXiv:2303.13005).
 
-Beside the labelled class, what the student is to learn of the other classes is normalised to sum to 1 in both
-networks: their sums differ, so that the cross-entropy of what is left of them could never be small.
+Two terms: the labelled class, and the other classes. The probabilities of the other classes are normalised to
+sum to 1 in both networks, because otherwise their cross-entropy could not become small.
 
 $$
     \begin{split}

@@ -1,6 +1,6 @@
-r"""Knowledge review: Chen, Liu, Zhao & Jia 2021, "Distilling Knowledge via Knowledge Review".
+r"""Knowledge review (ReviewKD): Chen, Liu, Zhao & Jia 2021, "Distilling Knowledge via Knowledge Review".
 
-arXiv:2104.09044. A stage of the teacher is learnt from the student's stage and all deeper ones together.
+arXiv:2104.09044. Each feature map of the teacher is matched by the student's map fused with its deeper ones.
 
 $$
     \begin{split}

@@ -1,6 +1,6 @@
-r"""Relational distillation: Park, Kim, Lu & Cho 2019, "Relational Knowledge Distillation".
+r"""Relational knowledge distillation (RKD): Park, Kim, Lu & Cho 2019, "Relational Knowledge Distillation".
 
-arXiv:1904.05068. The samples of a batch should lie to each other as the teacher has them.
+arXiv:1904.05068. Matches relations between the samples of a batch: their distances, and the angles of three.
 
 $$
     \begin{split}

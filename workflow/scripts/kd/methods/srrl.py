@@ -1,7 +1,7 @@
-r"""Softmax regression representation learning: Yang, Martinez, Bulat & Tzimiropoulos, ICLR 2021.
+r"""Softmax regression representation learning (SRRL): Yang, Martinez, Bulat & Tzimiropoulos, ICLR 2021.
 
-openreview.net/forum?id=ZzwDy_wiWv. The student's features shall do in the teacher's classifier what the
-teacher's own do there.
+openreview.net/forum?id=ZzwDy_wiWv. Matches the last features, and the logits that the teacher's classifier
+computes from them.
 
 $$
     \begin{split}

@@ -1,7 +1,8 @@
-r"""Teacher-free knowledge distillation, its Tf-KD_reg: Yuan, Tay, Li, Wang & Feng 2020 (arXiv:1909.11723).
+r"""Teacher-free knowledge distillation (Tf-KD): Yuan, Tay, Li, Wang & Feng 2020 (arXiv:1909.11723).
 
-The teacher is made by hand: it is always right, and says the same of all other classes. A control that shows
-how much of distillation is regularisation.
+A control without a trained network (the paper's Tf-KD_reg). A virtual teacher is always correct
+and gives all other classes the same probability. It shows how much of the effect of distillation is
+regularisation.
 
 $$
     L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,\text{KL}(\text{softmax}(p_d / T) \| q),
