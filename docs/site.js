@@ -8,4 +8,8 @@ function reachable() {
     else part.removeAttribute("tabindex");
 }
 addEventListener("load", reachable);
+
+// The theme puts the same landmark at every block of code: each gets a name.
+addEventListener("load", () => document.querySelectorAll(".md-code__nav").forEach((part, number) =>
+  part.setAttribute("aria-label", `Code ${number + 1}`)));
 addEventListener("resize", reachable);

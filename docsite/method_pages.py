@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from docsite.markdown import options
-from docsite.reference import parsed
+from docsite.reference import EXPLAINED, meanings, parsed
 from docsite.taken import ROOT
 from kd import registry
 from kd.registry import Entry
@@ -55,7 +55,7 @@ def _page(entry: Entry, cost: Mapping[str, Any] | None) -> str:
             f"**In a config:** `methods: {{{entry.name}: {{}}}}`\n",
             f"**Paper:** {_linked(paper)}{_addresses(text, paper)}\n",
             f"## Formula\n\n{formula}\n\n{where}\n\n{NOTATION}",
-            f"## Implementation\n\n{_linked(ast.get_docstring(method))}\n",
+            f"## Implementation\n\n{_linked(EXPLAINED.sub('', ast.get_docstring(method)).strip())}\n",
             f"## Options\n\n{_options(entry)}\n",
             f"## Requirements\n\n{_needs(entry)}\n",
             f"## Cost per step\n\n{_cost(cost)}\n",
@@ -88,7 +88,9 @@ def _addresses(text: str, paper: str) -> str:
 
 def _options(entry: Entry) -> str:
     schema = entry.options.model_json_schema()
-    return options(schema, schema.get("$defs", {})) if schema.get("properties") else "None."
+    if not schema.get("properties"):
+        return "None."
+    return options(schema, schema.get("$defs", {}), meanings(entry))
 
 
 def _needs(entry: Entry) -> str:

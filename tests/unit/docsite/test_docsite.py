@@ -79,6 +79,12 @@ def test_options_are_described_by_what_their_functions_say():
     )  # the end of its second line
 
 
+@pytest.mark.parametrize("name", registry.methods())
+def test_every_option_of_a_method_has_a_meaning(name):
+    entry = registry.methods()[name]
+    assert reference.meanings(entry).keys() == entry.options.model_fields.keys()
+
+
 def test_a_data_set_is_described_by_its_file_and_an_architecture_by_its_function():
     assert reference.about(registry.datasets()["digits"]).startswith("Handwritten digits, 8x8, grey")
     assert "train/&lt;class&gt;" in reference.about(registry.datasets()["image_folder"]).replace(">", "&gt;")

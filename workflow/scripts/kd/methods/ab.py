@@ -42,6 +42,8 @@ class Method(Distillation):
     The last stage counts fully, the one before half, and so on, all times 3/1000, with a margin of 1: the
     authors' code; RepDistiller has the same, and 30 epochs. The second part is `kd` with its defaults, where
     the authors' code has KL alone, at T = 3.
+
+    `margin`: distance from 0 that the student's neuron is to have on the teacher's side
     """
 
     NEEDS = ("logits", "stages")

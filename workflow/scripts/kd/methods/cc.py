@@ -51,6 +51,9 @@ class Method(Distillation):
     (arXiv:1910.10699) belongs to another formula, products of consecutive differences of embedded features;
     the term here, at most 0.26 for features that are not negative, would vanish with it. The default is that
     of the public collection Knowledge-Distillation-Zoo, which computes this formula.
+
+    `gamma`: inverse width of the Gaussian kernel
+    `order`: order of the Taylor series of the kernel
     """
 
     NEEDS = ("stages",)

@@ -56,6 +56,12 @@ class Method(Distillation):
 
     The defaults are those of the paper: T from 1 to 21, λ from 0 to 1 over 10 epochs, and Hinton's loss with
     0.1 and 0.9. θ begins at 1 as in the authors' code (T = 15.6); it is trained like the student's weights.
+
+    `start`: lowest temperature
+    `span`: range of the temperature above `start`
+    `reversal_min`: strength of the adversarial gradient in the first epoch
+    `reversal_max`: strength of the adversarial gradient at the end of its ramp
+    `reversal_epochs`: length of this ramp in epochs
     """
 
     NEEDS = ("logits",)

@@ -65,6 +65,9 @@ class Method(Distillation):
 
     There is no `standardize`: it would change this loss too, for it is the probabilities, and not the logits,
     whose scale does not matter here; but it is not published, and to be free of scale is what DIST is for.
+
+    `inter_weight`: weight of the correlation over classes, for each sample
+    `intra_weight`: weight of the correlation over samples, for each class
     """
 
     NEEDS = ("logits",)

@@ -60,6 +60,10 @@ class Method(Distillation):
     The warm-up rises linearly to 1 over `warmup` epochs. The authors count epochs from 1, so it begins with
     1/`warmup`, not with 0. The defaults are theirs for CIFAR-100: alpha = 1, beta = 8, T = 4 and
     20 epochs.
+
+    `tckd_weight`: weight of the labelled class against all others (the paper's alpha)
+    `nckd_weight`: weight of the other classes among themselves (the paper's beta)
+    `warmup`: epochs in which the weight of both terms rises linearly
     """
 
     NEEDS = ("logits",)

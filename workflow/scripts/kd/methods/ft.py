@@ -47,6 +47,8 @@ class Method(Distillation):
 
     Weight 500 and a rate of 0.5 are the authors' (for CIFAR), who train their paraphraser for 5 epochs;
     RepDistiller does for 30. Its weight of 200 belongs to another factor, averaged over the channels.
+
+    `rate`: channels of the factors, as a share of the teacher's
     """
 
     NEEDS = ("stages",)

@@ -23,7 +23,10 @@ def smoothed_loss(student: Tensor, labels: Tensor, smoothing: float) -> Tensor:
 
 
 class Method(Distillation):
-    """Cross-entropy with smoothed labels; ε = 0.1 is the paper's."""
+    """Cross-entropy with smoothed labels; ε = 0.1 is the paper's.
+
+    `smoothing`: share of the probability that is spread over all classes
+    """
 
     NEEDS = ()
     ONLY_CE = True

@@ -72,6 +72,11 @@ class Method(Distillation):
     `class_loss`) whose confidence is at most the median, which is about a half for any of them.
     `standardize` concerns the first level only, as in the code of Sun et al. 2024 (arXiv:2403.01427), with 9
     in place of its 0.9.
+
+    `temperatures`: temperatures over which the losses are summed
+    `instance_weight`: weight of the probabilities of each sample
+    `batch_weight`: weight of the similarities of the samples
+    `class_weight`: weight of the similarities of the classes
     """
 
     NEEDS = ("logits",)

@@ -27,6 +27,8 @@ class Method(Distillation):
     """CE + `kd_weight` · KL from the mean of the teachers + `head_weight` · mean over heads of each one's KL.
 
     The heads are of use in training alone: the student keeps its own classifier and size.
+
+    `head_weight`: weight of the mean divergence of the heads from their teachers
     """
 
     NEEDS = ("members", "own_stages")

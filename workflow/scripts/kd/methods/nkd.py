@@ -51,6 +51,9 @@ class Method(Distillation):
     The defaults are the paper's for ImageNet: gamma = 1.5, T = 1. The authors' configuration for ResNet-34 to
     ResNet-18 on CIFAR-100 has 3.5 and T = 3.
     `standardize` concerns the non-target term, the one with a temperature; the other goes by the label.
+
+    `target_weight`: weight of the labelled class
+    `nontarget_weight`: weight of the other classes (the paper's gamma)
     """
 
     NEEDS = ("logits",)

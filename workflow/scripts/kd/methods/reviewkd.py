@@ -76,6 +76,8 @@ class Method(Distillation):
     Weight 1 and 20 epochs are those of the authors' code and of mdistiller; the authors use other weights
     for some pairs. The pooled last stage is one more, deepest level, as theirs. They compare maps before the
     last ReLU of a stage; here they are compared as the stages put them out.
+
+    `warm_up`: epochs in which the weight rises linearly
     """
 
     NEEDS = ("stages",)

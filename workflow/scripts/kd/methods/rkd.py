@@ -58,6 +58,9 @@ class Method(Distillation):
     """CE + `distance_weight` · loss of distances + `angle_weight` · loss of angles, at the last features.
 
     The defaults are the authors' for classification, which Tian et al. 2020 (arXiv:1910.10699) use as well.
+
+    `distance_weight`: weight of the distances between samples
+    `angle_weight`: weight of the angles between samples
     """
 
     NEEDS = ("stages",)

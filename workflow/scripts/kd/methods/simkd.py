@@ -52,6 +52,8 @@ class Method(Distillation):
     """`weight` · mean squared difference of the last maps, and no other term; weight 1, `factor` 2.
 
     The accuracy, parameters and file of such a student include the projector and the teacher's classifier.
+
+    `factor`: the projector's inner channels are the teacher's, divided by this
     """
 
     NEEDS = ("stages", "network")

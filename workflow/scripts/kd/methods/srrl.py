@@ -34,7 +34,11 @@ def srrl_losses(student: Tensor, teacher: Tensor, outputs: Tensor, target: Tenso
 
 
 class Method(Distillation):
-    """CE + `feature_weight` · L_FM + `regression_weight` · L_SR; both weights 1, as in the authors' code."""
+    """CE + `feature_weight` · L_FM + `regression_weight` · L_SR; both weights 1, as in the authors' code.
+
+    `feature_weight`: weight of the difference of the features
+    `regression_weight`: weight of the difference of the logits that the teacher's classifier computes
+    """
 
     NEEDS = ("stages", "network")
 

@@ -46,6 +46,10 @@ class Method(Distillation):
 
     The defaults are the authors' for ResNet-18 on CIFAR-100 and for ImageNet: alpha = 0.1, so 0.9 and 0.1;
     T = 20; 0.99 for the label.
+
+    `correct`: probability that the virtual teacher gives to the label
+    `kd_weight`: weight of the divergence from the virtual teacher
+    `temperature`: divisor that softens the virtual teacher's probabilities
     """
 
     NEEDS = ()
