@@ -14,6 +14,12 @@ from pathlib import Path
 from docsite.taken import ROOT
 
 IMAGES = ROOT / "docs" / "images"
+DARK = """\
+<style>@media (prefers-color-scheme: dark) {
+.graph > polygon { fill: transparent } text { fill: #e6e8eb }
+.edge path, .edge polygon { stroke: #9aa0a8 } .edge polygon { fill: #9aa0a8 }
+}</style>
+"""
 PAGE = "report.html"
 GRAPHVIZ = ("tred", "dot")
 SIZE = {"width": 1280, "height": 860}
@@ -30,7 +36,13 @@ def draw_rules(target: Path) -> None:
     graph = graph.replace("node[", 'node[margin="0.03,0.03", width=0.1, ')
     graph = re.sub(r'(?<=label = ")\w+', lambda name: re.sub(r"_(?=[a-z]+$)", r"_\\n", name[0]), graph)
     fewer = subprocess.run(["tred"], input=graph, check=True, capture_output=True, text=True).stdout
-    subprocess.run(["dot", "-Tsvg", "-o", str(target)], input=fewer, check=True, text=True)
+    svg = subprocess.run(["dot", "-Tsvg"], input=fewer, check=True, capture_output=True, text=True).stdout
+    target.write_text(with_dark(svg), encoding="utf-8")
+
+
+def with_dark(svg: str) -> str:
+    """A drawing of Graphviz that follows the colour scheme of the page that shows it."""
+    return svg.replace('<g id="graph0"', f'{DARK}<g id="graph0"', 1)
 
 
 def picture_page(page: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """Writes down what was measured, with its provenance: `make docs-results STUDY=digits`, after a run.
 
-docs/results/<study>.md is the study's own table.md, with how it was made; docs/results/bench.md the tables of
-`make bench`. Neither is edited by hand, so that no figure there is other than the one that was measured.
+docs/results/<study>.md is the study's table.md, its answer first; docs/results/bench.md has the tables of
+`make bench`. Neither is edited by hand, so that every number there is the one that was measured.
 """
 
 import argparse
@@ -18,31 +18,37 @@ import yaml
 from docsite.taken import ROOT
 
 PLOT = "accuracy_parameters"
-NOT_MEASURED = "No result of a GPU, and none of the whole CIFAR-10 study, has been measured yet."
+NOT_MEASURED = "It was measured on a CPU; nothing has been measured on a GPU yet."
 
 
 def study_page(results: Path) -> tuple[str, str]:
     """The name and the text of the page of a finished study."""
     table, name = (results / "table.md").read_text(encoding="utf-8"), results.name
-    title, body = table.split("\n", 1)
-    body = re.sub(r"!\[[^]]*\]\(data/samples\.png\)\n*", "", body)
-    picture = f"## Accuracy against parameters\n\n![every network's accuracy]({name}_{PLOT}.png)"
-    text = [f"# Results: {name}", _made(name, title), body.strip(), picture]
+    body = re.sub(r"!\[[^]]*\]\(data/samples\.png\)\n*", "", table.split("\n", 1)[1])
+    text = [f"# Results: {name}", *arranged(body, name), _made(name)]
     return f"{name}.md", "\n\n".join(text) + "\n"
 
 
-def _made(name: str, title: str) -> str:
+def arranged(body: str, name: str) -> list[str]:
+    """The parts of a table.md without its title, the answer first: summary, ranking, plot, then the table."""
+    first, *sections = re.split(r"(?m)^(?=## )", body.strip())
+    summary, *table = re.split(r"(?m)^(?=\|)", first, maxsplit=1)
+    ranking = [section for section in sections if section.startswith("## Methods")]
+    picture = f"![Accuracy of every network against its size]({name}_{PLOT}.png)"
+    parts = [summary, *ranking, f"## Accuracy against parameters\n\n{picture}"]
+    parts += [f"## All results\n\n{rows}" for rows in table]
+    parts += [section for section in sections if section not in ranking]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _made(name: str) -> str:
     config = next((path for path in _configs() if yaml.safe_load(path.read_text())["study"] == name), None)
     how = "from a config of its own"
     if config:
         named = "" if config.name == "config.yaml" else f" --configfile config/{config.name}"
         link = f"[config/{config.name}](../../config/{config.name})"
         how = f"from {link} by\n`snakemake --cores 2 --resources gpu=1{named}`"
-    return (
-        f"What `results/{name}/table.md` says (*{title.lstrip('# ')}*), made {how};\n"
-        f"device, versions and commits stand at its end. `make docs-results STUDY={name}` wrote this page.\n"
-        f"{NOT_MEASURED}"
-    )
+    return f"This page is `results/{name}/table.md`, made {how}.\n{NOT_MEASURED}"
 
 
 def _configs() -> list[Path]:
@@ -54,8 +60,8 @@ def bench_page(files: list[Path]) -> tuple[str, str]:
     from bench.report import table
 
     text = [
-        "# Results: the bench",
-        f"`make docs-results STUDY=bench` wrote it from bench/results/. {NOT_MEASURED}",
+        "# Results: speed benchmark",
+        f"From bench/results/. {NOT_MEASURED}",
     ]
     for file in files:
         results = json.loads(file.read_text(encoding="utf-8"))
