@@ -71,8 +71,7 @@ check: $(study) ## [STUDY=x] | compare the results with those in docs/results/
 export: $(study) ## [STUDY=x] [BEST=1] | export all students, or the most accurate one, for use elsewhere
 	@$(config) && target=export && \
 	    $(if $(BEST),target="$$(python workflow/scripts/best_student.py "$$STUDY")" &&) \
-	    snakemake --cores $(CORES) --configfile "$$config" $(ARGS) -- "$$target" && \
-	    python workflow/scripts/show_exports.py "$$STUDY"
+	    snakemake --cores $(CORES) --configfile "$$config" $(ARGS) -- "$$target"
 
 clean: $(study) ## STUDY=x [YES=1] | delete results/x/; it asks first
 	@python workflow/scripts/clean_study.py $(if $(YES),--yes) "$$STUDY"
