@@ -18,8 +18,6 @@ from kd.commands.studies import config_of
 from kd.commands.times import START, Earlier, Pace, unknown_networks
 from kd.runtime.hardware import cpu_count, has_gpu
 
-MOST = 15  # seconds that one network is timed
-
 
 def main(study: str, *, cores: str, probe: int) -> None:
     """Print the plan. `probe`: seconds in which networks are timed, 0 for none."""
@@ -68,13 +66,12 @@ def _paces(
     if not networks or not probe or images is None:
         why = "" if images else "no probe, because the images are not known before a run has fetched them"
         return {}, START, why if networks else ""
-    seconds = min(probe, MOST * len(networks))
     count = plural(len(networks), "network")
-    print(f"Times {count} on random images, for about {seconds} s ...", flush=True)
+    print(f"Times {count} on random images, for up to {probe} s ...", flush=True)
     began = time.monotonic()
     from kd.commands.probe import Probe, timed  # imports PyTorch
 
-    timer = Probe(plan.study.compute, images.shape, images.classes, seconds, len(networks))
+    timer = Probe(plan.study.compute, images.shape, images.classes, probe, len(networks))
     start = time.monotonic() - began  # a job begins like this
     paces = dict(timed(timer, networks))
     number = "" if images.exact else f", for about {images.train:,} training images"
