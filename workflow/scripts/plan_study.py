@@ -13,7 +13,7 @@ from kd.commands.forecast import forecast, later_trials
 from kd.commands.images import Images, images_of
 from kd.commands.jobs import Plan, PlannedJob, planned_jobs, read_plan
 from kd.commands.line import cores_of, on_command_line, study_parser, whole
-from kd.commands.plan_text import disk_line, plural, table, time_line
+from kd.commands.plan_text import LONG, disk_line, plural, table, time_line
 from kd.commands.studies import config_of
 from kd.commands.times import START, Earlier, Pace, unknown_networks
 from kd.runtime.hardware import cpu_count, has_gpu
@@ -55,6 +55,8 @@ def _show(plan: Plan, jobs: list[PlannedJob], parallel: tuple[int, str], probe: 
     print("\n".join(["", *table(result), ""]))
     print(f"  time  {time_line(result, *parallel)}")
     print(f"        from: {'; '.join(sources) or 'no measurement'}")
+    if (result.seconds(parallel[0]) or 0) > LONG and not has_gpu():
+        print("        For a study of this size use a GPU, and plan it there.")
     print(f"  disk  {disk_line(disk) if images else 'not known before the data are prepared'}")
     print(f"  run   make run{f' STUDY={study}' * bool(study)}")
 
