@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kd.monitor.facts import JobFacts
@@ -66,6 +66,7 @@ class RunOutput(logging.Handler):
         self._recorder, self._workflow, self._screen, self._shows_jobs = recorder, workflow, screen, jobs
         self._foreign = foreign
         self._began = self._nothing = self._broken = False
+        self._error = False  # that ends the run; what is followed by another job does not
         self._jobs: dict[int, tuple[JobFacts, Sequence[str]]] = {}  # that run, with their outputs
         self._exits: dict[
             int | None, str
@@ -111,6 +112,7 @@ class RunOutput(logging.Handler):
             return
         text = record.getMessage() if event in (None, "error") and record.msg else ""
         self._nothing = self._nothing or text.startswith(NOTHING)
+        self._error = event == "error" or (self._error and event not in ("job_info", "job_finished"))
         if not self._shows_jobs:
             return
         if event == "job_started" and self._ticker is None:
@@ -121,7 +123,7 @@ class RunOutput(logging.Handler):
             facts = JobFacts(rule=record.rule_name, wildcards=wildcards, log=log, started=record.created)
             self._jobs[record.jobid] = facts, list(record.output or ())
         elif event == "job_finished" and (job := self._jobs.pop(record.job_id, None)):
-            if (study := self._study()) and job[0].rule in study.rules:
+            if (study := self._counts()) and job[0].rule in study.rules:
                 self._line_of_job(finished_line(study, *job, record.created - job[0].started))
         elif event == "job_error":
             self._take_error(record)
@@ -133,7 +135,7 @@ class RunOutput(logging.Handler):
     def _take_error(self, record: logging.LogRecord) -> None:
         how = self._exits.pop(record.thread, "") or str(record.rule_msg or "")
         facts, _ = self._jobs.pop(record.jobid, (None, ()))
-        if facts is None or (study := self._study()) is None:
+        if facts is None or (study := self._counts()) is None:
             self._say(self._foreign.format(record))
             return
         self._reasons[facts.log or ""] = how
@@ -152,8 +154,14 @@ class RunOutput(logging.Handler):
         self._ticker.start()
 
     def _study(self) -> Study | None:
+        """The study with how far its jobs are, of each of which a file is read."""
         content = self._recorder.content()
         return study_of(self._workflow.folder, content) if content else None
+
+    def _counts(self) -> Study | None:
+        """The study without its jobs: Snakemake does not wait for a disk."""
+        content = self._recorder.content()
+        return study_of(self._workflow.folder, content | {"running": [], "failed": []}) if content else None
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
@@ -183,6 +191,9 @@ class RunOutput(logging.Handler):
         if not self._runs_jobs():
             return
         study = self._study()
+        # A checkpoint may leave fewer jobs than were planned.
+        if study and study.phase == "stopped" and not study.running and not self._error:
+            study = replace(study, phase="done")
         if study or self._nothing:
             made = self._workflow.made()
             ending = Ending(self._workflow.folder, study, made, self._workflow.options, self._reasons)
