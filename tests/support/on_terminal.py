@@ -38,6 +38,10 @@ class Terminal:
         """Press keys: CTRL_C reaches all processes of the program."""
         os.write(self._end, keys)
 
+    def so_far(self) -> str:
+        """What it has written until now."""
+        return self._output.decode(errors="replace")
+
     def output(self) -> str:
         """What it wrote, when it has ended."""
         self._reader.join(60)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from kd.monitor.recorder import Recorder
-from kd.monitor.terminal import run_output
+from kd.monitor.terminal import display
 from kd.monitor.terminal.lines import accuracy
 from kd.monitor.terminal.run_output import RunOutput, Workflow
 from kd.monitor.terminal.screen import Screen, has_live_view
@@ -225,8 +225,8 @@ def test_what_jobs_write_to_stderr_is_printed():
 
 
 def test_a_long_silence_is_broken_ever_more_seldom(monkeypatch):
-    monkeypatch.setattr(run_output, "EVERY", 0.01)
-    monkeypatch.setattr(run_output, "SILENCE", (0.02, 10.0))
+    monkeypatch.setattr(display, "EVERY", 0.01)
+    monkeypatch.setattr(display, "SILENCE", (0.02, 10.0))
     run = Run()
     log = run.start(1, "prepare_data")
     log.parent.mkdir(parents=True)
@@ -243,7 +243,7 @@ class Terminal(io.StringIO):
 
 
 def test_on_a_terminal_there_is_a_view_and_no_line_of_a_job(monkeypatch, trained):
-    monkeypatch.setattr(run_output, "EVERY", 0.01)
+    monkeypatch.setattr(display, "EVERY", 0.01)
     monkeypatch.setattr(io, "StringIO", Terminal)
     run = Run(live=True)
     run.start(1, "train_teacher", [trained], teacher="big")
