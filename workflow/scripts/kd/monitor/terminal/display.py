@@ -27,7 +27,7 @@ class Display:
         self._ticker: threading.Thread | None = None
 
     def begin(self, stderr_of_jobs: Callable[[str], None]) -> None:
-        """Show the study, if it is there and not shown yet. `stderr_of_jobs` gets a command for before each job."""
+        """Show the study, if there is one. `stderr_of_jobs` gets a command that goes before each job."""
         if self._ticker or (study := self._read()) is None:
             return
         with suppress(OSError):  # without a pipe jobs write to the terminal themselves

@@ -37,7 +37,8 @@ class Workflow:
 
     `executes` says whether jobs are really run: not in a dry run, nor with --touch. `made` returns the files
     of all planned jobs by rule. `stderr_of_jobs` puts a command before those of the jobs of this machine.
-    `options` are those that the same study needs again on the command line.
+    `options` are those that the same study needs again on the command line. `exported` returns lines on the
+    exported students.
     """
 
     folder: Path  # of the study
@@ -45,6 +46,7 @@ class Workflow:
     made: Callable[[], Mapping[str, Sequence[str]]]
     stderr_of_jobs: Callable[[str], None]
     options: Sequence[str] = ()
+    exported: Callable[[], Sequence[str]] = tuple
 
 
 class RunOutput(logging.Handler):
@@ -149,10 +151,15 @@ class RunOutput(logging.Handler):
         if study and study.phase == "stopped" and not study.running and not self._error:
             study = replace(study, phase="done")
         if study or self._nothing:
-            made = self._workflow.made()
-            ending = Ending(self._workflow.folder, study, made, self._workflow.options, self._reasons)
+            about = self._workflow
+            ending = Ending(about.folder, study, about.made(), about.options, self._reasons, self._exported())
             for line in ending.lines():
                 self._display.say(line)
+
+    def _exported(self) -> Sequence[str]:
+        with suppress(Exception):  # there is none
+            return self._workflow.exported()
+        return ()
 
 
 def _how(text: str) -> str:
