@@ -20,7 +20,7 @@ LONG = {
 
 
 def wait_for_a_state(checkout, process):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list((checkout.folder / "results/tiny/work").glob("*/checkpoint.safetensors")):
         assert process.poll() is None
         assert time.monotonic() < deadline
@@ -76,15 +76,17 @@ def on_terminal(fresh):
     """The same study on a terminal."""
     fresh.configure(**LONG)
     terminal = Terminal(fresh.command(MODEL), fresh.folder, fresh.environment())
-    wait_for_a_state(fresh, terminal.process)
-    deadline = time.monotonic() + 60
-    while not re.search(r"(?m)^    cnn +.*\d+/60 ", terminal.so_far()):
-        assert terminal.process.poll() is None
-        assert time.monotonic() < deadline, terminal.so_far()
-        time.sleep(0.05)
-    yield fresh, terminal
-    terminal.process.kill()
-    terminal.output()
+    try:
+        wait_for_a_state(fresh, terminal.process)
+        deadline = time.monotonic() + 60
+        while not re.search(r"(?m)^    cnn +.*\d+/60 ", terminal.so_far()):
+            assert terminal.process.poll() is None
+            assert time.monotonic() < deadline, terminal.so_far()
+            time.sleep(0.05)
+        yield fresh, terminal
+    finally:
+        terminal.process.kill()
+        terminal.output()
 
 
 def test_after_ctrl_c_the_plain_command_goes_on(on_terminal, uninterrupted):
