@@ -54,6 +54,12 @@ wildcard_constraints:
     **wildcards(study),
 
 
+# profiles/default has `cores: all`, and Snakemake takes --jobs for --cores only where nothing else says how many.
+if workflow.is_main_process and workflow.resource_settings.nodes and workflow.resource_settings.cores:
+    if not any(word.startswith(("--executor", "-e", "--workflow-profile", "--profile")) for word in sys.argv):
+        print("note: --jobs limits the jobs on a cluster; for this machine use --cores", file=sys.stderr)
+
+
 # Without a limit Snakemake takes "gpu" for endless, and would start every job at once on one device.
 workflow.global_resources.setdefault("gpu", 1)
 GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or has_gpu()))
