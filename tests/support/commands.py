@@ -44,7 +44,7 @@ RULES = (
         'VENV="$VENV" make run',
         "the path stands for an environment of the reader's",
     ),
-    Rule(r"snakemake --cores \d( --resources gpu=\d)?", "{}", "unchanged"),
+    Rule(r"snakemake --cores \d( --resources gpu=\d)?( --dry-run --quiet rules)?", "{}", "unchanged"),
     Rule(r"snakemake (--dry-run|-n|--unlock|--report report\.html)", "{}", "unchanged"),
     Rule(
         r"snakemake --cores 4( --resources gpu=1| --dry-run)? --configfile config/mine\.yaml( --dry-run --quiet rules)?",
@@ -102,10 +102,10 @@ RULES = (
         "timeout 5 {} 0 || test $? -eq 124",
         "a server that stays: some seconds of it, at any port that is free",
     ),
-    Rule(r"make results STUDY=(digits|bench)", "{}", "unchanged"),
+    Rule(r"make docs-results STUDY=(digits|bench)", "{} YES=1", "a reader is asked first"),
     Rule(
-        r"make results STUDY=zoo",
-        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
+        r"make docs-results STUDY=zoo",
+        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {} YES=1",
         "40 minutes: unchanged, on results of the default study",
     ),
     Rule(
@@ -121,7 +121,7 @@ RULES = (
     ),
     Rule(r"make bench BENCH=.*(methods|grid).*", "{} --dry-run", "as above; test_bench.py has each section"),
     Rule(
-        r"pip install -r envs/requirements-timm\.txt",
+        r"pip install (-r envs/requirements-timm\.txt|onnxruntime numpy pillow)",
         "python -m {} --dry-run --no-deps --no-index",
         "installed already, at exactly these versions, or pip says what is missing; nothing is downloaded",
     ),
@@ -162,6 +162,22 @@ RULES = (
         "unchanged",
     ),
     Rule(r"python workflow/scripts/predict\.py .*", "{}", "unchanged"),
+    Rule(
+        r"python -m onnxruntime\.tools\.convert_onnx_models_to_ort results/digits/export/\S+",
+        "{}",
+        "unchanged",
+    ),
+    Rule(
+        r"PYTHON=python3\.12 make run",
+        'PYTHON=python3 VENV="$VENV" make run',
+        "the Python and the environment that are here",
+    ),
+    Rule(
+        r"python -m docsite\.soft_targets results/digits",
+        "{} --help",
+        "test_soft_targets.py draws; the study here is another one",
+    ),
+    Rule(r"python -m docsite\.tour", "python -c 'import docsite.tour'", "test_tour.py runs the notebook"),
 )
 
 
