@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scr
 
 from kd.code.fingerprint import fingerprint
 from kd.code.planned import announce_code
+from kd.config.files.extends import extended
 from kd.config.load import load_config
 from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
@@ -41,11 +42,12 @@ def checked(function, *arguments, prefix=""):
 checked(refuse_unwritable, Path(".snakemake"))
 checked(existing_folder, Path(ROOT))
 INVALID = "The config is not valid.\n"
+# What the user wrote, over the files that it extends.
+WRITTEN, EXTENDED = checked(extended, config, workflow.configfiles, prefix=INVALID)
 plan = checked(Plan.of, checked(load_config, config, workflow.configfiles, prefix=INVALID), prefix=INVALID)
 # A job reads what it needs.
 FILES_READ = workflow.is_main_process and checked(plan.read_user_files, sys.argv, prefix=INVALID)
 study, layout = plan.study, plan.layout
-WRITTEN = dict(config)  # by the user; the next line adds to it
 config.update(script_config(study))
 CONDA = "../envs/environment.yaml"
 

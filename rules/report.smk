@@ -48,7 +48,7 @@ rule keep_config:
     params:
         # Functions, because Snakemake sees wildcards in the braces of a text.
         given_text=lambda wildcards: as_given(
-            WRITTEN, workflow.configfiles, workflow.config_settings.config_args
+            WRITTEN, [*reversed(EXTENDED), *workflow.configfiles], workflow.config_settings.config_args
         ),
         resolved_text=lambda wildcards: resolved_yaml(study, WRITTEN),
         code=fingerprint("keep_config.py"),

@@ -76,6 +76,15 @@ def test_what_differs_from_the_defaults_is_named_with_its_key():
     )
 
 
+def test_defaults_for_fine_tuning_are_no_change():
+    big = {"architecture": "torchvision/resnet18", "pretrained": True}
+    config = ENDLESS | {"teachers": {"big": big}, "recipe": {}}
+    assert [key for key in changed(load_study(config), config) if key.startswith("recipe")] == []
+    config |= {"recipe": {"lr": 0.02}}
+    line = changed(load_study(config), config)["recipe.lr"]
+    assert line == {"value": 0.02, "default": "0.1, 0.01 with pretrained weights"}
+
+
 def test_a_default_of_none_is_one(tmp_path):
     lines = changed(load_study(ENDLESS), ENDLESS)
     assert lines["dataset.crop_area"] == {"value": [0.1, 1.0], "default": None}

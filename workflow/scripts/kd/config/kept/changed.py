@@ -14,7 +14,7 @@ from kd.config.study import External, Method, Network, Study
 from kd.config.sweep import SweepEntry
 from kd.config.teachers import TeacherEntry
 from kd.errors import without_password
-from kd.settings.recipe import Recipe
+from kd.settings.recipe import FINE_TUNING, Recipe
 
 CHANGED = "x-changed"  # a key that load_study passes over
 _NONE = object()  # where a key has no default
@@ -51,12 +51,20 @@ def _recipes(study: Study) -> dict[str, Tree]:
         names: dict[str, list[str]] = {}
         for network in networks:
             names.setdefault(str(_dumped(network.recipe)[key]), []).append(network.name)
-        if list(names) == [str(usual)]:
+        defaults = [_dumped(_usual(network))[key] for network in networks]
+        if defaults == [_dumped(network.recipe)[key] for network in networks]:
             continue
+        tuned = {str(value) for value in defaults} - {str(usual)}
+        usual = f"{usual}, {', '.join(tuned)} with pretrained weights" if tuned else usual
         several = {value: ", ".join(dict.fromkeys(of)) for value, of in names.items()}
         value = _dumped(networks[0].recipe)[key] if len(names) == 1 else several
         lines[f"recipe.{key}"] = {"value": value, "default": usual}
     return lines
+
+
+def _usual(network: Network) -> Recipe:
+    """The recipe of a network for which nothing is set."""
+    return Recipe(**FINE_TUNING) if network.options.get("pretrained") else Recipe()
 
 
 def _defaults(study: Study) -> Tree:
