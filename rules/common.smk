@@ -70,7 +70,7 @@ announce_snakemake(main=workflow.is_main_process or workflow.remote_exec)
 if workflow.is_main_process:
     announce_command(sys.argv)
     checked(announce_code)
-    for sentence in study.unsupported():
+    for sentence in study.warnings():
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 
 

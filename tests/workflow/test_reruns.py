@@ -242,7 +242,7 @@ def test_a_comment_in_the_config_is_kept_and_reruns_no_more_than_the_page(finish
         (f"{SCRIPTS}/kd/training/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
         (f"{SCRIPTS}/train.py", '"""Train one network', '"""Do train one network'),
         (f"{SCRIPTS}/kd/monitor/tensorboard.py", "views of the first epoch", "what it is shown first"),
-        (f"{SCRIPTS}/kd/monitor/log.py", "goes on from", "continues at"),
+        (f"{SCRIPTS}/kd/monitor/log.py", "resumes from", "continues at"),
         ("config/config.yaml", "seeds: [0, 1, 2, 3]", "seeds: [5, 6]"),  # not this study's config
         (
             f"{SCRIPTS}/kd/config/study.py",

@@ -67,7 +67,10 @@ def main(
     epochs = setup.method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
     results = describe_run(job, setup.method.describe(), values) | made_by
-    logger.info("%s  starts on %s: %s", job.label, device_name(where), setup.method.describe())
+    device = f"{device_name(where)}{' (CPU)' if where.type == 'cpu' else ''}"
+    logger.info("%s  start: loss = %s, %s", job.label, setup.method.describe(), device)
+    tuned = "fine-tunes pretrained weights" if job.options.get("pretrained") else "recipe"
+    logger.info("%s  %s: %s", job.label, tuned, job.recipe.describe())
     logger.info("%s  %s", job.label, speed.reason)
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.

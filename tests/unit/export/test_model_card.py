@@ -189,6 +189,7 @@ def test_an_int8_file_of_no_use_is_called_so(story):
     assert "VNNI" not in card_of(replace(story, verification=story.verification | {"formats": formats}), None)
 
 
+@pytest.mark.full
 def test_the_lines_of_the_card_load_the_model(exported_student, tmp_path):
     """In a process of its own, in a folder that was copied elsewhere, on a picture whose class is known."""
     folder = tmp_path / "downloaded"
