@@ -42,8 +42,9 @@ rule build_table:
 # Of a changed comment in the config nothing is trained: only the kept file and the report are made again.
 rule keep_config:
     output:
-        given=layout.config,
-        resolved=layout.resolved,
+        # Not removed before: it may be the very config that this run was started with.
+        given=update(layout.config),
+        resolved=update(layout.resolved),
     log:
         layout.log("keep_config"),
     localrule: True
