@@ -52,6 +52,7 @@ RULES = (
         "{}",
         "unchanged",
     ),
+    Rule(rf"{CORES} results/digits/config\.yaml", "{}", "unchanged"),
     Rule(rf"{CORES} config/cifar10\.yaml --dry-run --quiet rules", "{}", "unchanged"),
     Rule(rf"{CORES} config/cifar10\.yaml(?! --dry-run).*", DRY, NO_GPU),
     Rule(
