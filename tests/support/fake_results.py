@@ -38,7 +38,10 @@ CARD = {
     "paper": "Somebody 2020",
     "published": {"mean": [0.1307], "std": [0.3081], "largest_difference": 0.00012},
 }
-FIGURES = ("learning_curves", "accuracy_parameters", "accuracy_latency", "gain", "heat_map")
+FIGURES = (
+    *("dumbbell", "accuracy_parameters", "accuracy_latency", "accuracy_size", "gain", "heat_map"),
+    *("teacher_gain", "learning_curves", "loss_curves"),
+)
 
 
 def cell_of(run: dict[str, Any]) -> str:

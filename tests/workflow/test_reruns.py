@@ -330,7 +330,6 @@ def test_how_the_table_is_written_reruns_the_table_and_what_reads_it(finished):
         (f"{SCRIPTS}/kd/report/study/page.html.jinja", "<main>", '<main data-edited="1">'),
         (f"{SCRIPTS}/kd/report/study/report.css", "h3 {", "h3  {"),
         (f"{SCRIPTS}/kd/report/study/report.js", "const turn", "let turn"),
-        ("workflow/report/gain.rst", "Gain of", "The gain of"),
     ],
 )
 def test_what_the_page_is_made_of_reruns_the_page_alone(finished, file, old, new):

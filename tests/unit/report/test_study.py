@@ -251,14 +251,24 @@ def test_the_page_holds_all_it_shows_and_forbids_itself_requests(tmp_path):
     assert not [link for link in page.links if re.match(r"(?:[a-z]+:)?//", link)]
 
 
-def test_figures_are_within_the_page_with_the_captions_of_snakemakes_report(tmp_path):
-    page = build(tmp_path / "study", figures=("gain", "sweeps/tuned", "accuracy_parameters"))
-    headings = re.findall(r"<h3>(.*?)</h3>", page.source)
-    titles = ["Accuracy against parameters", "Gain per pair and on average", "Sweep of tuned"]
-    assert headings[:3] == titles
-    assert page.source.count("data:image/svg+xml;base64,") == 3
-    assert "with which the students of method tuned were then trained" in page.source
-    assert "{{" not in page.source
+ABOUT = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 2"><metadata
+  xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:RDF>
+  <dc:title>A &amp; b</dc:title><dc:description>Less &lt; {} words.</dc:description></rdf:RDF></metadata></svg>"""
+
+
+def test_figures_are_within_the_page_with_the_captions_that_they_carry(tmp_path):
+    files = write_results(tmp_path / "study", figures=("gain", "sweeps/tuned", "accuracy_parameters"))
+    files["figures"][0].write_text(ABOUT)
+    narrow = files["figures"][0].parent / "narrow/gain.svg"
+    narrow.parent.mkdir()
+    narrow.write_text(ABOUT)
+    build_report.main(**files)
+    source = files["report"].read_text(encoding="utf-8")
+    assert re.findall(r"<h3>(.*?)</h3>", source)[:3] == ["A &amp; b", "Tuned", "Accuracy parameters"]
+    assert "Less &lt; {} words." in source
+    assert source.count("data:image/svg+xml;base64,") == 4
+    (media,) = re.findall(r'<source media="([^"]*)" srcset="data:image/svg', source)
+    assert media == "screen and (max-width: 40rem)"
 
 
 def test_data_and_origin_are_shown(tmp_path):

@@ -1,44 +1,49 @@
-"""The figures of a study in its report: within the page, with their captions."""
+"""The figures of a study in its report: within the page, with the titles and captions that they carry."""
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+from kd.io.files import not_whole
 from kd.report.html import as_address
 from kd.report.study.sources import Study
 
-CAPTIONS = Path(__file__).parents[4] / "report"  # those of Snakemake's own report
-TITLES = {
-    "accuracy_parameters": "Accuracy against parameters",
-    "accuracy_latency": "Accuracy against latency",
-    "gain": "Gain per pair and on average",
-    "heat_map": "Teachers and students",
-    "learning_curves": "Learning curves",
-}
-SWEEP = "{{ snakemake.wildcards.method }}"  # in the caption of a sweep
+_DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"  # of the metadata in an SVG by Matplotlib
+CURVES = ("learning_curves", "loss_curves")  # of the histories of all runs, not of the table
 
 
 def figures_of(study: Study) -> list[dict[str, Any]]:
-    """The figures in the order of TITLES, and then those of sweeps.
+    """The figures in their order.
 
-    Of each the title, the caption, itself as an address that holds it, and where its files and numbers are.
+    Of each the title, the caption, itself as an address that holds it, the same for a narrow screen, which is
+    empty if there is none, and where its files and numbers are.
     """
-    order = list(TITLES)
-    places = {path: order.index(path.stem) if path.stem in order else len(order) for path in study.figures}
-    return [_shown(path, study) for path in sorted(places, key=places.get)]
+    return [_shown(path, study) for path in study.figures]
 
 
 def _shown(path: Path, study: Study) -> dict[str, Any]:
-    swept = path.stem not in TITLES or path.parent.name == "sweeps"
-    caption = (CAPTIONS / f"{'sweep' if swept else path.stem}.rst").read_text(encoding="utf-8")
+    swept, narrow = path.parent.name == "sweeps", path.parent / "narrow" / path.name
     files = {"SVG": path, "PNG": path.with_name(f"{path.stem}.png")}
-    if not swept and path.stem != "learning_curves":  # those are of the histories of all runs
+    if not swept and path.stem not in CURVES:
         files["table"] = study.table
     if path.stem == "accuracy_latency" and not swept:
         files["latency"] = study.latency
+    title, caption = _about(path)
     return {
-        "title": f"Sweep of {path.stem}" if swept else TITLES[path.stem],
-        "caption": " ".join(caption.replace(SWEEP, path.stem).split()),
+        "title": title,
+        "caption": caption,
         # An image keeps the ids within it to itself, which in two figures may be the same.
         "source": as_address(path.read_bytes(), "svg+xml"),
+        "narrow": as_address(narrow.read_bytes(), "svg+xml") if narrow.is_file() else "",
         "files": study.links.existing(files),
     }
+
+
+def _about(path: Path) -> tuple[str, str]:
+    """The title and the caption of a figure, from its metadata; UserError naming it if it is not whole."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except ElementTree.ParseError as error:
+        raise not_whole(path, error) from error
+    title, caption = (root.findtext(f".//{_DUBLIN_CORE}{name}") or "" for name in ("title", "description"))
+    return title or path.stem.replace("_", " ").capitalize(), caption
