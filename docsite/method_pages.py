@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from docsite.markdown import options
-from docsite.reference import parsed
+from docsite.reference import EXPLAINED, meanings, parsed
 from docsite.taken import ROOT
 from kd import registry
 from kd.registry import Entry
 
 MEASURED = ROOT / "bench" / "results" / "amd-epyc-2-cores.json"
 NOTATION = """\
-*Notation: y the label, p the teacher's class probabilities and q the student's, with index T at temperature
-T; CE the cross-entropy, KL the divergence, MSE the mean squared difference; A the feature maps and f the
-pooled last ones, with s and t of student and teacher; B the samples of a batch, C the classes; w the weights,
-which are options.*
+*Notation: y is the label. p are the class probabilities of the teacher, q those of the student; an index T
+means at temperature T. CE is the cross-entropy, KL the Kullback-Leibler divergence, MSE the mean squared
+error. A are feature maps, f the pooled last ones, with s and t for student and teacher. B is the batch size,
+C the number of classes. The weights w are options.*
 """
 NEEDS = {
     "logits": "the teacher's logits: cached ones are read, unless `targets: live`",
@@ -29,6 +29,13 @@ NEEDS = {
 TEACHERS = {"stored": "cached teacher logits", "live": "a live teacher", "none": "no teacher"}
 
 
+def title(entry: Entry) -> str:
+    """A method as its page and the menu name it: `AT – Attention transfer`."""
+    head = (ast.get_docstring(parsed(entry)) or "").partition(":")[0]
+    name, short = re.fullmatch(r"(.*?) \(([^()]*)\)", head).groups()
+    return f"{short} – {name}"
+
+
 def pages() -> dict[str, str]:
     """Every method's page by its name, as Markdown with the links of a file in docs/methods/."""
     costs = _costs()
@@ -38,17 +45,18 @@ def pages() -> dict[str, str]:
 def _page(entry: Entry, cost: Mapping[str, Any] | None) -> str:
     text = ast.get_docstring(parsed(entry)) or ""
     head, _, rest = text.partition("\n\n")
-    title, _, paper = head.replace("\n", " ").partition(": ")
+    paper = head.replace("\n", " ").partition(": ")[2]
     summary, formula, where = _parts(re.sub(r"^(arXiv:|openreview\.net)\S+\s", "", rest))
     method = next(node for node in parsed(entry).body if getattr(node, "name", None) == entry.target)
     return "\n".join(
         [
-            f"# {entry.name}: {title}\n",
+            f"# {title(entry)}\n",
             f"{summary}\n",
+            f"**In a config:** `methods: {{{entry.name}: {{}}}}`\n",
             f"**Paper:** {_linked(paper)}{_addresses(text, paper)}\n",
             f"## Formula\n\n{formula}\n\n{where}\n\n{NOTATION}",
-            f"## Implementation\n\n{_linked(ast.get_docstring(method))}\n",
-            f"## Options\n\n`methods: {{{entry.name}: {{}}}}` uses all defaults.\n\n{_options(entry)}\n",
+            f"## Implementation\n\n{_linked(EXPLAINED.sub('', ast.get_docstring(method)).strip())}\n",
+            f"## Options\n\n{_options(entry)}\n",
             f"## Requirements\n\n{_needs(entry)}\n",
             f"## Cost per step\n\n{_cost(cost)}\n",
             "## Source\n\n"
@@ -80,7 +88,9 @@ def _addresses(text: str, paper: str) -> str:
 
 def _options(entry: Entry) -> str:
     schema = entry.options.model_json_schema()
-    return options(schema, schema.get("$defs", {})) if schema.get("properties") else "None."
+    if not schema.get("properties"):
+        return "None."
+    return options(schema, schema.get("$defs", {}), meanings(entry))
 
 
 def _needs(entry: Entry) -> str:

@@ -18,6 +18,16 @@ INTRODUCTION = """\
 [Configuration](../config/README.md) explains the larger topics. This page is generated from
 `kd/config/schema.py` and the plug-ins' own files.
 """
+COMMON = {  # options that several plug-ins share
+    "weight": "weight of the distillation loss",
+    "temperature": "divisor of the logits of both networks before the softmax",
+    "ce_weight": "weight of the cross-entropy with the labels",
+    "kd_weight": "weight of the divergence from the teacher",
+    "standardize": "standardise the logits of both networks first",
+    "init_epochs": "separate first epochs, in addition to those of the recipe",
+    "width": "factor of every channel count",
+}
+EXPLAINED = re.compile(r"(?ms)^`(\w+)`: (.*?)\.?$(?=\n`\w+`: |\n\n|\Z)")
 ENTRIES = {  # titles of the schema's definitions, in the order of the page; the title of others is their key
     "DatasetEntry": "`dataset:`",
     "Recipe": "`recipe:`",
@@ -77,16 +87,16 @@ def about(entry: Entry) -> str:
 
 
 def meanings(entry: Entry) -> dict[str, str]:
-    """What a plug-in's options mean, from the lines of its docstrings that begin with "`option`: "."""
+    """What a plug-in's options mean: lines of its docstrings that begin with "`option`: ", or COMMON."""
     texts = "\n\n".join(text for _, text in _docstrings(parsed(entry)))
-    explained = re.findall(r"(?ms)^`(\w+)`: (.*?)\.?$(?=\n`\w+`: |\n\n|\Z)", texts)
-    return {name: " ".join(text.split()) for name, text in explained if name in entry.options.model_fields}
+    explained = COMMON | {name: " ".join(text.split()) for name, text in EXPLAINED.findall(texts)}
+    return {name: text for name, text in explained.items() if name in entry.options.model_fields}
 
 
 def _docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Name and docstring of every function of a file."""
+    """Name and docstring of every function and class of a file."""
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and (text := ast.get_docstring(node)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and (text := ast.get_docstring(node)):
             yield node.name, text
 
 

@@ -1,3 +1,6 @@
+from kd.config.kept.changed import resolved_yaml
+from kd.config.kept.given import as_given
+
 RUNS = plan.runs()
 MEASURED_RUNS = [*RUNS, *map(layout.teacher, study.untrained)]
 METRICS = [run.file("metrics") for run in MEASURED_RUNS]
@@ -6,10 +9,11 @@ HISTORIES = [run.file("history") for run in RUNS]
 REPORT = json.dumps({"study": study.name, "runs": [run.path for run in MEASURED_RUNS]})
 # In the order of the page.
 ACCURACY = [f"accuracy_{cost}" for cost in ("parameters", "latency", "size")]
-FIGURES = ["dumbbell", *ACCURACY, "gain", "heat_map", "teacher_gain", "learning_curves", "loss_curves"]
-# The template, style and script of the page, which no import names.
+FIGURES = [*ACCURACY, "gain", "heat_map", "teacher_gain", "learning_curves", "loss_curves"]
+# The template, style and script of the page, and how to read its figures, which no import names.
 PAGE_FILES = ("base.html.jinja", "study/page.html.jinja", "study/report.css", "study/report.js")
-PAGE_TEXTS = tuple(f"kd/report/{file}" for file in PAGE_FILES)
+CAPTIONS = tuple(f"../report/{figure}.rst" for figure in (*FIGURES, "sweep"))
+PAGE_TEXTS = CAPTIONS + tuple(f"kd/report/{file}" for file in PAGE_FILES)
 SWEPT_FIGURES = expand(rules.draw_sweep.output.svg, method=study.sweeps)
 
 
@@ -31,6 +35,27 @@ rule build_table:
         code=fingerprint("build_table.py"),
     script:
         "../workflow/scripts/build_table.py"
+
+
+# Of a changed comment in the config nothing is trained: only the kept file and the report are made again.
+rule keep_config:
+    output:
+        given=layout.config,
+        resolved=layout.resolved,
+    log:
+        layout.log("keep_config"),
+    localrule: True
+    conda:
+        CONDA
+    params:
+        # Functions, because Snakemake sees wildcards in the braces of a text.
+        given_text=lambda wildcards: as_given(
+            WRITTEN, workflow.configfiles, workflow.config_settings.config_args
+        ),
+        resolved_text=lambda wildcards: resolved_yaml(study, WRITTEN),
+        code=fingerprint("keep_config.py"),
+    script:
+        "../workflow/scripts/keep_config.py"
 
 
 rule draw_plots:
@@ -68,6 +93,8 @@ rule build_report:
         # has to be made again, in a run that makes these.
         pages=rules.build_diagnoses.output.pages,
         latency=layout.latency,
+        config=rules.keep_config.output.given,
+        resolved=rules.keep_config.output.resolved,
     output:
         report=report(layout.report, caption="../workflow/report/report.rst", category="Report"),
     log:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from checkout import ROOT
 
 SEARCH = ".md-search__input"
@@ -100,8 +101,65 @@ def test_a_number_and_its_interval_stay_on_one_line(site, visit):
     assert max(heights) == 1
 
 
-def test_the_picture_of_the_rules_is_read_on_a_phone(site, visit):
-    """It is not made smaller than three quarters of what it is drawn as."""
-    page, _ = visit((site / "index.html").as_uri(), 390)
-    drawn, shown = page.locator("img[src*=rules]").evaluate("each => [each.naturalWidth, each.clientWidth]")
+@pytest.mark.parametrize(
+    ("name", "picture"), [("how-it-works", "rules"), ("what-is-distillation", "soft_targets")]
+)
+def test_a_drawing_is_read_on_a_phone(site, visit, name, picture):
+    """It is not made smaller than three quarters of its size."""
+    page, _ = visit((site / f"{name}.html").as_uri(), 390)
+    image = page.locator(f"img[src*={picture}]")
+    drawn, shown = image.evaluate("each => [each.naturalWidth, each.clientWidth]")
     assert shown > 0.75 * drawn
+
+
+FULL = pytest.mark.full
+# Pages of each kind: prose with pictures, commands and tables, a method with formulas, results, generated keys.
+KINDS = (
+    "index",
+    "what-is-distillation",
+    "tutorial",
+    "methods",
+    "methods/at",
+    "results/zoo",
+    "tour",
+    "reference",
+)
+QUICK = {("index", 390, "dark"), ("methods/at", 1280, "light"), ("tutorial", 1280, "dark")}
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        pytest.param(*case, marks=() if case in QUICK else FULL)
+        for case in (
+            (*view, scheme)
+            for view in ((n, w) for n in KINDS for w in (390, 1280))
+            for scheme in ("light", "dark")
+        )
+    ],
+)
+def test_axe_finds_nothing_on_a_page(site, visit, name, width, scheme):
+    """Contrast, links within text, headings of tables, and that what scrolls can be reached by the keyboard."""
+    page, _ = visit((site / f"{name}.html").as_uri(), width, color_scheme=scheme)
+    dark = page.evaluate("document.body.getAttribute('data-md-color-scheme')") == "slate"
+    assert dark == (scheme == "dark")
+    violations = Axe().run(page)
+    assert violations.violations_count == 0, violations.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+SCROLLS = "all => all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.innerText)"
+
+
+def test_commands_are_read_without_scrolling(site, visit):
+    page, _ = visit((site / "index.html").as_uri(), 1400, java_script_enabled=False)
+    pages = [*site.glob("*.html"), *(site / "how-to").glob("*.html")]
+    wide = {}
+    for file in sorted(pages):
+        if file.name not in ("404.html", "changelog.html"):
+            page.goto(file.as_uri())
+            wide[file.name] = page.locator("pre.language-bash code, .language-bash code").evaluate_all(
+                SCROLLS
+            )
+    assert {name: blocks for name, blocks in wide.items() if blocks} == {}
+    assert len(wide) > 20

@@ -44,7 +44,7 @@ RULES = (
         'VENV="$VENV" make run',
         "the path stands for an environment of the reader's",
     ),
-    Rule(r"snakemake --cores \d( --resources gpu=\d)?", "{}", "unchanged"),
+    Rule(r"snakemake --cores \d( --resources gpu=\d)?( --dry-run --quiet rules)?", "{}", "unchanged"),
     Rule(r"snakemake (--dry-run|-n|--unlock|--report report\.html)", "{}", "unchanged"),
     Rule(
         r"snakemake --cores 4( --resources gpu=1| --dry-run)? --configfile config/mine\.yaml( --dry-run --quiet rules)?",
@@ -58,6 +58,15 @@ RULES = (
         "{} 'seeds=[0]' 'recipe={epochs: 1, batch_size: 8, schedule: constant}' --until train_baseline",
         "hours on a GPU: a few images of the reader's, an epoch of the baselines",
     ),
+    Rule(
+        rf"{CORES} config/own_images\.yaml --config 'dataset={{path: data/photos}}'",
+        "{} --until prepare_data",
+        "pretrained weights and hours: the data of a few images of the reader's",
+    ),
+    Rule(r"make new STUDY=cats DATA=data/photos", "{}", "unchanged; without a terminal nothing is asked"),
+    Rule(r"make new", "{} --dry-run", "it asks for what the options leave open; tests/unit/proposal"),
+    Rule(r"make (plan|run) STUDY=cats", "{} --dry-run", "hours of training; test_own_images.py runs a study"),
+    Rule(r"python workflow/scripts/new_study\.py .*", "{}", "unchanged"),
     Rule(
         rf"{CORES} config/zoo\.yaml",
         "{} --until prepare_data && {} --dry-run --quiet rules",
@@ -93,10 +102,10 @@ RULES = (
         "timeout 5 {} 0 || test $? -eq 124",
         "a server that stays: some seconds of it, at any port that is free",
     ),
-    Rule(r"make results STUDY=(digits|bench)", "{}", "unchanged"),
+    Rule(r"make docs-results STUDY=(digits|bench)", "{} YES=1", "a reader is asked first"),
     Rule(
-        r"make results STUDY=zoo",
-        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
+        r"make docs-results STUDY=zoo",
+        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {} YES=1",
         "40 minutes: unchanged, on results of the default study",
     ),
     Rule(
@@ -112,7 +121,7 @@ RULES = (
     ),
     Rule(r"make bench BENCH=.*(methods|grid).*", "{} --dry-run", "as above; test_bench.py has each section"),
     Rule(
-        r"pip install -r envs/requirements-timm\.txt",
+        r"pip install (-r envs/requirements-timm\.txt|onnxruntime numpy pillow)",
         "python -m {} --dry-run --no-deps --no-index",
         "installed already, at exactly these versions, or pip says what is missing; nothing is downloaded",
     ),
@@ -153,6 +162,22 @@ RULES = (
         "unchanged",
     ),
     Rule(r"python workflow/scripts/predict\.py .*", "{}", "unchanged"),
+    Rule(
+        r"python -m onnxruntime\.tools\.convert_onnx_models_to_ort results/digits/export/\S+",
+        "{}",
+        "unchanged",
+    ),
+    Rule(
+        r"PYTHON=python3\.12 make run",
+        'PYTHON=python3 VENV="$VENV" make run',
+        "the Python and the environment that are here",
+    ),
+    Rule(
+        r"python -m docsite\.soft_targets results/digits",
+        "{} --help",
+        "test_soft_targets.py draws; the study here is another one",
+    ),
+    Rule(r"python -m docsite\.tour", "python -c 'import docsite.tour'", "test_tour.py runs the notebook"),
 )
 
 

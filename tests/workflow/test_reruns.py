@@ -235,7 +235,7 @@ def test_where_jobs_compute_is_no_reason_to_rerun(finished):
         (f"{SCRIPTS}/kd/training/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
         (f"{SCRIPTS}/train.py", '"""Train one network', '"""Do train one network'),
         (f"{SCRIPTS}/kd/monitor/tensorboard.py", "views of the first epoch", "what it is shown first"),
-        (f"{SCRIPTS}/kd/monitor/log.py", "goes on from", "continues at"),
+        (f"{SCRIPTS}/kd/monitor/log.py", "resumes from", "continues at"),
         ("config/config.yaml", "seeds: [0, 1, 2, 3]", "seeds: [5, 6]"),  # not this study's config
         (
             f"{SCRIPTS}/kd/config/study.py",
@@ -330,6 +330,7 @@ def test_how_the_table_is_written_reruns_the_table_and_what_reads_it(finished):
         (f"{SCRIPTS}/kd/report/study/page.html.jinja", "<main>", '<main data-edited="1">'),
         (f"{SCRIPTS}/kd/report/study/report.css", "h3 {", "h3  {"),
         (f"{SCRIPTS}/kd/report/study/report.js", "const turn", "let turn"),
+        ("workflow/report/gain.rst", "Gain of", "The gain of"),
     ],
 )
 def test_what_the_page_is_made_of_reruns_the_page_alone(finished, file, old, new):

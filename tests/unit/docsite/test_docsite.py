@@ -1,6 +1,8 @@
 """What the site's pages are made with: links, formulas, and pages of results."""
 
+import io
 import json
+import re
 
 import pytest
 from docsite import reference, results, taken
@@ -24,6 +26,16 @@ from kd import registry
         ),
         ("how-to/slurm.md", "[a](gpu.md)", "[a](gpu.md)"),
         ("methods/kd.md", "[a](../speed.md)", "[a](../speed.md)"),
+        ("methods.md", "[a](../workflow/scripts/kd/methods/kd.py)", "[a](methods/kd.md)"),
+        (
+            "methods/kd.md",
+            "[a](../../workflow/scripts/kd/methods/kd.py)",
+            "[a](../files/workflow/scripts/kd/methods/kd.py)",
+        ),
+        ("index.md", "[a](notebooks/tour.ipynb)", "[a](tour.md)"),
+        ("tour.md", "[a](../notebooks/tour.ipynb)", "[a](files/notebooks/tour.ipynb)"),
+        ("index.md", '<img src="docs/images/a.svg">', '<img src="images/a.svg">'),
+        ("index.md", '<a href="docs/methods.md#x">', '<a href="methods.html#x">'),
         ("index.md", "[a](https://pytorch.org)", "[a](https://pytorch.org)"),
         ("index.md", "[a](#more)", "[a](#more)"),
         ("index.md", "```\n[a](docs/methods.md)\n```", "```\n[a](docs/methods.md)\n```"),
@@ -35,7 +47,7 @@ def test_links_lead_to_the_same_file_on_the_site(page, text, there):
 
 def test_files_that_pages_link_to_exist():
     text = "[a](config/zoo.yaml) [b](docs/methods.md) [c](not/there.txt) [d](https://x.org/y) [e](LICENSE)"
-    assert taken.linked(text, "README.md") == {"config/zoo.yaml", "LICENSE"}
+    assert taken.linked(text, "index.md") == {"config/zoo.yaml", "LICENSE"}
 
 
 def test_formulas_become_mathml():
@@ -62,10 +74,16 @@ def test_options_are_described_by_what_their_functions_say():
     expected = {"test_fraction": "share of the images of every digit that is kept for the test"}
     assert reference.meanings(digits) == expected
     folder = reference.meanings(registry.datasets()["image_folder"])
-    assert folder["path"] == "the folder that holds train/ and test/, or val/"
+    assert folder["class_names"].startswith("a text file in `path` with a line for each class")
     assert folder["class_names"].endswith(
         "its names, of which the first is taken"
     )  # the end of its second line
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_every_option_of_a_method_has_a_meaning(name):
+    entry = registry.methods()[name]
+    assert reference.meanings(entry).keys() == entry.options.model_fields.keys()
 
 
 def test_a_data_set_is_described_by_its_file_and_an_architecture_by_its_function():
@@ -100,9 +118,17 @@ def test_what_is_allowed_is_shown_in_words(schema, words):
 TABLE = """\
 # Knowledge distillation: zoo
 
+- kd: average gain 1.25
+
 | role | gain |
 | ---- | ---: |
 | mean | 1.25 |
+
+## Methods, ranked
+
+| method |
+| ------ |
+| kd     |
 
 ## Data
 
@@ -126,7 +152,10 @@ def test_the_page_of_a_study_holds_its_table_and_its_provenance(tmp_path):
     assert "- commits: 0123456789ab" in page
     assert "--configfile config/zoo.yaml`" in page
     assert "samples.png" not in page
-    assert "No result of a GPU" in page
+    headings = ["Methods, ranked", "Accuracy against parameters", "All results", "Data", "Provenance"]
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == headings
+    assert page.index("average gain 1.25") < page.index("## Methods, ranked")
+    assert "nothing has been measured on a GPU yet" in page
     assert (tmp_path / "docs" / "zoo_accuracy_parameters.png").read_bytes() == b"a picture"
 
 
@@ -134,6 +163,19 @@ def test_a_study_that_has_not_run_has_no_page(tmp_path):
     with pytest.raises(SystemExit, match=r"has no table\.md; run the study first"):
         results.main(tmp_path / "nothing", tmp_path / "docs")
     assert not (tmp_path / "docs" / "nothing.md").exists()
+
+
+def test_a_page_that_is_there_is_not_overwritten_unasked(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    page = tmp_path / "zoo.md"
+    assert results.write(tmp_path, "zoo.md", "new", yes=False)
+    assert results.write(tmp_path, "zoo.md", "new", yes=False)  # nothing is lost
+    with pytest.raises(SystemExit, match="is there and differs"):
+        results.write(tmp_path, "zoo.md", "other", yes=False)
+    assert page.read_text() == "new"
+    assert results.write(tmp_path, "zoo.md", "other", yes=True)
+    assert page.read_text() == "other"
+    assert capsys.readouterr().out == f"wrote {page}\n" * 3
 
 
 def test_the_page_of_the_bench_is_that_of_its_files(tmp_path):

@@ -1,12 +1,12 @@
-"""Plots that show every single seed: the dumbbell, and gains against the accuracies of teachers."""
+"""The single runs, and gains against the accuracies of teachers."""
 
 import matplotlib
 import numpy as np
 import pytest
 from drawn_studies import seeds_of, texts, written_table
-from fake_runs import fake_run, fake_study
+from fake_runs import fake_run
 
-from kd.plots import dumbbell, teacher_gain
+from kd.plots import teacher_gain
 from kd.plots.seeds import read_runs, values_of
 from kd.results.metrics import write_metrics
 
@@ -24,35 +24,6 @@ def test_a_gain_is_over_the_baseline_with_the_same_seed(tmp_path):
     assert values_of(seeds, row, "gain") == [3.0, 4.0]
     assert values_of(seeds, row, "test_accuracy") == [83.0, 85.0]
     assert seeds["bytes"].tolist() == [5, *[pytest.approx(np.nan, nan_ok=True)] * 3]
-
-
-def test_the_dumbbell_has_a_panel_for_each_student_and_a_row_for_each_teacher(tmp_path):
-    runs = fake_study(teachers=2, students=2, seeds=3)
-    table = written_table(runs, tmp_path)
-    figure = dumbbell.draw_dumbbell(table, seeds_of(runs))
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["cnn", "vgg11"]
-    for ax, name in zip(figure.axes, ("cnn", "vgg11"), strict=True):
-        rows = table[(table["role"] == "distilled student") & (table["name"] == name)]
-        rows = rows.sort_values("test_accuracy")
-        names = [label.get_text() for label in ax.get_yticklabels()]
-        assert names == ["baseline", *(f"from {teacher}" for teacher in rows["teacher"])]
-        lines = [
-            list(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) == 2 and line.get_lw() == 2
-        ]
-        baseline = table[(table["role"] == "student alone") & (table["name"] == name)]["test_accuracy"].item()
-        assert lines == [pytest.approx([baseline, accuracy]) for accuracy in rows["test_accuracy"]]
-        assert len([line for line in ax.lines if len(line.get_xdata()) == 3]) == 3  # the seeds of every row
-
-
-def test_of_many_students_the_dumbbell_has_the_most_accurate(tmp_path):
-    runs = [fake_run("alone", "cnn", test_accuracy=50.0)]
-    runs += [fake_run("distilled", "cnn", teacher=f"t{k}", test_accuracy=50.0 + k) for k in range(45)]
-    table = written_table(runs, tmp_path)
-    (ax,) = dumbbell.draw_dumbbell(table, seeds_of(runs)).axes
-    names = [label.get_text() for label in ax.get_yticklabels()]
-    assert names[:2] == ["baseline", "from t5"]
-    assert len(names) == 41
-    assert "the 40 most accurate of 45" in dumbbell.caption(table)
 
 
 def taught(teachers, baseline=80.0):

@@ -1,6 +1,7 @@
-r"""Activation boundaries: Heo, Lee, Yun & Choi 2019 (arXiv:1811.03233).
+r"""Activation boundaries (AB): Heo, Lee, Yun & Choi 2019 (arXiv:1811.03233).
 
-First the student learns which of the teacher's neurons respond, then it is trained as in `kd`.
+In separate first epochs the student learns which neurons of the teacher are active (positive before the
+ReLU). Then it is trained as in `kd`.
 
 $$
     L_1 = \frac{3}{1000} \sum_{l=1}^{n} 2^{l-n} \sum \text{relu}(μ - e\,r(A^s_l))^2,
@@ -41,6 +42,8 @@ class Method(Distillation):
     The last stage counts fully, the one before half, and so on, all times 3/1000, with a margin of 1: the
     authors' code; RepDistiller has the same, and 30 epochs. The second part is `kd` with its defaults, where
     the authors' code has KL alone, at T = 3.
+
+    `margin`: distance from 0 that the student's neuron is to have on the teacher's side
     """
 
     NEEDS = ("logits", "stages")

@@ -1,6 +1,6 @@
-r"""Attention transfer: Zagoruyko & Komodakis 2017, "Paying More Attention to Attention".
+r"""Attention transfer (AT): Zagoruyko & Komodakis 2017, "Paying More Attention to Attention".
 
-arXiv:1612.03928. The student looks where the teacher looks: at which positions its activations are strong.
+arXiv:1612.03928. Matches spatial attention maps: at which positions the feature maps are strongly active.
 
 $$
     L = \text{CE}(y, q) + w \sum_l \text{MSE}(a(A^s_l), a(A^t_l)),

@@ -1,6 +1,7 @@
-r"""Be your own teacher: Zhang, Song, Gao, Chen, Bao & Ma 2019 (arXiv:1905.08094).
+r"""Be your own teacher (BYOT): Zhang, Song, Gao, Chen, Bao & Ma 2019 (arXiv:1905.08094).
 
-Classifiers on the student's earlier stages learn from its last one, and with them the stages. No teacher.
+Self-distillation, without a teacher. Auxiliary classifiers on the student's earlier feature maps learn from
+its final classifier, and the earlier layers with them.
 
 $$
     \begin{split}
@@ -60,6 +61,10 @@ class Method(Distillation):
     0.3, 0.03 and T = 3 are those of the first author's later code for self-distillation. It differs from the
     paper, and from here: it has no T², and takes the distance unsquared, over the whole batch and through one
     more linear layer, and leaves one head out of it. The heads are gone when the training ends.
+
+    `alpha`: share of the divergence from the final classifier in a head's loss; the labels have the rest
+    `feature_weight`: weight of the distance between the features of a head and the final ones
+    `temperature`: divisor of the logits of heads and final classifier before the softmax
     """
 
     NEEDS = ("own_stages",)

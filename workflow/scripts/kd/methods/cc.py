@@ -1,6 +1,6 @@
-r"""Correlation congruence: Peng et al. 2019, "Correlation Congruence for Knowledge Distillation".
+r"""Correlation congruence (CC): Peng et al. 2019, "Correlation Congruence for Knowledge Distillation".
 
-arXiv:1904.01802. The samples of a batch should be correlated with each other as the teacher has them.
+arXiv:1904.01802. Matches the correlations between the samples of a batch.
 
 $$
     L = \text{CE}(y, q) + \frac{w}{B^2}\,\|ψ^s - ψ^t\|_F^2,
@@ -51,6 +51,9 @@ class Method(Distillation):
     (arXiv:1910.10699) belongs to another formula, products of consecutive differences of embedded features;
     the term here, at most 0.26 for features that are not negative, would vanish with it. The default is that
     of the public collection Knowledge-Distillation-Zoo, which computes this formula.
+
+    `gamma`: inverse width of the Gaussian kernel
+    `order`: order of the Taylor series of the kernel
     """
 
     NEEDS = ("stages",)

@@ -1,7 +1,7 @@
-r"""Contrastive representation distillation: Tian, Krishnan & Isola 2020 (arXiv:1910.10699).
+r"""Contrastive representation distillation (CRD): Tian, Krishnan & Isola 2020 (arXiv:1910.10699).
 
-The student's embedding of an image shall agree with the teacher's of the same image, and with those of no
-image of another class.
+A contrastive loss on embeddings. The student's embedding of an image is pulled towards the teacher's of the
+same image, and pushed away from the teacher's of images of other classes.
 
 $$
     \begin{split}
@@ -55,6 +55,11 @@ class Method(Distillation):
     `negatives` of them that are of other classes (with replacement). "queue" does not grow with the data
     set: the embeddings of the last `negatives` samples seen, as in He et al. 2020 (MoCo, arXiv:1911.05722),
     of which those of other classes count; the positive is the other network's embedding at this moment.
+
+    `temperature`: divisor of the inner products of embeddings
+    `dimensions`: length of an embedding
+    `negatives`: images of other classes that each image is contrasted with
+    `momentum`: share of the old embedding that remains in the memory bank
     """
 
     NEEDS = ("stages",)

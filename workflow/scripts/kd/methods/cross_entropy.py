@@ -1,6 +1,6 @@
-r"""Plain supervised training: Bridle 1990 (in: Neurocomputing, Springer, pages 227 to 236).
+r"""Cross-entropy (CE): Bridle 1990 (in: Neurocomputing, Springer, pages 227 to 236).
 
-Softmax and cross-entropy: what teachers and baselines are trained with.
+Plain supervised training with softmax and cross-entropy. Teachers and baselines are trained with it.
 
 $$
     L = \text{CE}(y, q) = -\log q_y

@@ -1,7 +1,8 @@
-r"""Curriculum temperature for knowledge distillation: Li et al. 2022 (arXiv:2211.16231), its global version.
+r"""Curriculum temperature for knowledge distillation (CTKD): Li et al. 2022 (arXiv:2211.16231).
 
-The temperature of Hinton's loss is learnt against the student: it makes the loss larger while the student
-makes it smaller, and more so from epoch to epoch, so that what is to be learnt grows harder.
+Hinton's loss with one learnt temperature (the paper's global version). The temperature is trained
+adversarially: it increases the loss that the student decreases. This adversarial part grows from epoch to
+epoch, so the task becomes harder.
 
 $$
     L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T), \quad T = t_0 + s\,\sigma(θ),
@@ -55,6 +56,12 @@ class Method(Distillation):
 
     The defaults are those of the paper: T from 1 to 21, λ from 0 to 1 over 10 epochs, and Hinton's loss with
     0.1 and 0.9. θ begins at 1 as in the authors' code (T = 15.6); it is trained like the student's weights.
+
+    `start`: lowest temperature
+    `span`: range of the temperature above `start`
+    `reversal_min`: strength of the adversarial gradient in the first epoch
+    `reversal_max`: strength of the adversarial gradient at the end of its ramp
+    `reversal_epochs`: length of this ramp in epochs
     """
 
     NEEDS = ("logits",)

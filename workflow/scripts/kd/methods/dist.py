@@ -1,7 +1,7 @@
 r"""Distillation from a stronger teacher (DIST): Huang, You, Wang, Qian & Xu 2022 (arXiv:2205.10536).
 
-Where teacher and student are far apart, exact probabilities are too much to ask: it is enough that they
-correlate, for each sample over the classes, and for each class over the samples.
+Matches Pearson correlations rather than exact probabilities, which a much smaller student cannot reach. They
+are computed for each sample over the classes, and for each class over the samples.
 
 $$
     \begin{split}
@@ -65,6 +65,9 @@ class Method(Distillation):
 
     There is no `standardize`: it would change this loss too, for it is the probabilities, and not the logits,
     whose scale does not matter here; but it is not published, and to be free of scale is what DIST is for.
+
+    `inter_weight`: weight of the correlation over classes, for each sample
+    `intra_weight`: weight of the correlation over samples, for each class
     """
 
     NEEDS = ("logits",)

@@ -1,7 +1,8 @@
-r"""Decoupled knowledge distillation: Zhao, Cui, Song, Qiu & Liang 2022 (arXiv:2203.08679).
+r"""Decoupled knowledge distillation (DKD): Zhao, Cui, Song, Qiu & Liang 2022 (arXiv:2203.08679).
 
-Hinton's divergence is split into what it says of the labelled class against all others, and of those others
-among themselves, whose weight no longer shrinks where the teacher is sure.
+Splits Hinton's divergence into two terms with separate weights. One compares the labelled class with all
+others. The other compares these others among themselves, with a weight that no longer shrinks when the
+teacher is confident.
 
 $$
     \begin{split}
@@ -59,6 +60,10 @@ class Method(Distillation):
     The warm-up rises linearly to 1 over `warmup` epochs. The authors count epochs from 1, so it begins with
     1/`warmup`, not with 0. The defaults are theirs for CIFAR-100: alpha = 1, beta = 8, T = 4 and
     20 epochs.
+
+    `tckd_weight`: weight of the labelled class against all others (the paper's alpha)
+    `nckd_weight`: weight of the other classes among themselves (the paper's beta)
+    `warmup`: epochs in which the weight of both terms rises linearly
     """
 
     NEEDS = ("logits",)

@@ -1,6 +1,7 @@
-r"""Deep mutual learning: Zhang, Xiang, Hospedales & Lu 2018 (arXiv:1706.00384).
+r"""Deep mutual learning (DML): Zhang, Xiang, Hospedales & Lu 2018 (arXiv:1706.00384).
 
-The student learns beside a peer that has the teacher's architecture and knows as little as itself.
+No trained teacher. The student is trained together with an untrained peer of the teacher's architecture, and
+each of the two also learns from the other's probabilities.
 
 $$
     L = \text{CE}(y, q) + w\,\text{KL}(p \| q) + \text{CE}(y, p) + w\,\text{KL}(q \| p)

@@ -1,6 +1,7 @@
-r"""FitNets: Romero et al. 2015, "FitNets: Hints for Thin Deep Nets".
+r"""Hints from a middle layer (FitNets): Romero et al. 2015, "FitNets: Hints for Thin Deep Nets".
 
-arXiv:1412.6550. A middle stage of the student learns to predict the teacher's before the whole is distilled.
+arXiv:1412.6550. In separate first epochs a middle feature map of the student, after a regressor, learns to
+predict the teacher's. Then the whole student is trained as in `kd`.
 
 $$
     L_1 = w\,\text{MSE}(r(A^s), A^t), \qquad L_2 = w_\text{ce}\,\text{CE}(y, q)

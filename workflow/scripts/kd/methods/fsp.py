@@ -1,6 +1,6 @@
-r"""Flow of the solution procedure: Yim, Joo, Bae & Kim 2017, "A Gift from Knowledge Distillation" (CVPR).
+r"""Flow of solution procedure (FSP): Yim, Joo, Bae & Kim 2017, "A Gift from Knowledge Distillation" (CVPR).
 
-How the maps of one stage go together with those of the next, as the teacher has it.
+Matches the inner products of consecutive feature maps, in separate first epochs.
 
 $$
     L_1 = w \sum_l \text{MSE}(G^s_l, G^t_l), \quad G_l = \frac{1}{HW}\,A_l A_{l+1}^\top,

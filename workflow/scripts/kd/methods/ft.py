@@ -1,6 +1,7 @@
-r"""Factor transfer: Kim, Park & Kwak 2018, "Paraphrasing Complex Network" (arXiv:1802.04977).
+r"""Factor transfer (FT): Kim, Park & Kwak 2018, "Paraphrasing Complex Network" (arXiv:1802.04977).
 
-An auto-encoder first paraphrases the teacher's last maps into factors, which the student then translates to.
+An auto-encoder is trained first and compresses the teacher's last feature maps into factors. A translator on
+the student's feature maps then learns to predict these factors.
 
 $$
     L = \text{CE}(y, q) + w\,\text{mean} \left| \frac{F^s}{\|F^s\|_2} - \frac{F^t}{\|F^t\|_2} \right|
@@ -46,6 +47,8 @@ class Method(Distillation):
 
     Weight 500 and a rate of 0.5 are the authors' (for CIFAR), who train their paraphraser for 5 epochs;
     RepDistiller does for 30. Its weight of 200 belongs to another factor, averaged over the channels.
+
+    `rate`: channels of the factors, as a share of the teacher's
     """
 
     NEEDS = ("stages",)

@@ -1,6 +1,6 @@
-r"""Knowledge distillation: Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network".
+r"""Knowledge distillation (KD): Hinton, Vinyals & Dean 2015, "Distilling the Knowledge in a Neural Network".
 
-arXiv:1503.02531. The student matches the teacher's softened class probabilities beside the true labels.
+arXiv:1503.02531. The student matches the teacher's softened class probabilities, in addition to the labels.
 
 $$
     L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)

@@ -1,7 +1,8 @@
-r"""Singular vectors of maps: Lee, Kim & Song 2018, "Self-supervised Knowledge Distillation Using SVD" (ECCV).
+r"""Distillation by singular value decomposition (KD-SVD): Lee, Kim & Song 2018 (ECCV).
 
-arXiv:1807.06819. A stage is summed up by its first singular vector over channels, and what is transferred is
-how the vectors of consecutive stages go together.
+arXiv:1807.06819, "Self-supervised Knowledge Distillation Using Singular Value Decomposition". Each
+feature map is summarised by its first singular vector over channels. The relations of consecutive vectors
+are matched.
 
 $$
     L = \text{CE}(y, q) + w \sum_l \sum_{ij} (K^s_{l,ij} - K^t_{l,ij})^2,

@@ -1,4 +1,6 @@
-r"""Label smoothing, a control without a teacher: Szegedy et al. 2016 (arXiv:1512.00567), section 7.
+r"""Label smoothing (LS): Szegedy et al. 2016 (arXiv:1512.00567), section 7.
+
+A control without a teacher: every class gets a small share of the label's probability.
 
 $$
     L = \text{CE}\left((1 - ε)\,y + \frac{ε}{C},\; q\right)
@@ -21,7 +23,10 @@ def smoothed_loss(student: Tensor, labels: Tensor, smoothing: float) -> Tensor:
 
 
 class Method(Distillation):
-    """Cross-entropy with smoothed labels; ε = 0.1 is the paper's."""
+    """Cross-entropy with smoothed labels; ε = 0.1 is the paper's.
+
+    `smoothing`: share of the probability that is spread over all classes
+    """
 
     NEEDS = ()
     ONLY_CE = True

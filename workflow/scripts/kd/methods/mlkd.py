@@ -1,7 +1,7 @@
-r"""Multi-level logit distillation: Jin, Wang & Lin 2023, CVPR, pages 24276 to 24285.
+r"""Multi-level logit distillation (MLKD): Jin, Wang & Lin 2023, CVPR, pages 24276 to 24285.
 
-Student and teacher are aligned at several temperatures and on three levels: each sample's probabilities, how
-alike the samples of a batch are, and how alike the classes are.
+Matches logits at several temperatures and on three levels: the probabilities of each sample, the similarities
+of the samples of a batch, and the similarities of the classes.
 
 $$
     \begin{split}
@@ -72,6 +72,11 @@ class Method(Distillation):
     `class_loss`) whose confidence is at most the median, which is about a half for any of them.
     `standardize` concerns the first level only, as in the code of Sun et al. 2024 (arXiv:2403.01427), with 9
     in place of its 0.9.
+
+    `temperatures`: temperatures over which the losses are summed
+    `instance_weight`: weight of the probabilities of each sample
+    `batch_weight`: weight of the similarities of the samples
+    `class_weight`: weight of the similarities of the classes
     """
 
     NEEDS = ("logits",)

@@ -1,8 +1,8 @@
-r"""A head for each teacher: You, Xu, Xu & Tao 2017, "Learning from Multiple Teacher Networks" (KDD).
+r"""Multi-teacher distillation (multi-head): You, Xu, Xu & Tao 2017 (KDD).
 
-They let a student learn from the averaged outputs of several teachers; here each teacher has, besides, a
-linear head of its own on the student's last features, which has to please that teacher alone, so that what
-the teachers disagree on is not averaged away.
+"Learning from Multiple Teacher Networks". The student learns from the averaged logits of an ensemble.
+In addition it has a linear head for each teacher on its last features. So disagreement between the teachers
+is not averaged away.
 
 $$
     \begin{split}
@@ -27,6 +27,8 @@ class Method(Distillation):
     """CE + `kd_weight` · KL from the mean of the teachers + `head_weight` · mean over heads of each one's KL.
 
     The heads are of use in training alone: the student keeps its own classifier and size.
+
+    `head_weight`: weight of the mean divergence of the heads from their teachers
     """
 
     NEEDS = ("members", "own_stages")

@@ -1,7 +1,7 @@
 r"""Normalised knowledge distillation (NKD): Yang et al. 2023 (arXiv:2303.13005).
 
-Beside the labelled class, what the student is to learn of the other classes is normalised to sum to 1 in both
-networks: their sums differ, so that the cross-entropy of what is left of them could never be small.
+Two terms: the labelled class, and the other classes. The probabilities of the other classes are normalised to
+sum to 1 in both networks, because otherwise their cross-entropy could not become small.
 
 $$
     \begin{split}
@@ -51,6 +51,9 @@ class Method(Distillation):
     The defaults are the paper's for ImageNet: gamma = 1.5, T = 1. The authors' configuration for ResNet-34 to
     ResNet-18 on CIFAR-100 has 3.5 and T = 3.
     `standardize` concerns the non-target term, the one with a temperature; the other goes by the label.
+
+    `target_weight`: weight of the labelled class
+    `nontarget_weight`: weight of the other classes (the paper's gamma)
     """
 
     NEEDS = ("logits",)

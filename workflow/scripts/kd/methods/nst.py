@@ -1,6 +1,7 @@
-r"""Neuron selectivity transfer: Huang & Wang 2017, "Like What You Like".
+r"""Neuron selectivity transfer (NST): Huang & Wang 2017, "Like What You Like".
 
-arXiv:1707.01219. Where the student's channels are active should be distributed as it is for the teacher's.
+arXiv:1707.01219. Matches the distribution of the spatial patterns of the channels, by the maximum mean
+discrepancy (MMD).
 
 $$
     \begin{split}

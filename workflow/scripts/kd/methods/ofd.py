@@ -1,6 +1,7 @@
-r"""The overhaul of feature distillation: Heo et al. 2019 (arXiv:1904.01866).
+r"""Overhaul of feature distillation (OFD): Heo et al. 2019 (arXiv:1904.01866).
 
-The student's maps before their ReLUs follow the teacher's, as far as these matter after one.
+Matches feature maps before their ReLUs, except where both networks are negative: after the ReLU such
+differences have no effect.
 
 $$
     L = \text{CE}(y, q) + w \sum_{l=1}^{n} 2^{l-n}\,d_p(r(A^s_l), \max(A^t_l, m)),

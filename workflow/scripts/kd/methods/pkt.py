@@ -1,6 +1,7 @@
-r"""Probabilistic knowledge transfer: Passalis & Tefas 2018, "Learning Deep Representations with PKT".
+r"""Probabilistic knowledge transfer (PKT): Passalis & Tefas 2018, "Learning Deep Representations with PKT".
 
-arXiv:1803.10837. How probable it is that one sample is picked as another's neighbour, as the teacher has it.
+arXiv:1803.10837. Matches the probability that a sample is the neighbour of another, computed from the last
+features.
 
 $$
     L = \text{CE}(y, q) + \frac{w}{B^2} \sum_j \sum_{i \neq j} P_{i|j} \log \frac{P_{i|j}}{Q_{i|j}},

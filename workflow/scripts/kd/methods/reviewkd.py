@@ -1,6 +1,6 @@
-r"""Knowledge review: Chen, Liu, Zhao & Jia 2021, "Distilling Knowledge via Knowledge Review".
+r"""Knowledge review (ReviewKD): Chen, Liu, Zhao & Jia 2021, "Distilling Knowledge via Knowledge Review".
 
-arXiv:2104.09044. A stage of the teacher is learnt from the student's stage and all deeper ones together.
+arXiv:2104.09044. Each feature map of the teacher is matched by the student's map fused with its deeper ones.
 
 $$
     \begin{split}
@@ -76,6 +76,8 @@ class Method(Distillation):
     Weight 1 and 20 epochs are those of the authors' code and of mdistiller; the authors use other weights
     for some pairs. The pooled last stage is one more, deepest level, as theirs. They compare maps before the
     last ReLU of a stage; here they are compared as the stages put them out.
+
+    `warm_up`: epochs in which the weight rises linearly
     """
 
     NEEDS = ("stages",)

@@ -1,6 +1,6 @@
-r"""Relational distillation: Park, Kim, Lu & Cho 2019, "Relational Knowledge Distillation".
+r"""Relational knowledge distillation (RKD): Park, Kim, Lu & Cho 2019, "Relational Knowledge Distillation".
 
-arXiv:1904.05068. The samples of a batch should lie to each other as the teacher has them.
+arXiv:1904.05068. Matches relations between the samples of a batch: their distances, and the angles of three.
 
 $$
     \begin{split}
@@ -58,6 +58,9 @@ class Method(Distillation):
     """CE + `distance_weight` · loss of distances + `angle_weight` · loss of angles, at the last features.
 
     The defaults are the authors' for classification, which Tian et al. 2020 (arXiv:1910.10699) use as well.
+
+    `distance_weight`: weight of the distances between samples
+    `angle_weight`: weight of the angles between samples
     """
 
     NEEDS = ("stages",)

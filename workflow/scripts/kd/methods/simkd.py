@@ -1,7 +1,7 @@
-r"""Reused teacher classifier: Chen, Mei, Zhang, Wang, Wang, Feng & Chen 2022 (SimKD, arXiv:2203.14001).
+r"""Reused teacher classifier (SimKD): Chen, Mei, Zhang, Wang, Wang, Feng & Chen 2022 (arXiv:2203.14001).
 
-The student is its own stages, a projector, and the teacher's classifier, and learns nothing but to put out
-the teacher's last maps.
+The student takes over the teacher's classifier, behind a projector. It learns only to match the teacher's
+last feature maps.
 
 $$
     L = w\,\text{MSE}(P(A^s), A^t)
@@ -52,6 +52,8 @@ class Method(Distillation):
     """`weight` · mean squared difference of the last maps, and no other term; weight 1, `factor` 2.
 
     The accuracy, parameters and file of such a student include the projector and the teacher's classifier.
+
+    `factor`: the projector's inner channels are the teacher's, divided by this
     """
 
     NEEDS = ("stages", "network")

@@ -1,6 +1,7 @@
-r"""Similarity-preserving distillation: Tung & Mori 2019, "Similarity-Preserving Knowledge Distillation".
+r"""Similarity-preserving distillation (SP): Tung & Mori 2019, "Similarity-Preserving Knowledge Distillation".
 
-arXiv:1907.09682. Images that excite the teacher alike should excite the student alike.
+arXiv:1907.09682. Matches the similarities of the samples of a batch: images with similar feature maps in the
+teacher are to have similar ones in the student.
 
 $$
     L = \text{CE}(y, q) + \frac{w}{B^2}\,\|G^t - G^s\|_F^2,

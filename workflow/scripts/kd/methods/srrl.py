@@ -1,7 +1,7 @@
-r"""Softmax regression representation learning: Yang, Martinez, Bulat & Tzimiropoulos, ICLR 2021.
+r"""Softmax regression representation learning (SRRL): Yang, Martinez, Bulat & Tzimiropoulos, ICLR 2021.
 
-openreview.net/forum?id=ZzwDy_wiWv. The student's features shall do in the teacher's classifier what the
-teacher's own do there.
+openreview.net/forum?id=ZzwDy_wiWv. Matches the last features, and the logits that the teacher's classifier
+computes from them.
 
 $$
     \begin{split}
@@ -34,7 +34,11 @@ def srrl_losses(student: Tensor, teacher: Tensor, outputs: Tensor, target: Tenso
 
 
 class Method(Distillation):
-    """CE + `feature_weight` · L_FM + `regression_weight` · L_SR; both weights 1, as in the authors' code."""
+    """CE + `feature_weight` · L_FM + `regression_weight` · L_SR; both weights 1, as in the authors' code.
+
+    `feature_weight`: weight of the difference of the features
+    `regression_weight`: weight of the difference of the logits that the teacher's classifier computes
+    """
 
     NEEDS = ("stages", "network")
 

@@ -1,7 +1,8 @@
-r"""Teacher-free knowledge distillation, its Tf-KD_reg: Yuan, Tay, Li, Wang & Feng 2020 (arXiv:1909.11723).
+r"""Teacher-free knowledge distillation (Tf-KD): Yuan, Tay, Li, Wang & Feng 2020 (arXiv:1909.11723).
 
-The teacher is made by hand: it is always right, and says the same of all other classes. A control that shows
-how much of distillation is regularisation.
+A control without a trained network (the paper's Tf-KD_reg). A virtual teacher is always correct
+and gives all other classes the same probability. It shows how much of the effect of distillation is
+regularisation.
 
 $$
     L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,\text{KL}(\text{softmax}(p_d / T) \| q),
@@ -45,6 +46,10 @@ class Method(Distillation):
 
     The defaults are the authors' for ResNet-18 on CIFAR-100 and for ImageNet: alpha = 0.1, so 0.9 and 0.1;
     T = 20; 0.99 for the label.
+
+    `correct`: probability that the virtual teacher gives to the label
+    `kd_weight`: weight of the divergence from the virtual teacher
+    `temperature`: divisor that softens the virtual teacher's probabilities
     """
 
     NEEDS = ()

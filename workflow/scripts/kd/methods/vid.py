@@ -1,6 +1,6 @@
-r"""Variational information distillation: Ahn et al. 2019, "VID for Knowledge Transfer".
+r"""Variational information distillation (VID): Ahn et al. 2019, "VID for Knowledge Transfer".
 
-arXiv:1904.05835. The student's maps should tell as much as possible about the teacher's.
+arXiv:1904.05835. Maximises a lower bound of the mutual information between the feature maps of both networks.
 
 $$
     L = \text{CE}(y, q) + w \sum_l \text{mean}\; \frac{1}{2} \left( \log v_c + \frac{(A^t

@@ -1,7 +1,7 @@
-r"""Weighted soft labels: Zhou et al. 2021, "Rethinking Soft Labels for KD" (arXiv:2102.00650).
+r"""Weighted soft labels (WSLD): Zhou et al. 2021, "Rethinking Soft Labels for KD" (arXiv:2102.00650).
 
-A sample counts less in the distillation, the better the student already does on its label beside the teacher:
-there soft labels would add more bias than they take of variance.
+Hinton's loss with a weight for each sample. A sample counts less, the better the student already fits its
+label compared with the teacher: there soft labels would add more bias than they reduce variance.
 
 $$
     \begin{split}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from kd.plots import dumbbell, gain, heat_map, teacher_gain
+from kd.plots import gain, heat_map, teacher_gain
 from kd.plots.cost import accuracy_cost, costs
 from kd.plots.curves import learning, losses
 from kd.plots.saving import Plot
@@ -28,7 +28,6 @@ def figures_of(
         return Plot(f"Accuracy against {what}", accuracy_cost.caption(cost), lambda width: draw(cost, width))
 
     return {
-        "dumbbell": plot(dumbbell, dumbbell.draw_dumbbell, table, runs),
         "accuracy_parameters": against("parameters", costs.parameters(table)),
         "accuracy_latency": against("latency", costs.latency(table, latency)),
         "accuracy_size": against("file size", costs.file_size(table, runs)),

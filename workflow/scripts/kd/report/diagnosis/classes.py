@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from kd.report.diagnosis.drawings import bar, gain_strip
 from kd.report.html import KINDS, headings, row, table, tag
-from kd.results.format import DASH, number, signed, verdict
+from kd.results.format import DASH, interval, number, signed, verdict
 from kd.results.significance import t_half_width
 
 MOST = 40  # classes that are listed; of more, the ends of the list
@@ -116,6 +116,7 @@ def _ends(rows: Sequence[dict[str, Any]], gained: bool) -> list[dict[str, Any]]:
 def _drawn(row: Mapping[str, Any], most: float) -> dict[str, Any]:
     """As the table shows it: a gain has a colour where its interval over the seeds excludes 0."""
     accuracy, gain = row["accuracy"], row["gain"]
+    bounds = "" if gain.mean is None or pd.isna(gain.half) else interval(gain.mean, gain.half, 1)
     mark = "" if gain.mean is None else verdict(gain.mean, gain.half)
     kind = KINDS.get(mark, "")
     return {
@@ -123,18 +124,10 @@ def _drawn(row: Mapping[str, Any], most: float) -> dict[str, Any]:
         "images": f"{row['images']:,}",
         "accuracy": number(accuracy, 1),
         "bar": "" if accuracy is None else bar(accuracy),
-        "gain": f"{mark} {_signed(gain.mean)} {_interval(gain)}".strip(),
+        "gain": f"{mark} {_signed(gain.mean)} {bounds}".strip(),
         "kind": kind,
         "strip": "" if gain.mean is None else gain_strip(gain.mean, gain.seeds, most, kind),
     }
-
-
-def _interval(gain: Gain) -> str:
-    """`[−1.2, 3.4]`, nothing where there is none."""
-    if gain.mean is None or pd.isna(gain.half):
-        return ""
-    low, high = (f"{gain.mean + sign * gain.half:.1f}" for sign in (-1, 1))
-    return f"[{low}, {high}]".replace("-", "\N{MINUS SIGN}")
 
 
 def _signed(value: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from kd.report.diagnosis.classes import Gain, class_gains
-from kd.results.format import signed
+from kd.results.format import interval
 from kd.results.significance import t_half_width
 
 MOST = 3  # classes that are named
@@ -37,11 +37,11 @@ def _accuracy(runs: Runs) -> str:
     if None in gains:
         return f"{text} ({seeds})." if len(runs) > 1 else f"{text}."
     gain, half = statistics.fmean(gains), t_half_width(pd.Series(gains, dtype=float))
-    interval = f"95 % CI {_interval(gain, half, 2)}, {seeds}" if len(runs) > 1 else "one seed, may be chance"
+    basis = f"95 % CI {interval(gain, half)}, {seeds}" if len(runs) > 1 else "one seed, may be chance"
     how = "more" if gain >= 0 else "less"
     if abs(gain) < 0.005:
-        return f"{text}, as much as the baseline ({interval})."
-    return f"{text}, {abs(gain):.2f} points {how} than the baseline ({interval})."
+        return f"{text}, as much as the baseline ({basis})."
+    return f"{text}, {abs(gain):.2f} points {how} than the baseline ({basis})."
 
 
 def _classes(diagnosis: Mapping[str, Any]) -> list[str]:
@@ -117,7 +117,3 @@ def _mistake(diagnosis: Mapping[str, Any]) -> list[str]:
     names = diagnosis["classes"]
     mistake = f"{named(names[true])} predicted as {names[predicted]}"
     return [f"Most frequent mistake: {mistake} ({share:.1f} % of its images)."]
-
-
-def _interval(mean: float, half: float, digits: int) -> str:
-    return f"[{signed(mean - half, digits)}, {signed(mean + half, digits)}]".replace("+", "")
