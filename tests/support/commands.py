@@ -152,7 +152,7 @@ RULES = (
         "{}",
         "unchanged",
     ),
-    Rule(r"python workflow/scripts/predict\.py .*", "{}", "unchanged"),
+    Rule(r"python workflow/scripts/predict\.py .*|python - <<'PY' .*", "{}", "unchanged"),
     Rule(
         r"python -m onnxruntime\.tools\.convert_onnx_models_to_ort results/digits/export/\S+",
         "{}",
