@@ -63,6 +63,7 @@ rule all:
         PAGES,
         layout.latency,
         rules.build_table.output,
+        rules.keep_config.output,
         rules.draw_plots.output,
         expand(rules.draw_sweep.output, method=study.sweeps),
         rules.build_report.output,

@@ -43,8 +43,8 @@ def _run_default_study(checkout: Path, cores: int) -> dict[str, Any]:
 
 
 def _tell_steps(line: str) -> None:
-    """Pass on one in ten of Snakemake's "10 of 90 steps (11%) done"."""
-    if re.match(r"\d*0 of \d+ steps", line):
+    """Pass on one in ten of the lines "[ 10/90] train_teacher …"."""
+    if re.match(r"\[ *\d*0/\d+\]", line):
         tell("workflow", line.strip())
 
 

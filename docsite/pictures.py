@@ -21,6 +21,7 @@ DARK = """\
 }</style>
 """
 PAGE = "report.html"
+GRAPHVIZ = ("tred", "dot")
 SIZE = {"width": 1280, "height": 860}
 
 
@@ -46,27 +47,49 @@ def with_dark(svg: str) -> str:
 
 def picture_page(page: Path, target: Path) -> None:
     """Take a picture of the upper part of a page."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        try:
+            program = shutil.which("chromium")
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        except Error as error:
+            raise SystemExit(f"error: Chromium does not start: {error.message.splitlines()[0]}") from error
         tab = browser.new_page(viewport=SIZE, color_scheme="light")
         tab.goto(page.resolve().as_uri())
         tab.screenshot(path=target)
         browser.close()
 
 
+def check_tools() -> None:
+    """SystemExit with a line that names the programs that are missing."""
+    if missing := [program for program in GRAPHVIZ if not shutil.which(program)]:
+        raise SystemExit(f"error: no program {' and '.join(missing)}; install Graphviz")
+
+
 def main(results: Path, images: Path = IMAGES) -> None:
     """Draw both pictures; `results` is the folder of a finished study."""
-    images.mkdir(parents=True, exist_ok=True)
-    draw_rules(images / "rules.svg")
     page = results / PAGE
     if not page.is_file():
         raise SystemExit(f"error: {results} has no {PAGE}; run the study first")
+    check_tools()
+    images.mkdir(parents=True, exist_ok=True)
+    draw_rules(images / "rules.svg")
     picture_page(page, images / "table.png")
+    print(f"wrote {images / 'rules.svg'} and {images / 'table.png'}")
 
 
 if __name__ == "__main__":
+    from kd.commands.studies import folder_of
+    from kd.errors import UserError
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=Path, help="folder of a finished study, such as results/digits")
-    main(parser.parse_args().results)
+    parser.add_argument(
+        "study", nargs="?", default="", help="a finished study; without one, the default study"
+    )
+    try:
+        main(folder_of(parser.parse_args().study))
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"error: {' '.join(error.cmd)}: {(error.stderr or '').strip() or error.returncode}")

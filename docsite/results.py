@@ -1,4 +1,4 @@
-"""Writes down what was measured, with its provenance: `make results STUDY=digits`, after the study has run.
+"""Writes down what was measured, with its provenance: `make docs-results STUDY=digits`, after a run.
 
 docs/results/<study>.md is the study's table.md, its answer first; docs/results/bench.md has the tables of
 `make bench`. Neither is edited by hand, so that every number there is the one that was measured.
@@ -8,6 +8,7 @@ import argparse
 import json
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,12 @@ PLOT = "accuracy_parameters"
 NOT_MEASURED = "It was measured on a CPU; nothing has been measured on a GPU yet."
 
 
-def study_page(results: Path, target: Path) -> None:
-    """Write the page of a finished study, and copy a plot to stand beside it."""
+def study_page(results: Path) -> tuple[str, str]:
+    """The name and the text of the page of a finished study."""
     table, name = (results / "table.md").read_text(encoding="utf-8"), results.name
     body = re.sub(r"!\[[^]]*\]\(data/samples\.png\)\n*", "", table.split("\n", 1)[1])
-    shutil.copyfile(results / "plots" / f"{PLOT}.png", target / f"{name}_{PLOT}.png")
     text = [f"# Results: {name}", *arranged(body, name), _made(name)]
-    (target / f"{name}.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    return f"{name}.md", "\n\n".join(text) + "\n"
 
 
 def arranged(body: str, name: str) -> list[str]:
@@ -55,8 +55,8 @@ def _configs() -> list[Path]:
     return sorted((ROOT / "config").glob("*.yaml"))
 
 
-def bench_page(files: list[Path], target: Path) -> None:
-    """Write the page of what `make bench` measured, a section for each machine or setting."""
+def bench_page(files: list[Path]) -> tuple[str, str]:
+    """The name and the text of the page of what `make bench` measured, a section for each setting."""
     from bench.report import table
 
     text = [
@@ -67,7 +67,7 @@ def bench_page(files: list[Path], target: Path) -> None:
         results = json.loads(file.read_text(encoding="utf-8"))
         tables = re.sub(r"(?m)^#", "##", table(results)).strip()
         text += [f"## {results['name']}", _measured(results, file), tables]
-    (target / "bench.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+    return "bench.md", "\n\n".join(text) + "\n"
 
 
 def _measured(results: Mapping[str, Any], file: Path) -> str:
@@ -76,18 +76,47 @@ def _measured(results: Mapping[str, Any], file: Path) -> str:
     return f"[{file.name}](../../bench/results/{file.name}). Commits: {'; '.join(when) or results['commit']}."
 
 
-def main(results: Path, target: Path = ROOT / "docs" / "results") -> None:
-    """Write the page of a study's folder, or of the bench."""
+def main(results: Path, target: Path = ROOT / "docs" / "results", *, yes: bool = False) -> None:
+    """Write the page of a study's folder, or of the bench; `yes`: over another one without asking."""
     target.mkdir(parents=True, exist_ok=True)
     if results.name == "bench":
-        bench_page(sorted((ROOT / "bench" / "results").glob("*.json")), target)
-    elif (results / "table.md").is_file():
-        study_page(results, target)
-    else:
+        write(target, *bench_page(sorted((ROOT / "bench" / "results").glob("*.json"))), yes)
+    elif not (results / "table.md").is_file():
         raise SystemExit(f"error: {results} has no table.md; run the study first")
+    elif write(target, *study_page(results), yes):
+        shutil.copyfile(results / "plots" / f"{PLOT}.png", target / f"{results.name}_{PLOT}.png")
+
+
+def write(folder: Path, name: str, text: str, yes: bool) -> bool:
+    """Write a page, and print that; False where the user does not want to lose the one that is there.
+
+    Raises SystemExit where there is no terminal to ask.
+    """
+    path = folder / name
+    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    if path.is_file() and path.read_text(encoding="utf-8") != text and not (yes or _overwrites(shown)):
+        print(f"{shown} is as it was.")
+        return False
+    path.write_text(text, encoding="utf-8")
+    print(f"wrote {shown}")
+    return True
+
+
+def _overwrites(path: Path) -> bool:
+    if not sys.stdin.isatty():
+        raise SystemExit(f"error: {path} is there and differs; make docs-results YES=1 (--yes) overwrites it")
+    return input(f"{path} is there and differs. Overwrite it? [y/N] ").strip().lower() in ("y", "yes")
 
 
 if __name__ == "__main__":
+    from kd.commands.studies import folder_of
+    from kd.errors import UserError
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=Path, help="folder of a finished study; results/bench: the bench")
-    main(parser.parse_args().results)
+    parser.add_argument("study", nargs="?", default="", help="a finished study; bench: the bench")
+    parser.add_argument("--yes", action="store_true", help="overwrite a page that is there without asking")
+    options = parser.parse_args()
+    try:
+        main(Path("results/bench") if options.study == "bench" else folder_of(options.study), yes=options.yes)
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -26,7 +26,7 @@ from kd.plan.files import Plan
 from kd.plan.layout import ROOT, TRAINED
 from kd.plan.workflow import script_config, wildcards
 from kd.runtime.hardware import cpu_count, has_gpu
-from kd.runtime.parent import announce_snakemake
+from kd.runtime.parent import announce_command, announce_snakemake
 
 
 def checked(function, *arguments, prefix=""):
@@ -45,6 +45,7 @@ plan = checked(Plan.of, checked(load_config, config, workflow.configfiles, prefi
 # A job reads what it needs.
 FILES_READ = workflow.is_main_process and checked(plan.read_user_files, sys.argv, prefix=INVALID)
 study, layout = plan.study, plan.layout
+WRITTEN = dict(config)  # by the user; the next line adds to it
 config.update(script_config(study))
 CONDA = "../envs/environment.yaml"
 
@@ -67,8 +68,9 @@ ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
 # Jobs end with the Snakemake that starts them, and run the code that it has read (kd.runtime.guard).
 announce_snakemake(main=workflow.is_main_process or workflow.remote_exec)
 if workflow.is_main_process:
+    announce_command(sys.argv)
     checked(announce_code)
-    for sentence in study.unsupported():
+    for sentence in study.warnings():
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 
 

@@ -1,3 +1,6 @@
+from kd.config.kept.changed import resolved_yaml
+from kd.config.kept.given import as_given
+
 RUNS = plan.runs()
 MEASURED_RUNS = [*RUNS, *map(layout.teacher, study.untrained)]
 METRICS = [run.file("metrics") for run in MEASURED_RUNS]
@@ -30,6 +33,27 @@ rule build_table:
         code=fingerprint("build_table.py"),
     script:
         "../workflow/scripts/build_table.py"
+
+
+# Of a changed comment in the config nothing is trained: only the kept file and the report are made again.
+rule keep_config:
+    output:
+        given=layout.config,
+        resolved=layout.resolved,
+    log:
+        layout.log("keep_config"),
+    localrule: True
+    conda:
+        CONDA
+    params:
+        # Functions, because Snakemake sees wildcards in the braces of a text.
+        given_text=lambda wildcards: as_given(
+            WRITTEN, workflow.configfiles, workflow.config_settings.config_args
+        ),
+        resolved_text=lambda wildcards: resolved_yaml(study, WRITTEN),
+        code=fingerprint("keep_config.py"),
+    script:
+        "../workflow/scripts/keep_config.py"
 
 
 rule draw_plots:
@@ -66,6 +90,8 @@ rule build_report:
         # has to be made again, in a run that makes these.
         pages=rules.build_diagnoses.output.pages,
         latency=layout.latency,
+        config=rules.keep_config.output.given,
+        resolved=rules.keep_config.output.resolved,
     output:
         report=report(layout.report, caption="../workflow/report/report.rst", category="Report"),
     log:

@@ -1,10 +1,10 @@
 """Writes the config of the study: as many epochs as the seconds left allow, by what probe.py measured.
 
-python bench/gpu/plan.py PROBE.jsonl SECONDS STRIPS OUT.yaml
+python bench/gpu/plan.py PROBE.jsonl SECONDS STRIPS OUT.yaml [--epochs N] [--width W]
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import yaml
@@ -42,14 +42,22 @@ def plan(rate: dict[str, float], seconds: float, images: int) -> tuple[list[str]
         teachers.remove(min(teachers, key=rate.get))
 
 
-def config(teachers: list[str], epochs: int, strips: int) -> dict:
-    """The study: each teacher, one student alone and by each; a short recipe that needs no warm-up."""
+def options(name: str, width: float) -> dict:
+    """The options of a network; `width` makes it narrow, for a rehearsal without a GPU."""
+    if width == 1:
+        return OPTIONS.get(name, {})
+    narrow = {"growth": 4} if name == "densenet" else {"width": width}
+    return OPTIONS.get(name, {}) | narrow
+
+
+def config(teachers: list[str], epochs: int, strips: int, width: float) -> dict:
+    """The study: each teacher, one baseline and a student of each; a short recipe that needs no warm-up."""
     recipe = {"epochs": epochs, "batch_size": 128, "lr": 0.1, "momentum": 0.9, "nesterov": True}
     return {
         "study": "lent",
         "dataset": {"name": "strips", "path": "results/strips", "strips": strips, "validation": 0.1},
         "recipe": recipe | {"weight_decay": 5e-4, "schedule": "cosine"},
-        "teachers": {name: OPTIONS.get(name, {}) for name in teachers},
+        "teachers": {name: options(name, width) for name in teachers},
         "students": {STUDENT: {}},
         "pairs": "all",
         "methods": {"kd": {"temperature": 4, "ce_weight": 0.1, "kd_weight": 0.9}},
@@ -58,13 +66,24 @@ def config(teachers: list[str], epochs: int, strips: int) -> dict:
     }
 
 
-def main(probe: str, seconds: str, strips: str, out: str) -> None:
+def main() -> None:
     """Write the config, and print what it holds."""
-    rate = rates(Path(probe))
-    teachers, epochs = plan(rate, float(seconds), int(strips) * STRIP)
-    Path(out).write_text(yaml.safe_dump(config(teachers, epochs, int(strips)), sort_keys=False))
-    print(f"{len(teachers)} teachers, {epochs} epochs of {int(strips) * STRIP} images in {seconds} s")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("probe", type=Path)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("strips", type=int)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--epochs", type=int, help="instead of those that fit, with all teachers")
+    parser.add_argument("--width", type=float, default=1.0, help="of the networks")
+    arguments = parser.parse_args()
+    images = arguments.strips * STRIP
+    teachers, epochs = plan(rates(arguments.probe), arguments.seconds, images)
+    if arguments.epochs:
+        teachers, epochs = [name for name in GUESS if name != STUDENT], arguments.epochs
+    study = config(teachers, epochs, arguments.strips, arguments.width)
+    arguments.out.write_text(yaml.safe_dump(study, sort_keys=False))
+    print(f"{len(teachers)} teachers, {epochs} epochs of {images} images in {arguments.seconds:.0f} s")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

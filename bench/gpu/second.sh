@@ -4,7 +4,7 @@
 left=$1
 cp bench/gpu/strips.py workflow/scripts/kd/datasets/strips.py # a data set of this machine alone
 strips=$(ls results/strips/train/*/*.webp | wc -l)
-python3 bench/gpu/plan.py results/probe.jsonl $((left - 45)) "$strips" config/lent.yaml || exit 3
+python3 bench/gpu/plan.py results/probe.jsonl $((left - 45)) "$strips" config/lent.yaml ${PLAN_OPTIONS:-} || exit 3
 cat config/lent.yaml
 run() {
     local more=$((left - 25 - (SECONDS - began)))

@@ -119,9 +119,9 @@ def test_on_paper_tables_have_eight_points_but_for_the_widest(shown, drawn):
 
 
 def test_how_to_read_the_numbers_has_no_page_of_its_own(opened, drawn):
-    """The answer and tables, the figures, and all runs: pages of which none is nearly empty."""
+    """The summary and tables, the figures, the runs, the configuration: pages of which none is nearly empty."""
     pdf = opened(drawn).page.pdf(prefer_css_page_size=True)
-    assert len(re.findall(rb"/Type /Page\n", pdf)) <= 6
+    assert len(re.findall(rb"/Type /Page\n", pdf)) <= 7
 
 
 def test_on_paper_all_is_light(shown, drawn):

@@ -203,7 +203,7 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
     assert logs == {late["JobId"], cancelled["JobId"]}
     for seed in (0, 1):
         log = (submitted.folder / f"results/tiny/logs/train_baseline/cnn/{seed}.log").read_text()
-        assert "goes on from a checkpoint" in log
+        assert "resumes from a checkpoint" in log
     assert [(submitted.folder / model).read_bytes() for model in MODELS] == uninterrupted
     assert not checkpoints(submitted)
 

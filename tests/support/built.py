@@ -1,10 +1,24 @@
 """Networks by name, as tests of their size, shapes and logits need them."""
 
+from typing import Any
+
+import pytest
 import torch
 from torch import nn
 
 from kd.networks.factory import build_network
 from kd.networks.size import count_parameters
+from kd.registry import architectures
+
+
+def every_architecture() -> list[Any]:
+    """A parameter for each architecture; those that are not the first of their module are for the full suite."""
+    modules, parameters = set(), []
+    for name, entry in architectures().items():
+        marks = [pytest.mark.full] if entry.module in modules else []
+        modules.add(entry.module)
+        parameters.append(pytest.param(name, marks=marks, id=name))
+    return parameters
 
 
 def on_meta(name, classes=10, ins=3, **options):

@@ -61,14 +61,18 @@ class Checkout:
         return done.stdout + done.stderr
 
     def pending(self, *arguments: str) -> dict[str, set[str]]:
-        """What the next run would do: rule -> the wildcards of its jobs, joined by spaces."""
+        """What the next run would do: rule -> the wildcards of its jobs, joined by spaces.
+
+        Without keep_config, which every change of a config brings, and after it the report.
+        """
         text = self.run("--dry-run", *arguments)
         jobs: dict[str, set[str]] = {}
         for rule, body in re.findall(r"(?m)^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n)*)", text):
             match = re.search(r"(?m)^    wildcards: (.*)$", body)
             values = [item.split("=")[1] for item in match.group(1).split(", ")] if match else []
             jobs.setdefault(rule, set()).add(" ".join(values))
-        jobs.pop("all", None)
+        for rule in ("all", "keep_config"):
+            jobs.pop(rule, None)
         nothing = "Nothing to be done" in text or re.search(r"(?m)^total +0$", text)
         assert bool(jobs) != bool(nothing), text
         return jobs

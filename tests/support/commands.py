@@ -59,6 +59,15 @@ RULES = (
         "hours on a GPU: a few images of the reader's, an epoch of the baselines",
     ),
     Rule(
+        rf"{CORES} config/own_images\.yaml --config 'dataset={{path: data/photos}}'",
+        "{} --until prepare_data",
+        "pretrained weights and hours: the data of a few images of the reader's",
+    ),
+    Rule(r"make new STUDY=cats DATA=data/photos", "{}", "unchanged; without a terminal nothing is asked"),
+    Rule(r"make new", "{} --dry-run", "it asks for what the options leave open; tests/unit/proposal"),
+    Rule(r"make (plan|run) STUDY=cats", "{} --dry-run", "hours of training; test_own_images.py runs a study"),
+    Rule(r"python workflow/scripts/new_study\.py .*", "{}", "unchanged"),
+    Rule(
         rf"{CORES} config/zoo\.yaml",
         "{} --until prepare_data && {} --dry-run --quiet rules",
         "40 minutes: its data, and a plan of its jobs; test_zoo.py runs its methods",
@@ -93,10 +102,10 @@ RULES = (
         "timeout 5 {} 0 || test $? -eq 124",
         "a server that stays: some seconds of it, at any port that is free",
     ),
-    Rule(r"make results STUDY=(digits|bench)", "{}", "unchanged"),
+    Rule(r"make docs-results STUDY=(digits|bench)", "{} YES=1", "a reader is asked first"),
     Rule(
-        r"make results STUDY=zoo",
-        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {}",
+        r"make docs-results STUDY=zoo",
+        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {} YES=1",
         "40 minutes: unchanged, on results of the default study",
     ),
     Rule(

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import yaml
 from fake_runs import fake_history, fake_study
 
+from kd.io.files import read_json
+from kd.report.study.sources import Study
+from kd.results.runs import read_cells
 from kd.results.table import summarise
-from kd.results.table_csv import write_table
+from kd.results.table_csv import read_table, write_table
 
 CLASSES = [f"class {letter}" for letter in "abcdefghij"]
 PICTURE = b"\x89PNG a picture"
@@ -38,6 +43,7 @@ CARD = {
     "paper": "Somebody 2020",
     "published": {"mean": [0.1307], "std": [0.3081], "largest_difference": 0.00012},
 }
+RECIPE = {"epochs": 20, "batch_size": 128, "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0005}
 FIGURES = ("learning_curves", "accuracy_parameters", "accuracy_latency", "gain", "heat_map")
 
 
@@ -101,11 +107,33 @@ def fake_latency(names: Sequence[str]) -> dict[str, Any]:
         {"median": 0.25 + 0.5 * k, "low": 0.2 + 0.5 * k, "high": 0.3 + 0.5 * k} for k in range(len(names))
     ]
     networks = {
-        name: {"architecture": name, "pytorch_ms": time, "onnxruntime_ms": None}
+        name: {
+            "architecture": name,
+            "pytorch_ms": time,
+            "onnxruntime_ms": {what: value / 10 for what, value in time.items()},
+        }
         for name, time in zip(names, times, strict=True)
     }
     about = {"device": "AMD EPYC", "threads": 1, "batch": 1, "image": [1, 8, 8], "repetitions": 50}
     return about | {"versions": {"torch": "2.9.1"}, "networks": networks}
+
+
+def fake_settings(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What config.resolved.yaml of these runs would hold."""
+    networks = {
+        side: {
+            run["name"]: {"architecture": run["architecture"], **RECIPE}
+            for run in runs
+            if run["role"] == role
+        }
+        for side, role in (("teachers", "teacher"), ("students", "alone"))
+    }
+    methods = {run["method"]: {"method": "kd", "temperature": 4.0} for run in runs if run["method"]}
+    changed = {
+        "recipe.lr": {"value": 0.05, "default": 0.1},
+        "dataset.crop_area": {"value": [0.1, 1], "default": None},
+    }
+    return {"x-changed": changed, "study": "mine", **networks, "methods": methods, "seeds": [0]}
 
 
 def write_results(
@@ -124,7 +152,7 @@ def write_results(
         files["metrics"].append(_write(place / "metrics.json", json.dumps(run)))
         files["histories"].append(_write(place / "history.csv", fake_history(run).to_csv(index=False)))
         for name in ("model.safetensors", "test_logits.npy", "tensorboard/events"):
-            _write(place / name, "")
+            _write(place / name, "weights" * 1000)
     cells: dict[str, list[dict[str, Any]]] = {}
     for run in runs if diagnosed else ():
         cells.setdefault(cell_of(run), []).append(run)
@@ -139,7 +167,10 @@ def write_results(
     (folder / "data/samples.png").write_bytes(PICTURE)
     write_table(folder / "table.csv", summarise(runs))
     names = dict.fromkeys(run["name"] for run in runs)
+    settings = yaml.safe_dump(fake_settings(runs), sort_keys=False)
     return files | {
+        "config": _write(folder / "config.yaml", "# As it was given.\nstudy: mine\n"),
+        "resolved": _write(folder / "config.resolved.yaml", settings),
         "report": folder / "report.html",
         "study": folder.name,
         "table": folder / "table.csv",
@@ -147,6 +178,28 @@ def write_results(
         "samples": folder / "data/samples.png",
         "latency": _write(folder / "latency.json", json.dumps(fake_latency(list(names)))),
     }
+
+
+def study_of(folder: Path, runs: Sequence[dict[str, Any]]) -> tuple[Study, pd.DataFrame]:
+    """A study of these runs in `folder`, as build_report reads it, and its table."""
+    files = write_results(folder / "study", runs)
+    study = Study(
+        name="study",
+        folder=folder / "study",
+        cells=read_cells(files["metrics"], files["histories"], files["diagnoses"]),
+        table=files["table"],
+        figures=(),
+        latency=files["latency"],
+        measured=read_json(files["latency"]),
+        card=files["data"],
+        data=CARD,
+        samples=PICTURE,
+        given=files["config"],
+        config="",
+        settings={},
+        resolved=files["resolved"],
+    )
+    return study, read_table(files["table"])
 
 
 def _write(path: Path, text: str) -> Path:

@@ -73,6 +73,21 @@ def fake_study(
     return runs
 
 
+def fake_pairs(*gains: Any, seeds: int = 3, methods: tuple[str, ...] = ("kd",)) -> list[dict[str, Any]]:
+    """Runs of a student whose baseline has 80 %, with these gains by method, teacher and seed.
+
+    The teachers t0, t1, ... have 95 %.
+    """
+    runs = [fake_run("teacher", f"t{k}", test_accuracy=95.0) for k in range(len(gains[0]))]
+    runs += [fake_run("alone", "cnn", seed, test_accuracy=80.0) for seed in range(seeds)]
+    for method, of_teachers in zip(methods, gains, strict=True):
+        for k, of_seeds in enumerate(of_teachers):
+            for seed, gain in enumerate(of_seeds):
+                changes = {"teacher": f"t{k}", "method": method, "test_accuracy": 80 + gain}
+                runs.append(fake_run("distilled", "cnn", seed, **changes))
+    return runs
+
+
 def fake_history(run: dict[str, Any]) -> pd.DataFrame:
     """A history that ends at the run's validation accuracy."""
     last, epochs = run["test_accuracy"] - 0.3, range(1, run["epochs"] + 1)

@@ -116,8 +116,8 @@ def test_odd_images_are_no_bad_ones(fresh):
 
 def impatient(checkout, mirror):
     """Of the same code, only the waits are shorter."""
-    checkout.edit("workflow/scripts/kd/io/download.py", "pause: float = 1.0", "pause: float = 0.01")
-    checkout.edit("workflow/scripts/kd/io/http.py", "TIMEOUT = (10, 30)", "TIMEOUT = (10, 0.3)")
+    checkout.edit("workflow/scripts/kd/io/web/download.py", "pause: float = 1.0", "pause: float = 0.01")
+    checkout.edit("workflow/scripts/kd/io/web/http.py", "TIMEOUT = (10, 30)", "TIMEOUT = (10, 0.3)")
     # That of the true archive would be all that is said of others.
     checkout.edit("workflow/scripts/kd/datasets/cifar10.py", "170_052_171", "None")
     checkout.configure(dataset={"name": "cifar10", "mirror": mirror})

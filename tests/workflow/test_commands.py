@@ -48,6 +48,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file = folder / "data" / "mine" / part / ("cat", "dog")[number % 2] / f"{part}{number}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (32, 32), (12 * number, 90, 0 if part == "train" else 200)).save(file)
+    for number in range(20):
+        file = folder / "data" / "photos" / ("cat", "dog")[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 32), (12 * number, 90, 100)).save(file)
     author = ["-c", "user.name=a reader", "-c", "user.email=reader@example.org"]
     for arguments in (["init", "-q"], ["add", "--force", "."], [*author, "commit", "-q", "-m", "as it is"]):
         subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)

@@ -145,7 +145,8 @@ def test_every_network_is_diagnosed(finished_study):
 def test_logs_tell_every_epoch_and_the_time_left(finished_study):
     log = (results(finished_study) / "logs" / "train_teacher" / "vgg16.log").read_text()
     assert re.search(
-        r"epoch 1/2  loss [\d.]+ \(ce [\d.]+\)  train [\d.]+ %  validation .* images/s  left 0:\d\d", log
+        r"epoch 1/2  loss [\d.]+ \(ce [\d.]+\)  train_acc [\d.]+ %  val_acc [\d.]+ %  val_loss [\d.]+  lr .* images/s  ETA 0:\d\d",
+        log,
     )
     assert "epoch 2/2" in log
 

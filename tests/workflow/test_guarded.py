@@ -61,7 +61,7 @@ def test_a_job_whose_snakemake_is_killed_while_it_imports_computes_nothing(cold)
     assert psutil.wait_procs(jobs, timeout=60)[1] == [], "a job goes on for nobody"
     assert not list((cold.folder / "results/tiny/teachers").glob("**/*.*"))
     log = (cold.folder / "results/tiny/logs/train_teacher/vgg16.log").read_text()
-    assert "starts on" not in log
+    assert "start: loss" not in log
     cold.run("--unlock")
     cold.run(MODEL)
 
@@ -130,7 +130,7 @@ def test_two_jobs_never_write_the_same_files_at_once(cold):
     process = start(cold, MODEL)
     (job,) = wait_for_job(process, "train.py")
     log = cold.folder / "results/tiny/logs/train_teacher/vgg16.log"
-    while not (log.exists() and "starts on" in log.read_text()):
+    while not (log.exists() and "start: loss" in log.read_text()):
         time.sleep(0.01)
     job.suspend()
     second = start(cold, "--nolock", "--rerun-incomplete", MODEL)

@@ -55,7 +55,7 @@ def uninterrupted(shared):
 
 def went_on(checkout):
     log = (checkout.folder / "results/tiny/logs/train_teacher/cnn.log").read_text()
-    return "goes on from a checkpoint" in log and not list((checkout.folder / "results/tiny/work").iterdir())
+    return "resumes from a checkpoint" in log and not list((checkout.folder / "results/tiny/work").iterdir())
 
 
 def assert_shown_as_stopped(checkout):
@@ -63,7 +63,7 @@ def assert_shown_as_stopped(checkout):
     command = [sys.executable, "workflow/scripts/watch.py", "results/tiny", "--once"]
     shown = subprocess.run(command, cwd=checkout.folder, capture_output=True, text=True)
     assert shown.returncode == 1
-    assert re.search(r"stopped after \d+:\d\d; the same command goes on", shown.stdout), shown.stdout
+    assert re.search(r"stopped after \d+:\d\d; the same command resumes", shown.stdout), shown.stdout
     assert "failed" not in shown.stdout
     assert re.search(r"cut off \(1\)\s+train_teacher\s+cnn", shown.stdout), shown.stdout
 

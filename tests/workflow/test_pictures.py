@@ -53,3 +53,10 @@ def test_a_study_that_has_not_run_has_no_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "draw_rules", lambda target: None)
     with pytest.raises(SystemExit, match=r"has no report\.html; run the study first"):
         pictures.main(tmp_path, tmp_path / "images")
+
+
+def test_without_graphviz_one_line_says_so(tmp_path, monkeypatch):
+    (tmp_path / "report.html").write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="error: no program tred and dot; install Graphviz"):
+        pictures.main(tmp_path, tmp_path / "images")

@@ -235,7 +235,7 @@ def test_where_jobs_compute_is_no_reason_to_rerun(finished):
         (f"{SCRIPTS}/kd/training/engine.py", '"""Trains a network', '"""Most patiently trains a network'),
         (f"{SCRIPTS}/train.py", '"""Train one network', '"""Do train one network'),
         (f"{SCRIPTS}/kd/monitor/tensorboard.py", "views of the first epoch", "what it is shown first"),
-        (f"{SCRIPTS}/kd/monitor/log.py", "goes on from", "continues at"),
+        (f"{SCRIPTS}/kd/monitor/log.py", "resumes from", "continues at"),
         ("config/config.yaml", "seeds: [0, 1, 2, 3]", "seeds: [5, 6]"),  # not this study's config
         (
             f"{SCRIPTS}/kd/config/study.py",

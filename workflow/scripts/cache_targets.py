@@ -108,7 +108,7 @@ def fill(
             progress.update(share=done / len(views), left=left)
             if now - reported > EVERY or done == len(views):
                 reported = now
-                logger.info("%s  %d of %d  left %s", label, done, len(views), clock_time(left))
+                logger.info("%s  %d of %d  ETA %s", label, done, len(views), clock_time(left))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kd.io.download import download
+from kd.io.web.download import download
 
 
 def main(url: str, sha256: str, output: Path, size: int | None = None) -> None:

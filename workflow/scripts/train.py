@@ -15,7 +15,7 @@ from kd.monitor.tensorboard import opened_board
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.runtime.device import device_name, memory_explained, set_up_device
-from kd.runtime.provenance import commit, versions
+from kd.runtime.provenance import commit, finished, versions
 from kd.runtime.signals import StopSignal
 from kd.runtime.speed import choose_speed
 from kd.settings.compute import Compute
@@ -67,7 +67,10 @@ def main(
     epochs = setup.method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
     results = describe_run(job, setup.method.describe(), values) | made_by
-    logger.info("%s  starts on %s: %s", job.label, device_name(where), setup.method.describe())
+    device = f"{device_name(where)}{' (CPU)' if where.type == 'cpu' else ''}"
+    logger.info("%s  start: loss = %s, %s", job.label, setup.method.describe(), device)
+    tuned = "fine-tunes pretrained weights" if job.options.get("pretrained") else "recipe"
+    logger.info("%s  %s: %s", job.label, tuned, job.recipe.describe())
     logger.info("%s  %s", job.label, speed.reason)
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.
@@ -105,7 +108,7 @@ def main(
             "device": device_name(where),
             "compute": speed.used(where, training.replayed),
         }
-        results |= {"versions": versions(job.architecture), "commit": commit()}
+        results |= {"versions": versions(job.architecture), "commit": commit(), "finished": finished()}
         write_metrics(outputs.metrics, results)
     part = "validation" if job.role == TRIAL else "test"
     logger.info("%s  done: %s accuracy %.2f %%", job.label, part, results[f"{part}_accuracy"])

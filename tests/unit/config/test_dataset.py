@@ -56,7 +56,15 @@ def test_mirrors(mirror, name):
             {"dataset": {"name": "mini_open_images", "tolerated_failures": 1}},
             "dataset.tolerated_failures: should be less than 1 (it is 1)",
         ),
-        ({"dataset": "digits"}, "dataset: should be a mapping of keys to values (it is 'digits')"),
+        ({"dataset": 3}, "dataset: should be a mapping of keys to values (it is 3)"),
+        (
+            {"dataset": "~/photos"},
+            "dataset: '~/photos' is a path; write dataset: {name: image_folder, path: ~/photos}",
+        ),
+        (
+            {"dataset": "CIFAR-100"},
+            "dataset.name: there is no data set 'CIFAR-100'; did you mean 'cifar100'?; allowed: ",
+        ),
         ({"dataset": {"name": "digits", "validation": 0}}, "dataset.validation: should be greater than 0"),
         (
             {"dataset": {"name": "digits", "crop_area": [0.5, 0.2]}},

@@ -90,7 +90,10 @@ def test_all_mistakes_are_reported_at_once():
         ({"seeds": [1, 1]}, "seeds: 1 is repeated"),
         ({"seeds": [0, 1, 0.0]}, "seeds: 0 is repeated"),
         ({"seeds": [-1]}, "seeds.0: should be greater than or equal to 0 (it is -1)"),
-        ({"seeds": 3}, "seeds: should be a list (it is 3)"),
+        ({"seeds": "3"}, "seeds: should be a list (it is '3')"),
+        ({"seeds": 0}, "seeds: a number of seeds should be 1 to 20, and stands for 0, 1, 2, …; write [0]"),
+        ({"seeds": 42}, "seeds: a number of seeds should be 1 to 20, and stands for 0, 1, 2, …; write [42]"),
+        ({"seeds": True}, "seeds: should be a list (it is True)"),
         (
             {"study": "c\N{CYRILLIC SMALL LETTER EN}n"},
             r"study: a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter or digit (it is 'c\u043dn')",

@@ -4,6 +4,8 @@ import pytest
 from small_config import complaints, config
 
 from kd.config.load import load_study
+from kd.models.libraries import names as libraries
+from kd.settings.recipe import Recipe
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,61 @@ def test_what_is_not_trained_has_no_recipe(teacher, allowed):
 def test_a_key_without_its_value_trains_no_network_instead(key):
     (line,) = complaints(teachers={"resnet18": {key: None}})
     assert line == f"teachers.resnet18.{key}: has no value; set one, or leave this key out"
+
+
+@pytest.mark.parametrize("key", ["pretrained", "input_size", "stem"])
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("resnet50", "torchvision/resnet50"), ("cnn", "torchvision/resnet50"), ("vgg16", "torchvision/vgg16")],
+)
+def test_an_option_of_libraries_below_an_own_architecture_says_where_it_belongs(key, name, place):
+    (line,) = complaints(students={name: {key: True}})
+    assert line == (
+        f"students.{name}.{key}: belongs to networks of torchvision and timm; set architecture: {place} beside it"
+        f" ({name!r} is a network of this project)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("mobilenet_v3", "architecture: torchvision/mobilenet_v3_large or torchvision/mobilenet_v3_small?"),
+        ("VGG16-BN", "architecture: torchvision/vgg16_bn or timm/vgg16_bn?"),
+        ("ViT_B_16", "architecture: torchvision/vit_b_16?"),
+        ("MobileNet-V2", "'mobilenetv2'?"),
+        ("resnt18", "'resnet18'?"),
+    ],
+)
+def test_an_unknown_architecture_is_suggested_from_libraries_too(name, hint):
+    (line,) = complaints(students={name: {}})
+    assert line.startswith(
+        f"students.{name}: there is no architecture {name!r}; did you mean {hint}; allowed: cnn, "
+    )
+    assert line.endswith(", torchvision/<name>")
+
+
+def test_a_good_config_looks_into_no_library(monkeypatch):
+    """It takes a second for timm, and is for errors alone."""
+    monkeypatch.setattr(libraries, "names", None)
+    assert load_study(config())
+
+
+PRETRAINED = {"architecture": "torchvision/resnet18", "pretrained": True}
+
+
+def test_pretrained_networks_are_fine_tuned_unless_the_study_says_how():
+    bare = config(recipe={}, teachers={"big": PRETRAINED, "own": {"architecture": "resnet18"}})
+    study = load_study(bare)
+    assert study.teachers["big"].recipe == Recipe(epochs=30, batch_size=32, lr=0.01, weight_decay=1e-4)
+    assert study.teachers["own"].recipe == study.students["cnn"].recipe == Recipe()
+    study = load_study(bare | {"recipe": {"lr": 0.2}, "teachers": {"big": {**PRETRAINED, "epochs": 5}}})
+    assert study.teachers["big"].recipe == Recipe(epochs=5, batch_size=32, lr=0.2, weight_decay=1e-4)
+    assert study.warnings() == [
+        "teachers.big: fine-tunes pretrained weights with lr 0.2, and rates above 0.05 usually undo them;"
+        " set lr: 0.01 there"
+    ]
+    not_pretrained = load_study(bare | {"teachers": {"big": {**PRETRAINED, "pretrained": False}}})
+    assert not_pretrained.teachers["big"].recipe == Recipe()
 
 
 INCEPTION = {"architecture": "torchvision/inception_v3"}

@@ -18,7 +18,7 @@ from kd import registry
 from kd.code.fingerprint import fingerprint
 from kd.datasets import digits
 from kd.errors import UserError
-from kd.io.download import download
+from kd.io.web.download import download
 
 NOWHERE = Path("nowhere")
 

@@ -43,9 +43,9 @@ def test_looking_at_many_images_is_reported(folder, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
     listing(str(folder))
     assert not caplog.messages
-    monkeypatch.setattr("kd.plan.user_files.QUIET", -1)
+    monkeypatch.setattr("kd.datasets.folders.listing.QUIET", -1)
     listing(str(folder))
-    assert caplog.messages[2] == f"{folder}: 3 of 8 images looked at"
+    assert caplog.messages[2] == f"{folder}: 3 of 8 images read"
 
 
 def test_listing_sees_changes_but_neither_place_nor_time(folder, tmp_path_factory):

@@ -336,6 +336,7 @@ def start(folder, work, url):
     return subprocess.Popen(command, env={"PYTHONPATH": str(SCRIPTS), "PATH": ""})
 
 
+@pytest.mark.full
 def test_two_studies_at_once_download_each_table_once(server, images, tmp_path):
     for name in images.files:
         images.plan[name] = ["slow"] if name.endswith(".csv") else ["whole"]
@@ -362,6 +363,7 @@ def test_a_password_of_the_mirror_reaches_neither_log_nor_table(server, images, 
     assert "s3cret" not in str(error.value)
 
 
+@pytest.mark.full
 def test_a_killed_job_goes_on_where_it_was(server, images, tmp_path):
     images.pause = 0.05
     folder, work = tmp_path / "a", tmp_path / "fetched"

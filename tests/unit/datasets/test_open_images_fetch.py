@@ -10,7 +10,7 @@ from open_images_server import OpenImages, Server
 from kd.datasets.open_images import fetch as gathering
 from kd.datasets.open_images.fetch import Failed, describe, fetch, first_good
 from kd.errors import UserError
-from kd.io import http
+from kd.io.web import http
 
 BODY = bytes(range(256)) * 40
 

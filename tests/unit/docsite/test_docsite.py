@@ -1,5 +1,6 @@
 """What the site's pages are made with: links, formulas, and pages of results."""
 
+import io
 import json
 import re
 
@@ -73,7 +74,7 @@ def test_options_are_described_by_what_their_functions_say():
     expected = {"test_fraction": "share of the images of every digit that is kept for the test"}
     assert reference.meanings(digits) == expected
     folder = reference.meanings(registry.datasets()["image_folder"])
-    assert folder["path"] == "the folder that holds train/ and test/, or val/"
+    assert folder["class_names"].startswith("a text file in `path` with a line for each class")
     assert folder["class_names"].endswith(
         "its names, of which the first is taken"
     )  # the end of its second line
@@ -162,6 +163,19 @@ def test_a_study_that_has_not_run_has_no_page(tmp_path):
     with pytest.raises(SystemExit, match=r"has no table\.md; run the study first"):
         results.main(tmp_path / "nothing", tmp_path / "docs")
     assert not (tmp_path / "docs" / "nothing.md").exists()
+
+
+def test_a_page_that_is_there_is_not_overwritten_unasked(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    page = tmp_path / "zoo.md"
+    assert results.write(tmp_path, "zoo.md", "new", yes=False)
+    assert results.write(tmp_path, "zoo.md", "new", yes=False)  # nothing is lost
+    with pytest.raises(SystemExit, match="is there and differs"):
+        results.write(tmp_path, "zoo.md", "other", yes=False)
+    assert page.read_text() == "new"
+    assert results.write(tmp_path, "zoo.md", "other", yes=True)
+    assert page.read_text() == "other"
+    assert capsys.readouterr().out == f"wrote {page}\n" * 3
 
 
 def test_the_page_of_the_bench_is_that_of_its_files(tmp_path):

@@ -67,6 +67,7 @@ def fail(network, images):
     raise RuntimeError("no such operator\nand a page of advice")
 
 
+@pytest.mark.full
 def test_the_other_exporter_helps_out(monkeypatch, caplog):
     caplog.set_level(logging.INFO, "kd")
     fail.__name__ = "traced"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from built import every_architecture
 from parts import real_batch, real_pair
 from torch import nn
 
@@ -11,7 +12,6 @@ from kd.distillation.combined import build_method
 from kd.distillation.pre_relu import BeforeReLU, closing_relu
 from kd.methods.ofd import Margin, partial_distance
 from kd.networks.factory import build_network
-from kd.registry import architectures
 from kd.training.step import _Student
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -107,7 +107,7 @@ def test_deeper_stages_count_twice_as_much():
     assert build_method("ofd", {}).describe() == "CE + 0.001·OFD"
 
 
-@pytest.mark.parametrize("name", sorted(architectures()))
+@pytest.mark.parametrize("name", every_architecture())
 def test_what_is_heard_is_the_input_of_the_relu(name):
     """Its positive part is the stage's output; where a stage has no last ReLU, it is that itself."""
     torch.manual_seed(0)
@@ -167,6 +167,7 @@ def test_a_block_that_uses_its_relu_twice_is_heard_the_last_time():
     assert before([None])[0].tolist() == [-0.75, 2.0]
 
 
+@pytest.mark.full
 def test_a_compiled_network_is_heard_too():
     torch.manual_seed(0)
     network = build_network("resnet8x4", {"width": 0.125}, 3, 7).eval()

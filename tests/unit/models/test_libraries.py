@@ -96,6 +96,7 @@ def test_no_map_outlives_its_use():
     assert network._heard is None
 
 
+@pytest.mark.full
 def test_compiled_it_gives_the_same():
     network = build("torchvision/squeezenet1_1", input_size=40).eval()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from built import on_meta, ready, size, stage_shapes
+from built import every_architecture, on_meta, ready, size, stage_shapes
 from torch import Tensor, nn
 
 from kd.models.layers.staged import StagedNet
@@ -43,7 +43,7 @@ class Seen:
     logits: Tensor
 
 
-@pytest.fixture(scope="module", params=sorted(architectures()))
+@pytest.fixture(scope="module", params=every_architecture())
 def name(request):
     """All tests of one architecture run one after the other, so that they can share what is seen."""
     return request.param

@@ -100,6 +100,7 @@ def test_grey_images_meet_the_sum_of_the_first_weights(tmp_path, monkeypatch):
     torch.testing.assert_close(after["conv1.0.weight"], weights()["conv1.0.weight"].sum(1, keepdim=True))
 
 
+@pytest.mark.full
 def test_densenets_old_names_are_understood(monkeypatch, home):
     torch.manual_seed(5)
     with torch.device("meta"):
@@ -195,6 +196,7 @@ def test_weights_of_another_network(tmp_path, monkeypatch, home):
         refused(monkeypatch, home, f"{address}/{file.name}", "are not those of this version of torchvision")
 
 
+@pytest.mark.full
 def test_pretrained_weights_of_timm(tmp_path, monkeypatch, home):
     timm = pytest.importorskip("timm", reason="timm is optional: envs/requirements-timm.txt")
     torch.manual_seed(5)

@@ -19,6 +19,7 @@ def timm():
     return pytest.importorskip("timm", reason="timm is optional: envs/requirements-timm.txt")
 
 
+@pytest.mark.full
 def test_the_names_of_timm(timm):
     known = names("timm")
     assert {name for name in known if "." not in name} == set(timm.list_models())

@@ -120,7 +120,7 @@ def test_at_80_columns_a_running_job_takes_one_line():
     assert lines[0] == "digits: 3 of 38 jobs done"
     # waiting: 5 students of 10 s, 3 teachers of 30 s, 24 of unknown length that count 10 s as students do;
     # running: 60 s, and 12 s of 10: 440 s by two
-    assert lines[1] == "running for 1:40, about 3:40 left (no timing yet for 1 of 3 rules)"
+    assert lines[1] == "running for 1:40, ≈ 3:40 left (no timing yet for 1 of 3 rules)"
     (big,) = [line for line in lines if line.startswith("    big ")]
     assert lines[lines.index(big) - 1] == "  train_teacher"
     for part in ("3/8", "━━━", "88.5 %", "1:00 left"):
@@ -200,7 +200,7 @@ def test_a_study_that_is_done_names_its_report_where_there_is_one(tmp_path):
     [
         ("done", "done in 1:30"),
         ("failed", "ended after 1:30, 1 job failed"),
-        ("stopped", "stopped after 1:30; the same command goes on"),
+        ("stopped", "stopped after 1:30; the same command resumes"),
     ],
 )
 def test_how_it_ended(phase, sentence):

@@ -61,6 +61,7 @@ for script, foreign in json.loads(sys.argv[1]).items():
 """
 
 
+@pytest.mark.full
 def test_scripts_import_only_what_they_use():
     """A change to the plots must not rebuild a table, nor the other way round."""
     foreign = {

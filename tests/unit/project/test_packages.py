@@ -18,14 +18,21 @@ LEVELS = [
     {"runtime"},
     {"datasets", "models", "distillation", "networks", "sweep", "plots", "report"},
     {"methods", "evaluation", "config"},
-    {"teachers", "export", "plan"},
+    {"teachers", "export", "plan", "proposal"},
     {"training"},
     {"monitor"},
+    {"commands"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 PLUGINS = {"models", "methods", "datasets"}
 FILES = sorted(KD.rglob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
+JOBS = [  # scripts that rules run, not those that people start
+    SCRIPTS / name
+    for name in sorted(
+        {name for path in RULES for name in re.findall(r"scripts/(\w+\.py)", path.read_text())}
+    )
+]
 
 
 def package_of(path):
@@ -78,15 +85,23 @@ def test_no_packages_import_each_other():
 
 
 @pytest.mark.parametrize("package", ["plan", "config"])
-def test_no_script_and_no_package_imports_the_study(package):
-    """Only rules, the site and the benchmarks do: a job carries exactly its own configuration."""
-    outside = [path for path in FILES if package_of(path) not in ("plan", package)]
-    assert not [path for path in (*outside, *SCRIPTS.glob("*.py")) if package in imported(path)]
+def test_no_job_imports_the_study(package):
+    """Only rules, commands, the site and the benchmarks do: a job carries exactly its own configuration."""
+    outside = [path for path in FILES if package_of(path) not in ("plan", "commands", "proposal", package)]
+    assert not [path for path in (*outside, *JOBS) if package in imported(path)]
 
 
-def test_only_scripts_import_the_monitor():
+def test_no_job_imports_a_command():
+    """Commands know the whole study, or write a new one."""
+    commands = {"commands", "proposal"}
+    outside = [path for path in FILES if package_of(path) not in commands]
+    assert not [path for path in (*outside, *JOBS) if commands & set(imported(path))]
+
+
+def test_only_scripts_and_commands_import_the_monitor():
     """It is in no fingerprint, so nothing that shapes a result may lie behind it."""
-    assert not [path for path in FILES if package_of(path) != "monitor" and "monitor" in imported(path)]
+    outside = [path for path in FILES if package_of(path) not in ("monitor", "commands")]
+    assert not [path for path in outside if "monitor" in imported(path)]
 
 
 def test_every_init_file_is_empty():

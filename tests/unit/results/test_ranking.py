@@ -88,14 +88,22 @@ def test_pairs_are_ranked_and_the_significant_ones_counted():
     pairs = ranked(STEADY, rank_pairs)
     assert pairs["method"].tolist() == ["dkd", "kd", "at"]
     assert verdict_on_pairs(pairs) == (
-        "95 % intervals of 3 gains, uncorrected: 2 above 0, 0 below 0. Significantly lower than the largest gain:"
-        " 2 of 2 (paired t-tests over seeds, Holm-corrected)."
+        "2 of 3 gains are significant on their own (95 % CI above 0)."
+        " The largest gain is significantly larger than all others (paired t-test, Holm-corrected)."
     )
     verdict = verdict_on_pairs(ranked(STEADY | {"kd": [4.4, 3.1, 2.9]}, rank_pairs))
-    assert verdict.endswith("Holm-corrected). The order of the others may be chance.")
+    assert verdict.endswith(
+        "1 of 2 gains is significantly smaller than the largest (paired t-test, Holm-corrected)."
+    )
     verdict = verdict_on_pairs(ranked({"kd": [-9.0, 9.0, 0.5], "at": [0.0, 0.1, 0.2]}, rank_pairs))
-    assert verdict.startswith("95 % intervals of 2 gains, uncorrected: 0 above 0, 0 below 0.")
-    assert verdict.endswith("Holm-corrected). The order of the rows may be chance.")
+    assert verdict == (
+        "0 of 2 gains are significant on their own (95 % CI above 0). No pair is significantly better than"
+        " another (paired t-test, Holm-corrected), so do not read the order as a ranking."
+    )
+    lost = verdict_on_pairs(ranked({"kd": [3.0, 3.1, 2.9], "at": [-2.0, -2.1, -1.9]}, rank_pairs))
+    assert lost.startswith(
+        "1 of 2 gains is significant on its own (95 % CI above 0), and 1 is significantly negative."
+    )
     assert verdict_on_pairs(ranked({"kd": [1.0, 2.0, 3.0]}, rank_pairs)) == ""
 
 

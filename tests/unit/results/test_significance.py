@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kd.results.significance import compare_with_best, holm, p_value
+from kd.results.significance import compare_with_best, holm, p_value, seeds_to_resolve, typical_deviation
 
 T_2 = 4.302652729911275  # t_{0.975, 2}
 
@@ -55,3 +55,32 @@ def test_only_rows_that_both_have_are_compared():
 def test_equal_or_never_met_is_not_significant(second):
     compared = compare_with_best(pd.DataFrame({"a": [1.0, 2.0], "b": second}))
     assert compared["significant"].tolist() == [False, False]
+
+
+@pytest.mark.parametrize("deviation", [0.3, 0.83, 1.35, 3.0])
+@pytest.mark.parametrize("difference", [0.5, 1.0])
+def test_so_many_seeds_have_eighty_per_cent_power_by_the_noncentral_t(deviation, difference):
+    """Guenther's closed form against the distribution itself: at most one seed too many, never one too few."""
+
+    def power(n):
+        limit = stats.t.ppf(0.975, n - 1)
+        return stats.nct.sf(limit, n - 1, difference * math.sqrt(n) / deviation)
+
+    n = seeds_to_resolve(deviation, difference)
+    assert power(n) >= 0.79
+    assert n == 2 or power(n - 2 if n > 3 else n - 1) < 0.8
+
+
+def test_seeds_by_hand():
+    """(1.95996 + 0.84162)² · 0.83² + 1.95996² / 2 = 5.407 + 1.921."""
+    assert seeds_to_resolve(0.83) == 8
+    assert seeds_to_resolve(0.0) == 2
+
+
+def test_the_typical_deviation_is_the_median_over_pairs_of_columns():
+    """Differences: a - b is 1, 1, 1; a - c is 0, 1, 2 with deviation 1; b - c is -1, 0, 1 with deviation 1."""
+    values = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [0.0, 1.0, 2.0], "c": [1.0, 1.0, 1.0]})
+    assert typical_deviation(values) == pytest.approx(1.0)
+    assert typical_deviation(values[["a", "b"]]) == pytest.approx(0.0)
+    assert math.isnan(typical_deviation(values[["a"]]))
+    assert math.isnan(typical_deviation(values[:1]))

@@ -12,6 +12,7 @@ from fake_runs import fake_run, fake_study
 import build_table
 from kd.results import format as cells
 from kd.results.data_card import data_lines
+from kd.results.markdown import plain
 from kd.results.metrics import Metrics
 from kd.results.page import headlines, to_markdown
 from kd.results.table import summarise
@@ -20,6 +21,7 @@ from kd.results.text import provenance
 
 EVIL = '<script>alert("1")</script>|*x*'
 NAN = math.nan
+MINUS = "\N{MINUS SIGN}"
 
 
 def page_of(runs, study="cifar10", card=None):
@@ -62,12 +64,28 @@ def test_quantity(value, digits, text):
     assert cells.quantity(value, digits) == text
 
 
-def test_plus_minus_leaves_out_a_spread_that_is_not_known():
-    assert cells.plus_minus(94.789, 0.123) == "94.79 ± 0.12"
-    assert cells.plus_minus(94.789, NAN) == "94.79"
-    assert cells.plus_minus(1.231, 0.4, "+") == "+1.23 ± 0.40"
-    assert cells.plus_minus(-1.231, 0.4, "+") == "\N{MINUS SIGN}1.23 ± 0.40"
-    assert cells.plus_minus(NAN, NAN) == "–"
+def test_a_deviation_stands_in_parentheses_and_an_interval_in_brackets():
+    assert cells.with_sd(94.789, 0.123) == "94.79 (sd 0.12)"
+    assert cells.with_sd(94.789, NAN) == "94.79"
+    assert cells.with_interval(3.301, 2.461) == "+3.30 [0.84, 5.76]"
+    assert cells.with_interval(-1.231, 2.0, 1) == f"{MINUS}1.2 [{MINUS}3.2, 0.8]"
+    assert cells.with_interval(1.231, NAN) == "+1.23"
+    assert cells.interval(1.231, NAN) == "–"
+    assert cells.with_sd(NAN, NAN) == cells.with_interval(NAN, NAN) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(770, "770"), (1442, "1,442"), (999_999, "999,999"), (11_173_962, "11.17 M"), (pd.NA, "–"), (NAN, "–")],
+)
+def test_parameters_are_counted_in_full_below_a_million(value, text):
+    assert cells.count(value) == text
+
+
+def test_only_what_could_be_a_link_is_escaped():
+    assert plain("+3.30 [0.84, 5.76] points") == "+3.30 [0.84, 5.76] points"
+    assert plain(f"[{MINUS}1.20, 0.30](x)") == f"\\[{MINUS}1.20, 0.30\\](x)"
+    assert plain("[a, b]") == "\\[a, b\\]"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +127,7 @@ def test_methods_stand_in_a_table_of_their_own_with_their_difference_to_the_best
         *("method", "average gain", "difference to best", "significant", "pairs", "n (student × seed)")
     ]
     assert cells[2][::2] == ["dkd", "–", "1"]
-    assert cells[3][2:4] == ["3.00 ± 0.00", "yes"]
+    assert cells[3][2:4] == [f"{MINUS}3.00 [{MINUS}3.00, {MINUS}3.00]", "yes"]
     assert cells[3][4:] == ["1", "3"]
 
 
@@ -198,7 +216,8 @@ def test_gains_beyond_chance_are_marked_by_a_sign():
         runs.append(fake_run("distilled", "cnn", seed, test_accuracy=80.0 + gain))
     markdown = page_of(runs)
     # s = 0.1, so the half-width is 4.3027 · 0.1 / √3 = 0.25.
-    assert "▼ \N{MINUS SIGN}2.00 ± 0.25" in markdown
+    assert f"▼ {MINUS}2.00 [{MINUS}2.25, {MINUS}1.75]" in markdown
+    assert "±" not in markdown
 
 
 def test_provenance_lists_every_device_version_and_commit():

@@ -10,7 +10,7 @@ import pytest
 
 from kd.errors import UserError
 from kd.runtime import parent
-from kd.runtime.parent import announce_snakemake, end_with_snakemake
+from kd.runtime.parent import announce_command, announce_snakemake, command, end_with_snakemake
 
 processes = multiprocessing.get_context("fork")
 
@@ -101,3 +101,12 @@ def test_one_on_another_machine_is_not_looked_up_here(snakemake, monkeypatch):
 def test_without_a_snakemake_a_script_just_runs(monkeypatch):
     monkeypatch.delenv(parent.VARIABLE, raising=False)
     end_with_snakemake()
+
+
+def test_the_command_is_announced_as_one_types_it_and_without_passwords(monkeypatch):
+    monkeypatch.delenv(parent.COMMAND, raising=False)
+    assert command() == ""
+    monkeypatch.setenv(parent.COMMAND, "replaced and then restored")
+    mirror = "dataset={mirror: https://joe:secret@example.org}"
+    announce_command(["/home/joe/venv/bin/snakemake", "--cores", "4", "--config", mirror])
+    assert command() == "snakemake --cores 4 --config 'dataset={mirror: https://example.org}'"

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -63,3 +64,10 @@ def test_the_users_index_is_left_alone(repository):
 def test_without_git_it_is_unknown(repository, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(repository)))
     assert commit(repository) == "unknown"
+
+
+def test_the_time_is_utc_to_the_second_and_names_no_zone():
+    before = datetime.now(UTC).replace(microsecond=0)
+    read = datetime.fromisoformat(provenance.finished())
+    assert before <= read <= datetime.now(UTC)
+    assert read.utcoffset() == timedelta(0)

@@ -115,11 +115,22 @@ def test_a_job_tells_of_itself_below_progress_as_its_log_is_below_logs():
 # --- How it ends.
 
 
-def test_messages_go_to_the_log_and_to_stderr(tmp_path, capsys):
+@pytest.mark.parametrize(("verbose", "lines"), [("", 2), ("0", 2), ("1", 3)])
+def test_messages_go_to_the_log_and_warnings_to_stderr(tmp_path, capsys, monkeypatch, verbose, lines):
+    """All of them with KD_VERBOSE=1; what a library prints is no part of stdout."""
+
+    def main(text):
+        logging.getLogger("kd").info("says %s", text)
+        logging.getLogger("kd").warning("the font is missing")
+        print("printed")
+
+    monkeypatch.setenv("KD_VERBOSE", verbose)
     log = tmp_path / "log"
-    run(script(log), lambda text: logging.getLogger("kd").info("says %s", text), text="hello")
-    assert log.read_text().endswith("says hello\n")
-    assert capsys.readouterr().err.endswith("says hello\n")
+    run(script(log), main, text="hello")
+    assert [line[9:] for line in log.read_text().splitlines()] == ["says hello", "the font is missing"]
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", lines)
+    assert err.endswith("the font is missing\nprinted\n")
 
 
 def fail(error):

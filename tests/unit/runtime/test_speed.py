@@ -299,6 +299,7 @@ for kept in (False, True):
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be set to keep memory")
 def test_memory_that_a_step_frees_is_used_again_by_the_next():
     scripts = Path(speed.__file__).parents[2]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
 
 
 class UserError(Exception):
@@ -31,7 +30,19 @@ def without_password(text: object) -> str:
     return re.sub(r"//[^/?#\s]*@", "//", str(text))
 
 
-def did_you_mean(name: Any, allowed: Iterable[str]) -> str:
+def plain(name: object) -> str:
+    """A name as it is compared with others: without regard to case, "-", "_" and other signs."""
+    return re.sub(r"[\W_]+", "", str(name).lower())
+
+
+def nearest(name: object, allowed: Iterable[str], count: int = 1) -> list[str]:
+    """The allowed names that are nearest to a misspelt one, at most `count`, the nearest first."""
+    forms: dict[str, str] = {}
+    for other in allowed:
+        forms.setdefault(plain(other), other)
+    return [forms[form] for form in get_close_matches(plain(name), forms, n=count, cutoff=0.6)]
+
+
+def did_you_mean(name: object, allowed: Iterable[str]) -> str:
     """ "; did you mean …?" with the allowed name that is nearest, or nothing where none is near."""
-    close = get_close_matches(str(name), list(allowed), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return "".join(f"; did you mean {other!r}?" for other in nearest(name, allowed))

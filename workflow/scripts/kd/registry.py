@@ -77,8 +77,9 @@ def _read(path: Path, target: str, name: str | None = None) -> Entry | None:
     )
 
 
-def _missing(what: str, name: Any, allowed: Iterable[str]) -> UserError:
-    hint = did_you_mean(name, allowed)
+def missing(what: str, name: Any, allowed: Iterable[str], hint: str = "") -> UserError:
+    """The error for a name that no plug-in has, with a hint, or else the nearest of the allowed names."""
+    hint = hint or did_you_mean(name, allowed)
     return UserError(f"there is no {what} {name!r}{hint}; allowed: {', '.join(sorted(allowed))}")
 
 
@@ -97,7 +98,7 @@ def _kind(what: str, folder: str, target: str) -> tuple[Callable[[], dict], Call
         path = _files(HERE / folder).get(name) if isinstance(name, str) else None
         if entry := path and _read(path, target):
             return entry
-        raise _missing(what, name, every())
+        raise missing(what, name, every())
 
     return every, find
 
@@ -138,7 +139,7 @@ def find_architecture(name: Any) -> Entry:
         return replace(entry, name=name, inside=(inside,))
     if entry := _network(HERE / "models", package):
         return entry
-    raise _missing("architecture", name, architectures())
+    raise missing("architecture", name, architectures())
 
 
 @cache

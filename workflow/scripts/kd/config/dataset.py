@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from kd import registry
 from kd.config.plugins import options_of, resolve
 from kd.config.problems import Problems
+from kd.config.shorthand import dataset
 from kd.jobs.data import DataSettings
 from kd.settings.types import Address, Fraction, Name, Padding, Seed, Share
 
@@ -61,6 +62,7 @@ class DatasetEntry(BaseModel):
 
 
 def _read(section: Any) -> Dataset:
+    section = dataset(section)
     with Problems() as problems:
         entry, checked = resolve(problems, registry.find_dataset, DatasetEntry, section, "name")
         files = entry.constants.get("FILES", {})
@@ -83,4 +85,4 @@ def _read(section: Any) -> Dataset:
     )
 
 
-DatasetSection = Annotated[Dataset, PlainValidator(_read, json_schema_input_type=DatasetEntry)]
+DatasetSection = Annotated[Dataset, PlainValidator(_read, json_schema_input_type=DatasetEntry | Name)]

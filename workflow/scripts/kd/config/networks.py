@@ -5,17 +5,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model
 
+from kd import registry
 from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
 from kd.config.study import Network
-from kd.models.libraries.names import known_architecture
+from kd.models.libraries.names import known_architecture, same_name
 from kd.registry import Entry
-from kd.settings.recipe import Recipe
+from kd.settings.recipe import FINE_TUNING, Recipe
 from kd.settings.types import Architecture
 
 UNTRAINED = ("ensemble", "logits", "external")  # a teacher with one of these keys is that; the first counts
 
-
+_LIBRARY_OPTIONS = {"pretrained", "input_size", "stem"}
 _ARCHITECTURE = Field(
     None, description="torchvision/<name> and timm/<name> too; default: the entry's own name"
 )
@@ -39,15 +40,31 @@ def read_network(
     problems: Problems, name: str, content: Any, info: ValidationInfo, base: type[BaseModel] = NetworkEntry
 ) -> Network:
     """A network with its own complete recipe."""
+    _check_library_options(problems, name, content)
     entry, checked = resolve(problems, known_architecture, base, content, "architecture", name)
     if getattr(checked, "weights", None):
         problems.add(("weights",), "goes with ensemble, a list of other teachers")
-    recipe = info.data.get("recipe", Recipe())  # the defaults where it is wrong, which is reported already
-    own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
-    recipe = problems.require(Recipe, {**recipe.model_dump(), **own})
     options = options_of(entry, checked)
+    shared = info.data.get("recipe", Recipe())  # the defaults where it is wrong, which is reported already
+    own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
+    defaults = FINE_TUNING if options.get("pretrained") else {}
+    recipe = problems.require(Recipe, {**defaults, **shared.model_dump(exclude_unset=True), **own})
     _check_side(problems, entry, options, info.data.get("dataset"))
     return Network(name, entry.name, options, recipe, getattr(checked, "seed", None))
+
+
+def _check_library_options(problems: Problems, name: str, content: Any) -> None:
+    """Report options of a library's networks, such as `pretrained`, below the name of one of this project."""
+    if not isinstance(content, Mapping):
+        return
+    architecture = content.get("architecture") or name
+    own = registry.architectures().get(architecture) if isinstance(architecture, str) else None
+    if own is None:
+        return
+    for key in _LIBRARY_OPTIONS & content.keys() - own.options.model_fields.keys():
+        place = next(iter(same_name(architecture)), "torchvision/resnet50")
+        text = f"belongs to networks of torchvision and timm; set architecture: {place} beside it"
+        problems.add((key,), f"{text} ({architecture!r} is a network of this project)")
 
 
 def _check_side(problems: Problems, entry: Entry, options: Mapping[str, Any], dataset: Any) -> None:

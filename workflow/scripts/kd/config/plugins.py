@@ -6,9 +6,18 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    create_model,
+)
 
 from kd.config.problems import Ended, Problems
+from kd.config.shorthand import named
 from kd.errors import UserError
 from kd.registry import Entry
 from kd.settings.types import Name
@@ -23,9 +32,17 @@ class Context:
 
 
 def entries(
-    result: Any, base: type[BaseModel], read: Callable[[Problems, str, Any, ValidationInfo], Any]
+    result: Any,
+    base: type[BaseModel],
+    read: Callable[[Problems, str, Any, ValidationInfo], Any],
+    *,
+    optional: bool = False,
 ) -> Any:
-    """The type of a section: names, and for each what `read` makes of an entry with the keys of `base`."""
+    """The type of a section: names, and for each what `read` makes of an entry with the keys of `base`.
+
+    A section that is not `optional` needs an entry, and may be a list of names, or a single one (see
+    kd.config.shorthand).
+    """
 
     def entry(value: tuple[str, Any], info: ValidationInfo) -> Any:
         name, content = value
@@ -36,7 +53,16 @@ def entries(
         return made
 
     values = Annotated[result, PlainValidator(entry, json_schema_input_type=base)]
-    return Annotated[dict[Name, values], BeforeValidator(_with_names)]
+    if optional:
+        return Annotated[dict[Name, values], BeforeValidator(_with_names)]
+    some, item = Field(min_length=1), dict[Name, base | None]
+    written = Annotated[item, some] | Annotated[list[Name | item], some] | Name
+    names = BeforeValidator(_named, json_schema_input_type=written)
+    return Annotated[dict[Name, values], some, names]
+
+
+def _named(section: Any, info: ValidationInfo) -> Any:
+    return _with_names(named(section), info)
 
 
 def _with_names(section: Any, info: ValidationInfo) -> Any:

@@ -15,6 +15,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from kd.config import shorthand
 from kd.config.dataset import DatasetSection
 from kd.config.methods import MethodSection
 from kd.config.networks import StudentSection, kind_of
@@ -37,6 +38,7 @@ def _read_pairs(value: Any, info: ValidationInfo) -> tuple[_Pair, ...]:
     sides = {side: list(info.context.written[side]) for side in ("teachers", "students")}
     if value == "all":
         return tuple((teacher, student) for teacher in sides["teachers"] for student in sides["students"])
+    value = shorthand.pairs(value)
     pairs = list(enumerate(value)) if isinstance(value, list | tuple) else []
     right = [(index, tuple(pair)) for index, pair in pairs if _is_a_pair(pair)]
     with Problems() as problems:
@@ -58,6 +60,7 @@ def _is_a_pair(value: Any) -> bool:
 
 
 def _read_seeds(value: Any, check: Callable[[Any], list[int]]) -> tuple[int, ...]:
+    value = shorthand.seeds(value)
     with Problems() as problems:
         seeds = problems.attempt(check, value)  # 0 and 0.0 are one
         _refuse_repeats(problems, seeds or (value if isinstance(value, list | tuple) else []))
@@ -95,9 +98,13 @@ def _not_cached(info: ValidationInfo) -> Iterator[str]:
             yield f"'cached' stores the logits of teachers, and {between}; {allowed}"
 
 
-_PairsInFile = Literal["all"] | Annotated[list[_Pair], Field(min_length=1)]
+_PairsInFile = Literal["all"] | Annotated[list[_Pair], Field(min_length=1)] | dict[str, str | list[str]]
 Pairs = Annotated[tuple[_Pair, ...], PlainValidator(_read_pairs, json_schema_input_type=_PairsInFile)]
-Seeds = Annotated[list[Seed], Field(min_length=1), WrapValidator(_read_seeds)]
+Seeds = Annotated[
+    list[Seed],
+    Field(min_length=1),
+    WrapValidator(_read_seeds, json_schema_input_type=shorthand.SeedsInFile),
+]
 Targets = Annotated[Literal["auto", "cached", "live"], AfterValidator(_check_targets)]
 
 
@@ -106,18 +113,25 @@ class StudyFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    extends: str | None = Field(
+        None, description="path of the config that this one is a variant of, relative to this file"
+    )
     # Validated in this order; each may refer to those before it (kd.config.plugins.Context).
     study: Name = Field(description="name of the folder below results/")
     dataset: DatasetSection
     recipe: Recipe = Field(default_factory=Recipe, description="how every network is trained")
-    teachers: Annotated[TeacherSection, Field(min_length=1)] = Field(description="name: overrides")
-    students: Annotated[StudentSection, Field(min_length=1)] = Field(description="name: overrides")
-    pairs: Pairs = Field("all", validate_default=True, description="all, or a list of [teacher, student]")
-    methods: Annotated[MethodSection, Field(min_length=1)] = Field(description="name: parameters")
+    teachers: TeacherSection = Field(description="name: overrides")
+    students: StudentSection = Field(description="name: overrides")
+    pairs: Pairs = Field(
+        "all", validate_default=True, description="all, a list of [teacher, student], or teacher: student"
+    )
+    methods: MethodSection = Field(description="name: parameters")
     sweep: SweepSection = Field(
         default_factory=dict, description="name: a method whose best values are searched"
     )
-    seeds: Seeds = Field(description="seeds; every student is trained once with each")
+    seeds: Seeds = Field(
+        description="a list, or a number n for 0 to n - 1; every student is trained once with each"
+    )
     targets: Targets = Field(
         "auto",
         description="cached: the teacher runs once over all augmented views, and students read its logits;"
@@ -133,6 +147,9 @@ class StudyFile(BaseModel):
 def json_schema() -> str:
     """The JSON schema that editors read (config/schema.json)."""
     schema = StudyFile.model_json_schema()
+    # A variant has the rest from the file that it extends.
+    always, rest = ["study"], [key for key in schema.pop("required") if key != "study"]
+    schema |= {"required": always, "if": {"not": {"required": ["extends"]}}, "then": {"required": rest}}
     schema["patternProperties"] = {f"^{re.escape(mark)}": {"description": "for anchors"} for mark in ANCHORS}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

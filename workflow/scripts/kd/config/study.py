@@ -8,10 +8,11 @@ from kd.config.dataset import Dataset
 from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
-from kd.settings.recipe import Recipe
+from kd.settings.recipe import FINE_TUNING, Recipe
 from kd.sweep.trials import Sweep
 
 STORABLE = {"logits", "members"}  # what can be stored of a teacher
+HIGH_RATE = 0.05  # a learning rate above it is for networks without pretrained weights
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never starts with "_"
 
 
@@ -116,6 +117,20 @@ class Study:
         if teacher in self.ensembles:
             return STORABLE, "an ensemble, which has logits alone"
         return {"logits", "stages", "network"}, "no ensemble"
+
+    def warnings(self) -> list[str]:
+        """What is worth a look before anything runs, a sentence each."""
+        return [*self.unsupported(), *self._high_rates()]
+
+    def _high_rates(self) -> list[str]:
+        sides = {"teachers": self.teachers, "students": self.students}
+        return [
+            f"{side}.{name}: fine-tunes pretrained weights with lr {network.recipe.lr:g}, and rates above"
+            f" {HIGH_RATE:g} usually undo them; set lr: {FINE_TUNING['lr']:g} there"
+            for side, networks in sides.items()
+            for name, network in networks.items()
+            if network.options.get("pretrained") and network.recipe.lr > HIGH_RATE
+        ]
 
     def unsupported(self) -> list[str]:
         """Which teachers some methods do without, and why: a sentence for each such teacher."""

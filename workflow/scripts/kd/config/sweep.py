@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 from kd import registry
+from kd.config import shorthand
 from kd.config.methods import PartEntry, check_one_above_zero
 from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
@@ -32,9 +33,14 @@ class SweepEntry(PartEntry):
         " then the best third for three times as many, until some have all",
     )
     trials: Trials | None = Field(None, description="random and halving: how many are drawn")
-    seeds: Annotated[list[Seed], Field(min_length=1)] | None = Field(
-        None, description="every trial is run with each; default: the study's"
-    )
+    seeds: (
+        Annotated[
+            list[Seed],
+            Field(min_length=1),
+            BeforeValidator(shorthand.seeds, json_schema_input_type=shorthand.SeedsInFile),
+        ]
+        | None
+    ) = Field(None, description="every trial is run with each; default: the study's")
     search_seed: Seed = Field(0, description="random and halving: seed of the draw")
 
 
@@ -124,4 +130,4 @@ def _trial(
     return {key: checked[key] for key in values}
 
 
-SweepSection = entries(tuple[Sweep, Method], SweepEntry, _read)
+SweepSection = entries(tuple[Sweep, Method], SweepEntry, _read, optional=True)

@@ -41,6 +41,8 @@ class RawSplits:
     # Once all images were read: the digest of the folder that they were in, and what there is to say of them.
     listing: Callable[[], str] | None = None
     notes: Callable[[], list[str]] = list
+    # Of each training image, where those of a group belong into one split, as shots of one scene do.
+    train_groups: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.train_images.shape[1:] != self.test_images.shape[1:]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import PARTS, Dataset, RawSplits
+from kd.data.groups import grouped_split
 from kd.data.shards import Shards, write_shards
 from kd.errors import UserError
 from kd.io.log import logger
@@ -85,11 +86,10 @@ def prepare(
     """Cut the validation images off and measure the channels on what is left for training.
 
     With `folder` images are packed there, block by block, and are never in memory together.
-    Raises UserError when a class is too small for the fraction `validation`.
+    Images of a group stay on one side. Raises UserError when a class is too small for the fraction
+    `validation`.
     """
-    train, held_out = stratified_split(
-        raw.train_labels, validation, split_seed, "dataset.validation", raw.classes
-    )
+    train, held_out = _validation_split(raw, validation, split_seed)
     arrays: dict[str, np.ndarray | Shards] = {}
     for part, source, indices in (
         ("train", "train", train),
@@ -101,6 +101,16 @@ def prepare(
         arrays[f"{part}_labels"] = labels[indices]
     mean, std = channel_statistics(arrays["train_images"])
     return Dataset(**arrays, classes=raw.classes, mean=mean, std=std, augmentation=augmentation)
+
+
+def _validation_split(raw: RawSplits, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The indices (int64, rising) of the training images that stay, and of those for validation."""
+    key = "dataset.validation"
+    if raw.train_groups is None:
+        return stratified_split(raw.train_labels, fraction, seed, key, raw.classes)
+    classes = [raw.classes[label] for label in raw.train_labels]
+    cut = np.array(grouped_split(classes, raw.train_groups, fraction, seed, key), dtype=np.int64)
+    return np.setdiff1d(np.arange(len(classes)), cut), cut
 
 
 def packs(raw: RawSplits, shards: str) -> bool:

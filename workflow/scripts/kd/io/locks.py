@@ -49,6 +49,6 @@ def _wait(lock: BaseFileLock, waiting: str) -> BaseFileLock:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        logger.info("%s", waiting)
+        logger.warning("%s", waiting)
         lock.acquire()
     return lock

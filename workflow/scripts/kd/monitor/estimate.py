@@ -78,7 +78,7 @@ def sentence(study: Study, left: Estimate, now: float) -> str:
     return {
         "done": f"done in {took}",
         "failed": f"ended after {took}, {failures}",
-        "stopped": f"stopped after {took}; the same command goes on",
+        "stopped": f"stopped after {took}; the same command resumes",
         "killed": f"Snakemake was killed {since} ago. {unlock}",
         "silent": f"no update from Snakemake for {since}",
     }[study.phase]
@@ -89,4 +89,4 @@ def _time_left(study: Study, left: Estimate) -> str:
         return "time left: ?"
     rules = f"{len(study.rules)} rule{'s' * (len(study.rules) != 1)}"
     unknown = f" (no timing yet for {len(left.unknown)} of {rules})" if left.unknown else ""
-    return f"about {clock_time(left.seconds)} left{unknown}"
+    return f"≈ {clock_time(left.seconds)} left{unknown}"

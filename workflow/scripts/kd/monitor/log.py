@@ -34,7 +34,7 @@ class TrainingLog(Callback):
     def on_resume(self, history: list[dict[str, float]], done: float) -> None:
         """Report it, and write the events of the earlier epochs again."""
         self._before = done
-        logger.info("%s  goes on from a checkpoint, %.1f of %d epochs done", self.label, done, self.epochs)
+        logger.info("%s  resumes from a checkpoint, %.1f of %d epochs done", self.label, done, self.epochs)
         for row in history if self.board else ():
             self.board.epoch(row)
         if history:
@@ -49,7 +49,7 @@ class TrainingLog(Callback):
         if left is not None and time.monotonic() - self._reported > EVERY:
             self._reported = time.monotonic()
             counts = (epoch, self.epochs, done, self.samples, clock_time(left))
-            logger.info("%s  epoch %d/%d  %d of %d images  left %s", self.label, *counts)
+            logger.info("%s  epoch %d/%d  %d of %d images  ETA %s", self.label, *counts)
 
     def on_epoch(self, row: dict[str, float]) -> None:
         """Report one epoch: losses as means over samples, accuracies in percent."""
@@ -58,8 +58,8 @@ class TrainingLog(Callback):
         self._reported = time.monotonic()
         logger.info(
             "%(label)s  epoch %(epoch)d/%(epochs)d  loss %(loss).4f (%(terms)s)"
-            "  train %(train_accuracy).2f %%  validation %(validation_accuracy).2f %% (%(validation_loss).4f)"
-            "  lr %(lr).3g  %(images_per_second).0f images/s  left %(left)s",
+            "  train_acc %(train_accuracy).2f %%  val_acc %(validation_accuracy).2f %%"
+            "  val_loss %(validation_loss).4f  lr %(lr).3g  %(images_per_second).0f images/s  ETA %(left)s",
             {**row, "label": self.label, "epochs": self.epochs, "terms": terms, "left": left},
         )
         if self.board:

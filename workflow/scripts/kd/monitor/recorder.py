@@ -62,6 +62,17 @@ class Recorder(logging.Handler):
                 self._writer.join(timeout=10)
         super().close()
 
+    def content(self) -> dict[str, Any] | None:
+        """What is written of the study as it is now; None before a job was started."""
+        if self._writer is None:
+            return None
+        with self._changes:
+            jobs, rules = copy.deepcopy((list(self._jobs.values()), self._rules))
+        content = self._facts | {"updated": time.time(), "rules": rules}
+        content["running"] = [job for job in jobs if "failed" not in job]
+        content["failed"] = [job for job in jobs if "failed" in job]
+        return content
+
     def _take_in(self, event: str | None, record: logging.LogRecord) -> None:
         now = record.created  # and not when it gets here: Snakemake hands its records on by another thread
         if event == "job_started" and self._writer is None:
@@ -125,12 +136,7 @@ class Recorder(logging.Handler):
 
     def _write(self) -> None:
         with suppress(Exception):  # a full disk, a folder that was removed
-            with self._changes:
-                jobs, rules = copy.deepcopy((list(self._jobs.values()), self._rules))
-                content = self._facts | {"updated": time.time(), "rules": rules}
-            content["running"] = [job for job in jobs if "failed" not in job]
-            content["failed"] = [job for job in jobs if "failed" in job]
-            write_progress(self._path, content)
+            write_progress(self._path, self.content())
 
 
 def _seconds_before(path: Path) -> dict[str, float]:

@@ -5,14 +5,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from kd.errors import UserError
+from kd.errors import UserError, shown
 from kd.io.atomic import runs_here
 from kd.io.files import read_json
 from kd.monitor.facts import JobFacts, ProgressFacts, StudyFacts
+from kd.monitor.job_logs import last_lines, without_time
 from kd.monitor.progress import SILENT
 from kd.monitor.recorder import STUDY
 
+LONGEST = 200  # characters of a note
 SKEW = 5.0  # seconds by which clocks of two machines may differ
 NUMBERED = ("trial", "rung", "seed", "epochs")  # wildcards whose values mean nothing without their names
 
@@ -44,6 +47,7 @@ class Job:
     epochs: int | None = None
     accuracy: float | None = None  # on the validation split, in percent
     silent: float | None = None  # seconds since its last update, where that is long ago
+    note: str = ""  # the last line of its log, where it has no progress file
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,18 @@ def read_study(folder: Path, now: float | None = None) -> Study | None:
 
     None if no run of it has begun, or what is there was written by something else.
     """
-    now = time.time() if now is None else now
     try:
-        facts = StudyFacts.model_validate(read_json(folder / "progress" / STUDY))
+        return study_of(folder, read_json(folder / "progress" / STUDY), now)
     except (UserError, ValueError):
         return None
+
+
+def study_of(folder: Path, content: Any, now: float | None = None) -> Study:
+    """The same of what kd.monitor.recorder writes. Raises ValueError for anything else."""
+    now = time.time() if now is None else now
+    facts = StudyFacts.model_validate(content)
     rules = {name: Rule(**rule.model_dump()) for name, rule in facts.rules.items()}
-    failed = tuple(Job(job.rule, _label(job), job.log) for job in facts.failed)
+    failed = tuple(Job(job.rule, label_of(job), job.log) for job in facts.failed)
     running = tuple(_running(folder, job, now) for job in facts.running if job.rule in rules)
     complete = sum(rule.done for rule in rules.values()) == sum(rule.jobs for rule in rules.values())
     phase = _phase(facts, bool(failed), complete, now)
@@ -105,7 +114,7 @@ def _phase(facts: StudyFacts, failed: bool, complete: bool, now: float) -> str:
     return "killed" if facts.host == socket.gethostname() and not runs_here(facts.pid) else "silent"
 
 
-def _label(job: JobFacts) -> str:
+def label_of(job: JobFacts) -> str:
     """ "big -> cnn, kd, seed 0", or the rule of a job that has no wildcards."""
     values = dict(job.wildcards)
     pair = " -> ".join(values.pop(name) for name in ("teacher", "student") if name in values)
@@ -114,10 +123,10 @@ def _label(job: JobFacts) -> str:
 
 
 def _running(folder: Path, job: JobFacts, now: float) -> Job:
-    known = Job(job.rule, _label(job), job.log, job.started)
+    known = Job(job.rule, label_of(job), job.log, job.started)
     progress = _progress(folder, job.log)
     if not progress or progress.updated < known.started - SKEW:  # of an attempt before this one
-        return known
+        return replace(known, note=_note(folder, known))
     since = now - progress.updated
     return replace(
         known,
@@ -125,6 +134,19 @@ def _running(folder: Path, job: JobFacts, now: float) -> Job:
         silent=since if since > SILENT else None,
         **progress.model_dump(include={"share", "left", "epoch", "epochs"}),
     )
+
+
+def _note(folder: Path, job: Job) -> str:
+    """The last line of the log of this attempt, without the time before it; empty if there is none."""
+    parts = Path(job.log or "").parts[3:]
+    path = folder.joinpath("logs", *parts)
+    try:
+        if not parts or ".." in parts or not path.is_file() or path.stat().st_mtime < job.started - SKEW:
+            return ""
+    except OSError:
+        return ""
+    lines = last_lines(path)
+    return shown(without_time(lines[-1]))[:LONGEST] if lines else ""
 
 
 def _progress(folder: Path, log: str | None) -> ProgressFacts | None:

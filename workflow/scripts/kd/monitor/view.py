@@ -17,6 +17,7 @@ from kd.monitor.status import Job, Study
 
 NARROW = 64  # columns below which a job takes two lines
 FEWEST = 3  # jobs that are shown of those running and of those failed, however low the terminal
+PATIENCE = 3.0  # seconds after which a job that does not tell how far it is shows the last line of its log
 OTHER_LINES = 13  # of the view, about
 BAR = 12  # columns of a job's bar, at most
 
@@ -71,11 +72,28 @@ class View:
             of_rule = list(group)
             if any(job.label != rule for job in of_rule):
                 parts.append(Text(f"  {rule}", "dim"))
+            quiet = [job for job in of_rule if self._note(job)]
+            others = [job for job in of_rule if job not in quiet]
             if width < NARROW:
-                parts += [part for job in of_rule for part in (_indent(job), self._line([job], width))]
+                parts += [part for job in others for part in (_indent(job), self._line([job], width))]
+                parts += [part for job in quiet for part in (_indent(job), self._noted([job]))]
             else:
-                parts.append(self._line(of_rule, width, labels=True))
+                parts += [self._line(others, width, labels=True)] * bool(others)
+                parts += [self._noted(quiet, labels=True)] * bool(quiet)
         return Group(*parts)
+
+    def _note(self, job: Job) -> str:
+        """What the job says last, where it does not tell how far it is."""
+        return job.note if self._study.phase == "running" and self._now - job.started > PATIENCE else ""
+
+    def _noted(self, jobs: Sequence[Job], labels: bool = False) -> Table:
+        table = Table.grid(padding=(0, 1), expand=True)
+        for share in (1, 2):
+            table.add_column(ratio=share, overflow="ellipsis", no_wrap=True)
+        table.add_column(justify="right", no_wrap=True, min_width=9)
+        for job in jobs:
+            table.add_row(_indent(job) if labels else "", Text(self._note(job), "dim"), self._time(job))
+        return table
 
     def _line(self, jobs: Sequence[Job], width: int, labels: bool = False) -> Table:
         table = Table.grid(padding=(0, 1), expand=labels)

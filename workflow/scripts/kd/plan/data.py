@@ -60,10 +60,10 @@ def images_gone(study: Study) -> list[str]:
     """A sentence where the images of a study are gone, and what was made of them is taken as it is."""
     if not _kept_listing(study):
         return []
-    (path,) = places(study).values()
+    (folder,) = _folders(study)
     return [
-        f"dataset.path: no folder {str(Path(path) / 'train')!r}; what was made of it before is used, and"
-        " nothing can be made of other images"
+        f"dataset.path: no folder {str(folder)!r}; what was made of it before is used, and nothing can be"
+        " made of other images"
     ]
 
 
@@ -74,16 +74,22 @@ def _kept_listing(study: Study) -> str | None:
     there they count: a card is no proof of what a folder holds.
     """
     layout = Layout(study.name)
-    if not any(map(_is_gone, places(study).values())) or not Path(layout.dataset).is_file():
+    if not any(map(_is_gone, _folders(study))) or not Path(layout.dataset).is_file():
         return None
     with suppress(UserError, AttributeError):
         return read_json(Path(layout.summary)).get("listing")
     return None
 
 
-def _is_gone(path: str) -> bool:
+def _folders(study: Study) -> list[Path]:
+    """The folders without which there are no images: of training images, or of all classes."""
+    inside = "" if study.dataset.options.get("test_fraction") else "train"
+    return [Path(path) / inside for path in places(study).values()]
+
+
+def _is_gone(folder: Path) -> bool:
     with suppress(OSError, RuntimeError):
-        return not (Path(path).expanduser() / "train").is_dir()
+        return not folder.expanduser().is_dir()
     return False  # it cannot be read
 
 

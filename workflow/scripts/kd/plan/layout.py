@@ -87,6 +87,8 @@ class Layout:
         self.samples = f"{root}/data/samples.png"
         self.latency = f"{root}/latency.json"  # of one image in each network
         self.report = f"{root}/report.html"
+        self.config = f"{root}/config.yaml"  # as it was given
+        self.resolved = f"{root}/config.resolved.yaml"  # with every default
         self.teacher = Folder(root + "/teachers/{teacher}")  # trained or not
         # In each of the next three, and of a trial, a folder for each seed.
         self.baseline = Folder(root + "/alone/{student}")

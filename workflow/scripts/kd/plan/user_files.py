@@ -2,20 +2,17 @@
 
 import logging
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from kd.datasets.folders.contents import find_images, names_of, reading_images
-from kd.datasets.folders.listing import listing_of
+from kd.datasets.folders.contents import find_images, names_of, reading_images, root_of, split_options
+from kd.datasets.folders.listing import digests_of, listing_of
 from kd.errors import UserError
 from kd.io.digests import CACHE, kept_digests
 from kd.io.log import logger
-
-QUIET = 2.0  # seconds without a line while images are read; a small folder says nothing
 
 # The arrays in a file of the user's logits.
 NEEDED, OPTIONAL = ("train_ids", "train_logits"), ("test_ids", "test_logits")
@@ -23,27 +20,31 @@ CLASSES = "classes"  # their names, in order
 
 
 def listing(
-    path: str, cache: Path = CACHE, *, test_folder: str | None = None, class_names: str | None = None
+    path: str,
+    cache: Path = CACHE,
+    *,
+    test_folder: str | None = None,
+    class_names: str | None = None,
+    test_fraction: float | None = None,
+    group_by: str | None = None,
+    test_seed: int = 0,
 ) -> str:
     """SHA-256 over the names and contents of the images under `path`, as hexadecimal.
 
-    And over the names of the classes, where a file gives them; see find_images and names_of.
+    And over the names of the classes, where a file gives them; see find_images and names_of. A name begins
+    with the split that the image is in.
 
     It changes when images are added, removed, renamed or edited, but not when they are copied to another
     place or touched. A file is read once: `cache` keeps its digest for as long as its size and time stay.
     Says how far it is where that takes long. Raises UserError as find_images and names_of do.
     """
-    contents = find_images(path, test_folder)
-    files = {**contents.files("train"), **contents.files("test")}
-    names = names_of(path, class_names, list(contents.classes["train"])) if class_names else None
-    digests, reported = [], time.monotonic()
-    with reading_images(), kept_digests(path, cache) as digest_of, ThreadPoolExecutor(8) as pool:
-        for digest in pool.map(digest_of, files.values()):
-            digests.append(digest)
-            if time.monotonic() - reported > QUIET:
-                logger.info("%s: %s of %s images looked at", path, f"{len(digests):,}", f"{len(files):,}")
-                reported = time.monotonic()
-    return listing_of(zip(files, digests, strict=True), names)
+    root_of(path)  # an error of its own for what can be no path
+    options = split_options(test_fraction, group_by, test_seed)
+    with reading_images(), kept_digests(path, cache) as digest_of:
+        digests = partial(digests_of, path, digest_of)
+        contents = find_images(path, test_folder, options, digests)
+        names = names_of(path, class_names, list(contents.classes["train"])) if class_names else None
+        return listing_of(digests(contents.files("train") | contents.files("test")).items(), names)
 
 
 def content(path: str, key: str, cache: Path = CACHE) -> str:

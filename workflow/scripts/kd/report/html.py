@@ -43,15 +43,16 @@ def bullets(lines: Iterable[str], kind: str | None = None) -> Markup:
     return tag("ul", *(tag("li", line) for line in lines), class_=kind)
 
 
-def cell(text: str, href: str = "", value: float | None = None) -> Markup:
-    """A number in a table, the file that it came from, and, in a table to be sorted, what it is sorted by.
+def cell(text: str, value: float | None = None) -> Markup:
+    """A number in a table, and, in a table to be sorted, what it is sorted by.
 
-    A dash came from nowhere, and has no place in an order.
+    A dash has no place in an order.
     """
     if text == DASH:
         return tag("td", text, class_="quiet")
-    exact = None if value is None else str(float(value))
-    return tag("td", linked(text, href, "from"), class_=KINDS.get(text[:1]), data_value=exact)
+    return tag(
+        "td", text, class_=KINDS.get(text[:1]), data_value=None if value is None else str(float(value))
+    )
 
 
 def headings(names: Iterable[str]) -> list[Markup]:

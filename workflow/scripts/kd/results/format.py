@@ -21,12 +21,25 @@ def percent(value: float) -> str:
     return DASH if pd.isna(value) else f"{value:.2f} %"
 
 
-def plus_minus(value: float, spread: float, sign: str = "") -> str:
-    """`94.79 ± 0.12`, or `94.79` alone where the spread is unknown; `sign="+"` writes the plus too."""
+def with_sd(value: float, sd: float) -> str:
+    """`91.57 (sd 0.79)`: a mean and the standard deviation over seeds, where that is known."""
     if pd.isna(value):
         return DASH
-    text = f"{value:{sign}.2f}".replace("-", _MINUS)
-    return text if pd.isna(spread) else f"{text} ± {spread:.2f}"
+    return f"{value:.2f}" if pd.isna(sd) else f"{value:.2f} (sd {sd:.2f})"
+
+
+def interval(value: float, half_width: float, digits: int = 2) -> str:
+    """`[0.84, 5.76]`: from value − half_width to value + half_width; a dash where either is unknown."""
+    if pd.isna(value) or pd.isna(half_width):
+        return DASH
+    low, high = (f"{value + sign * half_width:.{digits}f}" for sign in (-1, 1))
+    return f"[{low}, {high}]".replace("-", _MINUS)
+
+
+def with_interval(value: float, half_width: float, digits: int = 2) -> str:
+    """`+3.30 [0.84, 5.76]`: a difference and its 95 % interval, where that is known."""
+    text = signed(value, digits)
+    return text if pd.isna(value) or pd.isna(half_width) else f"{text} {interval(value, half_width, digits)}"
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -39,6 +52,11 @@ def verdict(gain: float, half_width: float) -> str:
     if pd.isna(gain) or pd.isna(half_width) or abs(gain) <= half_width:
         return ""
     return "▲" if gain > 0 else "▼"
+
+
+def count(value: float) -> str:
+    """`1,442` in full below a million, `11.17 M` above."""
+    return f"{value:,.0f}" if not pd.isna(value) and value < 1e6 else quantity(value, 4)
 
 
 def quantity(value: float, digits: int) -> str:

@@ -12,10 +12,18 @@ def changed_name(teacher: str, student: str, method: str) -> str:
     return f"distilled/{teacher}/{student}/{method}"
 
 
+PYTORCH, ONNX = "pytorch_ms", "onnxruntime_ms"
+
+
 def milliseconds(
-    latency: Mapping[str, Any], role: str, name: str, teacher: str | None = "", method: str | None = ""
+    latency: Mapping[str, Any],
+    role: str,
+    name: str,
+    teacher: str | None = "",
+    method: str | None = "",
+    runtime: str = PYTORCH,
 ) -> float:
-    """The median time of one image in PyTorch, in milliseconds; NaN where it is not known.
+    """The median time of one image by a runtime, in milliseconds; NaN where it is not known.
 
     A teacher that is another network than the student of the same name is there as "teachers/<name>", and a
     student that its method changed by `changed_name`: for a distilled one give `teacher` and `method`.
@@ -26,5 +34,5 @@ def milliseconds(
         network = networks.get(f"teachers/{name}", network)
     elif teacher and method:
         network = networks.get(changed_name(teacher, name, method), network)
-    times = network["pytorch_ms"] if network else None
+    times = network.get(runtime) if network else None
     return times["median"] if times else math.nan

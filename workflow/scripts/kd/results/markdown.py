@@ -4,10 +4,16 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+_INTERVAL = re.compile(r"\\\[([\N{MINUS SIGN}\d.]+, [\N{MINUS SIGN}\d.]+)\\\](?![(\[:])")
+
 
 def plain(text: object) -> str:
-    """Text on one line that `prints`, with what could open a cell, a tag, a link or a style escaped."""
-    return re.sub(r"([\\|<>`*\[\]&])", r"\\\1", prints(" ".join(str(text).split())))
+    """Text on one line that `prints`, with what could open a cell, a tag, a link or a style escaped.
+
+    An interval such as [0.84, 5.76] opens nothing, and stays as it is.
+    """
+    escaped = re.sub(r"([\\|<>`*\[\]&])", r"\\\1", prints(" ".join(str(text).split())))
+    return _INTERVAL.sub(r"[\1]", escaped)
 
 
 def prints(text: str) -> str:

@@ -39,6 +39,7 @@ class TrialMetrics(BaseModel):
     compute: dict[str, Any] | None = None
     versions: dict[str, str] | None = None  # of Python and the libraries
     commit: str | None = None  # of the project; "+" at its end: with changes
+    finished: str | None = None  # when it ended, UTC: 2026-11-27T08:25:27Z; missing in runs of older versions
     job: str | None = None  # digest of the configuration and code that made it; see kd.plan.records
 
 

@@ -10,6 +10,7 @@ from kd.roles import DISTILLED_STUDENT, MEAN, WITHOUT_TEACHER
 
 FEW = 4  # names in a sentence; more are counted
 HOW = "paired t-tests over students and seeds, Holm-corrected"
+PAIRED = "paired t-test, Holm-corrected"
 
 
 def rank(table: pd.DataFrame, runs: Runs) -> pd.DataFrame:
@@ -92,13 +93,20 @@ def verdict_on_pairs(ranked: pd.DataFrame) -> str:
     if ranked["gain_ci95"].isna().all():
         return "From a single seed no gain and no order is significant."
     above, below = (int((sign * ranked["gain"] > ranked["gain_ci95"]).sum()) for sign in (1, -1))
+    worse = f", and {below} {_are(below)} significantly negative" if below else ""
+    their = "its" if above == 1 else "their"
+    own = f"{above} of {len(ranked)} gains {_are(above)} significant on {their} own (95 % CI above 0){worse}."
     lower, others = int(ranked["significant"].sum()), len(ranked) - 1
-    order = "" if lower == others else f" The order of the {'others' if lower else 'rows'} may be chance."
-    return (
-        f"95 % intervals of {len(ranked)} gains, uncorrected: {above} above 0, {below} below 0. Significantly"
-        f" lower than the largest gain: {lower} of {others} (paired t-tests over seeds, Holm-corrected)."
-        f"{order}"
-    )
+    if lower == others:
+        return f"{own} The largest gain is significantly larger than all others ({PAIRED})."
+    if not lower:
+        order = "No pair is significantly better than another"
+        return f"{own} {order} ({PAIRED}), so do not read the order as a ranking."
+    return f"{own} {lower} of {others} gains {_are(lower)} significantly smaller than the largest ({PAIRED})."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def tied_with_first(ranked: pd.DataFrame) -> list[str]:

@@ -22,6 +22,12 @@ class Run:
     history: pd.DataFrame | None = None  # a teacher that was not trained has none
     diagnosis: Mapping[str, Any] | None = None
 
+    @property
+    def size(self) -> int | None:
+        """Bytes of its weights; None where there is no file of them."""
+        weights = self.folder / "model.safetensors"
+        return weights.stat().st_size if weights.is_file() else None
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 LEVEL = 0.05  # of the family of comparisons
+POWER = 0.8  # with which a difference is to be noticed
 
 
 def compare_with_best(gains: pd.DataFrame) -> pd.DataFrame:
@@ -60,3 +61,30 @@ def t_half_width(values: pd.Series) -> float:
     if n < 2:
         return math.nan
     return float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1, skipna=False) / math.sqrt(n))
+
+
+def seeds_to_resolve(deviation: float, difference: float = 1.0) -> int:
+    """How many seeds notice a mean paired difference of `difference` points, in one comparison at 80 % power.
+
+    `deviation` is the standard deviation of the paired differences over seeds, in points. For a two-sided
+    paired t-test at 5 %: n = (z_{0.975} + z_{0.8})² · deviation² / difference² + z²_{0.975} / 2, rounded up,
+    at least 2. Guenther 1981, "Sample Size Formulas for Normal Theory T Tests", The American Statistician
+    35(4), 243-244 (doi:10.1080/00031305.1981.10479363).
+    """
+    two_sided, power = stats.norm.ppf([1 - LEVEL / 2, POWER])
+    needed = ((two_sided + power) * deviation / difference) ** 2 + two_sided**2 / 2
+    return max(2, math.ceil(needed))
+
+
+def typical_deviation(values: pd.DataFrame) -> float:
+    """The median, over all pairs of columns, of the standard deviation of their difference over the rows.
+
+    `values` is (seeds, candidates); NaN where there are not two columns and two rows without gaps.
+    """
+    known = values.dropna(axis=1)
+    if min(known.shape) < 2:
+        return math.nan
+    covariance = np.cov(known.to_numpy(), rowvar=False)
+    variances = np.diag(covariance)
+    squares = variances[:, None] + variances[None, :] - 2 * covariance
+    return float(np.sqrt(np.median(np.maximum(squares[np.triu_indices(len(squares), 1)], 0))))

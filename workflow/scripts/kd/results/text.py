@@ -6,7 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from kd.results.format import DASH, duration, number, percent, plus_minus, quantity, verdict
+from kd.results.format import (
+    DASH,
+    count,
+    duration,
+    number,
+    percent,
+    quantity,
+    verdict,
+    with_interval,
+    with_sd,
+)
 from kd.results.metrics import Metrics
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, MEAN, TEACHER
 
@@ -15,20 +25,20 @@ HEADINGS |= {DISTILLED_STUDENT: "Distilled students", MEAN: "Average over pairs"
 LEGEND = (
     "Accuracy, agreement (share of test images on which student and teacher predict the same class) and "
     "ECE (expected calibration error) are in per cent; losses are cross-entropies in nats.",
-    "Measures are means over the seeds; ± after an accuracy is the sample standard deviation over seeds.",
+    "Measures are means over the seeds; sd: sample standard deviation over the seeds.",
     "Gain: test accuracy of the distilled student minus that of its baseline, the same student trained with "
-    "the same seed and without a teacher, in percentage points; ± after a gain is the half-width of its 95 % "
-    "confidence interval (Student's t). ▲ and ▼ mark gains whose interval excludes 0 (above, below).",
+    "the same seed and without a teacher, in percentage points. Brackets: 95 % confidence interval "
+    "(Student's t). ▲ and ▼ mark gains whose interval excludes 0 (above, below).",
     "Average over pairs: gains are first averaged over the teachers of each student and seed, because these "
     "share one baseline; the interval is over these n averages.",
     "last: weights of the last epoch (all columns but one); selected: weights of the epoch that did best on "
     "the validation split. The test set was not used for any choice.",
     "MACs: multiply-accumulate operations for one image. Time: of one run, evaluation included. "
-    f"{DASH}: does not apply. With a single seed there is no ±.",
+    f"{DASH}: does not apply. A single seed has no sd and no interval.",
 )
 DIFFERENCE = (
-    "Difference to best: the mean over the students and seeds that both have, in percentage points, ± the"
-    " half-width of its 95 % interval, uncorrected. Significant: with the correction."
+    "Difference to best: the mean over the students and seeds that both have, in percentage points, with its"
+    " 95 % interval, uncorrected. Significant: with the correction."
 )
 
 
@@ -58,7 +68,7 @@ def ranking(ranked: pd.DataFrame) -> list[dict[str, str]]:
         {
             "method": row.method,
             "average gain": gain(row),
-            "difference to best": plus_minus(row.difference, row.difference_ci95) if place else DASH,
+            "difference to best": _difference(row) if place else DASH,
             "significant": ("yes" if row.significant else "no") if place else DASH,
             "pairs": str(row.pairs),
             "n (student × seed)": str(row.gain_n),
@@ -104,16 +114,16 @@ def names(row: Any) -> dict[str, str]:
 def measures(row: Any) -> dict[str, str]:
     """The cells of a row by their headings, the most wanted first."""
     return {
-        "test accuracy, last": plus_minus(row.test_accuracy, row.test_accuracy_std),
+        "test accuracy, last": with_sd(row.test_accuracy, row.test_accuracy_std),
         "gain": gain(row),
-        "test accuracy, selected": plus_minus(row.selected_test_accuracy, row.selected_test_accuracy_std),
+        "test accuracy, selected": with_sd(row.selected_test_accuracy, row.selected_test_accuracy_std),
         "validation accuracy": number(row.validation_accuracy),
         "agreement": number(row.agreement),
         "ECE": number(row.ece),
         "train accuracy": number(row.train_accuracy),
         "train loss": number(row.train_loss, 3),
         "test loss": number(row.test_loss, 3),
-        "parameters": quantity(row.parameters, 4),
+        "parameters": count(row.parameters),
         "MACs": quantity(row.macs, 3),
         "seeds": str(row.seeds),
         "epochs": number(row.epochs, 0),
@@ -123,5 +133,10 @@ def measures(row: Any) -> dict[str, str]:
 
 
 def gain(row: Any) -> str:
-    """`▲ +1.23 ± 0.40`: the mark stands in front, so that the digits of a column stay in line."""
-    return f"{verdict(row.gain, row.gain_ci95)} {plus_minus(row.gain, row.gain_ci95, '+')}".strip()
+    """`▲ +1.23 [0.83, 1.63]`: the mark is in front, so that the digits of a column stay in line."""
+    return f"{verdict(row.gain, row.gain_ci95)} {with_interval(row.gain, row.gain_ci95)}".strip()
+
+
+def _difference(row: Any) -> str:
+    """How much lower than the best, as a negative number."""
+    return with_interval(-row.difference, row.difference_ci95)

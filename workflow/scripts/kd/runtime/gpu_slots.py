@@ -38,7 +38,7 @@ def take_slot(devices: int, slots_per_device: int) -> int:
                 return device
         if attempt == 0:
             text = "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken"
-            logger.info(text, devices, slots_per_device)
+            logger.warning(text, devices, slots_per_device)
         time.sleep(0.2)
 
 

@@ -2,16 +2,19 @@
 
 import os
 import select
+import shlex
 import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
-from kd.errors import UserError
+from kd.errors import UserError, without_password
 
+COMMAND = "KD_COMMAND"  # the command line of the Snakemake that starts the jobs of this machine
 VARIABLE = "KD_SNAKEMAKE"  # host, number and start of each Snakemake above a job, by which it knows them
 POLL = 1.0  # seconds, where the system does not report the end of a process
 
@@ -22,6 +25,17 @@ def announce_snakemake(*, main: bool) -> None:
     above = [] if main else os.environ.get(VARIABLE, "").split()
     own = f"{socket.gethostname()}:{pid}:{_start_of(pid)}"
     os.environ[VARIABLE] = " ".join(dict.fromkeys([*above, own]))
+
+
+def announce_command(arguments: Sequence[str]) -> None:
+    """Tell the jobs on this machine how it was started, as one types it; without passwords in addresses."""
+    program, *others = arguments
+    os.environ[COMMAND] = without_password(shlex.join([Path(program).name, *others]))
+
+
+def command() -> str:
+    """What announce_command was told; empty where it was not called."""
+    return os.environ.get(COMMAND, "")
 
 
 def end_with_snakemake() -> None:

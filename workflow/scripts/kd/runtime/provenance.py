@@ -1,8 +1,9 @@
-"""Where a result came from: versions of what made it, and the commit of the code."""
+"""Where a result came from: versions of what made it, the commit of the code, and when."""
 
 import platform
 import subprocess
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,3 +37,8 @@ def commit() -> str:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def finished() -> str:
+    """Now, in UTC to the second: 2026-11-27T08:25:27Z. It names no time zone, and so no place."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

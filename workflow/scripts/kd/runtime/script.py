@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kd.errors import UserError
-from kd.io.log import logger
+from kd.io.log import logger, verbose
 from kd.runtime.guard import guarded
 from kd.runtime.parent import end_with_snakemake
 from kd.runtime.signals import Stopped
@@ -25,10 +26,11 @@ _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO
 def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
     """Call `main` with `arguments`, and the others as `fill` finds them in the `snakemake` of a script.
 
-    The logger "kd" goes to stderr and to the log of the job. A UserError, a disk that is full or fails, a
-    file that cannot be used and memory that runs out end the process with one line and status 1; any other
-    error with its traceback in the log as well. The process ends with its Snakemake (kd.runtime.parent);
-    kd.runtime.guard says what else must hold.
+    The logger "kd" goes to the log of the job. Its warnings and errors go to stderr too, as does what `main`
+    prints; with KD_VERBOSE=1 all lines. A UserError, a disk that is full or fails, a file that cannot be
+    used and memory that runs out end the process with one line and status 1; any other error with its
+    traceback in the log as well. The process ends with its Snakemake (kd.runtime.parent); kd.runtime.guard
+    says what else must hold.
     """
     log = snakemake.log[0]
     threading.excepthook = _tell_of_thread
@@ -36,19 +38,21 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
     logger.setLevel(logging.INFO)
     # A file's name may be no text; stderr escapes what cannot be written by itself.
     to_file = logging.FileHandler(log, mode="w", encoding="utf-8", errors="backslashreplace")
-    for handler in (logging.StreamHandler(sys.stderr), to_file):
+    to_stderr = logging.StreamHandler(sys.stderr)
+    to_stderr.setLevel(logging.INFO if verbose() else logging.WARNING)
+    for handler in (to_stderr, to_file):
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
         logger.addHandler(handler)
     faulthandler.enable(to_file.stream)  # a library that ends the process by a signal leaves its place there
     try:
         end_with_snakemake()
-        with guarded(snakemake):
+        with guarded(snakemake), redirect_stdout(sys.stderr):
             main(**fill(snakemake, main, arguments))
     except UserError as error:
         logger.error("error: %s", error)
         sys.exit(1)
     except Stopped as stopped:
-        logger.error("stopped by %s; run again, it goes on from its checkpoint", stopped)
+        logger.error("stopped by %s; run the same command to resume from the checkpoint", stopped)
         sys.exit(1)
     except Exception as error:
         if isinstance(error, OSError) and (error.errno in _OF_THE_DISK or error.filename is not None):

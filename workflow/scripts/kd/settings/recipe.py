@@ -1,11 +1,28 @@
 """How one network is trained: the optimiser and its schedule."""
 
 import math
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kd.settings.types import BatchSize, Count, Momentum, NonNegative, Positive
+
+# What a network with pretrained weights takes where neither it nor the study sets a key: weights that were
+# trained already need few epochs, and a learning rate that does not undo them.
+FINE_TUNING = {"epochs": 30, "batch_size": 32, "lr": 0.01, "weight_decay": 1e-4}
+
+
+def _by_another_name(schedule: Any) -> Any:
+    """PyTorch and many papers call it a step schedule."""
+    return "multi_step" if schedule in ("step", "multistep") else schedule
+
+
+Schedule = Annotated[
+    Literal["cosine", "multi_step", "constant"],
+    BeforeValidator(
+        _by_another_name, json_schema_input_type=Literal["cosine", "multi_step", "step", "constant"]
+    ),
+]
 
 
 class Recipe(BaseModel):
@@ -19,9 +36,7 @@ class Recipe(BaseModel):
     momentum: Momentum = Field(0.9, description="momentum of SGD")
     weight_decay: NonNegative = Field(5e-4, description="L2 penalty, on every parameter")
     nesterov: bool = Field(False, description="Nesterov's form of momentum")
-    schedule: Literal["cosine", "multi_step", "constant"] = Field(
-        "cosine", description="how the learning rate falls, epoch by epoch"
-    )
+    schedule: Schedule = Field("cosine", description="how the learning rate falls, epoch by epoch")
     milestones: tuple[Count, ...] = Field(
         (), description="multi_step only: after how many epochs the learning rate falls"
     )
@@ -43,6 +58,14 @@ class Recipe(BaseModel):
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         return self
+
+    def describe(self) -> str:
+        """The recipe in one line of a log."""
+        falls = f" at {', '.join(map(str, self.milestones))}" if self.milestones else ""
+        return (
+            f"{self.epochs} epochs, batches of {self.batch_size}, SGD with lr {self.lr:g}"
+            f" ({self.schedule}{falls}), momentum {self.momentum:g}, weight decay {self.weight_decay:g}"
+        )
 
     def lr_at(self, epoch: int) -> float:
         """Learning rate of `epoch` (0-based): a pure function, so that a resumed run cannot lose its place.

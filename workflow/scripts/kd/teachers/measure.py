@@ -15,7 +15,7 @@ from kd.networks.size import size_of
 from kd.results.metrics import UNKNOWN
 from kd.roles import TEACHER
 from kd.runtime.device import device_name
-from kd.runtime.provenance import commit, versions
+from kd.runtime.provenance import commit, finished, versions
 
 
 def measure(
@@ -58,4 +58,4 @@ def _scores(part: str, logits: np.ndarray, labels: Tensor) -> dict[str, float]:
 def _metrics(results: dict[str, Any], where: torch.device, started: float) -> dict[str, Any]:
     results = UNKNOWN | {"role": TEACHER} | results
     results |= {"seconds": time.perf_counter() - started, "device": device_name(where)}
-    return results | {"versions": versions(), "commit": commit()}
+    return results | {"versions": versions(), "commit": commit(), "finished": finished()}

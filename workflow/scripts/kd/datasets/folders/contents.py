@@ -3,17 +3,21 @@
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kd.datasets.folders.classes import Classes, classes_in
+from kd.datasets.folders.split import KEY, PATTERN, Digest, SplitOptions, split_folder
 from kd.datasets.folders.suffixes import is_hidden
 from kd.datasets.readers.class_names import parse_names, readable
 from kd.errors import UserError, did_you_mean
 
 TRAIN, HELD_OUT = "train", ("test", "val", "valid", "validation")  # folders of the training and test images
 MOST = 10  # names in a message
-_LAYOUT = "the layout is train/<class>/<image> and test/<class>/<image>, or val/ in the place of test/"
+_LAYOUT = (
+    "the layout is train/<class>/<image> and test/<class>/<image>, or val/ in the place of test/; folders of"
+    " classes alone are split by dataset.test_fraction: 0.2"
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class Contents:
     classes: dict[str, Classes]  # of each split, "train" and "test"
     unused: dict[str, list[str]]  # kind of the files that are not used -> their names
     beside: list[str]  # folders beside those of the two splits
+    # Of class folders that were split here: the group of each image <class>/<path>, and those that group_by
+    # does not match.
+    groups: dict[str, str] = field(default_factory=dict)
+    unmatched: list[str] = field(default_factory=list)
 
     def files(self, split: str) -> dict[str, os.DirEntry]:
         """The images of a split by name: <split>/<class>/<path of the image>."""
@@ -32,27 +40,43 @@ class Contents:
             for path, file in images.items()
         }
 
+    def groups_of(self, split: str) -> tuple[str, ...] | None:
+        """The group of each image of a split, in order; None where the folder came with its splits."""
+        names = (name.partition("/")[2] for name in self.files(split))
+        return tuple(self.groups[name] for name in names) if self.groups else None
 
-def find_images(path: str, test_folder: str | None = None) -> Contents:
+
+def find_images(
+    path: str,
+    test_folder: str | None = None,
+    options: SplitOptions | None = None,
+    digests: Digest | None = None,
+) -> Contents:
     """The image files under `path`; a leading ~ is the home folder.
 
     Those of "test" are in test/, val/, valid/ or validation/; if several are there, `test_folder` names the
-    one to use. A class is a folder, and its images are all below it, in order of name: first its own, then
-    those of deeper folders. Hidden files are ignored, others that are no images are listed as unused. Raises
-    UserError naming `dataset.path` and the folder when a split is missing, a class has no image, there are
-    fewer than two classes, or the two splits have different classes; and naming what cannot be read, such as
-    a link to nowhere.
+    one to use. With `options` there are class folders alone, which are split by them and by the `digests` of
+    their images (see split.py). A class is a folder, and its images are all below it, in order of name: first
+    its own, then those of deeper folders. Hidden files are ignored, others that are no images are listed as
+    unused. Raises UserError naming `dataset.path` and the folder when a split is missing, a class has no
+    image, there are fewer than two classes, or the two splits have different classes; and naming what cannot
+    be read, such as a link to nowhere.
     """
     root = root_of(path)
     with reading_images():
-        folders = [root / TRAIN, root / (test_folder or _held_out(root))]
-        unused: dict[str, list[str]] = {}
-        for folder in folders:
-            if not folder.is_dir():
-                raise UserError(f"dataset.path: no folder {str(folder)!r}; {_LAYOUT}")
-        train, test = (classes_in(folder, unused) for folder in folders)
-        used = {folder.name for folder in folders}
-        beside = [entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name)]
+        return _split(root, test_folder, options, digests) if options else _as_it_is(root, test_folder)
+
+
+def _as_it_is(root: Path, test_folder: str | None) -> Contents:
+    """The images of a folder that has both splits."""
+    folders = [root / TRAIN, root / (test_folder or _held_out(root))]
+    unused: dict[str, list[str]] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"dataset.path: no folder {str(folder)!r}; {_LAYOUT}")
+    train, test = (classes_in(folder, unused) for folder in folders)
+    used = {folder.name for folder in folders}
+    beside = [entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name)]
     for folder, other, here, there in ((*folders, train, test), (*folders[::-1], test, train)):
         if len(here) < 2:
             has = ", ".join(map(repr, here)) or "none"
@@ -61,6 +85,36 @@ def find_images(path: str, test_folder: str | None = None) -> Contents:
             names = _spelled(lacking, here.keys() - there.keys())
             raise UserError(f"dataset.path: {str(folder)!r} lacks the classes {names} of {other.name}/")
     return Contents({"train": train, "test": test}, unused, sorted({*beside} - used))
+
+
+def _split(root: Path, test_folder: str | None, options: SplitOptions, digests: Digest) -> Contents:
+    """The images of class folders, split here."""
+    if not root.is_dir():
+        raise UserError(f"dataset.path: no folder {str(root)!r}, which should hold a folder for each class")
+    if test_folder or is_split(root):
+        raise UserError(
+            f"{KEY}: is for class folders without train/ and test/, but {str(root)!r} has them; leave"
+            " test_fraction out"
+        )
+    unused: dict[str, list[str]] = {}
+    classes, groups, unmatched = split_folder(root, options, unused, digests)
+    return Contents(classes, unused, [], groups, unmatched)
+
+
+def is_split(root: Path) -> bool:
+    """Whether a folder has train/ and test/, or one in its place, with folders in them."""
+    held_out = any((root / name).is_dir() for name in HELD_OUT)
+    return held_out and (root / TRAIN).is_dir() and any(entry.is_dir() for entry in (root / TRAIN).iterdir())
+
+
+def split_options(test_fraction: float | None, group_by: str | None, test_seed: int) -> SplitOptions | None:
+    """How class folders are split, by the options of the data set; None where they are split already.
+
+    Raises UserError for options that need `test_fraction`.
+    """
+    if test_fraction is None and group_by is not None:
+        raise UserError(f"{PATTERN}: goes with test_fraction, for class folders without train/ and test/")
+    return None if test_fraction is None else SplitOptions(test_fraction, group_by, test_seed)
 
 
 def _spelled(names: Collection[str], others: Collection[str]) -> str:

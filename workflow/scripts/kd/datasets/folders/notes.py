@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
+from kd.datasets.folders.alike import alike
 from kd.datasets.folders.classes import counted
 from kd.datasets.folders.contents import TRAIN, Contents
 from kd.datasets.folders.record import Seen
@@ -15,7 +16,7 @@ DARK = 32  # of 256 levels: an eighth of the range
 def notes_on(contents: Contents, seen: Mapping[str, Seen]) -> list[str]:
     """Lines for the log and the data card; an image is called <split>/<class>/<path>."""
     seen = {name: seen[name] for split in contents.classes for name in contents.files(split)}
-    notes = [*_unused(contents), *_copies(seen)]
+    notes = [*_unused(contents), *_copies(seen, grouped=bool(contents.groups)), *_alike(seen)]
     if transparent := [name for name, image in seen.items() if image.transparent]:
         notes.append(
             f"images with transparent pixels: {len(transparent):,} (such as {shown(transparent[0])}); the"
@@ -44,10 +45,15 @@ def _unused(contents: Contents) -> list[str]:
         notes.append(
             f"folders that are not used, beside those of the two splits: {shown(', '.join(contents.beside))}"
         )
+    if alone := contents.unmatched:
+        notes.append(
+            f"images that dataset.group_by does not match: {len(alone):,} (such as {shown(alone[0])});"
+            " each is a group of its own"
+        )
     return notes
 
 
-def _copies(seen: Mapping[str, Seen]) -> list[str]:
+def _copies(seen: Mapping[str, Seen], *, grouped: bool) -> list[str]:
     """Images whose files are the same, byte for byte."""
     names_of: defaultdict[bytes, list[str]] = defaultdict(list)
     for name, image in seen.items():
@@ -61,13 +67,29 @@ def _copies(seen: Mapping[str, Seen]) -> list[str]:
         )
     trained = ([name for name in names if _split(name) == TRAIN] for names in groups)
     if pairs := [(names[0], copy) for names in trained for copy in names[1:]]:
-        notes.append(
-            f"training images that are there again: {len(pairs):,} ({_is(pairs)}); training and validation"
-            " split may share them"
-        )
+        share = "" if grouped else "; training and validation split may share them"
+        notes.append(f"training images that are there again: {len(pairs):,} ({_is(pairs)}){share}")
     if pairs := [pair for names in groups for pair in _pairs(names, _class)]:
         notes.append(f"images that are in another class, too: {len(pairs):,} ({_is(pairs)})")
     return notes
+
+
+def _alike(seen: Mapping[str, Seen]) -> list[str]:
+    """Test images that look like training images, and are no copies of them."""
+    train, test = ([name for name in seen if (_split(name) == TRAIN) == wanted] for wanted in (True, False))
+    looks = {name: image.look for name, image in seen.items()}
+    pairs = alike([looks[name] for name in train], [looks[name] for name in test])
+    if pairs is None:
+        return ["near-duplicates of training images in the test split: not searched, too many images"]
+    near = [(train[i], test[j]) for i, j in pairs if seen[train[i]].digest != seen[test[j]].digest]
+    if not near:
+        return []
+    first, other = map(shown, near[0])
+    return [
+        f"test images that look like training images: {len(near):,} ({first} is like {other}); accuracy on"
+        " the test split is too high by them; keep shots of one scene in one split, for class folders by"
+        " dataset.group_by"
+    ]
 
 
 def _pairs(names: list[str], part: Callable[[str], str]) -> Iterable[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from kd.datasets.folders.alike import look_of
 from kd.datasets.folders.contents import Contents
 from kd.datasets.folders.listing import listing_of
 from kd.datasets.readers.images import read_image
@@ -21,6 +22,7 @@ class Seen(NamedTuple):
     transparent: bool  # at least one pixel
     deep: bool  # stored with 16 bits a pixel
     brightest: int  # the largest value, of 255
+    look: bytes  # what is compared to find near-duplicates
 
 
 class Record:
@@ -46,7 +48,9 @@ class Record:
             return upright(image)
 
         pixels = read_image(path, self._size, turned, content)
-        self.seen[name] = Seen(hashlib.sha256(content).digest(), *stored[0], int(pixels.max()))
+        self.seen[name] = Seen(
+            hashlib.sha256(content).digest(), *stored[0], int(pixels.max()), look_of(pixels)
+        )
         return pixels
 
     def listing(self, class_names: tuple[str, ...] | None) -> str:

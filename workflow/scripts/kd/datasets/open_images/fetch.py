@@ -10,9 +10,9 @@ from typing import TypeVar
 import requests
 
 from kd.errors import UserError, without_password
-from kd.io import http
 from kd.io.log import logger
 from kd.io.progress import Progress
+from kd.io.web import http
 
 PAUSE = 1.0  # seconds before the second try; twice that before the third, and so on
 LARGEST = 64_000_000  # bytes of one file; who sends more sends something else

@@ -14,9 +14,9 @@ from kd.datasets.open_images.metadata import Info
 from kd.datasets.readers.images import read_image
 from kd.errors import UserError, without_password
 from kd.io.atomic import atomic
-from kd.io.download import download
 from kd.io.files import reading, sha256
 from kd.io.locks import locked
+from kd.io.web.download import download
 
 METADATA = "https://storage.googleapis.com/openimages"
 IMAGES = "https://open-images-dataset.s3.amazonaws.com"  # of the Common Visual Data Foundation

@@ -14,10 +14,10 @@ from kd.export.session import IR_VERSION, OLDEST, OPSET
 from kd.export.verification import USEFUL
 from kd.jobs.export import ExportJob
 from kd.results.data_card import data_lines
-from kd.results.format import number, percent, plus_minus, quantity, size
+from kd.results.format import count, number, percent, quantity, size, with_interval
 from kd.results.markdown import bullets, plain
-from kd.results.significance import t_half_width
 from kd.results.table import cell_row
+from kd.settings.recipe import Recipe
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
@@ -49,7 +49,7 @@ class CardFacts:
     def gain(self) -> str:
         """The gain over the baseline, as the table of the study has it."""
         row = cell_row(self.runs, self.baselines)
-        return plus_minus(row["gain"], row["gain_ci95"], "+")
+        return with_interval(row["gain"], row["gain_ci95"])
 
 
 def choose(runs: Sequence[Mapping[str, Any]]) -> int:
@@ -63,7 +63,7 @@ def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
     options = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     loader = jinja2.FileSystemLoader(TEMPLATE.parent)
     environment = jinja2.Environment(loader=loader, keep_trailing_newline=True, **options)
-    formats = (bullets, mean_accuracy, number, percent, plain, quantity, size)
+    formats = (bullets, count, mean_accuracy, number, percent, plain, quantity, size, used_recipe)
     environment.filters |= {function.__name__: function for function in formats}
     return environment.get_template(TEMPLATE.name).render(
         facts=facts,
@@ -80,6 +80,14 @@ def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
 
 
 def mean_accuracy(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Mean test accuracy in percent, ± the half-width of its 95 % interval where there are several runs."""
+    """Mean test accuracy in per cent, with its standard deviation where there are several runs."""
     accuracies = pd.Series([run["test_accuracy"] for run in runs])
-    return f"{plus_minus(accuracies.mean(), t_half_width(accuracies))} %"
+    spread = f" (sd {accuracies.std(ddof=1):.2f})" if len(runs) > 1 else ""
+    return f"{percent(accuracies.mean())}{spread}"
+
+
+def used_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The keys of a recipe that its schedule uses."""
+    values = recipe.model_dump(mode="json")
+    unused = () if recipe.schedule == "multi_step" else ("milestones", "gamma")
+    return {key: value for key, value in values.items() if key not in unused}

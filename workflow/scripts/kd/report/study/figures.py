@@ -3,42 +3,46 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from kd.report.html import as_address
+from kd.report.study.captions import FIGURES, SWEEP, numbers_of
 from kd.report.study.sources import Study
 
-CAPTIONS = Path(__file__).parents[4] / "report"  # those of Snakemake's own report
-TITLES = {
-    "accuracy_parameters": "Accuracy against parameters",
-    "accuracy_latency": "Accuracy against latency",
-    "gain": "Gain per pair and on average",
-    "heat_map": "Teachers and students",
-    "learning_curves": "Learning curves",
-}
-SWEEP = "{{ snakemake.wildcards.method }}"  # in the caption of a sweep
+TEXTS = Path(__file__).parents[4] / "report"  # those of Snakemake's own report
+NAME = "{{ snakemake.wildcards.method }}"  # in the text of a sweep
 
 
-def figures_of(study: Study) -> list[dict[str, Any]]:
-    """The figures in the order of TITLES, and then those of sweeps.
+def figures_of(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The figures in the order of FIGURES, then others, and then those of sweeps.
 
-    Of each the title, the caption, itself as an address that holds it, and where its files and numbers are.
+    Of each the title, the caption, how to read it, itself as an address that holds it, and its files.
     """
-    order = list(TITLES)
-    places = {path: order.index(path.stem) if path.stem in order else len(order) for path in study.figures}
-    return [_shown(path, study) for path in sorted(places, key=places.get)]
+    order = [*FIGURES, *(path.stem for path in study.figures if not _swept(path))]
+    places = {path: len(order) if _swept(path) else order.index(path.stem) for path in study.figures}
+    numbers = numbers_of(table, study.measured)
+    return [_shown(path, study, numbers) for path in sorted(places, key=places.get)]
 
 
-def _shown(path: Path, study: Study) -> dict[str, Any]:
-    swept = path.stem not in TITLES or path.parent.name == "sweeps"
-    caption = (CAPTIONS / f"{'sweep' if swept else path.stem}.rst").read_text(encoding="utf-8")
-    files = {"SVG": path, "PNG": path.with_name(f"{path.stem}.png")}
-    if not swept and path.stem != "learning_curves":  # those are of the histories of all runs
-        files["table"] = study.table
-    if path.stem == "accuracy_latency" and not swept:
-        files["latency"] = study.latency
+def _swept(path: Path) -> bool:
+    return path.parent.name == "sweeps"
+
+
+def _shown(path: Path, study: Study, numbers: dict[str, Any]) -> dict[str, Any]:
+    name = path.stem
+    if _swept(path):
+        title, caption = f"Sweep of {name}", SWEEP.format(name=name)
+    elif name in FIGURES:
+        title, caption = FIGURES[name][0], FIGURES[name][1](numbers)
+    else:
+        title, caption = name.replace("_", " ").capitalize(), ""
+    text = TEXTS / f"{'sweep' if _swept(path) else name}.rst"
+    how = text.read_text(encoding="utf-8").replace(NAME, name) if text.is_file() else ""
     return {
-        "title": f"Sweep of {path.stem}" if swept else TITLES[path.stem],
-        "caption": " ".join(caption.replace(SWEEP, path.stem).split()),
+        "title": title,
+        "caption": caption,
+        "how": " ".join(how.split()),
         # An image keeps the ids within it to itself, which in two figures may be the same.
         "source": as_address(path.read_bytes(), "svg+xml"),
-        "files": study.links.existing(files),
+        "files": study.links.existing({"SVG": path, "PNG": path.with_name(f"{name}.png")}),
     }

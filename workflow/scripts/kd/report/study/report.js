@@ -1,5 +1,5 @@
 "use strict";
-// Without this script all is there to read; it sorts, filters and opens what a link leads to.
+// Without this script all is there to read; it sorts, filters, copies, and opens what a link leads to.
 
 const BY_NAME = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
@@ -22,10 +22,15 @@ function sortBy(table, column, numbers, descending) {
   body.append(...rows.map((item) => item.row));
 }
 
-/** A button in each heading; names go from A first, numbers from the largest. */
+/** A button in each heading; names go from A first, numbers from the largest. Returns what sorts by a heading. */
 function makeSortable(table) {
   const headings = Array.from(table.tHead.rows[0].cells);
-  headings.forEach((heading, column) => {
+  const sort = (heading, descending) => {
+    headings.forEach((other) => other.removeAttribute("aria-sort"));
+    heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
+    sortBy(table, headings.indexOf(heading), "numbers" in heading.dataset, descending);
+  };
+  headings.forEach((heading) => {
     const numbers = "numbers" in heading.dataset;
     const button = document.createElement("button");
     button.type = "button";
@@ -33,19 +38,18 @@ function makeSortable(table) {
     heading.append(button);
     button.addEventListener("click", () => {
       const before = heading.getAttribute("aria-sort");
-      const descending = before ? before === "ascending" : numbers;
-      headings.forEach((other) => other.removeAttribute("aria-sort"));
-      heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
-      sortBy(table, column, numbers, descending);
+      sort(heading, before ? before === "ascending" : numbers);
     });
   });
+  return (name, descending) => sort(headings.find((heading) => heading.textContent === name), descending);
 }
 
 /** Show the rows that have all the words and the names that are chosen, and say how many these are. */
-function makeFilters(form, table) {
+function makeFilters(form, table, sort) {
   const rows = Array.from(table.tBodies[0].rows);
   const words = form.querySelector("input");
-  const choices = Array.from(form.querySelectorAll("select"));
+  const choices = Array.from(form.querySelectorAll("select:not(#order)"));
+  const order = form.querySelector("#order");
   const names = (row) => Array.from(row.cells).slice(0, choices.length).map(nameIn);
   const known = new Map(rows.map((row) => [row, names(row)]));
   choices.forEach((choice, column) => {
@@ -64,25 +68,50 @@ function makeFilters(form, table) {
     const all = `${rows.length} row${rows.length === 1 ? "" : "s"}`;
     document.getElementById("count").textContent = shown ? `${shown} of ${all}` : `none of ${all} fits`;
   };
+  const inOrder = () => sort(order.value, !("ascending" in order.selectedOptions[0].dataset));
+  order.addEventListener("change", inOrder);
   form.hidden = false;
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(apply)); // after the fields are cleared
+  form.addEventListener("reset", () => setTimeout(() => [apply(), inOrder()])); // after the fields are cleared
   apply();
 }
 
-/** Open the run that the address names, or the first one below its heading. */
+/** Copy the text of an element, or select it where the browser does not let a page copy. */
+async function copyText(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    return "Copied.";
+  } catch {
+    element.closest("details").open = true;
+    window.getSelection().selectAllChildren(element);
+    return "Selected: copy it with the keyboard.";
+  }
+}
+
+function makeCopies(place) {
+  const status = document.getElementById("copied");
+  place.hidden = false;
+  place.querySelectorAll("button").forEach((button) => {
+    button.addEventListener("click", async () => {
+      status.textContent = await copyText(document.getElementById(button.dataset.copies));
+    });
+  });
+}
+
+/** Open the folded part that the address names, or in which it is. */
 function openTarget() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const run = target?.closest("details") ?? target?.closest(".cell")?.querySelector("details");
-  if (!run) return;
-  run.open = true;
+  const folded = target?.closest("details");
+  if (!folded) return;
+  folded.open = true;
   target.scrollIntoView();
 }
 
-document.querySelectorAll("table.sortable").forEach(makeSortable);
-const filters = document.getElementById("filters");
-if (filters) makeFilters(filters, document.getElementById("ranking"));
+const ranking = document.getElementById("table");
+if (ranking) makeFilters(document.getElementById("filters"), ranking, makeSortable(ranking));
+const copying = document.getElementById("copying");
+if (copying) makeCopies(copying);
 window.addEventListener("hashchange", openTarget);
 openTarget();
 

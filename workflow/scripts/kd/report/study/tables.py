@@ -1,98 +1,105 @@
-"""The tables of the report: every number leads to the file that it came from."""
+"""The tables of the report: the ranking, teachers, methods, and everything measured."""
 
+import math
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from kd.report.html import cell, headings, row, table, tag
+from kd.report.study.first.cards import RUNTIMES
+from kd.report.study.pairs import Pair, runtime_of
 from kd.report.study.sources import Study
-from kd.results.format import DASH, duration, number, plus_minus, quantity, signed, verdict
+from kd.results.format import count, interval, number, signed, size, verdict, with_sd
 from kd.results.table_csv import key_of
 from kd.results.text import HEADINGS, measures, ranking, seed_table
-from kd.roles import TEACHER
+
+EXPLAINED = {
+    "agreement": "share of test images on which student and teacher predict the same class, in per cent",
+    "ECE": "expected calibration error, 15 bins, in per cent",
+    "MACs": "multiply-accumulate operations for one image",
+}
 
 
-def ranked_table(pairs: pd.DataFrame, study: Study) -> Markup:
-    """Distilled students in the order of kd.results.ranking, empty if there are none; it can be sorted."""
-    ranked = [(line, _ranked(line, study)) for line in pairs.itertuples()]
-    if not ranked:
+def heading(name: str) -> Markup | str:
+    """The name of a column; an abbreviation says what it stands for."""
+    return tag("abbr", name, title=EXPLAINED[name]) if name in EXPLAINED else name
+
+
+def ranked_table(pairs: list[Pair], study: Study) -> Markup:
+    """Distilled students in this order, empty if there are none; it can be sorted."""
+    if not pairs:
         return Markup("")
+    runtime = runtime_of(pairs)
     columns = headings(["student"])
     columns += [tag("th", name, class_="words", scope="col") for name in ("teacher", "method")]
-    for name in ranked[0][1]:
-        order = "descending" if name == "gain" else None
-        columns.append(tag("th", name, scope="col", data_numbers="", aria_sort=order))
-    rows = [_ranked_row(line, cells, study) for line, cells in ranked]
-    return table("Table of distilled students", columns, rows, id="ranking", kind="sortable dense")
+    for name in _numbers(pairs[0], runtime):
+        order = "descending" if name == "accuracy" else None
+        columns.append(tag("th", heading(name), scope="col", data_numbers="", aria_sort=order))
+    rows = [_ranked_row(pair, _numbers(pair, runtime), study) for pair in pairs]
+    return table("Table of distilled students", columns, rows, id="table", kind="sortable dense")
 
 
-def _ranked_row(line: Any, cells: dict[str, Markup], study: Study) -> Markup:
+def _ranked_row(pair: Pair, cells: dict[str, Markup], study: Study) -> Markup:
     """On a narrow screen the teacher and method stand below the student, and their columns are hidden."""
-    below = tag("small", f"{line.method} from {line.teacher}", class_="narrow")
-    name = study.linked(line.name, key_of(line)) + " " + below
-    words = [tag("td", text, class_="words") for text in (line.teacher, line.method)]
-    return row(name, [*words, *cells.values()], data_name=line.name)
+    teacher = pair.key[2]
+    below = tag("small", f"{pair.method} from {teacher}", class_="narrow")
+    name = study.analysed(pair.student, pair.key) + " " + below
+    words = [tag("td", text, class_="words") for text in (teacher, pair.method)]
+    return row(name, [*words, *cells.values()], data_name=pair.student)
 
 
-def _ranked(line: Any, study: Study) -> dict[str, Markup]:
+def _numbers(pair: Pair, runtime: str) -> dict[str, Markup]:
     """The cells of a row that are numbers, by their headings."""
-    mean, csv = study.source(key_of(line)), study.links.to(study.table)
-    low, high = (signed(line.gain + sign * line.gain_ci95) for sign in (-1, 1))
-    interval = DASH if pd.isna(line.gain_ci95) else f"{low} to {high}"
-    gain = f"{verdict(line.gain, line.gain_ci95)} {signed(line.gain)}".strip()
-    accuracy = plus_minus(line.test_accuracy, line.test_accuracy_std)
+    gain = f"{verdict(pair.gain, pair.half_width)} {signed(pair.gain)}".strip()
+    latency = pair.times[runtime]
     return {
-        "gain": cell(gain, csv, line.gain),
-        "95 % interval": cell(interval, csv, line.gain - line.gain_ci95),
-        "test accuracy": cell(accuracy, mean, line.test_accuracy),
-        "agreement": cell(number(line.agreement), mean, line.agreement),
-        "calibration error": cell(number(line.ece), mean, line.ece),
-        "parameters": cell(quantity(line.parameters, 4), mean, line.parameters),
-        "MACs": cell(quantity(line.macs, 3), mean, line.macs),
-        "latency": cell(*study.time(key_of(line))),
-        "seconds": cell(duration(line.seconds), mean, line.seconds),
+        "accuracy": cell(with_sd(pair.accuracy, pair.sd), pair.accuracy),
+        "baseline": cell(with_sd(pair.baseline, pair.baseline_sd), pair.baseline),
+        "gain": cell(gain, pair.gain),
+        "95 % CI": cell(interval(pair.gain, pair.half_width), pair.gain - pair.half_width),
+        "teacher accuracy": cell(number(pair.teacher_accuracy), pair.teacher_accuracy),
+        "agreement": cell(number(pair.agreement), pair.agreement),
+        "ECE": cell(number(pair.ece), pair.ece),
+        "parameters": cell(count(pair.parameters), pair.parameters),
+        "size": cell(number(math.nan) if math.isnan(pair.size) else size(round(pair.size)), pair.size),
+        f"{RUNTIMES[runtime]} latency, ms": cell(number(latency, 3), latency),
     }
 
 
 def teachers_table(results: pd.DataFrame, study: Study) -> Markup:
-    """The classic table, with a column for each teacher; empty if there are none."""
+    """A row for each teacher: how it was trained, and how well it does; empty if there are none."""
     classic = seed_table(results)
-    keys = {name: (TEACHER, name, "", "") for name in classic.columns}
-    if not keys:
-        return Markup("")
-    columns = headings(["measure", *(study.linked(name, key) for name, key in keys.items())])
-    rows = [
-        row(line, [cell(text, study.source(keys[name])) for name, text in texts.items()])
-        for line, texts in classic.iterrows()
+    lines = [
+        row(study.analysed(name, ("teacher", name, "", "")), [cell(text) for text in classic[name]])
+        for name in classic.columns
     ]
-    return table("Table of teachers", columns, rows)
+    return table("Table of teachers", headings(["teacher", *classic.index]), lines) if lines else Markup("")
 
 
-def methods_table(ranked: pd.DataFrame, study: Study) -> Markup:
+def methods_table(ranked: pd.DataFrame) -> Markup:
     """The methods as kd.results.ranking ranks them; empty if there are not several."""
-    methods, csv = ranking(ranked), study.links.to(study.table)
+    methods = ranking(ranked)
     if not methods:
         return Markup("")
-    _, *sources = ("" if heading == "significant" else csv for heading in methods[0])
-    rows = [row(name, map(cell, texts, sources)) for name, *texts in map(dict.values, methods)]
+    rows = [row(name, map(cell, texts)) for name, *texts in map(dict.values, methods)]
     return table("Table of methods", headings(methods[0]), rows)
 
 
 def full_table(results: pd.DataFrame, study: Study) -> Markup:
-    """Everything measured, by role."""
-    columns = headings(["network", *measures(next(results.itertuples()))])
+    """Everything measured, by role; the name of a row links to what its numbers come from."""
+    columns = headings(["network", *map(heading, measures(next(results.itertuples())))])
     bodies = []
     for role, lines in results.groupby("role", sort=False):
-        heading = tag("th", HEADINGS[role], class_="name", scope="rowgroup")
-        group = tag("tr", heading, tag("td", colspan=len(columns) - 1), class_="group")
+        name = tag("th", HEADINGS[role], class_="name", scope="rowgroup")
+        group = tag("tr", name, tag("td", colspan=len(columns) - 1), class_="group")
         bodies.append([group, *(_full_row(line, study) for line in lines.itertuples())])
     return table("Table of everything measured", columns, *bodies, kind="wide")
 
 
 def _full_row(line: Any, study: Study) -> Markup:
     key, origin = key_of(line), " from ".join(filter(None, (line.method, line.teacher)))
-    name = study.linked(line.name or "all", key)
+    name = tag("a", line.name or "all", href=study.source(key))
     if origin:
         name += " " + tag("small", origin)
-    return row(name, [cell(text, study.source(key)) for text in measures(line).values()])
+    return row(name, [cell(text) for text in measures(line).values()])

@@ -1,27 +1,21 @@
 """HTTP requests for files: which responses are final, what is tried again, and after how long."""
 
 import re
-import socket
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from http.client import HTTPException
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 from kd.errors import without_password
+from kd.io.web.session import session
 
 TIMEOUT = (10, 30)  # seconds: to connect, and between two bytes
-HEADER = 60.0  # seconds in which the header of a response has to come
 SLOWEST, WINDOW = 1000.0, 60.0  # bytes a second, on average over so many seconds
 CHUNK = 1 << 18  # bytes
 ATTEMPTS = 5
@@ -44,70 +38,6 @@ class GivenUp(Exception):
 
 class BadBody(Exception):
     """The body is short or not what it should be; another try may bring a better one."""
-
-
-class _Timed:
-    """A connection that is cut where a server sends its header byte by byte, or "100 Continue" for ever."""
-
-    _late = False
-
-    def getresponse(self) -> Any:
-        timer = threading.Timer(HEADER, self._cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            response = super().getresponse()
-        finally:
-            timer.cancel()
-            if self._late:
-                raise HTTPException(f"the header of the answer took more than {HEADER:.0f} s")
-        return response
-
-    def _cut(self) -> None:
-        self._late = True
-        with suppress(OSError, AttributeError):
-            self.sock.shutdown(socket.SHUT_RDWR)
-
-
-class _Plain(_Timed, HTTPConnection):
-    pass
-
-
-class _Secure(_Timed, HTTPSConnection):
-    pass
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _Secure
-
-
-class _Adapter(HTTPAdapter):
-    """Connects by the classes above, and by the proxy of the environment, if there is one, as well."""
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
-
-    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **options)
-        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
-        return manager
-
-
-class _Own(threading.local):
-    """A session for each thread, for they are not made to be shared."""
-
-    def __init__(self) -> None:
-        self.session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self.session.mount(scheme, _Adapter())
-
-
-_own = _Own()
 
 
 def get(
@@ -153,7 +83,7 @@ def get(
 def _ask(url: str, headers: Mapping[str, str]) -> requests.Response:
     """The response, whose body is not read; Refused where it leads to an address that is none."""
     try:
-        return _own.session.get(url, stream=True, timeout=TIMEOUT, headers=headers)
+        return session().get(url, stream=True, timeout=TIMEOUT, headers=headers)
     except (requests.RequestException, HTTPError):
         raise
     except ValueError as error:  # of urllib.parse, or of bytes that are no text

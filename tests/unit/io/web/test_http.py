@@ -4,7 +4,7 @@ import pytest
 import requests
 from urllib3 import HTTPResponse
 
-from kd.io import http
+from kd.io.web import http
 
 
 def waits(monkeypatch, status=503, attempts=2, **headers):
@@ -14,7 +14,7 @@ def waits(monkeypatch, status=503, attempts=2, **headers):
     response.raw = HTTPResponse(status=status, headers=headers)
     monkeypatch.setattr(requests.Session, "get", lambda *_, **__: response)
     slept = []
-    monkeypatch.setattr("kd.io.http.time.sleep", slept.append)
+    monkeypatch.setattr("kd.io.web.http.time.sleep", slept.append)
     with pytest.raises(http.GivenUp, match=f"in {attempts} tries: the server answered {status} Unavailable"):
         http.get("http://x", bytes, attempts=attempts, pause=0.5)
     return slept

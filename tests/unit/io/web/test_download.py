@@ -16,9 +16,9 @@ from open_images_server import Server as UnsignedServer
 
 import download_data
 from kd.errors import UserError
-from kd.io import http
-from kd.io.download import download
 from kd.io.progress import Progress, describe
+from kd.io.web import http
+from kd.io.web.download import download
 
 BODY = bytes(range(256)) * 4000  # about 1 MB: several chunks
 PAGE = b"\n<!DOCTYPE html>".ljust(len(BODY))
@@ -196,7 +196,7 @@ def test_a_good_file_is_kept_when_the_new_one_is_bad(server, target):
 
 def test_waits_grow(server, target, caplog, monkeypatch):
     slept = []
-    monkeypatch.setattr("kd.io.download.time.sleep", slept.append)
+    monkeypatch.setattr("kd.io.web.download.time.sleep", slept.append)
     server.plan = [500, 500, 500, 500, "whole"]
     caplog.set_level(logging.INFO)
     download(server.url, target, SHA256)
@@ -205,7 +205,7 @@ def test_waits_grow(server, target, caplog, monkeypatch):
 
 
 def test_a_silent_server_is_reported(server, target, caplog, monkeypatch):
-    monkeypatch.setattr("kd.io.download.Progress", lambda name: Progress(name, interval=0.05))
+    monkeypatch.setattr("kd.io.web.download.Progress", lambda name: Progress(name, interval=0.05))
     caplog.set_level(logging.INFO)
     server.plan = ["slow"]
     download(server.url, target, SHA256)
@@ -270,7 +270,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
     ids=["endless", "chunks", "length", "page", "huge", "drips", "header", "continue"],
 )
 def test_a_server_without_end_is_left(target, monkeypatch, size, answer, reason):
-    monkeypatch.setattr(http, "HEADER", 0.3)
+    monkeypatch.setattr("kd.io.web.session.HEADER", 0.3)
     monkeypatch.setattr(http, "WINDOW", 0.3)
     with serving(answer) as address, pytest.raises(UserError, match=reason):
         download(f"{address}/data.tar.gz", target, SHA256, size=size, attempts=1)

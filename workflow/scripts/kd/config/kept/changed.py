@@ -1,0 +1,118 @@
+"""What of a study differs from the defaults, and the file that has every value."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from kd import registry
+from kd.config.dataset import DatasetEntry
+from kd.config.kept.given import to_yaml
+from kd.config.kept.resolved import SETTINGS, Tree, resolved
+from kd.config.methods import MethodEntry
+from kd.config.study import External, Method, Network, Study
+from kd.config.sweep import SweepEntry
+from kd.config.teachers import TeacherEntry
+from kd.errors import without_password
+from kd.settings.recipe import Recipe
+
+CHANGED = "x-changed"  # a key that load_study passes over
+_NONE = object()  # where a key has no default
+
+
+def resolved_yaml(study: Study, config: Mapping[str, Any]) -> str:
+    """config.resolved.yaml: `resolved`, below `changed` under the key CHANGED; without passwords."""
+    head = (
+        "# Every key of the study with its value, defaults included, and first those that differ from them.\n"
+    )
+    content = {CHANGED: changed(study, config), **resolved(study, config)}
+    return without_password(head + to_yaml(content))
+
+
+def changed(study: Study, config: Mapping[str, Any]) -> dict[str, Tree]:
+    """What differs from its default, by key: `value`, and the `default`.
+
+    A key of the recipe is there once, with a value for all networks, or the names of those that have each.
+    """
+    content, default = resolved(study, config), _defaults(study)
+    lines = _recipes(study)
+    for path, value in _leaves(content):
+        expected = _at(default, path)
+        if expected is not _NONE and _same(expected) != _same(value):
+            lines[".".join(path)] = {"value": value, "default": expected}
+    order = ("dataset", "recipe", "teachers", "students", "pairs", "methods", "sweep", "targets", *SETTINGS)
+    return dict(sorted(lines.items(), key=lambda line: order.index(line[0].partition(".")[0])))
+
+
+def _recipes(study: Study) -> dict[str, Tree]:
+    lines, default = {}, _dumped(Recipe())
+    networks = [*study.teachers.values(), *study.students.values()]
+    for key, usual in default.items():
+        names: dict[str, list[str]] = {}
+        for network in networks:
+            names.setdefault(str(_dumped(network.recipe)[key]), []).append(network.name)
+        if list(names) == [str(usual)]:
+            continue
+        several = {value: ", ".join(dict.fromkeys(of)) for value, of in names.items()}
+        value = _dumped(networks[0].recipe)[key] if len(names) == 1 else several
+        lines[f"recipe.{key}"] = {"value": value, "default": usual}
+    return lines
+
+
+def _defaults(study: Study) -> Tree:
+    """The default of every key that has one, where `resolved` has its value; recipes are left out."""
+    data = registry.find_dataset(study.dataset.name)
+    dataset = _defaults_of(DatasetEntry) | _defaults_of(data.options)
+    dataset |= {"pad": data.constants["PAD"], "flip": data.constants["FLIP"], "crop_area": None}
+    mirror = data.constants.get("MIRROR", "").rstrip("/") or None
+    networks = study.teachers | study.externals
+    sweep = {key: _defaults_of(SweepEntry)[key] for key in ("search", "trials", "search_seed")}
+    return {
+        "dataset": dataset | {"mirror": mirror},
+        "teachers": {name: _of_network(network, TeacherEntry) for name, network in networks.items()},
+        "students": {name: _of_network(network) for name, network in study.students.items()},
+        "pairs": "all",
+        "methods": {name: _of_method(method) for name, method in study.methods.items()},
+        "sweep": {name: sweep | _of_method(study.methods[name]) for name in study.sweeps},
+        "targets": "auto",
+        **{name: _defaults_of(type(getattr(study, name))) for name in SETTINGS},
+    }
+
+
+def _of_network(network: Network | External, base: type[BaseModel] | None = None) -> Tree:
+    options = _defaults_of(registry.find_architecture(network.architecture).options)
+    return options | ({"seed": base.model_fields["seed"].default} if base else {})
+
+
+def _of_method(method: Method) -> Tree:
+    parts = {name: _defaults_of(registry.find_method(name).options) for name, _ in method.parts}
+    links = {"via": [], "generations": MethodEntry.model_fields["generations"].default}
+    return links | (next(iter(parts.values())) if len(parts) == 1 else parts)
+
+
+def _defaults_of(model: type[BaseModel]) -> Tree:
+    fields = {name: field for name, field in model.model_fields.items() if not field.is_required()}
+    return {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+
+
+def _dumped(recipe: Recipe) -> Tree:
+    return recipe.model_dump(mode="json")
+
+
+def _leaves(tree: Tree, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    leaves = []
+    for key, value in tree.items():
+        place = (*path, str(key))
+        leaves += _leaves(value, place) if isinstance(value, Mapping) else [(place, value)]
+    return leaves
+
+
+def _at(tree: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        tree = tree.get(key, _NONE) if isinstance(tree, Mapping) else _NONE
+    return tree
+
+
+def _same(value: Any) -> Any:
+    """A value as it is compared: a tuple and a list of the same are one."""
+    return list(map(_same, value)) if isinstance(value, list | tuple) else value

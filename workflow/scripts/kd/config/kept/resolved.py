@@ -1,0 +1,78 @@
+"""A study as a config in which nothing is left to a default."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kd.config.study import External, Method, Network, Study
+
+SETTINGS = ("diagnostics", "compute", "export")
+Tree = dict[str, Any]
+
+
+def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
+    """A config of the same study in which nothing is left to a default; each network has its own recipe.
+
+    `config` is what the study was read from. A sweep stands as there, with the defaults of its keys: of a
+    study only the drawn trials are known.
+    """
+    everyone = {"all": [[teacher, student] for teacher in _teachers(study) for student in study.students]}
+    pairs = list(map(list, study.pairs))
+    return {
+        "study": study.name,
+        "dataset": _dataset(study),
+        "teachers": _teachers(study),
+        "students": {name: _network(network) for name, network in study.students.items()},
+        "pairs": "all" if pairs == everyone["all"] else pairs,
+        "methods": {name: _method(it) for name, it in study.methods.items() if name not in study.sweeps},
+        **({"sweep": _sweeps(study, config)} if study.sweeps else {}),
+        "seeds": list(study.seeds),
+        "targets": study.targets,
+        **{name: getattr(study, name).model_dump(mode="json", exclude_none=True) for name in SETTINGS},
+    }
+
+
+def _dataset(study: Study) -> Tree:
+    data = study.dataset
+    own = {"validation": data.validation, "split_seed": data.split_seed, "flip": data.flip}
+    own |= {"crop_area": list(data.area)} if data.area else {"pad": data.pad}
+    own |= {"shards": data.shards} | ({"mirror": data.mirror} if data.mirror else {})
+    return {"name": data.name} | data.options | own
+
+
+def _teachers(study: Study) -> dict[str, Tree]:
+    trained = {name: _network(network) for name, network in study.teachers.items()}
+    ensembles = {
+        name: {"ensemble": list(ensemble.members), "weights": list(ensemble.weights)}
+        for name, ensemble in study.ensembles.items()
+    }
+    externals = {name: _network(network) for name, network in study.externals.items()}
+    logits = {name: {"logits": file} for name, file in study.logits_teachers.items()}
+    return trained | ensembles | externals | logits
+
+
+def _network(network: Network | External) -> Tree:
+    entry = {"architecture": network.architecture} | network.options
+    if isinstance(network, External):
+        return entry | {"external": network.file}
+    recipe = network.recipe.model_dump(mode="json")
+    if network.recipe.schedule != "multi_step":  # which these two go with
+        recipe = {key: value for key, value in recipe.items() if key not in ("milestones", "gamma")}
+    return entry | recipe | ({} if network.seed is None else {"seed": network.seed})
+
+
+def _method(method: Method) -> Tree:
+    links: Tree = {"via": list(method.via)} if method.via else {}
+    links |= {"generations": method.generations} if method.generations > 1 else {}
+    if len(method.parts) == 1:
+        ((name, options),) = method.parts
+        return {"method": name} | options | links
+    return {name: dict(options) for name, options in method.parts} | links
+
+
+def _sweeps(study: Study, config: Mapping[str, Any]) -> dict[str, Tree]:
+    entries = {}
+    for name, sweep in study.sweeps.items():
+        ((method, options),) = study.methods[name].parts
+        usual = {"search": "grid", "seeds": list(sweep.seeds)}
+        entries[name] = {"method": method} | options | usual | dict(config["sweep"][name])
+    return entries
