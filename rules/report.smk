@@ -1,10 +1,6 @@
 from kd.config.kept.changed import resolved_yaml
 from kd.config.kept.given import as_given
-from kd.config.files.extends import extended
 
-# The config over the files that it extends, and these, the nearest first.
-WHOLE, BASES = extended(WRITTEN, workflow.configfiles)
-CONFIG_FILES = [*reversed(BASES), *workflow.configfiles]
 RUNS = plan.runs()
 MEASURED_RUNS = [*RUNS, *map(layout.teacher, study.untrained)]
 METRICS = [run.file("metrics") for run in MEASURED_RUNS]
@@ -52,8 +48,10 @@ rule keep_config:
         CONDA
     params:
         # Functions, because Snakemake sees wildcards in the braces of a text.
-        given_text=lambda wildcards: as_given(WHOLE, CONFIG_FILES, workflow.config_settings.config_args),
-        resolved_text=lambda wildcards: resolved_yaml(study, WHOLE),
+        given_text=lambda wildcards: as_given(
+            WRITTEN, [*reversed(EXTENDED), *workflow.configfiles], workflow.config_settings.config_args
+        ),
+        resolved_text=lambda wildcards: resolved_yaml(study, WRITTEN),
         code=fingerprint("keep_config.py"),
     script:
         "../workflow/scripts/keep_config.py"

@@ -45,6 +45,7 @@ RULES = (
         "the path stands for an environment of the reader's",
     ),
     Rule(r"snakemake --cores \d( --resources gpu=\d)?( --dry-run --quiet rules)?", "{}", "unchanged"),
+    Rule(r"(KD_VERBOSE=1 snakemake --cores 4|snakemake --cores 4 --(verbose|quiet .*))", "{}", "unchanged"),
     Rule(r"snakemake (--dry-run|-n|--unlock|--report report\.html)", "{}", "unchanged"),
     Rule(
         r"snakemake --cores 4( --resources gpu=1| --dry-run)? --configfile config/mine\.yaml( --dry-run --quiet rules)?",
