@@ -77,7 +77,7 @@ def test_the_next_step_exports_with_the_config_that_is_kept(tmp_path):
     page = build(tmp_path / "study", fake_pairs([SURE]))
     folder = (tmp_path / "study").as_posix()
     assert (
-        f"<code>snakemake --cores 4 --configfile {folder}/config.yaml {folder}/export/t0/cnn/kd/README.md</code>"
+        f"<code>snakemake --cores 4 {folder}/export/t0/cnn/kd/README.md --configfile {folder}/config.yaml</code>"
         in page.source
     )
 
