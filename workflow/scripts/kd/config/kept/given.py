@@ -13,9 +13,9 @@ from kd.errors import without_password
 def as_given(config: Mapping[str, Any], files: Sequence[str | Path], overrides: Sequence[str]) -> str:
     """The text of a file that holds the whole config, without names and passwords in addresses.
 
-    `files` are those that were read, with those that they extend. One file without `overrides`, the arguments
-    of --config, is kept byte for byte, with its comments. Otherwise it is the merged `config`, below a
-    comment that names the files and overrides.
+    One file without `overrides`, the arguments of --config, is kept byte for byte, with its comments.
+    Otherwise it is the merged `config`, below a comment that names the files, also those that are extended,
+    and the overrides.
     """
     if len(files) == 1 and not overrides:
         return without_password(Path(files[0]).read_bytes().decode("utf-8"))

@@ -58,7 +58,7 @@ def to_page(study: Study) -> str:
         methods=methods_table(ranked),
         verdict=f"{verdict_of(table, ranked)} {DIFFERENCE}" if len(ranked) > 1 else "",
         legend=LEGEND,
-        figures=figures_of(study, table),
+        figures=figures_of(study),
         networks=networks_table(table, study),
         everything=full_table(table, study),
         configuration=configuration,
