@@ -55,7 +55,7 @@ def test_the_command_that_a_report_names_ships_the_student(finished_study):
 def test_a_real_report_opens_in_a_browser(finished_study, browser):
     opened = Opened(browser, finished_study.folder / "results/tiny/report.html")
     assert opened.page.locator("#table tbody tr").count() == 2
-    assert opened.page.locator(".figures img").count() == 5
+    assert opened.page.locator(".figures img").count() == 8
     assert (opened.console, opened.asked()) == ([], [])
 
 
