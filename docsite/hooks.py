@@ -17,6 +17,10 @@ from kd import registry  # noqa: E402
 
 DOCS = ROOT / "docs"
 _EMPTY = re.compile(r"<th[^>]*>\s*</th>")
+_IN_BOTH = re.compile(
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">'
+    r'\s*<img alt="([^"]+)" src="([^"]+)">\s*</picture>'
+)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -50,8 +54,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Correct the links of a page for the site."""
-    return taken.relinked(markdown, page.file.src_uri)
+    """Correct the links of a page for the site, and let pictures follow its own choice of a colour scheme."""
+    return _IN_BOTH.sub(_both, taken.relinked(markdown, page.file.src_uri))
+
+
+def _both(picture: re.Match) -> str:
+    """A picture in two colour schemes as two images, of which the theme shows one."""
+    dark, alt, light = picture.groups()
+    return f'<img alt="{alt}" src="{light}#only-light"><img alt="{alt}" src="{dark}#only-dark">'
 
 
 def on_page_content(html: str, **_: object) -> str:

@@ -1,7 +1,8 @@
-"""Draws the pictures of the README: `make pictures`, after the default study has run.
+"""Makes the pictures of the documents, in docs/images/: `make pictures`, after the default study has run.
 
-docs/images/rules.svg    the jobs of the study by rule: snakemake --rulegraph | tred | dot -Tsvg (Graphviz)
-docs/images/table.png    the upper part of the study's page, as a browser shows it (Chromium, by Playwright)
+rules.svg                           the jobs by rule: snakemake --rulegraph | tred | dot -Tsvg (Graphviz)
+table.png, table_dark.png           the upper part of the report, as Chromium shows it (by Playwright)
+dumbbell.svg, dumbbell_narrow.svg   that figure of the study, and its form for a phone
 """
 
 import argparse
@@ -21,6 +22,7 @@ DARK = """\
 }</style>
 """
 PAGE = "report.html"
+FIGURES = {"dumbbell.svg": "dumbbell.svg", "narrow/dumbbell.svg": "dumbbell_narrow.svg"}  # of plots/
 GRAPHVIZ = ("tred", "dot")
 SIZE = {"width": 1280, "height": 860}
 
@@ -45,8 +47,8 @@ def with_dark(svg: str) -> str:
     return svg.replace('<g id="graph0"', f'{DARK}<g id="graph0"', 1)
 
 
-def picture_page(page: Path, target: Path) -> None:
-    """Take a picture of the upper part of a page."""
+def picture_page(page: Path, target: Path, scheme: str = "light") -> None:
+    """Take a picture of the upper part of a page in a colour scheme, light or dark."""
     from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
@@ -55,7 +57,7 @@ def picture_page(page: Path, target: Path) -> None:
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         except Error as error:
             raise SystemExit(f"error: Chromium does not start: {error.message.splitlines()[0]}") from error
-        tab = browser.new_page(viewport=SIZE, color_scheme="light")
+        tab = browser.new_page(viewport=SIZE, color_scheme=scheme)
         tab.goto(page.resolve().as_uri())
         tab.screenshot(path=target)
         browser.close()
@@ -68,7 +70,7 @@ def check_tools() -> None:
 
 
 def main(results: Path, images: Path = IMAGES) -> None:
-    """Draw both pictures; `results` is the folder of a finished study."""
+    """Make all pictures; `results` is the folder of a finished study."""
     page = results / PAGE
     if not page.is_file():
         raise SystemExit(f"error: {results} has no {PAGE}; run the study first")
@@ -76,7 +78,10 @@ def main(results: Path, images: Path = IMAGES) -> None:
     images.mkdir(parents=True, exist_ok=True)
     draw_rules(images / "rules.svg")
     picture_page(page, images / "table.png")
-    print(f"wrote {images / 'rules.svg'} and {images / 'table.png'}")
+    picture_page(page, images / "table_dark.png", "dark")
+    for name, copy in FIGURES.items():
+        shutil.copyfile(results / "plots" / name, images / copy)
+    print(f"wrote {', '.join(sorted(path.name for path in images.iterdir()))} in {images}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 from kd.config.kept.changed import resolved_yaml
 from kd.config.kept.given import as_given
 
+CONFIG_FILES = [*reversed(BASES), *workflow.configfiles]
 RUNS = plan.runs()
 MEASURED_RUNS = [*RUNS, *map(layout.teacher, study.untrained)]
 METRICS = [run.file("metrics") for run in MEASURED_RUNS]
@@ -40,8 +41,9 @@ rule build_table:
 # Of a changed comment in the config nothing is trained: only the kept file and the report are made again.
 rule keep_config:
     output:
-        given=layout.config,
-        resolved=layout.resolved,
+        # Not removed before: it may be the very config that this run was started with.
+        given=update(layout.config),
+        resolved=update(layout.resolved),
     log:
         layout.log("keep_config"),
     localrule: True
@@ -49,10 +51,8 @@ rule keep_config:
         CONDA
     params:
         # Functions, because Snakemake sees wildcards in the braces of a text.
-        given_text=lambda wildcards: as_given(
-            WRITTEN, workflow.configfiles, workflow.config_settings.config_args
-        ),
-        resolved_text=lambda wildcards: resolved_yaml(study, WRITTEN),
+        given_text=lambda wildcards: as_given(WHOLE, CONFIG_FILES, workflow.config_settings.config_args),
+        resolved_text=lambda wildcards: resolved_yaml(study, WHOLE),
         code=fingerprint("keep_config.py"),
     script:
         "../workflow/scripts/keep_config.py"

@@ -45,13 +45,16 @@ RULES = (
         "the path stands for an environment of the reader's",
     ),
     Rule(r"snakemake --cores \d( --resources gpu=\d)?( --dry-run --quiet rules)?", "{}", "unchanged"),
+    Rule(r"(KD_VERBOSE=1 snakemake --cores 4|snakemake --cores 4 --(verbose|quiet .*))", "{}", "unchanged"),
     Rule(r"snakemake (--dry-run|-n|--unlock|--report report\.html)", "{}", "unchanged"),
     Rule(
-        r"snakemake --cores 4( --resources gpu=1| --dry-run)? --configfile config/mine\.yaml( --dry-run --quiet rules)?",
+        r"snakemake --cores 4( --resources gpu=1| --dry-run)? --configfile config/mine\.yaml",
         "{}",
         "unchanged",
     ),
-    Rule(rf"{CORES} config/cifar10\.yaml --dry-run --quiet rules", "{}", "unchanged"),
+    Rule(rf"{CORES} results/digits/config\.yaml", "{}", "unchanged"),
+    Rule(r"make (plan|run|export) STUDY=mine", "{}", "unchanged"),
+    Rule(r"snakemake --configfile config/(mine|cifar10)\.yaml --dry-run --quiet rules", "{}", "unchanged"),
     Rule(rf"{CORES} config/cifar10\.yaml(?! --dry-run).*", DRY, NO_GPU),
     Rule(
         rf"{CORES} config/cifar10_folder\.yaml --config 'dataset={{path: data/mine}}'",
@@ -65,7 +68,17 @@ RULES = (
     ),
     Rule(r"make new STUDY=cats DATA=data/photos", "{}", "unchanged; without a terminal nothing is asked"),
     Rule(r"make new", "{} --dry-run", "it asks for what the options leave open; tests/unit/proposal"),
-    Rule(r"make (plan|run) STUDY=cats", "{} --dry-run", "hours of training; test_own_images.py runs a study"),
+    Rule(
+        r"make (plan|run|export) STUDY=cats( BEST=1)?",
+        "{} --dry-run",
+        "hours of training; test_own_images.py runs a study",
+    ),
+    Rule(
+        r"make run STUDY=(cifar10|zoo)", "{} --dry-run", "hours: as the commands of Snakemake above and below"
+    ),
+    Rule(r"make (open|help)", "{}", "unchanged; without a browser it prints the path"),
+    Rule(r"make check STUDY=digits", "{} --dry-run", "the study here is another one; test_check.py compares"),
+    Rule(r"make docs-serve", "{} --dry-run", "a server that stays; `make docs` builds the site"),
     Rule(r"python workflow/scripts/new_study\.py .*", "{}", "unchanged"),
     Rule(
         rf"{CORES} config/zoo\.yaml",
@@ -97,17 +110,7 @@ RULES = (
         r"\.venv/bin/pre-commit install", '"$VENV/bin/pre-commit" install', "the environment that VENV names"
     ),
     Rule(r"make (schema|docs|lint)", "{}", "unchanged"),
-    Rule(
-        r"python -m http\.server -d site",
-        "timeout 5 {} 0 || test $? -eq 124",
-        "a server that stays: some seconds of it, at any port that is free",
-    ),
     Rule(r"make docs-results STUDY=(digits|bench)", "{} YES=1", "a reader is asked first"),
-    Rule(
-        r"make docs-results STUDY=zoo",
-        "mkdir -p results/zoo && cp -r results/digits/table.md results/digits/plots results/zoo && {} YES=1",
-        "40 minutes: unchanged, on results of the default study",
-    ),
     Rule(
         r"make pictures STUDY=digits",
         "if command -v tred && command -v chromium; then {}; else {} --dry-run; fi",
@@ -161,7 +164,7 @@ RULES = (
         "{}",
         "unchanged",
     ),
-    Rule(r"python workflow/scripts/predict\.py .*", "{}", "unchanged"),
+    Rule(r"python workflow/scripts/predict\.py .*|python - <<'PY' .*", "{}", "unchanged"),
     Rule(
         r"python -m onnxruntime\.tools\.convert_onnx_models_to_ort results/digits/export/\S+",
         "{}",
@@ -195,6 +198,8 @@ def commands(document: Path) -> Iterator[str]:
         yield from _inline(text[end : block.start()])
         if block[2] in ("sh", "bash", "console"):
             for match in _ONE.finditer(block[3]):
+                if match[0].lstrip().startswith("#"):
+                    continue
                 yield match["here"] or re.sub(r"\s+#.*$", "", match["line"], flags=re.MULTILINE).removeprefix(
                     "$ "
                 )

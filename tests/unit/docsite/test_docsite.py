@@ -3,9 +3,10 @@
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
-from docsite import reference, results, taken
+from docsite import hooks, reference, results, taken
 from docsite.formulas import to_mathml
 from docsite.markdown import allowed, table
 
@@ -43,6 +44,21 @@ from kd import registry
 )
 def test_links_lead_to_the_same_file_on_the_site(page, text, there):
     assert taken.relinked(text, page) == there
+
+
+def test_a_picture_in_two_colour_schemes_follows_the_choice_of_the_site():
+    picture = """<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="docs/images/a_dark.png">
+  <img alt="A report" src="docs/images/a.png">
+</picture>"""
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="index.md"))
+    assert hooks.on_page_markdown(picture, page) == (
+        '<img alt="A report" src="images/a.png#only-light"><img alt="A report" src="images/a_dark.png#only-dark">'
+    )
+
+
+def test_an_empty_heading_of_a_table_is_a_plain_cell():
+    assert hooks.on_page_content("<tr><th></th><th>a</th></tr>") == "<tr><td></td><th>a</th></tr>"
 
 
 def test_files_that_pages_link_to_exist():

@@ -36,7 +36,7 @@ def resnet34(in_channels: int, num_classes: int, *, width: Width = 1.0) -> Stage
 
 
 def resnet50(in_channels: int, num_classes: int, *, width: Width = 1.0) -> StagedNet:
-    """ResNet-50 of arXiv:1512.03385 (table 1): `resnet34` with bottlenecks, which put out four times as much.
+    """ResNet-50 of arXiv:1512.03385 (table 1): `resnet34` with bottlenecks, of four times the width.
 
     CIFAR form: as of `resnet18`; the stride is that of the 3x3 convolutions. 23,520,842 parameters for 3
     channels and 10 classes; the stages put out, for 32x32 pixels, 256x32x32, 512x16x16, 1024x8x8 and

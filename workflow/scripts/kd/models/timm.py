@@ -29,11 +29,14 @@ def library(
     input_size: ImageSize | None = None,
     stem: Literal["own", "cifar"] = "own",
 ) -> LibraryNetwork:
-    """The classifier `name` for images of any number of channels; see LibraryNetwork for what can go wrong.
+    """Any classifier of timm, as `timm/<name>`, for images of any number of channels.
 
-    `pretrained`: it begins with timm's weights (those of the tag, or the default), but for the classifier.
-    `input_size`: pixels a side that images are resized to. By default those that such weights, or networks
-    that take one size only, were made for; else images are taken as they are.
+    Raises what LibraryNetwork raises.
+
+    `pretrained`: fine-tuning: starts from timm's weights (of the tag, or the default), with a new classifier.
+    `input_size`: pixels a side that images are resized to. Default: the size of the pretrained weights, or
+    the only one that the network accepts; otherwise images keep their size.
+    `stem`: `cifar` replaces the first layers by a 3x3 convolution of stride 1, for small images.
     """
     title = f"timm/{name}"
     with buildable(title):

@@ -29,11 +29,14 @@ def library(
     input_size: ImageSize | None = None,
     stem: Literal["own", "cifar"] = "own",
 ) -> LibraryNetwork:
-    """The classifier `name` for images of any number of channels; see LibraryNetwork for what can go wrong.
+    """Any classifier of torchvision, as `torchvision/<name>`, for images of any number of channels.
 
-    `pretrained`: it begins with the weights that torchvision calls the best, but for the classifier.
-    `input_size`: pixels a side that images are resized to. By default those that such weights, or networks
-    that take one size only, were made for; else images are taken as they are.
+    Raises what LibraryNetwork raises.
+
+    `pretrained`: fine-tuning: starts from the weights that torchvision recommends, with a new classifier.
+    `input_size`: pixels a side that images are resized to. Default: the size of the pretrained weights, or
+    the only one that the network accepts; otherwise images keep their size.
+    `stem`: `cifar` replaces the first layers by a 3x3 convolution of stride 1, for small images.
     """
     weights = models.get_model_weights(name).DEFAULT
     own = weights.transforms.keywords["crop_size"]

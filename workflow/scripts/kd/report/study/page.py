@@ -91,8 +91,10 @@ def _steps(pairs: list[Pair], methods: int, unresolved: bool, study: Study) -> d
     more = needed if unresolved and seeds < needed <= MOST else 4 if seeds == 1 else 0
     return {
         "name": best.name,
+        "better": best.accuracy > max(pair.baseline for pair in pairs),
         "export": study.export_command(best.key),
         "page": study.page(best.key),
+        "aim": "Resolve the ranking" if seeds > 1 else "Get confidence intervals",
         "seeds": f"[{', '.join(map(str, range(more)))}]" if more else "",
         "one_method": methods == 1,
     }
