@@ -71,8 +71,7 @@ check: $(study) ## [STUDY=x] | compare the results with those in docs/results/
 export: $(study) ## [STUDY=x] [BEST=1] | export all students, or the most accurate one, for use elsewhere
 	@$(config) && target=export && \
 	    $(if $(BEST),target="$$(python workflow/scripts/best_student.py "$$STUDY")" &&) \
-	    snakemake --cores $(CORES) --configfile "$$config" $(ARGS) -- "$$target" && \
-	    python workflow/scripts/show_exports.py "$$STUDY"
+	    snakemake --cores $(CORES) --configfile "$$config" $(ARGS) -- "$$target"
 
 clean: $(study) ## STUDY=x [YES=1] | delete results/x/; it asks first
 	@python workflow/scripts/clean_study.py $(if $(YES),--yes) "$$STUDY"
@@ -132,20 +131,18 @@ docs-results: $(study) ## [STUDY=x] [YES=1] | write the page of a finished study
 pictures: $(all) ## [STUDY=x] | draw the pictures of the README from a finished study
 	@PYTHONPATH=workflow/scripts python -m docsite.pictures "$$STUDY"
 
-# Each of them installs what it needs besides those before.
-.venv/ready: envs/requirements.txt envs/install.py
+.venv/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "error: $$($(PYTHON) --version) is too old; Python 3.11 or newer is needed (PYTHON=python3.12 make ...)"; exit 1; }
+	    { echo "error: $$($(PYTHON) --version) is too old; Python 3.11 or newer is needed (PYTHON=python3.12 make ...)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python envs/install.py envs/requirements.txt -- $(PIP_ARGS)
 	@touch $@
 
-.venv/ready-docs: .venv/ready envs/requirements-docs.txt
-	@.venv/bin/python envs/install.py envs/requirements-docs.txt -- $(PIP_ARGS)
-	@touch $@
-
-.venv/ready-dev: .venv/ready envs/requirements-timm.txt envs/requirements-docs.txt envs/requirements-dev.txt
-	@.venv/bin/python envs/install.py envs/requirements-dev.txt -- $(PIP_ARGS)
+# The site needs no PyTorch.
+.venv/ready: envs/requirements.txt
+.venv/ready-docs: envs/requirements-docs.txt
+.venv/ready-dev: envs/requirements-dev.txt envs/requirements-timm.txt envs/requirements-docs.txt .venv/ready
+.venv/ready .venv/ready-docs .venv/ready-dev: .venv/made
+	@.venv/bin/python envs/install.py $(firstword $(filter envs/%,$^)) -- $(PIP_ARGS)
 	@touch $@
 
 .PHONY: has-snakemake has-mkdocs has-pytest

@@ -19,8 +19,8 @@ COSTS = {
         "3 GB to download, 6.2 GB on disk",
         "2 to 5",
     ),
-    "requirements-docs.txt": ("MkDocs", "20 MB to download", "less than 1"),
-    "requirements-dev.txt": ("the tools of the tests and of the site", "100 MB to download", "about 1"),
+    "requirements-docs.txt": ("MkDocs and its theme", "30 MB to download, 150 MB on disk", "1"),
+    "requirements-dev.txt": ("the tools of the tests", "100 MB to download, 450 MB on disk", "1 to 2"),
 }
 FILE = re.compile(r"\s*(?:Downloading|Using cached) (\S+\.(?:whl|tar\.gz))(?: \((.+)\))?$")
 LARGE = 50.0  # MB of a package that has a line of its own where there is no terminal
@@ -106,7 +106,7 @@ def main(requirements: Path, arguments: list[str]) -> int:
     """Install what `requirements` names; pip's exit status. Its errors go to stderr as they are."""
     what, size, minutes = COSTS[requirements.name]
     started, bar = time.monotonic(), Bar(sys.stdout)
-    print(f"Installing {what} ({size}, {minutes} minutes) in {sys.prefix}", flush=True)
+    print(f"Installing {what} ({size}, about {minutes} min) in {sys.prefix}", flush=True)
     command = pip(["-r", str(requirements), *arguments])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
         for line in _lines(process):

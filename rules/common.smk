@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(workflow.current_basedir).parent / "workflow" / "scr
 
 from kd.code.fingerprint import fingerprint
 from kd.code.planned import announce_code
+from kd.config.files.extends import extended
 from kd.config.load import load_config
 from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
@@ -41,17 +42,24 @@ def checked(function, *arguments, prefix=""):
 checked(refuse_unwritable, Path(".snakemake"))
 checked(existing_folder, Path(ROOT))
 INVALID = "The config is not valid.\n"
+# What the user wrote over the files that it extends, and these, the nearest first.
+WHOLE, BASES = checked(extended, config, workflow.configfiles, prefix=INVALID)
 plan = checked(Plan.of, checked(load_config, config, workflow.configfiles, prefix=INVALID), prefix=INVALID)
 # A job reads what it needs.
 FILES_READ = workflow.is_main_process and checked(plan.read_user_files, sys.argv, prefix=INVALID)
 study, layout = plan.study, plan.layout
-WRITTEN = dict(config)  # by the user; the next line adds to it
 config.update(script_config(study))
 CONDA = "../envs/environment.yaml"
 
 
 wildcard_constraints:
     **wildcards(study),
+
+
+# profiles/default has `cores: all`, and Snakemake takes --jobs for --cores only where nothing else says how many.
+if workflow.is_main_process and workflow.resource_settings.nodes and workflow.resource_settings.cores:
+    if not any(word.startswith(("--executor", "-e", "--workflow-profile", "--profile")) for word in sys.argv):
+        print("note: --jobs limits the jobs on a cluster; for this machine use --cores", file=sys.stderr)
 
 
 # Without a limit Snakemake takes "gpu" for endless, and would start every job at once on one device.

@@ -1,14 +1,17 @@
 from kd.config.kept.changed import resolved_yaml
 from kd.config.kept.given import as_given
 
+CONFIG_FILES = [*reversed(BASES), *workflow.configfiles]
 RUNS = plan.runs()
 MEASURED_RUNS = [*RUNS, *map(layout.teacher, study.untrained)]
 METRICS = [run.file("metrics") for run in MEASURED_RUNS]
 HISTORIES = [run.file("history") for run in RUNS]
 # Their order is that of the rows.
 REPORT = json.dumps({"study": study.name, "runs": [run.path for run in MEASURED_RUNS]})
-FIGURES = ["accuracy_parameters", "accuracy_latency", "gain", "heat_map", "learning_curves"]
-# The template, style and script of the page, and its captions, which no import names.
+# In the order of the page.
+ACCURACY = [f"accuracy_{cost}" for cost in ("parameters", "latency", "size")]
+FIGURES = [*ACCURACY, "gain", "heat_map", "teacher_gain", "learning_curves", "loss_curves"]
+# The template, style and script of the page, and how to read its figures, which no import names.
 PAGE_FILES = ("base.html.jinja", "study/page.html.jinja", "study/report.css", "study/report.js")
 CAPTIONS = tuple(f"../report/{figure}.rst" for figure in (*FIGURES, "sweep"))
 PAGE_TEXTS = CAPTIONS + tuple(f"kd/report/{file}" for file in PAGE_FILES)
@@ -38,8 +41,9 @@ rule build_table:
 # Of a changed comment in the config nothing is trained: only the kept file and the report are made again.
 rule keep_config:
     output:
-        given=layout.config,
-        resolved=layout.resolved,
+        # Not removed before: it may be the very config that this run was started with.
+        given=update(layout.config),
+        resolved=update(layout.resolved),
     log:
         layout.log("keep_config"),
     localrule: True
@@ -47,10 +51,8 @@ rule keep_config:
         CONDA
     params:
         # Functions, because Snakemake sees wildcards in the braces of a text.
-        given_text=lambda wildcards: as_given(
-            WRITTEN, workflow.configfiles, workflow.config_settings.config_args
-        ),
-        resolved_text=lambda wildcards: resolved_yaml(study, WRITTEN),
+        given_text=lambda wildcards: as_given(WHOLE, CONFIG_FILES, workflow.config_settings.config_args),
+        resolved_text=lambda wildcards: resolved_yaml(study, WHOLE),
         code=fingerprint("keep_config.py"),
     script:
         "../workflow/scripts/keep_config.py"
@@ -65,6 +67,7 @@ rule draw_plots:
     output:
         png=[layout.figure(figure, "png") for figure in FIGURES],
         svg=[reported_figure(figure, layout.figure(figure, "svg")) for figure in FIGURES],
+        narrow=[layout.figure(f"narrow/{figure}", "svg") for figure in FIGURES],
     log:
         layout.log("draw_plots"),
     localrule: True

@@ -63,6 +63,7 @@ rule draw_sweep:
     output:
         png=layout.figure("sweeps/{method}", "png"),
         svg=reported_figure("sweep", layout.figure("sweeps/{method}", "svg"), "sweep {method}"),
+        narrow=layout.figure("sweeps/narrow/{method}", "svg"),
     log:
         layout.log("draw_sweep/{method}"),
     localrule: True

@@ -127,7 +127,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "name-long": named(LONG, f"'{'x' * 60}...", "should have at most … characters (it is '"),
     "unknown-key": (
         {"colour": "red"},
-        ["colour: unknown key; allowed: compute, dataset, diagnostics, export, methods, "],
+        ["colour: unknown key; allowed: compute, dataset, diagnostics, export, extends, methods, "],
     ),
     "typo-in-key": ({"seedz": [0]}, ["seedz: unknown key; did you mean 'seeds'?; allowed: "]),
     "typo-in-option": (

@@ -45,6 +45,7 @@ RULES = (
         "the path stands for an environment of the reader's",
     ),
     Rule(r"snakemake --cores \d( --resources gpu=\d)?( --dry-run --quiet rules)?", "{}", "unchanged"),
+    Rule(r"(KD_VERBOSE=1 snakemake --cores 4|snakemake --cores 4 --(verbose|quiet .*))", "{}", "unchanged"),
     Rule(r"snakemake (--dry-run|-n|--unlock|--report report\.html)", "{}", "unchanged"),
     Rule(
         r"snakemake --cores 4( --resources gpu=1| --dry-run)? --configfile config/mine\.yaml",
@@ -53,6 +54,7 @@ RULES = (
     ),
     Rule(r"make (plan|run|export) STUDY=mine", "{}", "unchanged"),
     Rule(r"snakemake --configfile config/(mine|cifar10)\.yaml --dry-run --quiet rules", "{}", "unchanged"),
+    Rule(rf"{CORES} results/digits/config\.yaml", "{}", "unchanged"),
     Rule(rf"{CORES} config/cifar10\.yaml(?! --dry-run).*", DRY, NO_GPU),
     Rule(
         rf"{CORES} config/cifar10_folder\.yaml --config 'dataset={{path: data/mine}}'",

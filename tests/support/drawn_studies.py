@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 from fake_runs import fake_history, fake_run, fake_study
 
-from kd.plots.learning_curves import gather
+from kd.plots.curves.history import gather
+from kd.plots.seeds import runs_of
 from kd.results.metrics import Metrics
 from kd.results.table import summarise
 from kd.results.table_csv import read_table, write_table
@@ -36,6 +37,12 @@ def written_table(runs, folder: Path) -> pd.DataFrame:
 
 def curves_of(runs) -> pd.DataFrame:
     return gather([Metrics(**run) for run in runs], [fake_history(run) for run in runs])
+
+
+def seeds_of(runs) -> pd.DataFrame:
+    """The single runs, as `read_runs` returns them; their weights have 4 bytes a parameter."""
+    metrics = [Metrics(**run) for run in runs]
+    return runs_of(metrics).assign(bytes=[4.0 * run.parameters for run in metrics])
 
 
 def texts(ax) -> list[str]:

@@ -44,7 +44,10 @@ CARD = {
     "published": {"mean": [0.1307], "std": [0.3081], "largest_difference": 0.00012},
 }
 RECIPE = {"epochs": 20, "batch_size": 128, "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0005}
-FIGURES = ("learning_curves", "accuracy_parameters", "accuracy_latency", "gain", "heat_map")
+FIGURES = (
+    *("accuracy_parameters", "accuracy_latency", "accuracy_size", "gain", "heat_map"),
+    *("teacher_gain", "learning_curves", "loss_curves"),
+)
 
 
 def cell_of(run: dict[str, Any]) -> str:

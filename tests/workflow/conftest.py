@@ -41,11 +41,11 @@ def warm_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished_study(shared: Shared) -> Checkout:
-    """The tiny study, run once; tests that change anything take a copy."""
+    """The tiny study, run once; tests that change anything take a copy. output.txt is what Snakemake printed."""
 
     def run(checkout: Checkout) -> None:
         checkout.configure()
-        checkout.run()
+        (checkout.folder / "output.txt").write_text(checkout.run())
 
     return shared("finished", run)
 

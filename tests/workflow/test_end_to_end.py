@@ -151,6 +151,25 @@ def test_logs_tell_every_epoch_and_the_time_left(finished_study):
     assert "epoch 2/2" in log
 
 
+def test_a_run_prints_a_line_for_each_job_and_ends_with_the_result(finished_study):
+    """Off a terminal; and the result alone, where nothing is to be done."""
+    lines = (finished_study.folder / "output.txt").read_text().splitlines()
+    jobs = [line for line in lines if line.startswith("[")]
+    of = len(jobs)
+    assert [line.split("/")[0].strip("[ ") for line in jobs] == [str(number) for number in range(1, of + 1)]
+    accuracy = metrics(finished_study, "teachers/vgg16")["test_accuracy"]
+    (teacher,) = [line for line in jobs if re.search(r"train_teacher +vgg16 ", line)]
+    assert re.search(rf" {accuracy:.2f} % +\d+:\d\d$", teacher)
+    assert len("\n".join(lines)) < 110 * (of + 10)
+    ending = lines[-5:]
+    assert re.match(rf'Study "tiny" is complete: {of} jobs in \d+:\d\d\.', ending[0])
+    assert [line.split()[0] for line in ending[1:]] == ["Mean", "Most", "Report", "Export"]
+    assert "results/tiny/report.html" in ending[3]
+    again = finished_study.run().splitlines()
+    assert "Nothing to be done" in again[-6]
+    assert again[-5:] == ['Study "tiny" is complete.', *ending[1:]]
+
+
 def test_plots_are_pictures(finished_study):
     for figure in ("learning_curves", "accuracy_parameters", "gain", "heat_map"):
         with Image.open(results(finished_study) / "plots" / f"{figure}.png") as picture:

@@ -12,7 +12,8 @@ from refusal import PREPARED, refused
 
 from kd.data.dataset import read_dataset
 
-REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
+PAGE = {"build_report": {""}}  # which shows the config
+REPORT = {"build_table": {""}, "draw_plots": {""}, **PAGE}
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_weights_of_another_study(with_weights):
     # Another place is no change; another content is one of this teacher and what it teaches.
     (fresh.folder / "kept/vgg16.safetensors").rename(fresh.folder / "moved.safetensors")
     fresh.configure(**study("moved.safetensors", methods={"kd": {}, "at": {}}))
-    assert fresh.pending() == {}
+    assert fresh.pending() == PAGE
     again = fresh.folder / "moved.safetensors"
     again.write_bytes(retrained(again))
     assert fresh.pending() == {
@@ -139,7 +140,7 @@ def test_logits_instead_of_a_teacher(fresh):
 
     (fresh.folder / "mine.npz").rename(fresh.folder / "moved.npz")
     fresh.configure(**stored("moved.npz"))
-    assert fresh.pending() == {}
+    assert fresh.pending() == PAGE
     (fresh.folder / "moved.npz").write_bytes(archive(*sizes, scale=5))
     diagnosis_jobs = diagnosed("mine", students="mine cnn kd, mine cnn chain")
     assert fresh.pending() == {

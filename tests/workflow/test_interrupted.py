@@ -1,8 +1,6 @@
 """Studies that are cut off: nothing goes on for nobody, and the next run goes on where it was."""
 
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -10,6 +8,7 @@ import time
 import psutil
 import pytest
 from checkout import hear_ctrl_c
+from on_terminal import CTRL_C, Terminal
 
 MODEL = "results/tiny/teachers/cnn/model.safetensors"
 LONG = {
@@ -20,11 +19,19 @@ LONG = {
 }
 
 
+def wait_for_a_state(checkout, process):
+    deadline = time.monotonic() + 120
+    while not list((checkout.folder / "results/tiny/work").glob("*/checkpoint.safetensors")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def under_way(fresh):
     """A study whose teacher is being trained and has kept a state; with the process that runs it."""
     fresh.configure(**LONG)
-    command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--cores", "2", MODEL]
+    command = fresh.command(MODEL)
     # Of a group of its own, as a terminal has it: Ctrl-C reaches all of it, and not the tests.
     process = subprocess.Popen(
         command,
@@ -34,11 +41,7 @@ def under_way(fresh):
         start_new_session=True,
         preexec_fn=hear_ctrl_c,
     )
-    deadline = time.monotonic() + 60
-    while not list((fresh.folder / "results/tiny/work").glob("*/checkpoint.safetensors")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_a_state(fresh, process)
     yield fresh, process
     process.kill()
     process.communicate()
@@ -68,12 +71,38 @@ def assert_shown_as_stopped(checkout):
     assert re.search(r"cut off \(1\)\s+train_teacher\s+cnn", shown.stdout), shown.stdout
 
 
-def test_after_ctrl_c_the_plain_command_goes_on(under_way, uninterrupted):
-    checkout, process = under_way
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
+@pytest.fixture
+def on_terminal(fresh):
+    """The same study on a terminal."""
+    fresh.configure(**LONG)
+    terminal = Terminal(fresh.command(MODEL), fresh.folder, fresh.environment())
+    try:
+        wait_for_a_state(fresh, terminal.process)
+        deadline = time.monotonic() + 60
+        while not re.search(r"(?m)^    cnn +.*\d+/60 ", terminal.so_far()):
+            assert terminal.process.poll() is None
+            assert time.monotonic() < deadline, terminal.so_far()
+            time.sleep(0.05)
+        yield fresh, terminal
+    finally:
+        terminal.process.kill()
+        terminal.output()
+
+
+def test_after_ctrl_c_the_plain_command_goes_on(on_terminal, uninterrupted):
+    """The view, while it runs, shows the epochs; it is gone at the end, and the cursor is not."""
+    checkout, terminal = on_terminal
+    terminal.type(CTRL_C)
+    assert terminal.process.wait(60) != 0
     assert not (checkout.folder / MODEL).exists()
+    written = terminal.output()
+    assert "tiny: 1 of 2 jobs done" in written
+    assert "loss" not in written
+    assert "Traceback" not in written
+    assert re.search(
+        r"Stopped after \d+:\d\d: 1 of 2 jobs done\. Run the same command to resume\.\s*$", written
+    )
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
     assert_shown_as_stopped(checkout)
     checkout.run(MODEL)
     assert went_on(checkout)

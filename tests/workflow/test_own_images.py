@@ -60,6 +60,10 @@ def test_new_run_export_predict(fresh):
     assert card["notes"] == []  # no scene is in both splits
     assert card["images"] == {"train": 48, "validation": 12, "test": 12}
     assert (results / "distilled" / "resnet8" / "cnn" / "kd" / "3" / "metrics.json").is_file()
+    kept = yaml.safe_load((results / "config.yaml").read_text())
+    assert (kept["study"], kept["seeds"], list(kept["teachers"])) == ("quick", [3], ["resnet8"])
+    assert (kept["dataset"]["group_by"], kept["dataset"]["image_size"]) == (pattern, 16)
+    assert "extends" not in kept
     assert "Nothing to be done" in fresh.snakemake("--dry-run", *run, config="config/quick.yaml").stdout
 
     assert fresh.snakemake("export", *run, config="config/quick.yaml").returncode == 0

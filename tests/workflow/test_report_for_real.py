@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+import yaml
 from chromium import Opened, started
 
 
@@ -21,27 +22,43 @@ def test_every_link_of_a_real_report_leads_somewhere(finished_study):
     results = finished_study.folder / "results/tiny"
     source = (results / "report.html").read_text()
     links = set(re.findall(r'href="([^"]*)"', source))
-    assert links >= {"table.csv", "plots/gain.svg", "#distilled/vgg16/cnn/kd"}
-    assert links >= {f"logs/{log}.log" for log in ("train_teacher/vgg16", "distill_student/vgg16/cnn/kd/1")}
+    assert links >= {"table.csv", "plots/gain.svg", "distilled/vgg16/cnn/kd/diagnosis.html", "config.yaml"}
     ids = set(re.findall(r' id="([^"]*)"', source))
     for link in links:
         assert unquote(link[1:]) in ids if link.startswith("#") else (results / unquote(link)).exists(), link
     for seed in (0, 1):
         run = f"distilled/mobilenet/cnn/kd/{seed}/metrics.json"
         accuracy = json.loads((results / run).read_text())["test_accuracy"]
-        assert f'href="{run}">{accuracy:.2f} %</a>' in source
+        assert f"<td>{accuracy:.2f} <small>" in source
+
+
+def test_a_real_study_keeps_its_config_and_says_when_and_by_which_command_it_ran(finished_study):
+    results = finished_study.folder / "results/tiny"
+    given = (results / "config.yaml").read_bytes()
+    assert given == (finished_study.folder / "study.yaml").read_bytes()
+    settings = yaml.safe_load((results / "config.resolved.yaml").read_text())
+    assert settings["students"]["cnn"]["momentum"] == 0.9  # a default
+    assert settings["x-changed"]["recipe.epochs"] == {"value": 2, "default": 200}
+    source = (results / "report.html").read_text()
+    assert re.search(r"first training started 20\d\d-\d\d-\d\d \d\d:\d\d UTC", source)
+    assert re.search(r"command: <code>snakemake [^<]*--configfile study.yaml", source)
 
 
 def test_the_command_that_a_report_names_ships_the_student(finished_study):
     source = (finished_study.folder / "results/tiny/report.html").read_text()
-    commands = re.findall(r"<code>(snakemake --cores 4 \S+/vgg16/cnn/kd/\S+)</code>", source)
+    commands = re.findall(
+        r"<code>(snakemake --cores 4 --configfile \S+/config.yaml \S+/export/\S+)</code>", source
+    )
     assert len(commands) == 1
-    assert finished_study.pending(commands[0].split()[-1]) == {"export_student": {"vgg16 cnn kd"}}
+    target = commands[0].split()[-1]
+    student = " ".join(target.split("/")[3:6])
+    assert student in ("vgg16 cnn kd", "mobilenet cnn kd")
+    assert finished_study.pending(target) == {"export_student": {student}}
 
 
 def test_a_real_report_opens_in_a_browser(finished_study, browser):
     opened = Opened(browser, finished_study.folder / "results/tiny/report.html")
-    assert opened.page.locator("#ranking tbody tr").count() == 2
+    assert opened.page.locator("#table tbody tr").count() == 2
     assert opened.page.locator(".figures img").count() == 5
     assert (opened.console, opened.asked()) == ([], [])
 
@@ -65,10 +82,10 @@ def works_within(opened: Opened) -> None:
     (frame,) = page.frames[1:]
     frame.wait_for_selector("#framed:not([hidden])")
     assert frame.locator("a[href]:not([href^='#'])").count() == 0
-    frame.locator("#ranking th").nth(5).get_by_role("button").click()
-    assert frame.locator("#ranking th").nth(5).get_attribute("aria-sort") == "descending"
-    frame.locator("#ranking tbody th a").first.click()
-    frame.wait_for_selector(".run[open]")
+    frame.locator("#table th").nth(5).get_by_role("button").click()
+    assert frame.locator("#table th").nth(5).get_attribute("aria-sort") == "descending"
+    frame.get_by_role("link", name="Configuration").click()
+    frame.wait_for_selector("#configuration:target")
     # Snakemake's own page warns of how its style is made.
     assert [text for text in opened.console if "tailwind" not in text] == []
     assert all(url.startswith("file:") for url in opened.asked())

@@ -223,9 +223,23 @@ def test_a_removed_teacher_reruns_no_training(finished):
     assert finished.pending() == {**LATENCY, **PAGES, **REPORT}
 
 
-def test_where_jobs_compute_is_no_reason_to_rerun(finished):
+def test_where_jobs_compute_is_no_reason_to_rerun_what_has_computed(finished):
+    """The config is kept again, and shown in the report."""
     finished.configure(compute={"device": "cpu", "threads": 2})
+    assert finished.pending() == PAGE
+
+
+def test_a_study_is_repeated_by_the_config_that_it_has_kept(finished):
+    kept = "results/tiny/config.yaml"
+    assert "Nothing to be done" in finished.run("--dry-run", config=kept)
+    finished.run("--forcerun", "keep_config", "--until", "keep_config", config=kept)
     assert finished.pending() == {}
+
+
+def test_a_comment_in_the_config_is_kept_and_reruns_no_more_than_the_page(finished):
+    with (finished.folder / "study.yaml").open("a") as file:
+        file.write("# A comment with {braces}.\n")
+    assert finished.pending() == PAGE
 
 
 @pytest.mark.parametrize(

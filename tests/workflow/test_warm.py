@@ -40,5 +40,10 @@ def test_a_failing_job_fails_the_run_and_says_why(fresh):
     fresh.configure(recipe={"epochs": 2, "batch_size": 64, "lr": 1e6})
     done = fresh.snakemake(MODEL)
     assert done.returncode == 1
-    assert " error: the " in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+    *_, head, job, error, log, last = done.stderr.splitlines()
+    assert head.startswith("1 of 2 jobs failed after")
+    assert job == "  train_baseline  cnn, seed 0"
+    assert error.startswith("    error: the ")
+    assert log == "    log: results/tiny/logs/train_baseline/cnn/0.log"
+    assert last == "Finished jobs are kept. To continue, run the same command."

@@ -1,16 +1,13 @@
 """The view of a study, while it really runs."""
 
-import os
-import pty
 import re
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
 
 import psutil
 import pytest
+from on_terminal import Terminal
 
 # Long enough that a training is seen in several of its epochs.
 STUDY = {
@@ -76,38 +73,12 @@ def wait_for(checkout, python, pattern, process, seconds=240):
     return shown
 
 
-class Terminal:
-    """A view that was started on a terminal of 100 columns, before there was anything to see."""
-
-    def __init__(self, checkout):
-        self._end, other = pty.openpty()
-        environment = {**os.environ, "COLUMNS": "100", "LINES": "40", "TERM": "xterm"}
-        self.process = subprocess.Popen(
-            [sys.executable, *WATCH], cwd=checkout.folder, stdout=other, stderr=other, env=environment
-        )
-        os.close(other)
-        self._output = b""
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self):
-        with suppress(OSError):  # so Linux says that the other end is closed
-            while part := os.read(self._end, 65536):
-                self._output += part
-        os.close(self._end)
-
-    def output(self):
-        """What it wrote, when it has ended."""
-        self._reader.join(30)
-        return self._output.decode()
-
-
 @pytest.mark.full
 def test_from_before_it_begins_until_it_is_done(fresh, runs, python):
     fresh.configure(**STUDY)
     text, status = look(fresh, python)
     assert (text.strip(), status) == ("results/tiny: no run of this study has begun", 0)
-    terminal = Terminal(fresh)
+    terminal = Terminal([sys.executable, *WATCH], fresh.folder)
     snakemake = runs(python=python)
     seen, waiting = set(), []
     while snakemake.poll() is None:

@@ -2,14 +2,14 @@
 
 import sys
 
-from kd.commands.exports import best_student, card_of
+from kd.commands.exports import best_export
 from kd.commands.line import on_command_line, study_parser
 from kd.commands.studies import folder_of
 
 
 def main(study: str) -> None:
     """Print results/<study>/export/.../README.md."""
-    print(card_of(best_student(folder_of(study))[0]))
+    print(best_export(folder_of(study)))
 
 
 if __name__ == "__main__":

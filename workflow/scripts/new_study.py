@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, EOFError):
         print("\nNothing was written.", file=sys.stderr)
         return 1
-    print(f"\nWrote {os.path.relpath(path)}:\n")
+    print(f"\nWrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}:\n")
     print(path.read_text(encoding="utf-8"))
     print(f"Estimate time and disk:  make plan STUDY={proposal.study}")
     print(f"Run:                     make run STUDY={proposal.study}")

@@ -74,11 +74,11 @@ def _paces(
     began = time.monotonic()
     from kd.commands.probe import Probe, timed  # imports PyTorch
 
-    imported = time.monotonic() - began
     timer = Probe(plan.study.compute, images.shape, images.classes, seconds, len(networks))
+    start = time.monotonic() - began  # a job begins like this
     paces = dict(timed(timer, networks))
     number = "" if images.exact else f", for about {images.train:,} training images"
-    return paces, imported + 1, f"a probe of {plural(len(paces), 'network')} on {timer.where}{number}"
+    return paces, start, f"a probe of {plural(len(paces), 'network')} on {timer.where}{number}"
 
 
 if __name__ == "__main__":

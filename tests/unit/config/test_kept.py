@@ -76,7 +76,24 @@ def test_what_differs_from_the_defaults_is_named_with_its_key():
     )
 
 
-def test_a_default_of_none_is_one(tmp_path):
+def test_networks_with_pretrained_weights_have_defaults_of_their_own():
+    big = {"architecture": "torchvision/resnet18", "pretrained": True}
+    config = CONFIG | {
+        "recipe": {},
+        "teachers": {"big": big},
+        "pairs": "all",
+        "methods": {"kd": {}},
+        "sweep": {},
+    }
+    assert not [key for key in changed(load_study(config), config) if key.startswith("recipe.")]
+    config["teachers"] = {"big": big | {"epochs": 200}}
+    assert changed(load_study(config), config)["recipe.epochs"] == {
+        "value": 200,
+        "default": {"30": "big", "200": "small"},
+    }
+
+
+def test_a_default_of_none_is_one():
     lines = changed(load_study(ENDLESS), ENDLESS)
     assert lines["dataset.crop_area"] == {"value": [0.1, 1.0], "default": None}
     assert "dataset.pad" not in lines  # which padded crops have alone

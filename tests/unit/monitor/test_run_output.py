@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from kd.monitor.recorder import Recorder
-from kd.monitor.terminal import run_output
+from kd.monitor.terminal import display
 from kd.monitor.terminal.lines import accuracy
 from kd.monitor.terminal.run_output import RunOutput, Workflow
 from kd.monitor.terminal.screen import Screen, has_live_view
@@ -96,7 +96,7 @@ def test_a_line_for_each_finished_job_with_its_result(trained):
     assert lines[0] == 'Study "tiny": 3 jobs. Logs: results/tiny/logs (KD_VERBOSE=1 prints them here)'
     assert lines[1].split() == ["[1/3]", "prepare_data", "0:00"]
     assert lines[2].split() == ["[2/3]", "train_teacher", "big", "97.08", "%", "0:00"]
-    assert lines[3] == "Stopped after 0:00: 2 of 3 jobs done. Run the same command to resume."
+    assert lines[3] == "Done: 2 jobs in 0:00."  # a checkpoint left one job less
     assert len(lines) == 4
     assert run.left == []
 
@@ -177,6 +177,17 @@ def test_a_job_that_fails_and_succeeds_when_it_is_started_again_is_no_failure():
     assert lines[-1] == "Done: 3 jobs in 0:00."
 
 
+def test_a_run_that_an_error_ends_has_stopped():
+    run = Run()
+    run.start(1, "prepare_data")
+    run.tell("error", "OSError: the disk is gone", logging.ERROR)
+    run.finish(1)
+    run.tell("error", "OSError: the disk is gone for good", logging.ERROR)
+    lines = run.end()
+    assert "OSError: the disk is gone for good" in lines
+    assert lines[-1] == "Stopped after 0:00: 1 of 3 jobs done. Run the same command to resume."
+
+
 @pytest.mark.parametrize("how", [{"executes": False}, {"jobs": False}])
 def test_a_dry_run_and_one_of_which_all_is_wanted_are_left_to_snakemake(how):
     run = Run(**how)
@@ -214,8 +225,8 @@ def test_what_jobs_write_to_stderr_is_printed():
 
 
 def test_a_long_silence_is_broken_ever_more_seldom(monkeypatch):
-    monkeypatch.setattr(run_output, "EVERY", 0.01)
-    monkeypatch.setattr(run_output, "SILENCE", (0.02, 10.0))
+    monkeypatch.setattr(display, "EVERY", 0.01)
+    monkeypatch.setattr(display, "SILENCE", (0.02, 10.0))
     run = Run()
     log = run.start(1, "prepare_data")
     log.parent.mkdir(parents=True)
@@ -232,7 +243,7 @@ class Terminal(io.StringIO):
 
 
 def test_on_a_terminal_there_is_a_view_and_no_line_of_a_job(monkeypatch, trained):
-    monkeypatch.setattr(run_output, "EVERY", 0.01)
+    monkeypatch.setattr(display, "EVERY", 0.01)
     monkeypatch.setattr(io, "StringIO", Terminal)
     run = Run(live=True)
     run.start(1, "train_teacher", [trained], teacher="big")
@@ -246,7 +257,7 @@ def test_on_a_terminal_there_is_a_view_and_no_line_of_a_job(monkeypatch, trained
     assert "the disk is slow" in text
     assert "97.08 %" not in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor stays hidden"
-    assert text.splitlines()[-1].endswith("Run the same command to resume.")
+    assert text.splitlines()[-1].endswith("Done: 1 job in 0:00.")
 
 
 @pytest.mark.parametrize(

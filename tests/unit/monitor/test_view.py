@@ -147,6 +147,19 @@ def test_at_40_columns_nothing_is_lost():
         assert part in text
 
 
+@pytest.mark.parametrize("width", [80, 40])
+def test_a_job_that_does_not_tell_how_far_it_is_shows_the_last_line_of_its_log(width):
+    """After some seconds, while it runs."""
+    waits = Job("cache_targets", "vgg16", "log", 940.0, note="waits for a free GPU: 1 of them")
+    fresh = Job("cache_targets", "new", "log", 999.0, note="1 view needed")
+    text = drawn(study(rules={"cache_targets": (24,)}, running=(BIG, waits, fresh)), width)
+    assert ("waits for a free GPU" if width == 80 else "waits for a") in text
+    assert "for 1:00" in text
+    assert "1 view needed" not in text
+    stopped = study("stopped", {"cache_targets": (24,)}, running=(waits,), ended=990.0)
+    assert "waits" not in drawn(stopped, width).replace("waiting", "")
+
+
 def test_a_number_stands_beside_its_rule():
     """At 40 columns, where "43 distill_student" would be broken after its number."""
     counts = {"build_table": (1,), "cache_targets": (9,), "distill_student": (43,), "draw_plots": (1,)}

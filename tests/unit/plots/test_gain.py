@@ -1,36 +1,71 @@
-"""The plot of gains: sorted, with their intervals, and of many methods a part."""
+"""The forest plot of gains: grouped and sorted, with intervals and seeds, and of many methods a part."""
 
 import pytest
-from drawn_studies import MANY_METHODS, written_table
+from drawn_studies import MANY_METHODS, seeds_of, written_table
 from fake_runs import fake_run, fake_study
 
-from kd.plots.gain import draw_gain
-from kd.plots.style import short
+from kd.plots.gain import caption, draw_gain
 
 
-def test_gains_stand_sorted_below_their_mean_on_their_values(tmp_path):
-    table = written_table(fake_study(teachers=3, students=1, seeds=3), tmp_path)
-    (ax,) = draw_gain(table).axes
+def drawn(runs, folder):
+    """The axes, the names of its rows, and the ends of the interval of each, by its place from the top."""
+    (ax,) = draw_gain(written_table(runs, folder), seeds_of(runs)).axes
     names = [label.get_text() for label in ax.get_yticklabels()]
-    gains = table[table["role"] == "distilled student"].sort_values("gain")
-    assert names == [*(f"cnn from {teacher}" for teacher in gains["teacher"]), "average over pairs"]
-    drawn = [bars.lines[2][0].get_segments()[0] for bars in ax.containers]  # the bar of each row
-    for segment, row in zip(drawn, gains.itertuples(), strict=False):
-        assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
+    segments = [bars.lines[2][0].get_segments()[0] for bars in ax.containers]
+    return ax, names, {-round(segment[0, 1]): segment[:, 0] for segment in segments}
 
 
-def test_of_many_methods_the_means_are_compared_in_one_panel_and_the_pairs_in_another(tmp_path):
-    table = written_table(fake_study(teachers=2, students=1, seeds=3, methods=MANY_METHODS), tmp_path)
-    upper, lower = draw_gain(table).axes
-    rows = table.sort_values("gain", kind="stable")
-    means, pairs = rows[rows["role"] == "mean over pairs"], rows[rows["role"] == "distilled student"]
-    of_pairs = [f"{row.name} from {short(row.teacher, 12)}, {row.method}" for row in pairs.itertuples()]
-    for ax, some, names in ((upper, means, list(means["method"])), (lower, pairs, of_pairs)):
-        assert [label.get_text() for label in ax.get_yticklabels()] == names
-        drawn = [bars.lines[2][0].get_segments()[0] for bars in ax.containers]
-        for segment, row in zip(drawn, some.itertuples(), strict=True):
-            assert segment[:, 0] == pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
-    assert len(draw_gain(table[table["method"].fillna("") != "method8"]).axes) == 8
+def ends(row):
+    return pytest.approx([row.gain - row.gain_ci95, row.gain + row.gain_ci95])
+
+
+def test_gains_are_sorted_below_their_mean_on_their_values(tmp_path):
+    runs = fake_study(teachers=3, students=1, seeds=3)
+    table = written_table(runs, tmp_path)
+    _, names, intervals = drawn(runs, tmp_path)
+    gains = table[table["role"] == "distilled student"].sort_values("gain", ascending=False)
+    assert names == ["average over pairs", *(f"cnn from {teacher}" for teacher in gains["teacher"])]
+    for place, row in enumerate(gains.itertuples(), 1):
+        assert intervals[place] == ends(row)
+
+
+def test_methods_are_groups_of_one_plot(tmp_path):
+    runs = fake_study(teachers=2, students=1, seeds=3, methods=("kd", "at"))
+    table = written_table(runs, tmp_path)
+    _, names, intervals = drawn(runs, tmp_path)
+    assert [names[place] for place in (0, 1, 4, 5, 6)] == [
+        "kd",
+        "average over pairs",
+        "",
+        "at",
+        "average over pairs",
+    ]
+    assert set(intervals) == {1, 2, 3, 6, 7, 8}
+    mean = next(table[(table["role"] == "mean over pairs") & (table["method"] == "at")].itertuples())
+    assert intervals[6] == ends(mean)
+
+
+def test_every_seed_is_drawn(tmp_path):
+    runs = fake_study(teachers=1, students=1, seeds=4)
+    ax, _, _ = drawn(runs, tmp_path)
+    alone, taught = (
+        [run["test_accuracy"] for run in runs if run["role"] == role] for role in ("alone", "distilled")
+    )
+    gains = [after - before for after, before in zip(taught, alone, strict=True)]
+    (dots,) = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 4]
+    assert dots == pytest.approx(gains)
+
+
+def test_of_many_methods_the_means_are_one_group_and_the_pairs_another(tmp_path):
+    runs = fake_study(teachers=2, students=1, seeds=3, methods=MANY_METHODS)
+    _, names, intervals = drawn(runs, tmp_path)
+    table = written_table(runs, tmp_path).sort_values("gain", ascending=False, kind="stable")
+    means = table[table["role"] == "mean over pairs"]
+    assert names[:11] == ["average over pairs", *means["method"], ""]
+    assert names[11] == "pairs"
+    assert len(names) == 12 + 18
+    for place, row in enumerate(means.itertuples(), 1):
+        assert intervals[place] == ends(row)
 
 
 @pytest.mark.parametrize(("pairs", "gap"), [(40, None), (41, "… 1 pair between"), (45, "… 5 pairs between")])
@@ -39,12 +74,16 @@ def test_of_many_pairs_the_20_highest_and_the_20_lowest_gains_are_shown(pairs, g
     for place in range(pairs):
         changes = {"teacher": f"t{place // 9}", "method": f"m{place % 9}", "test_accuracy": 50.0 + place}
         runs.append(fake_run("distilled", "cnn", **changes))
-    _, ax = draw_gain(written_table(runs, tmp_path)).axes
-    gains = {line.get_ydata()[0]: line.get_xdata()[0] for line in ax.lines if line.get_marker() == "x"}
-    assert sorted(gains.values()) == [*range(20), *range(pairs - 20, pairs)]
-    names = [label.get_text() for label in ax.get_yticklabels()]
-    assert (names[0], names[-1]) == ("cnn from t0, m0", f"cnn from t{(pairs - 1) // 9}, m{(pairs - 1) % 9}")
-    assert [names[place] for place in range(len(names)) if place not in gains] == [gap] * bool(gap)
+    ax, names, _ = drawn(runs, tmp_path)
+    start = names.index("pairs")
+    gains = {
+        -round(line.get_ydata()[0]): line.get_xdata()[0] for line in ax.lines if line.get_marker() == "x"
+    }
+    shown = {place: gain for place, gain in gains.items() if place > start}
+    assert sorted(shown.values()) == [*range(20), *range(pairs - 20, pairs)]
+    assert names[start + 1] == f"cnn from t{(pairs - 1) // 9}, m{(pairs - 1) % 9}"
+    assert names[-1] == "cnn from t0, m0"
+    assert [name for name in names if name.startswith("…")] == [gap] * bool(gap)
 
 
 def test_a_gain_is_filled_only_where_its_interval_excludes_zero(tmp_path):
@@ -53,7 +92,15 @@ def test_a_gain_is_filled_only_where_its_interval_excludes_zero(tmp_path):
         runs.append(fake_run("alone", "cnn", seed, test_accuracy=80.0))
         runs.append(fake_run("distilled", "cnn", seed, teacher="sure", test_accuracy=80 + sure))
         runs.append(fake_run("distilled", "cnn", seed, teacher="unsure", test_accuracy=80 + unsure))
-    (ax,) = draw_gain(written_table(runs, tmp_path)).axes
-    fills = {line.get_ydata()[0]: line.get_markerfacecolor() for line in ax.lines if line.get_marker() == "o"}
-    assert fills[0] == "white"  # unsure: the lower gain
-    assert fills[1] != "white"
+    ax, names, _ = drawn(runs, tmp_path)
+    marks = [line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    fills = {names[-round(line.get_ydata()[0])]: line.get_markerfacecolor() for line in marks}
+    assert fills["cnn from unsure"] == "white"
+    assert fills["cnn from sure"] != "white"
+
+
+def test_the_caption_is_that_of_the_study(tmp_path):
+    one = written_table(fake_study(teachers=1, students=1, seeds=1), tmp_path)
+    assert caption(one).endswith("One seed: no interval, may be chance.")
+    many = written_table(fake_study(teachers=3, students=2, seeds=2, methods=MANY_METHODS), tmp_path)
+    assert "Of 54 pairs, the 20 highest and lowest." in caption(many)

@@ -80,7 +80,7 @@ def test_an_environment_without_a_program_is_refused(venv, target, program, requ
     ("target", "files"),
     [
         ("run", {"requirements.txt"}),
-        ("docs", {"requirements.txt", "requirements-docs.txt"}),
+        ("docs", {"requirements-docs.txt"}),
         ("unit", {"requirements.txt", "requirements-dev.txt"}),
     ],
 )
@@ -111,7 +111,6 @@ CONFIG, CORES = "<--configfile> <config/some study.yaml>", "<--cores> <all>"
         (["clean", "STUDY=x", "YES=1"], "python <workflow/scripts/clean_study.py> <--yes> <x>"),
         (["export", "STUDY=x"], f"snakemake {CORES} {CONFIG} <--> <export>"),
         (["export", "BEST=1"], f"snakemake {CORES} {CONFIG} <--> <the target>"),
-        (["export"], "python <workflow/scripts/show_exports.py> <>"),
         (["check"], "python <-m> <docsite.check> <config/some study.yaml>"),
         (["docs-results", "STUDY=x"], "python <-m> <docsite.results> <x>"),
         (["pictures", "STUDY=x"], "python <-m> <docsite.pictures> <x>"),

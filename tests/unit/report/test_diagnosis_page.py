@@ -14,7 +14,8 @@ from html_page import Page
 from PIL import Image
 
 from kd.data.shards import Shards, write_shards
-from kd.evaluation.classification import figures, judge, worst
+from kd.evaluation.changes import changes
+from kd.evaluation.classification import confusion_change, figures, judge, worst
 from kd.evaluation.soft_targets import choose_images, soft_targets
 from kd.report.diagnosis.classes import class_list
 from kd.report.diagnosis.drawings import probabilities
@@ -40,15 +41,20 @@ def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
         run = {"seed": seed} | figures(judged) | {"worst": worst(judged, 16)}
         distilled = role == "distilled" and teacher != "(none)"
         run["soft_targets"] = soft_targets(chosen, labels, own, taught if distilled else None, [1.0, 4.0])
-        run |= {"class_gain": None, "fidelity": None, "cka": None}
+        run |= dict.fromkeys(("gain", "class_gain", "confusion_change", "fidelity", "cka"))
         if distilled:
             gains = random.normal(size=len(classes)).tolist()
             cka = {"teacher_stages": 1, "student_stages": 2, "values": [[0.8765, None]]}
-            run |= {"class_gain": gains, "fidelity": FAITHFUL, "cka": cka}
+            change = confusion_change(judged, taught.argmax(1))
+            run |= {"gain": 2.5, "class_gain": gains, "confusion_change": change}
+            run |= {"fidelity": FAITHFUL, "cka": cka}
         runs.append(run)
     names = {"role": role, "name": "small", "teacher": teacher, "method": "kd"}
-    images = {"class_images": [samples // len(classes)] * len(classes)}
-    return names | {"classes": list(classes), "runs": runs} | images
+    images = {"class_images": [max(1, samples // len(classes))] * len(classes)}
+    changed = None
+    if role == "distilled" and teacher != "(none)" and runs:
+        changed = changes(labels, [own.argmax(1)] * len(runs), [taught.argmax(1)] * len(runs))
+    return names | {"classes": list(classes), "changes": changed, "runs": runs} | images
 
 
 def page_of(diagnosis, metrics=METRICS, cell="distilled/big/small/kd"):
@@ -72,8 +78,9 @@ def test_the_page_shows_the_numbers():
             f"loss {run['worst'][0]['loss']:.2f} confidence {100 * run['worst'][0]['confidence']:.1f} %"
             in text
         )
-    for number in ("87.50 ± 0.00", "0.432 ± 0.000", "93.75 ± 0.00", "0.123 ± 0.000", "0.88"):
+    for number in ("87.50", "0.432", "93.75", "0.123", "0.88"):
         assert number in text
+    assert "sd" in re.findall(r'<th class="name" scope="row">(.*?)</th>', page_of(diagnosis))[:2]
 
 
 def test_charts_say_their_numbers_to_who_cannot_see_them():
@@ -86,7 +93,8 @@ def test_charts_say_their_numbers_to_who_cannot_see_them():
         if alt.startswith(f"a: teacher {at['teacher'][0]:.1%}, student {at['student'][0]:.1%}; b: ")
     }
     assert label.endswith(f"c: teacher {at['teacher'][2]:.1%}, student {at['student'][2]:.1%}")
-    assert page.tags.count("img") == 2 * (16 + 6)
+    named = sum(len(diagnosis["changes"][kind]) for kind in ("corrected", "broken"))
+    assert page.tags.count("img") == 2 * (16 + 6) + named
     first = diagnosis["runs"][0]["worst"][0]
     assert f"Test image {first['index']}: {'abc'[first['true']]}" in page.alts
 
@@ -136,10 +144,18 @@ def test_matrices_are_tables_pictures_or_lists():
         for page in (few, more, most)
     ]
     assert marks == [
-        ["Confusion matrix, Seed 0", "Confusion matrix, Seed 1"],
-        ["Confusion matrix", "Confusion matrix"],
+        [
+            *("Confusion matrix, per cent", "Confusion matrix, images"),
+            *(
+                "Confusion matrix, difference to the baseline",
+                "Confusion matrix, Seed 0",
+                "Confusion matrix, Seed 1",
+            ),
+        ],
+        ["Confusion matrix"] * 3,  # and the picture of the difference
         [],
     ]
+    assert "Difference to the confusion matrix of the baseline" in " ".join(more.alts)
     assert " predicted as " in most.text
 
 
@@ -158,24 +174,52 @@ def row_of(gains, images=50):
     """The row of a class with these gains, one of each seed."""
     runs = [{"class_gain": [gain], "class_accuracy": [40.0]} for gain in gains]
     diagnosis = {"classes": ["a"], "class_images": [images], "runs": runs}
-    (row,) = class_list(diagnosis, [f"seed {place}" for place in range(len(gains))])["rows"]
-    return row
+    listed = class_list(diagnosis, [f"seed {place}" for place in range(len(gains))])
+    (row,) = listed["rows"]
+    return row | {"by_seed": listed["by_seed"]}
 
 
 def test_a_gain_is_coloured_where_the_seeds_agree_and_not_by_its_size():
     """Of two seeds 2.2 and 33.8 the half-width is 12.706 · 22.34 / √2 = 200.8; of 2, 2.1, 1.9 it is 0.25."""
     row = row_of([2.2, 33.8])
-    assert (row["gain"], row["kind"], row["gains"]) == ("+18.0 ± 200.8", "", ["+2.2", "+33.8"])
-    assert 'class="even"' in row["gain_bar"]
+    assert (row["gain"], row["kind"]) == ("+18.0 [−182.8, 218.8]", "")
+    assert re.findall(r"<td>([^<]*)</td>", row["by_seed"]) == ["+2.2", "+33.8"]
+    assert 'class="even"' in row["strip"]
     row = row_of([2.0, 2.1, 1.9])
-    assert (row["gain"], row["kind"]) == ("▲ +2.0 ± 0.2", "better")
-    assert 'class="better"' in row["gain_bar"]
+    assert (row["gain"], row["kind"]) == ("▲ +2.0 [1.8, 2.2]", "better")
+    assert 'class="better"' in row["strip"]
     row = row_of([-2.0, -2.1, -1.9])
-    assert (row["gain"], row["kind"]) == ("▼ −2.0 ± 0.2", "worse")
+    assert (row["gain"], row["kind"]) == ("▼ −2.0 [−2.2, −1.8]", "worse")
     row = row_of([5.0])
-    assert (row["gain"], row["kind"], row["gains"]) == ("+5.0", "", [])
+    assert (row["gain"], row["kind"], row["by_seed"]) == ("+5.0", "", "")
     row = row_of([None, None], images=0)
-    assert (row["gain"], row["gain_bar"], row["kind"]) == ("–", "", "")
+    assert (row["gain"], row["strip"], row["kind"]) == ("–", "", "")
+
+
+def test_every_seed_is_a_line_on_the_bar_of_its_class():
+    """From -20 to 20: 10 is three quarters to the right, -20 at the left edge."""
+    lines = re.findall(r'<line class="seed" x1="([\d.]+)"', row_of([10.0, -20.0])["strip"])
+    assert list(map(float, lines)) == [75, 0]
+
+
+def test_the_gap_between_accuracy_and_confidence_is_hatched():
+    drawn = str(
+        reliability(
+            [{"low": 0.4, "high": 0.6, "count": 20, "confidence": 0.55, "accuracy": 0.25}], 1.0, large=True
+        )
+    )
+    (bar,) = re.findall(
+        r'<rect class="right" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', drawn
+    )
+    left, top, width, _ = map(float, bar)
+    (gap,) = re.findall(r'<rect class="over" x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', drawn)
+    assert float(gap[0]) + float(gap[1]) == pytest.approx(top, abs=1e-3)  # down to the accuracy
+    (path,) = re.findall(r'<path class="over hatch" d="([^"]*)"', drawn)
+    points = [tuple(map(float, point.split())) for point in re.split("[ML]", path) if point]
+    assert len(points) > 10
+    for x, y in points:
+        assert left - 0.1 <= x <= left + width + 0.1
+        assert float(gap[0]) - 0.1 <= y <= top + 0.1
 
 
 def test_it_says_how_many_test_images_a_class_has():
@@ -272,7 +316,15 @@ def test_what_has_no_teacher_is_not_compared(role, teacher, title):
     assert title in page.text
     assert "cnn, loss: " in page.text
     assert "Your file: " in page.text
-    for word in ("KL, test", "Agreement", "Gain", "gain", "CKA", "± 0"):
+    for word in (
+        "KL, test",
+        "Agreement",
+        "Gain",
+        "gain",
+        "CKA",
+        "difference to the baseline",
+        "Changed predictions",
+    ):
         assert word not in page.text
     assert any(re.match(r"a: [\d.]+%; b: ", alt) for alt in page.alts)
 
@@ -297,7 +349,7 @@ def test_pictures_are_the_raw_images_that_are_named(tmp_path):
         drawn = pictures(diagnosis, source)
         indices = {
             image["index"] for kind in ("worst", "soft_targets") for image in diagnosis["runs"][0][kind]
-        }
+        } | {image["index"] for kind in ("corrected", "broken") for image in diagnosis["changes"][kind]}
         assert set(drawn) == indices
         for number, address in drawn.items():
             assert np.array_equal(pixels_of(address), images[number])

@@ -13,7 +13,6 @@ from html_page import Page
 import build_report
 from kd.errors import UserError
 from kd.report.reliability import reliability
-from kd.report.study.captions import FIGURES, SWEEP
 from kd.results.latency import ONNX, milliseconds
 
 EVIL = '</script><script>alert("1")</script>{{ 7 }}&amp;'
@@ -206,27 +205,28 @@ def test_the_page_holds_all_it_shows_and_forbids_itself_requests(tmp_path):
     assert not [link for link in page.links if re.match(r"(?:[a-z]+:)?//", link)]
 
 
-def test_figures_are_within_the_page_with_captions_for_the_study(tmp_path):
-    page = build(tmp_path / "study", figures=("gain", "sweeps/tuned", "accuracy_parameters", "odd_new_one"))
-    figures = page.source.split('id="figures"')[1].split("</section>")[0]
-    assert re.findall(r"<h3>(.*?)</h3>", figures) == [
-        *("Accuracy against parameters", "Gain per pair and on average", "Odd new one", "Sweep of tuned")
-    ]
-    assert figures.count("data:image/svg+xml;base64,") == 4
-    assert "Test accuracy of 6 teachers and 2 students against parameters; one seed." in figures
-    assert "the sweep of tuned tried" in figures
+ABOUT = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 2"><metadata
+  xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:RDF>
+  <dc:title>A &amp; b</dc:title><dc:description>Less &lt; {} words.</dc:description></rdf:RDF></metadata></svg>"""
+
+
+def test_figures_are_within_the_page_with_the_captions_that_they_carry(tmp_path):
+    files = write_results(tmp_path / "study", figures=("gain", "sweeps/tuned", "accuracy_parameters"))
+    files["figures"][0].write_text(ABOUT)
+    narrow = files["figures"][0].parent / "narrow/gain.svg"
+    narrow.parent.mkdir()
+    narrow.write_text(ABOUT)
+    build_report.main(**files)
+    source = files["report"].read_text(encoding="utf-8")
+    figures = source.split('id="figures"')[1].split("</section>")[0]
+    assert re.findall(r"<h3>(.*?)</h3>", figures) == ["A &amp; b", "Tuned", "Accuracy parameters"]
     # What its marks mean is that of Snakemake's own report, folded.
-    assert "with which the students of method tuned were then trained" in figures
-    assert "{{" not in page.source
-
-
-@pytest.mark.parametrize("counted", [(6, 2, 1, 4), (1, 1, 8, 1)])
-def test_captions_are_short(counted):
-    names = ("teachers", "students", "methods", "seeds")
-    numbers = dict(zip(names, counted, strict=True)) | {"pairs": 12, "device": "AMD EPYC", "threads": 1}
-    for _, caption in FIGURES.values():
-        assert len(caption(numbers).split()) <= 30
-    assert len(SWEEP.split()) <= 30
+    assert "for method tuned" in figures
+    assert "{{" not in source
+    assert "Less &lt; {} words." in source
+    assert source.count("data:image/svg+xml;base64,") == 4
+    (media,) = re.findall(r'<source media="([^"]*)" srcset="data:image/svg', source)
+    assert media == "screen and (max-width: 40rem)"
 
 
 def test_data_and_origin_are_shown(tmp_path):

@@ -108,5 +108,6 @@ def test_the_command_is_announced_as_one_types_it_and_without_passwords(monkeypa
     assert command() == ""
     monkeypatch.setenv(parent.COMMAND, "replaced and then restored")
     mirror = "dataset={mirror: https://joe:secret@example.org}"
-    announce_command(["/home/joe/venv/bin/snakemake", "--cores", "4", "--config", mirror])
-    assert command() == "snakemake --cores 4 --config 'dataset={mirror: https://example.org}'"
+    for program in ("/home/joe/venv/bin/snakemake", "/home/joe/venv/lib/snakemake/__main__.py"):
+        announce_command([program, "--cores", "4", "--config", mirror])
+        assert command() == "snakemake --cores 4 --config 'dataset={mirror: https://example.org}'"

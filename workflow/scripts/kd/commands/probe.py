@@ -28,6 +28,7 @@ class Probe:
         self, compute: Compute, shape: tuple[int, int, int], classes: int, seconds: float, count: int
     ):
         self.device = set_up_device(compute)
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0).step()  # it imports the compiler
         self._speed = choose_speed(compute.model_copy(update=WITHOUT_COMPILING), self.device, STEPS)
         self._shape, self._classes = shape, classes
         self._each = seconds / max(1, count) / 2  # for training steps, and for forward passes

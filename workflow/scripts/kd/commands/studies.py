@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -12,7 +13,7 @@ from kd.plan.layout import ROOT
 CONFIGS, RESULTS = Path("config"), Path(ROOT)
 DEFAULT = CONFIGS / "config.yaml"  # what Snakemake reads where no other config is named
 SUFFIXES = (".yaml", ".yml")
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"  # of a study
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"  # of a study
 
 
 def config_of(name: str) -> Path:
@@ -73,8 +74,9 @@ def study_of(config: Path, depth: int = 9) -> str | None:
 
 
 def _existing(path: Path, what: str) -> Path:
-    if path.is_file():
-        return path
+    with suppress(OSError):  # a name that is too long
+        if path.is_file():
+            return path
     raise UserError(f"{what}: {_missing(path, path.stem)}")
 
 

@@ -110,6 +110,14 @@ def worst(judged: Judged, count: int) -> list[dict[str, Any]]:
     return pd.DataFrame(columns).iloc[order].to_dict("records")
 
 
+def confusion_change(judged: Judged, before: np.ndarray) -> list[list[int]] | None:
+    """The confusion matrix minus that of other predictions (N,), in images; None of too many classes."""
+    if judged.classes > MOST_CLASSES:
+        return None
+    others = confusion_matrix(judged.labels, before, labels=range(judged.classes))
+    return (np.array(_confusion(judged)) - others).tolist()
+
+
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 

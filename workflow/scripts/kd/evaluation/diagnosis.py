@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kd.evaluation.classification import class_accuracy, figures, judge, worst
+from kd.evaluation.changes import MOST, changes
+from kd.evaluation.classification import Judged, class_accuracy, confusion_change, figures, judge, worst
 from kd.evaluation.fidelity import fidelity
 from kd.evaluation.logits import entropies, open_logits, predictions
 from kd.evaluation.soft_targets import choose_images, soft_targets
@@ -36,13 +37,23 @@ class Cell:
         names = self.job.model_dump(include={"role", "name", "teacher", "method"})
         images = np.bincount(self.labels, minlength=len(self.classes)).tolist()
         opened = [self._open(path) for path in self.logits]
-        runs = [self._run(place, logits) for place, logits in enumerate(opened) if logits is not None]
-        return names | {"classes": list(self.classes), "class_images": images, "runs": runs}
+        known = {place: logits for place, logits in enumerate(opened) if logits is not None}
+        judged = {place: judge(logits, self.labels) for place, logits in known.items()}
+        before = [predictions(self._open(path)) for path in self.baseline]
+        runs = [
+            self._run(place, known[place], one, before[place] if before else None)
+            for place, one in judged.items()
+        ]
+        predicted, most = [one.predicted for one in judged.values()], min(MOST, self.job.worst)
+        changed = changes(self.labels, predicted, before, most) if before else None
+        about = {"classes": list(self.classes), "class_images": images}
+        return names | about | {"changes": changed, "runs": runs}
 
-    def _run(self, place: int, logits: np.ndarray) -> dict[str, Any]:
-        """What is known of one seed."""
+    def _run(
+        self, place: int, logits: np.ndarray, judged: Judged, before: np.ndarray | None
+    ) -> dict[str, Any]:
+        """What is known of one seed; `before` are the predictions of the baseline."""
         seed = self.job.seeds[place]
-        judged = judge(logits, self.labels)
         entropy = entropies(logits) if self._teacher_entropies is None else self._teacher_entropies
         chosen = choose_images(entropy, judged.losses)
         teacher = self._teacher_logits
@@ -51,18 +62,23 @@ class Cell:
             **figures(judged),
             "worst": worst(judged, self.job.worst),
             "soft_targets": soft_targets(chosen, self.labels, logits, teacher, self.job.temperatures),
-            "class_gain": self._gain(place, logits),
+            **self._gains(judged, before),
             "fidelity": self._fidelity(logits, self.fidelity[seed] if self.fidelity else None),
             "cka": self.cka[seed] if self.cka else None,
         }
 
-    def _gain(self, place: int, logits: np.ndarray) -> list[float | None] | None:
-        """Of each class, in percentage points over the baseline: the same student with the same seed."""
-        alone = self._open(self.baseline[place]) if self.baseline else None
-        if alone is None:
-            return None
-        both = [class_accuracy(predictions(one), self.labels, len(self.classes)) for one in (logits, alone)]
-        return [None if now is None else now - then for now, then in zip(*both, strict=True)]
+    def _gains(self, judged: Judged, before: np.ndarray | None) -> dict[str, Any]:
+        """Over the baseline, the same student with the same seed; null where there is none.
+
+        `gain` is that of all images in percentage points, `class_gain` of those of each class, and
+        `confusion_change` the change of the confusion matrix in images.
+        """
+        if before is None:
+            return dict.fromkeys(("gain", "class_gain", "confusion_change"))
+        both = [class_accuracy(one, self.labels, len(self.classes)) for one in (judged.predicted, before)]
+        by_class = [None if now is None else now - then for now, then in zip(*both, strict=True)]
+        gain = 100 * float(judged.right.mean() - (before == self.labels).mean())
+        return {"gain": gain, "class_gain": by_class, "confusion_change": confusion_change(judged, before)}
 
     def _fidelity(self, logits: np.ndarray, train: Mapping[str, float] | None) -> dict[str, Any] | None:
         test = None if self._teacher_logits is None else fidelity(logits, self._teacher_logits)

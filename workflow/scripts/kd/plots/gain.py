@@ -1,97 +1,135 @@
-"""What distillation gains for each pair, with 95 % intervals."""
+"""What distillation gains for each pair, with 95 % intervals: a forest plot, grouped by method."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kd.plots.style import BASELINE, DISTILLED, WIDTH, message, short, styled
+from kd.plots.palette import MANY, Look, looks_of
+from kd.plots.seeds import values_of
+from kd.plots.style import BASELINE, NARROW, WIDTH, message, short, styled
 from kd.roles import LABELS, MEAN
 
-MANY = 8  # methods; of more there are two panels, the averages of all and the pairs
-ENDS = 20  # pairs of the highest gains, and of the lowest, that are shown of many methods
+TITLE = "Gain over the baseline"
+ENDS = 20  # pairs of the highest gains, and of the lowest, that are shown of many
+_SEED = {"marker": "o", "ls": "", "ms": 2.8, "mew": 0, "alpha": 0.7, "zorder": 2}
 
 
-# Its title; its rows from the lowest in the plot to the highest, a gap where there is no gain; their names.
-Panel = tuple[str, pd.DataFrame, list[str]]
+class Line(NamedTuple):
+    """A row of the plot: its name, and the row of the table; a heading or gap has none."""
+
+    name: str
+    row: Any = None
+
+
+def caption(table: pd.DataFrame) -> str:
+    """At most 30 words, made for this study."""
+    rows = table[table["gain"].notna()]
+    if rows.empty:
+        return "No student was distilled in this study."
+    if rows["gain_ci95"].isna().all():
+        return "Gain in test accuracy over the baseline. One seed: no interval, may be chance."
+    text = "Mean gain in test accuracy with 95 % confidence interval; small dots: single seeds."
+    count = len(rows[rows["role"] != MEAN])
+    if _is_long(rows):
+        text += f" Of {count} pairs, the {ENDS} highest and lowest." if count > 2 * ENDS else ""
+    return f"{text} Intervals are not corrected for their number."
 
 
 @styled
-def draw_gain(table: pd.DataFrame) -> Figure:
-    """A row per teacher and student, sorted by gain, under the average over pairs; a panel per method.
+def draw_gain(table: pd.DataFrame, runs: pd.DataFrame, width: float = WIDTH) -> Figure:
+    """A group of rows for each method: its average over pairs, then teachers and students, sorted by gain.
 
-    Of many methods there is one panel of the averages over pairs, sorted, and one of the pairs with the
-    highest and the lowest gains. A marker is filled where the interval excludes 0; a cross is a gain from
-    one seed, which has none.
+    Of many methods or pairs there is a group of the averages, and one of the pairs with the highest and the
+    lowest gains. A marker is filled where the interval excludes 0; a cross is a gain from one seed, which has
+    none. `runs` are the single runs (kd.plots.seeds), whose gains are small dots.
     """
-    rows = table[table["gain"].notna()]
+    rows = table[table["gain"].notna()].sort_values("gain", ascending=False, kind="stable")
     if rows.empty:
-        return message("no distilled students in this study")
-    many = rows["method"].nunique() > MANY
-    panels = _of_all(rows) if many else [_of_one(group) for _, group in rows.groupby("method", sort=False)]
-    heights = [len(names) + 2.2 for _, _, names in panels]
-    figure = Figure(figsize=(WIDTH, 0.9 + 0.23 * sum(heights)), layout="constrained")
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    for ax, panel in zip(axes, panels, strict=True):
-        _draw_panel(ax, *panel)
-        if not many:
-            ax.axhline(len(panel[-1]) - 1.5, color="0.25", lw=0.6, ls=":")
+        return message("no distilled students in this study", width)
+    looks = looks_of(table.loc[table["gain"].notna(), "method"])
+    most = 11 if width <= NARROW else 18
+    lines = list(_by_kind(rows, most) if _is_long(rows) else _by_method(rows, looks, most))
+    figure = Figure(figsize=(width, 0.8 + 0.23 * (len(lines) + 1)), layout="constrained")
+    ax = figure.subplots()
+    for place, line in enumerate(lines):
+        if line.row is not None:
+            _draw_row(ax, -place, line.row, values_of(runs, line.row, "gain"), looks[line.row.method])
+    _finish(ax, lines)
     # On the figure: centred under the axes alone, the text would run over the right edge.
-    figure.supxlabel(f"gain over the baseline (percentage points)\n{_key(rows)}", fontsize=9)
+    between = "\n" if width <= NARROW else "; "
+    figure.supxlabel(f"gain over the baseline (percentage points)\n{_key(rows, between)}", fontsize=9)
     return figure
 
 
-def _of_one(group: pd.DataFrame) -> Panel:
-    """The pairs of one method: smallest gain first, which is lowest in the plot; their mean on top."""
-    rows = group.sort_values("gain", kind="stable")
-    rows = pd.concat([rows[rows["role"] != MEAN], rows[rows["role"] == MEAN]])
-    names = [LABELS[MEAN] if row.role == MEAN else _pair(row) for row in rows.itertuples()]
-    return short(rows["method"].iloc[0]), rows, names
+def _is_long(rows: pd.DataFrame) -> bool:
+    return rows["method"].nunique() > MANY or (rows["role"] != MEAN).sum() > 2 * ENDS
 
 
-def _of_all(rows: pd.DataFrame) -> list[Panel]:
-    """The means of many methods, and the ends of all their pairs with a gap between them."""
-    rows = rows.sort_values("gain", kind="stable")
-    averages, pairs = rows[rows["role"] == MEAN], rows[rows["role"] != MEAN]
-    names = [f"{_pair(row, 12)}, {short(row.method, 12)}" for row in pairs.itertuples()]
-    between = len(pairs) - 2 * ENDS
+def _by_method(rows: pd.DataFrame, looks: dict[str, Look], most: int) -> Iterator[Line]:
+    """The methods in their order, each with its average over pairs on top."""
+    for place, method in enumerate(looks):
+        if len(looks) > 1:
+            yield from [Line("")] * bool(place)
+            yield Line(short(method))
+        group = rows[rows["method"] == method]
+        for row in group[group["role"] == MEAN].itertuples():
+            yield Line(LABELS[MEAN], row)
+        for row in group[group["role"] != MEAN].itertuples():
+            yield Line(_pair(row, most), row)
+
+
+def _by_kind(rows: pd.DataFrame, most: int) -> Iterator[Line]:
+    """The averages of all methods, then the ends of all pairs with a gap between them."""
+    pairs = list(rows[rows["role"] != MEAN].itertuples())
+    yield Line(LABELS[MEAN])
+    for row in rows[rows["role"] == MEAN].itertuples():
+        yield Line(short(row.method), row)
+    yield from (Line(""), Line("pairs"))
+    names = [f"{_pair(row, min(most, 9))}, {short(row.method, 12)}" for row in pairs]
+    lines = list(map(Line, names, pairs))
+    between = len(lines) - 2 * ENDS
     if between > 0:
-        pairs = pd.concat([pairs[:ENDS], pd.DataFrame([{"gain": float("nan")}]), pairs[-ENDS:]])
-        names = [*names[:ENDS], f"… {between} pair{'s'[: between != 1]} between", *names[-ENDS:]]
-    return [(LABELS[MEAN], averages, list(map(short, averages["method"]))), ("pairs", pairs, names)]
+        lines[ENDS:-ENDS] = [Line(f"… {between} pair{'s'[: between != 1]} between")]
+    yield from lines
 
 
-def _draw_panel(ax: Axes, title: str, rows: pd.DataFrame, names: list[str]) -> None:
-    for y, row in enumerate(rows.itertuples()):
-        if pd.notna(row.gain):
-            _draw_row(ax, y, row)
-    ax.axvline(0, color="0.25", lw=1.4, zorder=1)
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(-0.7, len(names) - 0.3)
-    ax.tick_params(axis="y", length=0)
-    ax.tick_params(axis="x", labelbottom=True)  # the numbers of the last panel may be far below
-    ax.grid(axis="x")
-    ax.set_title(title, loc="left", fontweight="bold")
+def _pair(row: Any, most: int) -> str:
+    return f"{short(row.name, most)} from {short(row.teacher, most)}"
 
 
-def _draw_row(ax: Axes, y: int, row) -> None:
+def _draw_row(ax: Axes, y: int, row: Any, seeds: list[float], look: Look) -> None:
     """The average over pairs differs from the pairs in shape as well as in colour."""
-    colour, shape = (BASELINE, "D") if row.role == MEAN else (DISTILLED, "o")
+    colour, shape = (BASELINE, "D") if row.role == MEAN else (look.colour, "o")
+    if len(seeds) > 1:
+        ax.plot(
+            seeds, [y - 0.3] * len(seeds), color=colour, **_SEED
+        )  # below the interval, which would hide them
     if pd.isna(row.gain_ci95):
         ax.plot(row.gain, y, "x", color=colour, markersize=6.5, mew=2)
         return
     ax.errorbar(row.gain, y, xerr=row.gain_ci95, color=colour, capsize=3, lw=1.4)
     fill = colour if abs(row.gain) > row.gain_ci95 else "white"
-    ax.plot(row.gain, y, shape, color=colour, markerfacecolor=fill, markersize=6.5, mew=1.4)
+    ax.plot(row.gain, y, shape, color=colour, markerfacecolor=fill, markersize=6.5, mew=1.4, zorder=3)
 
 
-def _pair(row, most: int = 18) -> str:
-    return f"{short(row.name, most)} from {short(row.teacher, most)}"
+def _finish(ax: Axes, lines: list[Line]) -> None:
+    ax.axvline(0, color="0.25", lw=1.4, zorder=1)
+    ax.set_yticks([-place for place in range(len(lines))], [line.name for line in lines])
+    for label, line in zip(ax.get_yticklabels(), lines, strict=True):
+        if line.row is None:
+            label.set_fontweight("bold")
+    ax.set_ylim(0.3 - len(lines), 0.7)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x")
 
 
-def _key(rows: pd.DataFrame) -> str:
+def _key(rows: pd.DataFrame, between: str) -> str:
     """What the marks mean, of those that occur."""
     unknown = rows["gain_ci95"].isna()
     marks = [] if unknown.all() else ["bars: 95 % interval", "filled: it excludes 0"]
     if unknown.any():
         marks.append("\N{MULTIPLICATION SIGN}: one seed, no interval")
-    return "; ".join(marks)
+    return between.join(marks)

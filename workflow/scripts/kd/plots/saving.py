@@ -1,12 +1,10 @@
-"""Figures as files; an SVG follows the colour scheme, light or dark, of the page that shows it.
-
-`save` is not in style.py, which the preparation of data imports with its contact sheet: an edit there
-would prepare all data again, and train on it again.
-"""
+"""Figures as files; an SVG follows the colour scheme, light or dark, of the page that shows it."""
 
 import colorsys
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -23,13 +21,31 @@ _PAINTED = re.compile(r"(fill|stroke): (#[0-9a-f]{6})")
 _END_OF_STYLE = "</style>"
 
 
-def save(figure: Figure, stem: Path) -> None:
+class Plot(NamedTuple):
+    """A figure of the report: its title, its caption of at most 30 words, and how it is drawn at a width."""
+
+    title: str
+    caption: str
+    draw: Callable[[float], Figure]
+
+
+def save_plot(plot: Plot, stem: Path) -> None:
+    """Write `<stem>.png`, `<stem>.svg` and, for a phone, `narrow/<name>.svg` beside them.
+
+    The files carry title and caption as their metadata, from which the report takes them.
+    """
+    about = {"Title": plot.title, "Description": plot.caption}
+    save(plot.draw(style.WIDTH), stem, **about)
+    save(plot.draw(style.NARROW), stem.parent / "narrow" / stem.name, kinds=("svg",), **about)
+
+
+def save(figure: Figure, stem: Path, kinds: Sequence[str] = ("svg", "png"), **about: str) -> None:
     """Write `<stem>.png`, which is white, and `<stem>.svg`, whole and equal byte for byte every time.
 
     Where the reader prefers a dark scheme the SVG is dark as well: its own style says so, which also an
     `<img>` heeds. A program that knows no such styles shows it black on white; it is never black on black.
     """
-    style.save(figure, stem)
+    style.save(figure, stem, kinds, **about)
     path = stem.with_name(f"{stem.name}.svg")
     write_text(path, _with_dark(path.read_text(encoding="utf-8")))
 

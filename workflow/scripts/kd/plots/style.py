@@ -1,5 +1,6 @@
 """What all plots share: sizes, colours that keep their order in grey, and how a figure is written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,11 @@ from kd.io.atomic import atomic
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDTH = 5.8  # inches: a page shows all of it, a phone as much as fits without making its words smaller
+WIDTH = 5.8  # inches: a page shows all of it
+NARROW = 3.7  # inches: a phone shows all of it, without making its words smaller
 COLOURS = matplotlib.colormaps["cividis"]
-WARM = matplotlib.colormaps["YlOrBr"]
-BASELINE, DISTILLED = COLOURS(0.0), WARM(0.62)  # dark against light, blue against orange
+BASELINE, DISTILLED = COLOURS(0.0), "#d55e00"  # dark against light, blue against orange
+TEACHER_GREY = "0.35"
 _SETTINGS = {
     "font.size": 9.5,
     "axes.titlesize": 10,
@@ -39,11 +41,17 @@ styled = matplotlib.style.context(["default", _SETTINGS])
 
 
 @styled
-def save(figure: Figure, stem: Path) -> None:
-    """Write `<stem>.svg` and `<stem>.png`, whole or not at all, and equal byte for byte every time."""
-    for suffix, metadata in ((".svg", {"Date": None}), (".png", {})):
+def save(figure: Figure, stem: Path, kinds: Sequence[str] = ("svg", "png"), **about: str) -> None:
+    """Write `<stem>.svg` and `<stem>.png`, whole or not at all, and equal byte for byte every time.
+
+    `about`: the Title and Description that the files carry as metadata.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # it is settled, and would be computed again for every kind
+    for kind in kinds:
+        metadata = about | ({"Date": None} if kind == "svg" else {})
         # with_suffix() would cut a name that has a dot in it.
-        with atomic(stem.with_name(stem.name + suffix)) as temporary:
+        with atomic(stem.with_name(f"{stem.name}.{kind}")) as temporary:
             figure.savefig(temporary, dpi=150, metadata=metadata)
 
 
@@ -67,10 +75,10 @@ def ink_on(colour: tuple[float, ...]) -> str:
 
 
 @styled
-def message(text: str) -> Figure:
+def message(text: str, width: float = WIDTH) -> Figure:
     """A figure that says in words why there is nothing to draw."""
-    figure = Figure(figsize=(WIDTH, 1.2))
-    figure.text(0.5, 0.5, text, ha="center", va="center")
+    figure = Figure(figsize=(width, 1.2))
+    figure.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
     return figure
 
 

@@ -119,7 +119,7 @@ def _choose(
             if answer:
                 return check(option, answer)
         except UserError as error:
-            Console().print(escape(str(error)))
+            Console(highlight=False).print(escape(str(error).removeprefix(f"--{option}: ")))
 
 
 def _typed(kind: Any, option: str, value: Any) -> Any:

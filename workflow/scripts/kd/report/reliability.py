@@ -11,13 +11,14 @@ FEW = 10  # images in a bin, below which it is pale: its accuracy is mostly chan
 SMALL, LARGE = Field(40, 10, 230, 128), Field(40, 8, 232, 232)
 COUNTS = 22  # height of the bars of the counts
 BELOW = 50  # from the diagram to their feet
+HATCH = 4.5  # between two lines of the hatching
 
 
 def reliability(bins: Sequence[Mapping[str, Any]], ece: float, *, large: bool = False) -> Markup:
     """A bar for each bin with images, which ends on the diagonal if the network is calibrated.
 
     `bins` are those of a diagnosis: low, high, confidence and accuracy as shares, and count; `ece` is in per
-    cent. Large, it also shows the gap between confidence and accuracy, and how many images a bin has.
+    cent. Large, it also hatches the gap between confidence and accuracy, and shows how many images a bin has.
     """
     field, filled = LARGE if large else SMALL, [part for part in bins if part["count"]]
     fullest = max(filled, key=lambda part: part["count"], default=None)
@@ -62,18 +63,32 @@ def _bar(part: Mapping[str, Any], field: Field) -> Markup:
 
 
 def _detailed_bar(part: Mapping[str, Any], field: Field, bottom: float, most: int) -> Markup:
-    """Up to the lower of accuracy and confidence, the gap to the higher, and the count at the bottom."""
+    """A bar up to the accuracy, hatched between accuracy and confidence, and the count at the bottom."""
     low, high = sorted((part["accuracy"], part["confidence"]))
     count = max(1.0, COUNTS * part["count"] / most)
     kind = "over" if part["confidence"] > part["accuracy"] else "under"
     return tag(
         "g",
         tag("title", _numbers(part)),
-        _rect(part, field, "right", field.y(low), field.y(0)),
+        _rect(part, field, "right", field.y(part["accuracy"]), field.y(0)),
         _rect(part, field, kind, field.y(high), field.y(low)),
+        _hatching(part, field, f"{kind} hatch", field.y(high), field.y(low)),
         _rect(part, field, "count", bottom - count, bottom),
         **({"class_": "few"} if has_few(part) else {}),
     )
+
+
+def _hatching(part: Mapping[str, Any], field: Field, kind: str, top: float, foot: float) -> Markup:
+    """Slanting lines across a bar, each cut where it leaves the bar."""
+    left, right = field.x(part["low"]) + 0.5, field.x(part["high"]) - 0.5
+    lines, offset = [], HATCH
+    while offset < right - left + foot - top:
+        # From the left or lower edge up to the upper or right edge, at 45 degrees.
+        x1, y1 = left + max(0.0, offset - (foot - top)), min(foot, top + offset)
+        x2, y2 = min(right, left + offset), top + max(0.0, offset - (right - left))
+        lines.append(f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}")
+        offset += HATCH
+    return tag("path", class_=kind, d="".join(lines)) if lines else Markup("")
 
 
 def _rect(part: Mapping[str, Any], field: Field, kind: str, top: float, foot: float) -> Markup:

@@ -30,7 +30,9 @@ def announce_snakemake(*, main: bool) -> None:
 def announce_command(arguments: Sequence[str]) -> None:
     """Tell the jobs on this machine how it was started, as one types it; without passwords in addresses."""
     program, *others = arguments
-    os.environ[COMMAND] = without_password(shlex.join([Path(program).name, *others]))
+    path = Path(program)  # of `python -m snakemake` it is a file in the package of that name
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    os.environ[COMMAND] = without_password(shlex.join([name, *others]))
 
 
 def command() -> str:

@@ -76,3 +76,8 @@ class Recipe(BaseModel):
             return self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
         passed = sum(epoch >= milestone for milestone in self.milestones)
         return self.lr * self.gamma**passed
+
+
+def default_recipe(pretrained: Any = False) -> dict[str, Any]:
+    """The recipe of a network for which neither it nor the study sets a key, as JSON values."""
+    return Recipe().model_dump(mode="json") | (FINE_TUNING if pretrained else {})

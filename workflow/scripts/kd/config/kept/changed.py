@@ -14,7 +14,7 @@ from kd.config.study import External, Method, Network, Study
 from kd.config.sweep import SweepEntry
 from kd.config.teachers import TeacherEntry
 from kd.errors import without_password
-from kd.settings.recipe import Recipe
+from kd.settings.recipe import Recipe, default_recipe
 
 CHANGED = "x-changed"  # a key that load_study passes over
 _NONE = object()  # where a key has no default
@@ -45,18 +45,25 @@ def changed(study: Study, config: Mapping[str, Any]) -> dict[str, Tree]:
 
 
 def _recipes(study: Study) -> dict[str, Tree]:
-    lines, default = {}, _dumped(Recipe())
+    """Of each key of the recipe that some network has not at its default."""
     networks = [*study.teachers.values(), *study.students.values()]
-    for key, usual in default.items():
-        names: dict[str, list[str]] = {}
-        for network in networks:
-            names.setdefault(str(_dumped(network.recipe)[key]), []).append(network.name)
-        if list(names) == [str(usual)]:
-            continue
-        several = {value: ", ".join(dict.fromkeys(of)) for value, of in names.items()}
-        value = _dumped(networks[0].recipe)[key] if len(names) == 1 else several
-        lines[f"recipe.{key}"] = {"value": value, "default": usual}
-    return lines
+    values = {network.name: network.recipe.model_dump(mode="json") for network in networks}
+    usual = {network.name: default_recipe(network.options.get("pretrained")) for network in networks}
+    return {
+        f"recipe.{key}": {part: _shared(key, of) for part, of in (("value", values), ("default", usual))}
+        for key in Recipe.model_fields
+        if any(values[name][key] != usual[name][key] for name in values)
+    }
+
+
+def _shared(key: str, recipes: Mapping[str, Tree]) -> Any:
+    """The value of all networks, or by each value the names of those that have it."""
+    names: dict[str, list[str]] = {}
+    for name, recipe in recipes.items():
+        names.setdefault(str(recipe[key]), []).append(name)
+    if len(names) == 1:
+        return next(iter(recipes.values()))[key]
+    return {value: ", ".join(of) for value, of in names.items()}
 
 
 def _defaults(study: Study) -> Tree:
@@ -93,10 +100,6 @@ def _of_method(method: Method) -> Tree:
 def _defaults_of(model: type[BaseModel]) -> Tree:
     fields = {name: field for name, field in model.model_fields.items() if not field.is_required()}
     return {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
-
-
-def _dumped(recipe: Recipe) -> Tree:
-    return recipe.model_dump(mode="json")
 
 
 def _leaves(tree: Tree, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

@@ -9,16 +9,15 @@ import yaml
 
 from kd.errors import without_password
 
-MADE_OF_OTHERS = "extends"  # a file with this key is no study by itself
 
-
-def as_given(config: Mapping[str, Any], files: Sequence[str], overrides: Sequence[str]) -> str:
+def as_given(config: Mapping[str, Any], files: Sequence[str | Path], overrides: Sequence[str]) -> str:
     """The text of a file that holds the whole config, without names and passwords in addresses.
 
     One file without `overrides`, the arguments of --config, is kept byte for byte, with its comments.
-    Otherwise it is the merged `config`, below a comment that names the files and overrides.
+    Otherwise it is the merged `config`, below a comment that names the files, also those that are extended,
+    and the overrides.
     """
-    if len(files) == 1 and not overrides and MADE_OF_OTHERS not in config:
+    if len(files) == 1 and not overrides:
         return without_password(Path(files[0]).read_bytes().decode("utf-8"))
     sources = [*map(_nearest, files), *(f"--config {override}" for override in overrides)]
     head = "".join(f"#   {' '.join(source.split())}\n" for source in sources)
@@ -28,7 +27,7 @@ def as_given(config: Mapping[str, Any], files: Sequence[str], overrides: Sequenc
     )
 
 
-def _nearest(file: str) -> str:
+def _nearest(file: str | Path) -> str:
     """A file below the current folder as it is seen from there, which names no home."""
     here = Path(file).absolute()
     return here.relative_to(Path.cwd()).as_posix() if here.is_relative_to(Path.cwd()) else str(file)

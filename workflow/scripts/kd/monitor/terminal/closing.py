@@ -22,6 +22,7 @@ class Ending:
     `folder`: of the study. `study`: as the run has left it, None where no job was to be done. `made`: the
     files of the jobs that were planned, those done before among them, by rule. `options`: of the command
     line, which the same study needs again. `reasons`: why jobs failed whose logs do not say so, by log.
+    `exported`: lines on the exported students, for a run that exports some.
     """
 
     folder: Path
@@ -29,6 +30,7 @@ class Ending:
     made: Mapping[str, Sequence[str]]
     options: Sequence[str] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    exported: Sequence[str] = ()
 
     def lines(self) -> list[str]:
         """What is printed; nothing where nothing was to be done for a part of the study."""
@@ -68,13 +70,7 @@ class Ending:
         ]
 
     def _exports(self) -> list[str]:
-        cards = [Path(file) for file in self.made.get("export_student", ()) if Path(file).name == "README.md"]
-        folders = [card.parent for card in cards if card.is_file()]
-        if not folders:
-            return []
-        best = _most_accurate(folders, self.folder)
-        where = str(best) if len(folders) == 1 else f"{self.folder / 'export'}, {len(folders)} students"
-        return [f"  Exported to {where}", f"  Predict  python workflow/scripts/predict.py {best} IMAGE"]
+        return [f"  {line}" for line in self.exported] if "export_student" in self.made else []
 
     def _failed(self, study: Study) -> list[str]:
         count = len(study.failed)
@@ -99,7 +95,7 @@ def _measured(table: Path) -> list[str]:
     """The mean gain of the best method, and the most accurate distilled student beside its baseline."""
     import pandas as pd  # by whoever plans a study as well, whom it would cost half a second
 
-    from kd.results.format import percent, signed
+    from kd.results.format import interval, percent, signed
     from kd.results.table_csv import read_table
 
     rows = read_table(table)
@@ -108,11 +104,10 @@ def _measured(table: Path) -> list[str]:
     if len(means):
         best = means.loc[means["gain"].idxmax()]
         half = best.gain_ci95
-        unit = "percentage points of test accuracy"
-        ends = f"95 % CI [{signed(best.gain - half)}, {signed(best.gain + half)}]"
-        interval = ends if pd.notna(half) else "one seed, no interval"
+        ends = f"95 % CI {interval(best.gain, half)}" if pd.notna(half) else "one seed, no interval"
         of = f", the highest of {len(means)} methods" if len(means) > 1 else ""
-        lines.append(f"Mean gain of {best.method}: {signed(best.gain)} {unit}, {interval}{of}")
+        gain = f"{signed(best.gain)} percentage points of test accuracy"
+        lines.append(f"Mean gain of {best.method}: {gain}, {ends}{of}")
     students = rows[(rows["role"] == DISTILLED_STUDENT) & rows["test_accuracy"].notna()]
     if len(students):
         best = students.loc[students["test_accuracy"].idxmax()]
@@ -128,19 +123,3 @@ def _measured(table: Path) -> list[str]:
 def _title(row: Any) -> str:
     pair = row["name"] if row.teacher == WITHOUT_TEACHER else f"{row.teacher} -> {row['name']}"
     return f"{pair}, {row.method}"
-
-
-def _most_accurate(folders: Sequence[Path], study: Path) -> Path:
-    """The most accurate student of export/<teacher>/<student>/<method>; without a table the first."""
-    if len(folders) == 1 or not (study / "table.csv").is_file():
-        return folders[0]
-    from kd.results.table_csv import read_table
-
-    rows = read_table(study / "table.csv")
-    accuracy = {
-        (row.teacher, row.name, row.method): row.test_accuracy
-        for row in rows[rows["role"] == DISTILLED_STUDENT].itertuples()
-    }
-    return max(
-        folders, key=lambda folder: accuracy.get((folder.parts[-3], folder.parts[-2], folder.name), 0.0)
-    )

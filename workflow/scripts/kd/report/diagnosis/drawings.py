@@ -85,12 +85,20 @@ def bar(value: float) -> Markup:
     return _strip(tag("rect", class_="student", x=0, y=0, width=value, height=10))
 
 
-def gain_bar(value: float, most: float, kind: str) -> Markup:
-    """A bar from the middle to the left or right, beside a number from -`most` to `most`."""
-    width = 50 * abs(value) / most if most else 0
-    left = 50 if value > 0 else 50 - width
-    middle = tag("line", class_="axis", x1=50, y1=0, x2=50, y2=10, vector_effect="non-scaling-stroke")
-    return _strip(tag("rect", class_=kind or "even", x=left, y=0, width=width, height=10), middle)
+def gain_strip(mean: float, seeds: Sequence[float | None], most: float, kind: str) -> Markup:
+    """A bar from the middle to the mean, and a line for every seed: from -`most` to `most`."""
+    scale = 50 / most if most else 0
+    width = scale * abs(mean)
+    left = 50 if mean > 0 else 50 - width
+    lines = [
+        ("axis", 50.0),
+        *(("seed", 50 + scale * gain) for gain in seeds if gain is not None and len(seeds) > 1),
+    ]
+    upright = [
+        tag("line", class_=name, x1=x, y1=0, x2=x, y2=10, vector_effect="non-scaling-stroke")
+        for name, x in lines
+    ]
+    return _strip(tag("rect", class_=kind or "even", x=left, y=1.5, width=width, height=7), *upright)
 
 
 def _strip(*parts: Markup) -> Markup:

@@ -5,7 +5,7 @@ from typing import Any
 
 GENERAL = (
     "All is of the test split, but for what is called train, and of the weights of the last epoch. "
-    "± is the standard deviation over seeds.",
+    "sd: standard deviation over seeds.",
     "Losses are cross-entropies in nats. NLL is their mean; “loss (correct)” and “loss (wrong)” are "
     "the means over the correctly and over the wrongly classified images.",
     "ECE: expected calibration error in 15 bins (Guo et al. 2017). Brier: the squared distance of the "
@@ -18,8 +18,8 @@ COMPARED = (
 )
 GAIN = "Gain: accuracy in a class minus that of the baseline, the same student with the same seed. "
 SPREAD = (
-    "Its own ± is the half-width of the 95 % Student-t interval over the seeds; ▲ ▼ and colour mark gains "
-    "whose interval excludes 0, as that of one class in twenty does by chance."
+    "Brackets: 95 % Student-t interval over the seeds. ▲ ▼ and colour mark gains whose interval excludes 0, "
+    "as that of one class in twenty does by chance. Thin lines on a bar are single seeds."
 )
 SINGLE = "From one seed none is significant, so none is marked."
 SOFT = (

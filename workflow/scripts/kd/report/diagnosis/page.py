@@ -11,7 +11,8 @@ from markupsafe import Markup
 from kd.report.diagnosis.classes import class_list, mean_of
 from kd.report.diagnosis.drawings import charts
 from kd.report.diagnosis.legend import legend
-from kd.report.diagnosis.matrices import cka_table, confusion_matrix
+from kd.report.diagnosis.matrices import cka_table, confusion_matrix, confusion_views
+from kd.report.diagnosis.verdict import verdict
 from kd.report.html import headings, row, table, tag
 from kd.report.links import Links
 from kd.report.reliability import FEW, has_few, reliability
@@ -44,9 +45,12 @@ def to_page(diagnosis: Run, metrics: Metrics, pictures: Mapping[int, str], page:
         distilled=diagnosis["role"] == DISTILLED,
         taught=taught,
         few=FEW,
+        verdict=verdict(diagnosis) if runs else [],
         numbers=_numbers(runs),
         classes=classes,
-        runs=[_shown(run, diagnosis["classes"], pictures) for run in runs],
+        confusion=confusion_views(runs, diagnosis["classes"]) if runs else {},
+        changes=_changes(diagnosis, pictures),
+        runs=[_shown(run, diagnosis["classes"], pictures, len(runs) > 1) for run in runs],
         legend=legend(runs, taught=taught, gained=classes["gained"]),
     )
 
@@ -77,7 +81,7 @@ def _name(run: Run) -> str:
 
 
 def _numbers(runs: Sequence[Run]) -> Markup:
-    """The table of numbers: a row of means over the seeds, and one for each seed."""
+    """The table of numbers: means and standard deviations over the seeds, and a row for each seed."""
     columns = {
         "test accuracy, %": ([100 * run["correct"] / (run["correct"] + run["wrong"]) for run in runs], 2),
         "NLL": ([run["nll"] for run in runs], 3),
@@ -90,22 +94,58 @@ def _numbers(runs: Sequence[Run]) -> Markup:
         fidelities = [run["fidelity"][part] or {"agreement": None, "kl": None} for run in runs]
         columns[f"agreement, {part}, %"] = [fidelity["agreement"] for fidelity in fidelities], 2
         columns[f"KL, {part}"] = [fidelity["kl"] for fidelity in fidelities], 3
-    rows = {"mean": [_mean(*column) for column in columns.values()]} if len(runs) > 1 else {}
+    rows = {}
+    if len(runs) > 1:
+        rows["mean"] = [number(mean_of(values), digits) for values, digits in columns.values()]
+        rows["sd"] = [number(_deviation(values), digits) for values, digits in columns.values()]
     for at, run in enumerate(runs):
         rows[_name(run)] = [number(values[at], digits) for values, digits in columns.values()]
     lines = [row(name, [tag("td", text) for text in texts]) for name, texts in rows.items()]
     return table("Numbers of every run", headings(["run", *columns]), lines, kind="numbers")
 
 
-def _mean(values: Sequence[float | None], digits: int) -> str:
-    """With the standard deviation, where two seeds at least have the number."""
+def _deviation(values: Sequence[float | None]) -> float | None:
+    """The standard deviation over seeds, where two at least have the number."""
     known = [value for value in values if value is not None]
-    spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
-    return number(mean_of(known), digits) + spread
+    return statistics.stdev(known) if len(known) > 1 else None
 
 
-def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str]) -> dict[str, Any]:
-    """What the template shows of one run."""
+def _changes(diagnosis: Run, pictures: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Images that the student has right and the baseline wrong, and the reverse; none without a baseline."""
+    changes, classes = diagnosis["changes"], diagnosis["classes"]
+    if not changes:
+        return []
+    kinds = {"corrected": "Baseline wrong, student right", "broken": "Baseline right, student wrong"}
+    who = {"corrected": "baseline", "broken": "student"}
+    return [
+        {
+            "title": title,
+            "count": _counted(changes[f"{kind}_count"]),
+            "who": who[kind],
+            "images": [
+                {
+                    "index": image["index"],
+                    "picture": pictures[image["index"]],
+                    "label": classes[image["true"]],
+                    "wrong": classes[image["wrong"]],
+                    "seeds": f"{image['seeds']} of {changes['seeds']} seeds" if changes["seeds"] > 1 else "",
+                }
+                for image in changes[kind]
+            ],
+        }
+        for kind, title in kinds.items()
+    ]
+
+
+def _counted(counts: Sequence[int]) -> str:
+    """`12 test images`, or a mean over seeds."""
+    mean = statistics.fmean(counts)
+    text = f"{mean:,.0f}" if mean == round(mean) else f"{mean:,.1f}"
+    return f"{text} test image{'s'[: mean != 1]}" + (" per seed" if len(counts) > 1 else "")
+
+
+def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str], several: bool) -> dict[str, Any]:
+    """What the template shows of one run, of `several` or the only one."""
     name = _name(run).capitalize()
 
     def about(image: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +157,8 @@ def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str]) -> dic
         "ece": run["ece"],
         "reliability": reliability(run["reliability"], run["ece"], large=True),
         "faded": any(map(has_few, run["reliability"])),
-        "confusion": confusion_matrix(run["confusion"], classes, name),
+        # Of a single seed it is among those of all seeds.
+        "confusion": confusion_matrix(run["confusion"], classes, name) if several else "",
         "confused": [
             f"{classes[true]} predicted as {classes[predicted]}: {count}"
             for true, predicted, count in run["confused"]

@@ -20,6 +20,8 @@ def pictures(diagnosis: Mapping[str, Any], images: Any) -> dict[int, str]:
     """
     runs = diagnosis["runs"]
     wanted = {image["index"] for run in runs for kind in ("worst", "soft_targets") for image in run[kind]}
+    changed = diagnosis["changes"] or {"corrected": [], "broken": []}
+    wanted |= {image["index"] for kind in ("corrected", "broken") for image in changed[kind]}
     numbers = np.array(sorted(wanted), dtype=np.int64)
     if not len(numbers):
         return {}
@@ -34,13 +36,25 @@ def picture(image: np.ndarray) -> str:
     return _address(drawn)
 
 
-def confusion_picture(confusion: Sequence[Sequence[int]]) -> str:
+def confusion_picture(confusion: Sequence[Sequence[float]]) -> str:
     """The matrix with a pixel for each pair, the darker the more of its row; what is right is blue."""
     counts = np.array(confusion, dtype=float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     ink = np.where(np.eye(len(counts), dtype=bool)[..., None], RIGHT, WRONG)
     # By the root, so that rare mistakes are seen.
     pixels = PALE + np.sqrt(shares)[..., None] * (ink - np.array(PALE))
+    return _address(Image.fromarray(pixels.round().astype(np.uint8)))
+
+
+def change_picture(change: np.ndarray, images: np.ndarray) -> str:
+    """A matrix of changes in images, (true, predicted), by the `images` of each true class.
+
+    Blue is more on the diagonal or less beside it, red the reverse.
+    """
+    shares = change / np.maximum(images[:, None], 1)
+    good = np.where(np.eye(len(change), dtype=bool), shares, -shares) > 0
+    ink = np.where(good[..., None], RIGHT, WRONG)
+    pixels = PALE + np.sqrt(np.minimum(np.abs(shares), 1))[..., None] * (ink - np.array(PALE))
     return _address(Image.fromarray(pixels.round().astype(np.uint8)))
 
 

@@ -10,10 +10,10 @@ from markupsafe import Markup
 from kd.report.html import headings, row, table, tag
 from kd.results.format import DASH, duration
 from kd.results.metrics import Metrics
-from kd.settings.recipe import Recipe
+from kd.settings.recipe import Recipe, default_recipe
 
 CHANGED = "x-changed"  # of config.resolved.yaml: what differs from the defaults
-RECIPE = Recipe().model_dump(mode="json")
+RECIPE = tuple(Recipe.model_fields)
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,10 @@ def _group(name: str, columns: int) -> Markup:
 
 
 def _network(name: str, entry: Mapping[str, Any], keys: Sequence[str]) -> Markup:
-    cells = []
+    cells, usual = [], default_recipe(entry.get("pretrained"))
     for key in keys:
         text = _text(entry[key]) if key in entry else DASH
-        cells.append(tag("td", tag("b", text) if key in entry and entry[key] != RECIPE[key] else text))
+        cells.append(tag("td", tag("b", text) if key in entry and entry[key] != usual[key] else text))
     others = {key: value for key, value in entry.items() if key not in RECIPE and key != "architecture"}
     words = [str(entry.get("architecture", DASH)), options_text(others)]
     return row(name, [*cells, *(tag("td", text, class_="words") for text in words)])

@@ -58,7 +58,7 @@ def to_page(study: Study) -> str:
         methods=methods_table(ranked),
         verdict=f"{verdict_of(table, ranked)} {DIFFERENCE}" if len(ranked) > 1 else "",
         legend=LEGEND,
-        figures=figures_of(study, table),
+        figures=figures_of(study),
         networks=networks_table(table, study),
         everything=full_table(table, study),
         configuration=configuration,
@@ -91,8 +91,10 @@ def _steps(pairs: list[Pair], methods: int, unresolved: bool, study: Study) -> d
     more = needed if unresolved and seeds < needed <= MOST else 4 if seeds == 1 else 0
     return {
         "name": best.name,
+        "better": best.accuracy > max(pair.baseline for pair in pairs),
         "export": study.export_command(best.key),
         "page": study.page(best.key),
+        "aim": "Resolve the ranking" if seeds > 1 else "Get confidence intervals",
         "seeds": f"[{', '.join(map(str, range(more)))}]" if more else "",
         "one_method": methods == 1,
     }

@@ -81,7 +81,7 @@ def _result(
     basis = (
         "one seed, so no confidence interval"
         if math.isnan(half)
-        else f"95{NBSP}% CI {interval(gain, half, 1)}"
+        else f"95{NBSP}%{NBSP}CI {interval(gain, half, 1)}"
     )
     if not sure and not math.isnan(half):
         basis += ", which contains 0"

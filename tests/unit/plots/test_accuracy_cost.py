@@ -1,68 +1,47 @@
-"""Accuracy against parameters and latency: marks, names and the Pareto front."""
+"""Accuracy against parameters, latency and file size: marks, names and the Pareto front."""
 
 import matplotlib
 import pandas as pd
 import pytest
-from drawn_studies import MANY_METHODS, legend_of, texts, written_table
+from drawn_studies import MANY_METHODS, legend_of, seeds_of, texts, written_table
 from fake_results import fake_latency
 from fake_runs import TEACHERS, fake_run, fake_study
 
-from kd.plots.accuracy_parameters import draw_accuracy_latency, draw_accuracy_parameters
-from kd.plots.pareto import pareto_front
+from kd.plots.cost import costs
+from kd.plots.cost.accuracy_cost import caption, draw_accuracy
+from kd.plots.cost.pareto import pareto_front
 
 
-def test_a_method_that_ruins_its_student_is_in_the_picture(tmp_path):
-    """Marks that are moved aside do not widen the axes by themselves."""
-    runs = [fake_run("alone", "cnn", test_accuracy=80.0)]
-    runs += [
-        fake_run("distilled", "cnn", method=name, test_accuracy=at) for name, at in (("a", 20.0), ("b", 95.0))
-    ]
-    (ax,) = draw_accuracy_parameters(written_table(runs, tmp_path)).axes
-    low, high = ax.get_ylim()
-    assert low < 20
-    assert high > 95
+def drawn(table):
+    return draw_accuracy(costs.parameters(table))
 
 
 def marks(ax) -> list[tuple[float, float]]:
-    """Where the open marks stand, in the numbers of the axes, once they are moved aside."""
+    """Where the open marks are drawn, in the numbers of the axes."""
     open_marks = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
     pixels = [line.get_transform().transform(line.get_xydata()) for line in open_marks]
     return [tuple(point) for some in pixels for point in ax.transData.inverted().transform(some)]
 
 
-def test_many_methods_have_one_mark_that_stands_in_its_place(tmp_path):
-    table = written_table(fake_study(teachers=2, students=2, seeds=2, methods=MANY_METHODS), tmp_path)
-    figure = draw_accuracy_parameters(table)
-    assert [text for text in legend_of(figure) if "distilled" in text] == ["distilled, 9 methods"]
+@pytest.mark.parametrize(
+    ("count", "labels"), [(8, [f"distilled, method{k}" for k in range(8)]), (9, ["distilled, 9 methods"])]
+)
+def test_every_mark_is_at_its_true_cost_of_however_many_methods(count, labels, tmp_path):
+    study = fake_study(teachers=2, students=2, seeds=2, methods=MANY_METHODS[:count])
+    table = written_table(study, tmp_path)
+    figure = drawn(table)
+    assert [text for text in legend_of(figure) if "distilled" in text] == labels
     rows = table[table["role"] == "distilled student"]
     true = list(zip(rows["parameters"], rows["test_accuracy"], strict=True))
     assert sorted(marks(figure.axes[0])) == [pytest.approx(place) for place in sorted(true)]
-    eight = draw_accuracy_parameters(table[table["method"] != "method8"])
-    assert [text for text in legend_of(eight) if "distilled" in text] == [
-        f"distilled, {method}" for method in MANY_METHODS[:8]
-    ]
-    to_pixels = eight.axes[0].transData.transform
-    own = {cost: to_pixels((cost, 90))[0] for cost in (122_570, 9_231_114)}
-    aside = [
-        min(abs(to_pixels(place)[0] - pixel) for pixel in own.values()) for place in marks(eight.axes[0])
-    ]
-    assert 0 < max(aside) <= 16.01 / 72 * eight.dpi  # points of type
 
 
-def test_a_student_whose_method_changed_it_stands_at_its_true_cost(tmp_path):
-    """A mark moved aside would be read as a cost; the student's own are not mistaken, they stand together."""
+def test_a_student_whose_method_changed_it_has_a_cost_of_its_own(tmp_path):
     runs = [fake_run("alone", "cnn", test_accuracy=80.0), fake_run("distilled", "cnn", test_accuracy=81.0)]
-    changed = {"method": "simkd", "parameters": 130_000}
-    runs += [fake_run("distilled", "cnn", test_accuracy=82.0, **changed)]
-    runs += [fake_run("distilled", "cnn", teacher="vgg16", method="simkd", test_accuracy=83.0)]
-    figure = draw_accuracy_parameters(written_table(runs, tmp_path))
+    runs += [fake_run("distilled", "cnn", test_accuracy=82.0, method="simkd", parameters=130_000)]
+    figure = drawn(written_table(runs, tmp_path))
     places = {round(accuracy): cost for cost, accuracy in marks(figure.axes[0])}
-    assert places[82] == pytest.approx(130_000)
-    assert places[81] < 122_570 < places[83]
-    assert [text for text in legend_of(figure) if "distilled" in text] == [
-        "distilled, kd",
-        "distilled, simkd",
-    ]
+    assert places == {81: pytest.approx(122_570), 82: pytest.approx(130_000)}
 
 
 def test_no_name_covers_the_front_where_there_is_another_place(tmp_path):
@@ -71,7 +50,7 @@ def test_no_name_covers_the_front_where_there_is_another_place(tmp_path):
         fake_run(name=f"network{place}", test_accuracy=70.0 + place, parameters=10**place)
         for place in range(3, 8)
     ]
-    figure = draw_accuracy_parameters(written_table(runs, tmp_path))
+    figure = drawn(written_table(runs, tmp_path))
     (ax,) = figure.axes
     figure.draw_without_rendering()
     (line,) = [line for line in ax.lines if line.get_label() == "Pareto front"]
@@ -99,38 +78,49 @@ def front_of(ax):
     return list(zip(*line.get_data(), strict=True))
 
 
-def test_the_front_is_drawn_against_parameters_and_latency(tmp_path):
+def test_the_front_is_drawn_against_parameters_size_and_latency(tmp_path):
     runs = [fake_run(name="vgg16", test_accuracy=90.0), fake_run("alone", "cnn", test_accuracy=80.0)]
     runs += [fake_run("distilled", "cnn", teacher="vgg16", test_accuracy=85.0)]
     table = written_table(runs, tmp_path)
-    (ax,) = draw_accuracy_parameters(table).axes
-    assert front_of(ax) == [(122_570, 85.0), (14_728_266, 90.0)]
+    assert front_of(*drawn(table).axes) == [(122_570, 85.0), (14_728_266, 90.0)]
+    size = costs.file_size(table, seeds_of(runs))
+    assert front_of(*draw_accuracy(size).axes) == [(4 * 122_570, 85.0), (4 * 14_728_266, 90.0)]
     # The teacher is the faster one here, and so alone on its front.
-    latency = fake_latency(["vgg16", "cnn"])
-    (ax,) = draw_accuracy_latency(table, latency).axes
+    (ax,) = draw_accuracy(costs.latency(table, fake_latency(["vgg16", "cnn"]))).axes
     assert not [line for line in ax.lines if line.get_label() == "Pareto front"]
-    (ax,) = draw_accuracy_latency(table, fake_latency(["cnn", "vgg16"])).axes
+    cost = costs.latency(table, fake_latency(["cnn", "vgg16"]))
+    (ax,) = draw_accuracy(cost).axes
     assert front_of(ax) == [(0.25, 85.0), (0.75, 90.0)]
-    assert ax.get_xlabel() == "milliseconds for one image (AMD EPYC, 1 thread)"
+    assert ax.get_xlabel() == "milliseconds for one image in PyTorch\n(AMD EPYC, 1 thread)"
+    assert caption(cost).startswith("Test accuracy against PyTorch latency, on a logarithmic scale.")
+
+
+def test_latency_is_that_of_onnx_where_it_was_measured(tmp_path):
+    measured = fake_latency(["cnn", "resnet18"])
+    measured["networks"]["cnn"]["onnxruntime_ms"] = {"median": 0.01, "low": 0.01, "high": 0.02}
+    table = written_table([fake_run(), fake_run("alone", "cnn")], tmp_path)
+    cost = costs.latency(table, measured)
+    assert cost.rows.set_index("name")["cost"].dropna().to_dict() == {"cnn": 0.01}
+    assert cost.label.startswith("milliseconds for one image in ONNX Runtime")
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("known", [(), ("cnn",), ("cnn", "resnet18")])
 def test_networks_without_a_latency_are_left_out_and_named(known, tmp_path):
     table = written_table(fake_study(teachers=2, students=1), tmp_path)
-    figure = draw_accuracy_latency(table, fake_latency(known))
+    figure = draw_accuracy(costs.latency(table, fake_latency(known)))
     figure.savefig(tmp_path / "plot.png", dpi=40)
     if not known:
-        assert "no latency is known" in figure.texts[0].get_text()
+        assert "no PyTorch latency is known" in figure.texts[0].get_text()
         return
     (ax,) = figure.axes
     absent = [name for name in ("resnet18", "preactresnet18") if name not in known]
-    assert ax.get_title(loc="left") == "latency unknown: " + ", ".join(absent)
+    assert ax.get_title(loc="left") == "PyTorch latency unknown: " + ", ".join(absent)
     assert set(texts(ax)) == set(known)
 
 
 def test_every_name_is_written_beside_its_point_and_none_on_another(tmp_path):
-    figure = draw_accuracy_parameters(written_table(fake_study(6, 2, 3), tmp_path))
+    figure = drawn(written_table(fake_study(6, 2, 3), tmp_path))
     (ax,) = figure.axes
     figure.draw_without_rendering()
     assert set(texts(ax)) == {*TEACHERS, "cnn", "vgg11"}

@@ -1,10 +1,12 @@
-"""The plot of a sweep: maps of grids, points of random trials, a line of a single key."""
+"""The plot of a sweep: maps, points, parallel coordinates and importance; a line of a single key."""
 
 import pandas as pd
 import pytest
 
 import draw_sweep
-from kd.plots.sweep import draw_sweep as draw
+from kd.plots.sweeps.importance import importance
+from kd.plots.sweeps.trials import caption
+from kd.plots.sweeps.trials import draw_sweep as draw
 
 
 def table(values, chosen=0):
@@ -27,7 +29,7 @@ RANDOM = [{"t": 1.3, "w": 0.1}, {"t": 7.0, "w": 0.4}, {"t": 11.0, "w": 0.3}, {"t
 
 
 def test_a_grid_is_a_map_with_its_accuracies_and_a_frame_around_the_choice():
-    (ax, _) = draw({"one": table(GRID, chosen=5)}, ["t", "w"], ["t"]).axes
+    ax, *_ = draw({"one": table(GRID, chosen=5)}, ["t", "w"], ["t"]).axes
     assert [text.get_text() for text in ax.texts] == ["50.0", "52.0", "54.0", "51.0", "53.0", "55.0"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "4", "16"]
     (frame,) = ax.patches
@@ -35,7 +37,7 @@ def test_a_grid_is_a_map_with_its_accuracies_and_a_frame_around_the_choice():
 
 
 def test_random_trials_are_points_on_logarithmic_axes():
-    (ax, _) = draw({"one": table(RANDOM, chosen=1)}, ["t", "w"], ["t"]).axes
+    ax, *_ = draw({"one": table(RANDOM, chosen=1)}, ["t", "w"], ["t"]).axes
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
     points, ring = ax.collections
     assert len(points.get_offsets()) == 4
@@ -66,10 +68,10 @@ def test_of_a_third_key_the_best_is_seen():
     ],
 )
 @pytest.mark.parametrize("keys", [["t"], ["t", "w"]])
-def test_odd_sweeps_are_drawn_without_a_warning(values, keys, tmp_path):
+def test_odd_sweeps_are_drawn_without_a_warning(values, keys):
     rows = table(values)
     rows.loc[len(rows) - 1, "validation_accuracy"] = None if len(rows) > 1 else 50.0  # it diverged
-    draw({"one": rows, "other": rows}, keys, []).savefig(tmp_path / "plot.png", dpi=40)
+    draw({"one": rows, "other": rows}, keys, []).draw_without_rendering()
 
 
 def test_the_script_reads_what_the_choice_wrote(tmp_path):
@@ -77,4 +79,39 @@ def test_the_script_reads_what_the_choice_wrote(tmp_path):
     draw_sweep.main(
         [tmp_path / "trials.csv"], ["a \N{RIGHTWARDS ARROW} b"], ["t", "w"], ["t"], tmp_path / "kd"
     )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["kd.png", "kd.svg", "trials.csv"]
+    written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
+    assert written == ["kd.png", "kd.svg", "narrow/kd.svg", "trials.csv"]
+
+
+def test_parallel_coordinates_have_a_line_for_each_trial_and_a_thick_one_for_the_choice():
+    _, ax, *_ = draw({"one": table(GRID, chosen=5)}, ["t", "w"], ["t"]).axes
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 3]
+    assert len(lines) == 6
+    (chosen,) = [line for line in lines if line.get_linewidth() == 3]
+    assert list(chosen.get_ydata()) == [1, 1, 1]  # 16 of 1 to 16, 0.9 of 0.5 and 0.9, the highest accuracy
+    heights = {line.get_ydata()[0] for line in lines}
+    assert sorted(heights) == pytest.approx([0, 0.5, 1])  # 1, 4 and 16 on a logarithmic axis
+
+
+def test_importance_is_the_share_of_variance_between_groups_without_what_chance_gives():
+    """w explains 0, 0, 10, 10 of two values each: SSB 100, SSE 4, n 4, k 2: (100 - 1 · 4 / 2) / 104."""
+    trials = pd.DataFrame(
+        {"w": [1, 1, 2, 2], "t": ["a", "b", "a", "b"], "validation_accuracy": [-1.0, 1, 9, 11]}
+    )
+    shares = importance(trials, ["w", "t"])
+    assert shares["w"] == pytest.approx(98 / 104)
+    assert shares["t"] == 0
+    assert importance(trials[:2], ["w", "t"]) == pytest.approx(
+        {"w": float("nan"), "t": float("nan")}, nan_ok=True
+    )
+    assert caption({"x": trials}, ["w", "t"]).endswith("w explains most of the variance (94%).")
+
+
+def test_a_number_with_many_values_is_grouped_in_quarters():
+    trials = pd.DataFrame({"w": range(40), "validation_accuracy": [float(k // 10) for k in range(40)]})
+    assert importance(trials, ["w"])["w"] == 1
+
+
+@pytest.mark.parametrize("keys", [["t"], ["t", "w"]])
+def test_captions_have_30_words_at_most(keys):
+    assert len(caption({"one": table(GRID)}, keys).split()) <= 30

@@ -1,4 +1,4 @@
-"""The trials of a sweep: validation accuracy over the values that were tried, a panel for each pair."""
+"""The trials of a sweep: validation accuracy over the values that were tried, panels for each pair."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,37 +11,68 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from kd.plots.saving import keep_ink
-from kd.plots.style import COLOURS, DISTILLED, WIDTH, add_scale, colour_scale, ink_on, short, styled
+from kd.plots.style import COLOURS, DISTILLED, NARROW, WIDTH, add_scale, colour_scale, ink_on, short, styled
+from kd.plots.sweeps.importance import importance
+from kd.plots.sweeps.parallel import draw_importance, draw_parallel
 
 Keys = Sequence[str]
 HEIGHT = 2.9  # inches of a panel
+LINES = 2.3  # inches of parallel coordinates
 LABEL = "validation accuracy (%)"
 FILLED = 0.9  # share of the combinations from which on trials are drawn as a map
 CELLS = 12  # of a map's side; more hold no text
 
 
-@styled
-def draw_sweep(tables: Mapping[str, pd.DataFrame], keys: Keys, logarithmic: Keys) -> Figure:
-    """A panel for each title of `tables`, whose rows are trials, over two `keys`.
+def caption(tables: Mapping[str, pd.DataFrame], keys: Keys) -> str:
+    """At most 30 words, made for this sweep."""
+    if len(keys) == 1:
+        return f"Mean validation accuracy of each value of {short(keys[0])}. The ring marks the chosen value."
+    shares = pd.DataFrame([importance(table, keys) for table in tables.values()]).mean()
+    text = f"Validation accuracy of all trials of {len(keys)} hyperparameters. "
+    text += "Ring, frame or thick line: chosen values."
+    if shares.isna().all():
+        return text
+    return f"{text} {short(str(shares.idxmax()))} explains most of the variance ({shares.max():.0%})."
 
-    These are the first two. Trials of a grid are the cells of a map, others are points; the colour is the
-    mean validation accuracy over the seeds, and where several trials share a place (a third key) the best is
-    seen. Of a single key there is a line, with the standard deviation over the seeds. What was chosen has a
-    ring or frame.
+
+@styled
+def draw_sweep(
+    tables: Mapping[str, pd.DataFrame], keys: Keys, logarithmic: Keys, width: float = WIDTH
+) -> Figure:
+    """Panels for each title of `tables`, whose rows are trials: over the first two `keys`, and over all.
+
+    Trials of a grid are the cells of a map, others are points; the colour is the mean validation accuracy
+    over the seeds, and where several trials share a place (a third key) the best is seen. Below are parallel
+    coordinates of all keys, and the importance of each. Of a single key there is a line, with the standard
+    deviation over the seeds. What was chosen has a ring or frame, or a thick line.
     """
-    figure = Figure(figsize=(WIDTH, 0.6 + HEIGHT * len(tables)), layout="constrained")
-    axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
+    if len(keys) == 1:
+        return _draw_lines(tables, keys[0], logarithmic, width)
+    importances = 0.75 + 0.24 * len(keys)
+    heights = [HEIGHT, LINES, importances] * len(tables)
+    figure = Figure(figsize=(width, 0.6 + sum(heights)), layout="constrained")
+    axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     scale = colour_scale(pd.concat([table["validation_accuracy"] for table in tables.values()]))
-    for ax, (title, table) in zip(axes, tables.items(), strict=True):
-        ax.set_title(short(title, 40), loc="left", fontweight="bold")
-        if len(keys) == 1:
-            _draw_line(ax, table, keys[0], logarithmic)
-        elif _is_grid(table, keys):
-            _draw_map(ax, table, keys, scale)
+    most = 32 if width <= NARROW else 40
+    for place, (title, table) in enumerate(tables.items()):
+        top, middle, bottom = axes[3 * place : 3 * place + 3]
+        top.set_title(short(title, most), loc="left", fontweight="bold")
+        if _is_grid(table, keys):
+            _draw_map(top, table, keys, scale)
         else:
-            _draw_points(ax, table, keys, logarithmic, scale)
-    if len(keys) > 1:
-        add_scale(figure, list(axes), scale, LABEL)
+            _draw_points(top, table, keys, logarithmic, scale)
+        draw_parallel(middle, table, keys, logarithmic, scale)
+        draw_importance(bottom, table, keys)
+        add_scale(figure, [top], scale, LABEL)
+    return figure
+
+
+def _draw_lines(tables: Mapping[str, pd.DataFrame], key: str, logarithmic: Keys, width: float) -> Figure:
+    figure = Figure(figsize=(width, 0.6 + HEIGHT * len(tables)), layout="constrained")
+    axes = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
+    for ax, (title, table) in zip(axes, tables.items(), strict=True):
+        ax.set_title(short(title, 32 if width <= NARROW else 40), loc="left", fontweight="bold")
+        _draw_line(ax, table, key, logarithmic)
     return figure
 
 

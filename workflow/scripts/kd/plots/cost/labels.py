@@ -1,41 +1,49 @@
 """Names beside points: each where it covers nothing else."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from kd.plots.style import short
-from kd.roles import DISTILLED_STUDENT
 
 
-def place_names(ax: Axes, rows: pd.DataFrame, front: pd.DataFrame) -> None:
-    """Write the name of each teacher and each baseline beside its point: `cost` and `test_accuracy`.
+class Point(NamedTuple):
+    """A mark in the numbers of the axes, half the length of its upright bar, and its name."""
 
-    The marks of distilled students, moved to the right by `shift` points of type, are kept free as well, and
-    so are the steps of `front`, its columns `cost` and `accuracy`, where there is another place.
+    x: float
+    y: float
+    bar: float = 0.0
+    name: str = ""
+
+
+def place_names(
+    ax: Axes, named: Iterable[Point], marks: Iterable[Point], front: pd.DataFrame | None = None
+) -> None:
+    """Write the name of each of the points `named` beside it.
+
+    All `marks` are kept free, and so are the steps of `front`, its columns `cost` and `accuracy`, where there
+    is another place. The layout of the figure must be settled.
     """
-    taken = [_box_of_point(ax, row) for row in rows.itertuples()]
-    steps = _boxes_of_steps(ax, front)
-    for row in rows[rows["role"] != DISTILLED_STUDENT].itertuples():
-        place, box = _free_place(ax, row, taken, steps)
+    taken = [_box_of_point(ax, mark) for mark in marks]
+    steps = [] if front is None else _boxes_of_steps(ax, front)
+    for point in named:
+        place, box = _free_place(ax, point, taken, steps)
         taken.append(box)
         style = {"textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 9}
         style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # the grid passes below it
         if 0 not in place:  # a name right beside its point needs no line
             style["arrowprops"] = {"arrowstyle": "-", "color": "0.6", "lw": 0.7, "shrinkA": 0, "shrinkB": 4}
-        ax.annotate(short(row.name), (row.cost, row.test_accuracy), place, **style)
+        ax.annotate(short(point.name), (point.x, point.y), place, **style)
 
 
-def _box_of_point(ax: Axes, row) -> Bbox:
-    """The pixels under a marker and, where one is drawn, its bar."""
-    has_bar = row.role != DISTILLED_STUDENT and pd.notna(row.test_accuracy_std)
-    bar = row.test_accuracy_std if has_bar else 0.0
-    ends = [(row.cost, row.test_accuracy - bar), (row.cost, row.test_accuracy + bar)]
-    box = Bbox(ax.transData.transform(ends)).padded(4 * _pixels(ax))
-    return box.translated(row.shift * _pixels(ax), 0)
+def _box_of_point(ax: Axes, point: Point) -> Bbox:
+    """The pixels under a marker and its bar."""
+    ends = [(point.x, point.y - point.bar), (point.x, point.y + point.bar)]
+    return Bbox(ax.transData.transform(ends)).padded(4 * _pixels(ax))
 
 
 def _boxes_of_steps(ax: Axes, front: pd.DataFrame) -> list[Bbox]:
@@ -47,18 +55,20 @@ def _boxes_of_steps(ax: Axes, front: pd.DataFrame) -> list[Bbox]:
     return [box.padded(_pixels(ax)) for box in boxes]
 
 
-def _free_place(ax: Axes, row, taken: list[Bbox], steps: list[Bbox]) -> tuple[tuple[float, float], Bbox]:
+def _free_place(
+    ax: Axes, point: Point, taken: Sequence[Bbox], steps: Sequence[Bbox]
+) -> tuple[tuple[float, float], Bbox]:
     """The nearest place where a name covers no point, no bar, no other name and, if it can be, no step.
 
     Returned are the offset of its middle from the point, in points of type, and the pixels that it fills;
     where all is taken, of the last place tried.
     """
-    probe = ax.text(0, 0, short(row.name), fontsize=9)
+    probe = ax.text(0, 0, short(point.name), fontsize=9)
     size = probe.get_window_extent()
     probe.remove()
     frame, scale = ax.get_window_extent(), _pixels(ax)
-    x, y = ax.transData.transform((row.cost, row.test_accuracy))
-    for kept, (right, up) in itertools.product([taken + steps, taken], _offsets(size.width / scale / 2)):
+    x, y = ax.transData.transform((point.x, point.y))
+    for kept, (right, up) in itertools.product([[*taken, *steps], taken], _offsets(size.width / scale / 2)):
         left, bottom = x + right * scale - size.width / 2, y + up * scale - size.height / 2
         box = Bbox.from_bounds(left, bottom, *size.size).padded(2 * scale, 0)
         inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1

@@ -1,6 +1,5 @@
-"""Validation accuracy by epoch: teachers in one panel, then a panel per student and method."""
+"""Accuracy by epoch: teachers in one panel, then a panel per student and method."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -8,61 +7,64 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from kd.plots.style import BASELINE, COLOURS, DISTILLED, WIDTH, short, styled
-from kd.results.metrics import Metrics
+from kd.plots.curves.history import MOST, most_accurate
+from kd.plots.style import BASELINE, COLOURS, DISTILLED, NARROW, WIDTH, short, styled
 from kd.roles import ALONE, TEACHER
 from kd.roles import DISTILLED as DISTILLED_RUN
 
+TITLE = "Learning curves"
 _DASHES = ["-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 3)), (0, (5, 1, 1, 1, 1, 1))]
 _SHAPES = "os^Dv*"
 _PAIR, _MEAN, _BASELINE = "distilled, each teacher", "distilled, mean", "baseline"  # as the legend has them
+_TRAINED = "on training images"
 _HEIGHTS = {"teachers": 2.5, "students": 2.1}  # inches
-Panel = tuple[str, str, pd.DataFrame]  # name of a student, title, curves
 
 
-def gather(runs: Iterable[Metrics], histories: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """All histories as one frame, each line of which says which run it is of.
-
-    `runs` and `histories` are in the same order; ValueError if they are not equally many.
-    """
-    keys = {"role", "name", "teacher", "method", "seed"}
-    parts = [
-        history[["epoch", "validation_accuracy"]].assign(**run.model_dump(include=keys))
-        for run, history in zip(runs, histories, strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True)
+def caption(curves: pd.DataFrame) -> str:
+    """At most 30 words, made for this study."""
+    text = "Validation accuracy by epoch: means, with the range of all runs as a band."
+    panels = len(_panels(curves[curves["role"] != TEACHER]))
+    if curves["train_accuracy"].notna().any() and panels:
+        text += " Dotted: accuracy on augmented training images."
+    return text + (f" The {MOST} most accurate of {panels} panels." if panels > MOST else "")
 
 
 @styled
-def draw_learning_curves(curves: pd.DataFrame) -> Figure:
+def draw_learning_curves(curves: pd.DataFrame, width: float = WIDTH) -> Figure:
     """Draw what `gather` returns: lines are means over seeds, bands the range from lowest to highest."""
     teachers = curves[curves["role"] == TEACHER]
     students = curves[curves["role"] != TEACHER]
-    panels = list(_panels(students))
-    rows = -(-len(panels) // 2)
+    panels = most_accurate(_panels(students))
+    columns = 1 if width <= NARROW else min(2, len(panels))
+    rows = -(-len(panels) // columns) if panels else 0
     heights = [_HEIGHTS["teachers"]] * (not teachers.empty) + [0.4 + _HEIGHTS["students"] * rows] * bool(rows)
-    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+    if width <= NARROW:
+        heights[0] += 0.9 * (not teachers.empty)  # its legend is above
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
     if not teachers.empty:
-        _draw_teachers(parts.pop(0).subplots(), teachers)
+        _draw_teachers(parts.pop(0), teachers, width)
     if panels:
-        _draw_students(parts.pop(0), panels, students)
+        _draw_students(parts.pop(0), panels, students, columns)
     return figure
 
 
-def _panels(students: pd.DataFrame) -> Iterable[Panel]:
-    """Of each student, method by method, then of students that are not distilled."""
+def _panels(students: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The curves of each student, method by method, then of students that are not distilled, by title."""
     baselines = students[students["role"] == ALONE]
     distilled = students[students["role"] == DISTILLED_RUN]
+    panels = {}
     for method, curves in distilled.groupby("method", sort=False):
         for name, group in curves.groupby("name", sort=False):
             both = pd.concat([baselines[baselines["name"] == name], group])
-            yield name, f"{short(name)}, {short(method)}", both
+            panels[f"{short(name)}, {short(method)}"] = both
     for name, group in baselines[~baselines["name"].isin(distilled["name"])].groupby("name", sort=False):
-        yield name, short(name), group
+        panels[short(name)] = group
+    return panels
 
 
-def _draw_teachers(ax: Axes, teachers: pd.DataFrame) -> None:
+def _draw_teachers(part: SubFigure, teachers: pd.DataFrame, width: float) -> None:
+    ax = part.subplots()
     groups = dict(list(teachers.groupby("name", sort=False)))
     last = {name: curves["validation_accuracy"].iloc[-1] for name, curves in groups.items()}
     for place, name in enumerate(sorted(groups, key=last.get, reverse=True)):
@@ -70,26 +72,31 @@ def _draw_teachers(ax: Axes, teachers: pd.DataFrame) -> None:
         _draw_line(ax, groups[name], short(name), _SHAPES[turn], color=colour, ls=_DASHES[turn], lw=1.6)
     _finish(ax, teachers, "teachers")
     ax.set(xlabel="epoch", ylabel="validation accuracy (%)")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=3)
+    if width <= NARROW:
+        part.legend(loc="outside upper left", ncols=2, handlelength=3, columnspacing=1)
+    else:
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=3)
 
 
-def _draw_students(part: SubFigure, panels: list[Panel], students: pd.DataFrame) -> None:
-    columns = min(2, len(panels))
+def _draw_students(
+    part: SubFigure, panels: dict[str, pd.DataFrame], students: pd.DataFrame, columns: int
+) -> None:
     rows = -(-len(panels) // columns)
     axes = part.subplots(rows, columns, sharex=True, squeeze=False)
-    for ax, (name, title, curves) in zip(axes.flat, panels, strict=False):
+    for ax, (title, curves) in zip(axes.flat, panels.items(), strict=False):
         _draw_student(ax, curves)
         # One scale for all methods of a student, which can so be compared.
-        _finish(ax, students[students["name"] == name], title)
+        _finish(ax, students[students["name"] == curves["name"].iloc[0]], title)
     for ax in axes.flat[len(panels) :]:
         ax.set_visible(False)
     for ax in axes.flat[len(panels) - columns : len(panels)]:
         ax.tick_params(labelbottom=True)  # also where the panel below is one of those left out
-    part.supylabel("validation accuracy (%)", fontsize="medium")
+    part.supylabel("accuracy (%)", fontsize="medium")
     part.supxlabel("epoch", fontsize="medium")
     lines = {line.get_label(): line for ax in axes.flat for line in ax.get_legend_handles_labels()[0]}
-    named = [lines[label] for label in (_PAIR, _MEAN, _BASELINE) if label in lines]
-    part.legend(handles=named, loc="outside upper center", ncols=3, handlelength=2.4, columnspacing=1.4)
+    named = [lines[label] for label in (_PAIR, _MEAN, _BASELINE, _TRAINED) if label in lines]
+    legend = {"ncols": 2, "handlelength": 2.4, "columnspacing": 1.4}
+    part.legend(handles=named, loc="outside upper center", **legend)
 
 
 def _draw_student(ax: Axes, curves: pd.DataFrame) -> None:
@@ -102,6 +109,10 @@ def _draw_student(ax: Axes, curves: pd.DataFrame) -> None:
         _draw_line(ax, distilled, _MEAN, "^", color=DISTILLED, lw=2)
     baseline = curves[curves["role"] == ALONE]
     _draw_line(ax, baseline, _BASELINE, "o", color=BASELINE, ls=(0, (4, 1.5)), lw=2)
+    for runs, colour in ((distilled, DISTILLED), (baseline, BASELINE)):
+        mean = runs.groupby("epoch")["train_accuracy"].mean().dropna()
+        label = _TRAINED if runs is baseline and len(mean) else None
+        ax.plot(mean.index, mean, color=colour, ls=":", lw=1.2, label=label)
 
 
 def _draw_line(
@@ -117,8 +128,9 @@ def _draw_line(
 
 def _finish(ax: Axes, shown: pd.DataFrame, title: str) -> None:
     """Start the axis at the lowest accuracy after a quarter of the epochs: the ends are what is compared."""
-    epochs, accuracies = shown["epoch"].max(), shown["validation_accuracy"]
-    lowest = accuracies[shown["epoch"] >= epochs / 4].min()
+    epochs = shown["epoch"].max()
+    accuracies = shown[["validation_accuracy", "train_accuracy"]].max(axis=1)
+    lowest = shown.loc[shown["epoch"] >= epochs / 4, "validation_accuracy"].min()
     margin = max(0.5, 0.06 * (accuracies.max() - lowest))
     ax.set(xlim=(0, 1.03 * epochs), ylim=(lowest - margin, accuracies.max() + margin))
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
