@@ -176,7 +176,7 @@ RULES = (
         "the Python and the environment that are here",
     ),
     Rule(
-        r"python -m docsite\.soft_targets results/digits",
+        r"python -m docsite\.drawings\.soft_targets results/digits",
         "{} --help",
         "test_soft_targets.py draws; the study here is another one",
     ),
