@@ -76,6 +76,7 @@ RULES = (
     Rule(
         r"make run STUDY=(cifar10|zoo)", "{} --dry-run", "hours: as the commands of Snakemake above and below"
     ),
+    Rule(r"make export BEST=1", "{}", "unchanged"),
     Rule(r"make (open|help)", "{}", "unchanged; without a browser it prints the path"),
     Rule(r"make check STUDY=digits", "{} --dry-run", "the study here is another one; test_check.py compares"),
     Rule(r"make docs-serve", "{} --dry-run", "a server that stays; `make docs` builds the site"),
