@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-# What is installed, its size, minutes, and number of packages, as measured on Linux with Python 3.11. PyTorch's
-# CUDA libraries are most of it.
+# What is installed, its size, minutes, and number of packages, as measured on Linux with Python 3.11. Most of
+# it is PyTorch's CUDA libraries.
 COSTS = {
     "requirements.txt": (
         "PyTorch, Snakemake and what they need",
