@@ -73,7 +73,7 @@ def test_a_misspelt_name_is_corrected():
 
 def test_a_config_that_names_no_study_has_no_results():
     assert study_of(Path("config/broken.yaml")) is None
-    with pytest.raises(UserError, match=r"config/broken\.yaml: has no key `study`"):
+    with pytest.raises(UserError, match=r"config/broken\.yaml: has no key `study` that can be read"):
         folder_of("broken")
     Path("config/circle.yaml").write_text("extends: circle.yaml")
     assert study_of(Path("config/circle.yaml")) is None

@@ -33,24 +33,24 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("indent", ["", "  "], ids=["pip 24", "pip 23"])
 def test_without_a_terminal_only_large_downloads_have_a_line(indent):
     stream = io.StringIO()
-    bar = install.Bar(stream)
+    bar = install.Bar(stream, 2)
     for line in LINES.replace("Downloading torch", f"{indent}Downloading torch").splitlines():
         bar.read(line)
     bar.end()
-    assert stream.getvalue() == "  torch 539.1 MB\n  unpacks 2 packages, about a minute\n"
+    assert stream.getvalue() == "  torch 539.1 MB\n  unpacks 2 packages\n"
 
 
 def test_on_a_terminal_it_is_one_line_that_ends_empty(monkeypatch):
     stream, bar = Terminal(), None
     monkeypatch.setattr(install, "PAUSE", -1.0)  # every line is drawn
-    bar = install.Bar(stream)
+    bar = install.Bar(stream, 2)
     for line in LINES.splitlines():
         bar.read(line)
     drawn = stream.getvalue().split("\r\x1b[K")[1:]
     assert "\n" not in stream.getvalue()
-    assert drawn[0].endswith("0 of 1  finding packages: torch")
+    assert drawn[0].endswith("0 of 2  finding packages: torch")
     assert f"[{'#' * 15}{'.' * 15}] 1 of 2  torch 539.1 MB  50 %" in drawn
-    assert drawn[-1] == f"[{'#' * 30}] 2 of 2  unpacks 2 packages, about a minute"
+    assert drawn[-1] == f"[{'#' * 30}] 2 of 2  unpacks 2 packages"
     bar.end()
     assert stream.getvalue().endswith("\r\x1b[K")
 

@@ -58,7 +58,10 @@ def read_plan(config: Path) -> Plan:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{config}: cannot be read: {' '.join(str(error).split())}") from error
-    return Plan.of(load_config(content, [str(config)]))
+    try:
+        return Plan.of(load_config(content, [str(config)]))
+    except UserError as error:
+        raise UserError(f"{config} is not valid.\n{error}") from None
 
 
 def planned_jobs(config: Path) -> list[PlannedJob]:

@@ -48,7 +48,9 @@ def folder_of(name: str) -> Path:
         raise UserError(f"{error}; results there are: {_list(studies())}") from None
     study = study_of(config)
     if study is None:
-        raise UserError(f"{config}: has no key `study`, which names the folder below {RESULTS}/")
+        raise UserError(
+            f"{config}: has no key `study` that can be read; it names the folder below {RESULTS}/"
+        )
     return RESULTS / study
 
 
