@@ -58,7 +58,7 @@ def decide(options: Options, folder: Path, *, asks: bool) -> Proposal:
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(data).expanduser().absolute().name).strip("_-") or "images"
     study = choose("study", "Name of the study", options.study, name, partial(_new_name, folder))
     fraction = _typed(Fraction, "test-fraction", options.test_fraction)
-    inspection = inspect(data, fraction, options.group_by)
+    inspection = inspect(_from(folder, data), fraction, options.group_by)
     print(describe(inspection))
     teacher, students = _networks(options, choose)
     pretrained = teacher.pretrained
@@ -69,6 +69,12 @@ def decide(options: Options, folder: Path, *, asks: bool) -> Proposal:
     epochs = choose("epochs", "Epochs of every training", options.epochs, usual, partial(_typed, Count))
     seeds = choose("seeds", "Runs of every student", options.seeds, 1, partial(_typed, Seeds))
     return Proposal(study, inspection, teacher, students, size, epochs, seeds, fraction, options.group_by)
+
+
+def _from(folder: Path, data: str) -> str:
+    """The path of the images for a config in `folder`: Snakemake runs in the folder above that."""
+    here = Path.cwd() == folder.absolute().parent or data.startswith("~")
+    return data if here else str(Path(data).absolute())
 
 
 def describe(inspection: Inspection) -> str:
