@@ -2,7 +2,7 @@
 
 rules.svg                           the jobs by rule: snakemake --rulegraph | tred | dot -Tsvg (Graphviz)
 table.png, table_dark.png           the upper part of the report, as Chromium shows it (by Playwright)
-dumbbell.svg, dumbbell_narrow.svg   that figure of the study, and its form for a phone
+dumbbell.svg                        from baseline to distilled student, by docsite/drawings/dumbbell.py
 """
 
 import argparse
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from docsite.drawings import dumbbell
 from docsite.taken import ROOT
 
 IMAGES = ROOT / "docs" / "images"
@@ -22,7 +23,6 @@ DARK = """\
 }</style>
 """
 PAGE = "report.html"
-FIGURES = {"dumbbell.svg": "dumbbell.svg", "narrow/dumbbell.svg": "dumbbell_narrow.svg"}  # of plots/
 GRAPHVIZ = ("tred", "dot")
 SIZE = {"width": 1280, "height": 860}
 
@@ -79,8 +79,7 @@ def main(results: Path, images: Path = IMAGES) -> None:
     draw_rules(images / "rules.svg")
     picture_page(page, images / "table.png")
     picture_page(page, images / "table_dark.png", "dark")
-    for name, copy in FIGURES.items():
-        shutil.copyfile(results / "plots" / name, images / copy)
+    dumbbell.main(results, images / "dumbbell.svg")
     print(f"wrote {', '.join(sorted(path.name for path in images.iterdir()))} in {images}")
 
 

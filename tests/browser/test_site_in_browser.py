@@ -102,7 +102,8 @@ def test_a_number_and_its_interval_stay_on_one_line(site, visit):
 
 
 @pytest.mark.parametrize(
-    ("name", "picture"), [("how-it-works", "rules"), ("what-is-distillation", "soft_targets")]
+    ("name", "picture"),
+    [("index", "dumbbell"), ("how-it-works", "rules"), ("what-is-distillation", "soft_targets")],
 )
 def test_a_drawing_is_read_on_a_phone(site, visit, name, picture):
     """It is not made smaller than three quarters of its size."""

@@ -52,9 +52,9 @@ RULES = (
         "{}",
         "unchanged",
     ),
-    Rule(rf"{CORES} results/digits/config\.yaml", "{}", "unchanged"),
     Rule(r"make (plan|run|export) STUDY=mine", "{}", "unchanged"),
     Rule(r"snakemake --configfile config/(mine|cifar10)\.yaml --dry-run --quiet rules", "{}", "unchanged"),
+    Rule(rf"{CORES} results/digits/config\.yaml", "{}", "unchanged"),
     Rule(rf"{CORES} config/cifar10\.yaml(?! --dry-run).*", DRY, NO_GPU),
     Rule(
         rf"{CORES} config/cifar10_folder\.yaml --config 'dataset={{path: data/mine}}'",
@@ -76,6 +76,7 @@ RULES = (
     Rule(
         r"make run STUDY=(cifar10|zoo)", "{} --dry-run", "hours: as the commands of Snakemake above and below"
     ),
+    Rule(r"make export BEST=1", "{}", "unchanged"),
     Rule(r"make (open|help)", "{}", "unchanged; without a browser it prints the path"),
     Rule(r"make check STUDY=digits", "{} --dry-run", "the study here is another one; test_check.py compares"),
     Rule(r"make docs-serve", "{} --dry-run", "a server that stays; `make docs` builds the site"),
@@ -176,7 +177,7 @@ RULES = (
         "the Python and the environment that are here",
     ),
     Rule(
-        r"python -m docsite\.soft_targets results/digits",
+        r"python -m docsite\.drawings\.soft_targets results/digits",
         "{} --help",
         "test_soft_targets.py draws; the study here is another one",
     ),

@@ -55,7 +55,7 @@ def test_numbers_beside_methods_are_the_measured_ones():
     page, zoo = (DOCS / "how-to" / "choose-method.md").read_text(), (DOCS / "results" / "zoo.md").read_text()
     measured = json.loads((method_pages.MEASURED).read_text())["methods"]
     times = {row["method"]: f"{row['ratio']['median']:.2f}×" for row in measured}
-    rows = re.findall(r"^\| `(\w+)` \| [\w ]+ \| (\S+ ± \S+) \| (\S+) \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| [\w ]+ \| (\S+ \[\S+ \S+\]) \| (\S+) \|$", page, re.MULTILINE)
     assert len(rows) > 10
     for name, gain, time in rows:
         assert re.search(rf"^\| {name} +\| +(?:[▲▼] )?{re.escape(gain)} \|", zoo, re.MULTILINE), name

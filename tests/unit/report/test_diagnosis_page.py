@@ -162,11 +162,20 @@ def test_every_seed_is_a_line_on_the_bar_of_its_class():
     assert list(map(float, lines)) == [75, 0]
 
 
+def test_bars_of_reliability_stand_on_their_confidence():
+    """Half of the answers from 0.8 to 0.9 are right: from 40 + 0.8 · 232 = 225.6 on, 116 of 232 high."""
+    empty = {"low": 0.0, "high": 0.8, "count": 0, "confidence": None, "accuracy": None}
+    bar = {"low": 0.8, "high": 0.9, "count": 14, "confidence": 0.85, "accuracy": 0.5}
+    drawn = str(reliability([empty, bar], 2.5))
+    assert drawn.count('class="right"') == 1
+    assert 'class="right" x="226.1" y="124" width="22.2" height="116"' in drawn
+    assert "expected calibration error 2.50 %" in drawn
+    assert "14 images, confidence 85.0%, accuracy 50.0%" in drawn
+
+
 def test_the_gap_between_accuracy_and_confidence_is_hatched():
     drawn = str(
-        reliability(
-            [{"low": 0.4, "high": 0.6, "count": 20, "confidence": 0.55, "accuracy": 0.25}], 1.0, large=True
-        )
+        reliability([{"low": 0.4, "high": 0.6, "count": 20, "confidence": 0.55, "accuracy": 0.25}], 1.0)
     )
     (bar,) = re.findall(
         r'<rect class="right" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', drawn
@@ -204,7 +213,7 @@ def test_bars_of_few_images_are_pale_and_the_page_says_so():
             for (low, high), count in zip(shares, padded, strict=True)
         ]
 
-    drawn = str(reliability(bins(9, 10, 1), 1.0, large=True))
+    drawn = str(reliability(bins(9, 10, 1), 1.0))
     assert [bool(part) for part in re.findall(r'<g( class="few")?>', drawn)] == [True, False, True]
     diagnosis = made_up("abc", seeds=(0,))
     for counts, pale in (((10, 50), False), ((9, 51), True)):

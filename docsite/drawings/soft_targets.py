@@ -1,28 +1,22 @@
 """Draws docs/images/soft_targets.svg, what a student learns from, with the numbers of the default study.
 
-python -m docsite.soft_targets results/digits
+python -m docsite.drawings.soft_targets results/digits
 """
 
 import argparse
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
 
+from docsite.drawings.svg import frame, text
 from docsite.taken import ROOT
 
 TARGET = ROOT / "docs" / "images" / "soft_targets.svg"
 TEACHER, STUDENT, SEED, TEMPERATURE = "preact_resnet18", "cnn", 0, 4
 CONFIDENCE = 0.98  # of the teacher in the image that is drawn, as nearly as there is one
 PANEL, ROW, TOP, BAR = 225, 17, 46, 130  # widths and heights in pixels
-STYLE = """\
-text { font: 13px system-ui, sans-serif; fill: #1b1f24 }
-.head { font-weight: 600 } .small { font-size: 12px } .bar { fill: #3b6fb6 } .soft { fill: #b3590a }
-.mark { stroke: #1b1f24; stroke-width: 2 } .arrow { stroke: #1b1f24; fill: none; stroke-width: 1.5 }
-@media (prefers-color-scheme: dark) { text { fill: #e6e8eb } .bar { fill: #7fa8e0 } .soft { fill: #f0a35e }
-.mark, .arrow { stroke: #e6e8eb } }"""
 
 
 def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
@@ -57,25 +51,13 @@ def draw(image: np.ndarray, label: int, teacher: np.ndarray, student: np.ndarray
             soft,
         ),
     ]
-    size = f'width="{2 * PANEL}" height="{height}" viewBox="0 0 {2 * PANEL} {height}"'
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
-            f"<style>{STYLE}</style>",
-            *parts,
-            "</svg>\n",
-        ]
-    )
-
-
-def _text(x: float, y: float, words: str, kind: str = "small", anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
+    return frame(2 * PANEL, height, parts)
 
 
 def _image(image: np.ndarray, label: int) -> Iterator[str]:
     side = 160 / len(image)
-    yield _text(8, 18, "Test image", "head")
-    yield _text(8, 36, f"its label: {label}")
+    yield text(8, 18, "Test image", "head")
+    yield text(8, 36, f"its label: {label}")
     for y, x in np.ndindex(image.shape):
         grey = "#" + f"{image[y, x]:02x}" * 3
         place = f'x="{8 + x * side:g}" y="{TOP + y * side:g}" width="{side:g}" height="{side:g}"'
@@ -92,14 +74,14 @@ def _panel(
     marks: np.ndarray | None = None,
 ) -> Iterator[str]:
     """A bar for each class, as long as its probability; `marks` has a second probability of each."""
-    yield _text(x + 8, y + 18, head, "head")
-    yield _text(x + 8, y + 36, below)
+    yield text(x + 8, y + 18, head, "head")
+    yield text(x + 8, y + 36, below)
     for number, share in enumerate(shares):
         top = y + TOP + number * ROW
-        yield _text(x + 20, top + 12, str(number), anchor="end")
+        yield text(x + 20, top + 12, str(number), anchor="end")
         width = max(share * BAR, 0.5)
         yield f'<rect class="{kind}" x="{x + 28}" y="{top + 2}" width="{width:.1f}" height="12"/>'
-        yield _text(x + 36 + BAR, top + 12, _percent(share))
+        yield text(x + 36 + BAR, top + 12, _percent(share))
         if marks is not None:
             place = x + 28 + marks[number] * BAR
             yield f'<path class="mark" d="M{place:.1f} {top + 1}v14"/>'

@@ -5,7 +5,7 @@ from math import exp
 
 import numpy as np
 import pytest
-from docsite import soft_targets
+from docsite.drawings import soft_targets
 
 LOGITS = np.array([4.0, 0.0, 2.0])
 
