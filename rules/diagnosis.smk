@@ -1,6 +1,6 @@
-# The diagnosis of every teacher, baseline, and student of a teacher and method, over all its seeds: first what
-# needs networks, then what needs only their logits, then the pages. So each is made again by itself.
-from kd.plan.diagnosis import baseline_diagnosis, comparison, distilled_diagnosis, teacher_diagnosis
+# The diagnosis of every teacher, baseline, and student of a teacher and method, over all its seeds, from logits alone:
+# first the numbers, then the pages. So each is made again by itself, and no network runs (see fidelity.smk).
+from kd.plan.diagnosis import baseline_diagnosis, distilled_diagnosis, teacher_diagnosis
 
 CELLS = plan.cells()
 DIAGNOSES = [cell.file("diagnosis") for cell in CELLS]
@@ -10,95 +10,6 @@ DIAGNOSIS_FILES = ("base.html.jinja", "diagnosis/page.html.jinja", "diagnosis/pa
 DIAGNOSIS_TEXTS = tuple(f"kd/report/{file}" for file in DIAGNOSIS_FILES)
 
 
-# Of user's logits none has to run.
-ruleorder: import_training_logits > compute_training_logits
-
-
-rule compute_training_logits:
-    input:
-        dataset=layout.dataset,
-        model=layout.teacher.file("model"),
-    output:
-        # Of the images as they are, for all its students.
-        train_logits=layout.teacher.file("train_logits"),
-    log:
-        layout.log("compute_training_logits/{teacher}"),
-    benchmark:
-        layout.benchmark("compute_training_logits/{teacher}")
-    conda:
-        CONDA
-    threads: THREADS
-    resources:
-        **on_gpu(1),
-    params:
-        code=fingerprint("compute_training_logits.py"),
-    script:
-        "../workflow/scripts/compute_training_logits.py"
-
-
-rule import_training_logits:
-    input:
-        dataset=layout.dataset,
-    output:
-        train_logits=layout.teacher("{logits_teacher}").file("train_logits"),
-    log:
-        layout.log("import_training_logits/{logits_teacher}"),
-    benchmark:
-        layout.benchmark("import_training_logits/{logits_teacher}")
-    conda:
-        CONDA
-    params:
-        cfg=lambda wildcards: json.dumps({"sha256": plan.logits[wildcards.logits_teacher].sha256}),
-        code=fingerprint("import_training_logits.py"),
-    script:
-        "../workflow/scripts/import_training_logits.py"
-
-
-rule measure_fidelity:
-    input:
-        dataset=layout.dataset,
-        teacher_train=layout.teacher.file("train_logits"),
-        models=plan.of_seeds(layout.distilled, "model"),
-    output:
-        fidelity=layout.distilled.file("fidelity"),
-    log:
-        layout.log("measure_fidelity/{teacher}/{student}/{method}"),
-    benchmark:
-        layout.benchmark("measure_fidelity/{teacher}/{student}/{method}")
-    conda:
-        CONDA
-    threads: THREADS
-    resources:
-        **on_gpu(len(study.seeds)),
-    params:
-        **job_params("measure_fidelity.py", comparison),
-    script:
-        "../workflow/scripts/measure_fidelity.py"
-
-
-rule compare_feature_maps:
-    input:
-        dataset=layout.dataset,
-        teacher_model=layout.teacher.file("model"),
-        models=plan.of_seeds(layout.distilled, "model"),
-    output:
-        cka=layout.distilled.file("cka"),
-    log:
-        layout.log("compare_feature_maps/{teacher}/{student}/{method}"),
-    benchmark:
-        layout.benchmark("compare_feature_maps/{teacher}/{student}/{method}")
-    conda:
-        CONDA
-    threads: THREADS
-    resources:
-        **on_gpu(1),
-    params:
-        **job_params("compare_feature_maps.py", comparison),
-    script:
-        "../workflow/scripts/compare_feature_maps.py"
-
-
-# From here on no network runs.
 rule diagnose_teacher:
     input:
         dataset=layout.dataset,

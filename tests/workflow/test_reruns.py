@@ -229,10 +229,13 @@ def test_where_jobs_compute_is_no_reason_to_rerun_what_has_computed(finished):
     assert finished.pending() == PAGE
 
 
+@pytest.mark.full
 def test_a_study_is_repeated_by_the_config_that_it_has_kept(finished):
+    """Also where it is written again, which must not remove what every job of the run reads."""
     kept = "results/tiny/config.yaml"
-    assert "Nothing to be done" in finished.run("--dry-run", config=kept)
-    finished.run("--forcerun", "keep_config", "--until", "keep_config", config=kept)
+    assert "Nothing to be done" in finished.snakemake("--dry-run", config=kept).stdout
+    done = finished.snakemake("--forcerun", "keep_config", "--until", "keep_config", config=kept)
+    assert done.returncode == 0, done.stderr
     assert finished.pending() == {}
 
 

@@ -80,6 +80,16 @@ def _log(job: ExportJob, verification: dict, seeds: int) -> None:
         text = "%s: accuracy %.2f %%, %.2f %% of the predictions the same, %s bytes, %.3f ms"
         measures = scores["accuracy"], scores["same_predictions"], f"{size:,}", time
         logger.info(text, verification["files"][name], *measures)
+    if int8_is_useless(verification):
+        logger.warning("model_int8.onnx is neither smaller nor faster than model.onnx here; use model.onnx")
+
+
+def int8_is_useless(verification: dict) -> bool:
+    """Whether the quantised file saves neither disk nor time, as it is with networks of few channels."""
+    size, time = verification["bytes"], verification["milliseconds"]["1"]
+    if "int8" not in size:
+        return False
+    return size["int8"] >= size["onnx"] and time["int8"]["median"] >= time["onnx"]["median"]
 
 
 if __name__ == "__main__":

@@ -13,12 +13,10 @@ from kd.commands.forecast import forecast, later_trials
 from kd.commands.images import Images, images_of
 from kd.commands.jobs import Plan, PlannedJob, planned_jobs, read_plan
 from kd.commands.line import cores_of, on_command_line, study_parser, whole
-from kd.commands.plan_text import disk_line, plural, table, time_line
+from kd.commands.plan_text import LONG, disk_line, plural, table, time_line
 from kd.commands.studies import config_of
 from kd.commands.times import START, Earlier, Pace, unknown_networks
 from kd.runtime.hardware import cpu_count, has_gpu
-
-MOST = 15  # seconds that one network is timed
 
 
 def main(study: str, *, cores: str, probe: int) -> None:
@@ -57,6 +55,8 @@ def _show(plan: Plan, jobs: list[PlannedJob], parallel: tuple[int, str], probe: 
     print("\n".join(["", *table(result), ""]))
     print(f"  time  {time_line(result, *parallel)}")
     print(f"        from: {'; '.join(sources) or 'no measurement'}")
+    if (result.seconds(parallel[0]) or 0) > LONG and not has_gpu():
+        print("        For a study of this size use a GPU, and plan it there.")
     print(f"  disk  {disk_line(disk) if images else 'not known before the data are prepared'}")
     print(f"  run   make run{f' STUDY={study}' * bool(study)}")
 
@@ -68,13 +68,12 @@ def _paces(
     if not networks or not probe or images is None:
         why = "" if images else "no probe, because the images are not known before a run has fetched them"
         return {}, START, why if networks else ""
-    seconds = min(probe, MOST * len(networks))
     count = plural(len(networks), "network")
-    print(f"Times {count} on random images, for about {seconds} s ...", flush=True)
+    print(f"Times {count} on random images, for up to {probe} s ...", flush=True)
     began = time.monotonic()
     from kd.commands.probe import Probe, timed  # imports PyTorch
 
-    timer = Probe(plan.study.compute, images.shape, images.classes, seconds, len(networks))
+    timer = Probe(plan.study.compute, images.shape, images.classes, probe, len(networks))
     start = time.monotonic() - began  # a job begins like this
     paces = dict(timed(timer, networks))
     number = "" if images.exact else f", for about {images.train:,} training images"

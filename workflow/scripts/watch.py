@@ -64,5 +64,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, help="of the study, such as results/digits")
     parser.add_argument("--once", action="store_true", help="show it as it is and end")
     parser.add_argument("--wait", action="store_true", help="wait for the next run of a study that has ended")
+    sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8
     with suppress(KeyboardInterrupt):
         sys.exit(main(**vars(parser.parse_args())))

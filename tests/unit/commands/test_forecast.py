@@ -97,10 +97,10 @@ def test_a_time_is_rounded(seconds, text):
 
 def test_the_table_has_the_longest_rules_first():
     counts = {"train_teacher": 2, "distill_student": 1200, "build_table": 1, "all": 1}
-    result = Forecast(counts, {"train_teacher": 3600.0, "distill_student": 30.0}, Estimate(None), 0.0)
+    result = Forecast(counts, {"train_teacher": 3600.0, "distill_student": 300.0}, Estimate(None), 0.0)
     assert table(result) == [
         "  rule               jobs       one        all",
-        "  distill_student   1,200      0:30   10:00:00",
+        "  distill_student   1,200      5:00   4.2 days",
         "  train_teacher         2   1:00:00    2:00:00",
         "  other rules           2",
     ]

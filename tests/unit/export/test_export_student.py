@@ -275,3 +275,14 @@ def test_a_folder_is_whole_or_absent(tmp_path):
         atomic_folder(tmp_path / "file" / "c"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("size", "time", "useless"), [(2, 2.0, True), (2, 0.5, False), (0, 2.0, False), (None, None, False)]
+)
+def test_a_quantised_file_that_saves_nothing_is_named(size, time, useless):
+    sizes, times = {"onnx": 1}, {"onnx": {"median": 1.0}}
+    if size is not None:
+        sizes, times = sizes | {"int8": size}, times | {"int8": {"median": time}}
+    verification = {"bytes": sizes, "milliseconds": {"1": times}}
+    assert export_student.int8_is_useless(verification) is useless

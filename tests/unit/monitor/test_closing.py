@@ -84,14 +84,25 @@ def test_a_part_of_a_study_ends_with_its_jobs_alone():
     assert Ending(FOLDER, DONE, {"train_teacher": ["x"]}).lines() == ["Done: 130 jobs in 7:33."]
 
 
-def test_an_export_ends_with_how_to_use_it():
+def test_an_export_ends_with_the_most_accurate_student_and_how_to_use_it():
     finish(*ROWS)
-    lines = ["1 exported student in results/tiny/export/", "Predict  python predict.py x"]
-    made = {"export_student": ["x/README.md"]}
-    assert Ending(FOLDER, None, made, exported=lines).lines() == [f"  {line}" for line in lines]
-    both = Ending(FOLDER, DONE, MADE | made, exported=lines).lines()
-    assert [line.split()[0] for line in both] == ["Study", "Mean", "Most", "Report", "1", "Predict"]
-    assert Ending(FOLDER, None, {}, exported=lines).lines() == []
+    cards = [FOLDER / f"export/{teacher}/cnn/kd/README.md" for teacher in ("resnet18", "vgg16")]
+    for card in cards:
+        card.parent.mkdir(parents=True)
+        card.touch()
+    files = [str(file) for card in cards for file in (card.with_name("model.onnx"), card)]
+    predict = "  Predict  python workflow/scripts/predict.py results/tiny/export/{}/cnn/kd image.png"
+    assert Ending(FOLDER, None, {"export_student": files}, best_card=str(cards[1])).lines() == [
+        "  Exported results/tiny/export, 2 students",
+        predict.format("vgg16"),
+    ]
+    assert Ending(FOLDER, None, {"export_student": files[:2]}, best_card=str(cards[1])).lines() == [
+        "  Exported results/tiny/export/resnet18/cnn/kd",
+        predict.format("resnet18"),
+    ]
+    both = Ending(FOLDER, DONE, MADE | {"export_student": files}).lines()
+    assert [line.split()[0] for line in both] == ["Study", "Mean", "Most", "Report", "Exported", "Predict"]
+    assert Ending(FOLDER, None, {"export_student": ["missing/README.md"]}).lines() == []
 
 
 def test_of_many_failed_jobs_few_are_shown():

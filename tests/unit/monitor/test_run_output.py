@@ -23,18 +23,18 @@ PLANNED = {"prepare_data": 1, "train_teacher": 2}
 class Run:
     """A run of Snakemake of three jobs, and what is printed of it."""
 
-    def __init__(self, live=False, jobs=True, executes=True, made=None):
+    def __init__(self, live=False, executes=True, **options):
         self.stream, self.prefixes = io.StringIO(), []
         self.recorder = Recorder(Path("results/tiny/progress"), lambda: PLANNED)
         about = Workflow(
             Path("results/tiny"),
             lambda: executes,
-            lambda: made or {},
+            dict,
             self.prefixes.append,
             ("--configfile", "tiny.yaml"),
         )
         screen = Screen(self.stream, live)
-        self.output = RunOutput(self.recorder, about, screen, jobs, logging.Formatter("%(message)s"))
+        self.output = RunOutput(self.recorder, about, screen, logging.Formatter("%(message)s"), **options)
         self.left = []  # what Snakemake's own handler prints
         self.tell("workflow_started", "SNAKEMAKE ...")
 
@@ -188,7 +188,7 @@ def test_a_run_that_an_error_ends_has_stopped():
     assert lines[-1] == "Stopped after 0:00: 1 of 3 jobs done. Run the same command to resume."
 
 
-@pytest.mark.parametrize("how", [{"executes": False}, {"jobs": False}])
+@pytest.mark.parametrize("how", [{"executes": False}, {"replacing": False}])
 def test_a_dry_run_and_one_of_which_all_is_wanted_are_left_to_snakemake(how):
     run = Run(**how)
     run.tell(None, "Building DAG of jobs...")
@@ -197,6 +197,15 @@ def test_a_dry_run_and_one_of_which_all_is_wanted_are_left_to_snakemake(how):
     lines = run.end()
     assert [line.split()[0] for line in lines] == ([] if "executes" in how else ["Stopped"])
     assert run.prefixes == []
+
+
+def test_quiet_prints_the_end_alone_and_what_warns():
+    run = Run(quiet=True)
+    run.start(1, "prepare_data")
+    run.tell(None, "the disk is slow", logging.WARNING)
+    run.finish(1)
+    assert run.end() == ["the disk is slow", "Done: 1 job in 0:00."]
+    assert run.left == []
 
 
 def test_what_begins_no_run_is_left_to_snakemake():

@@ -330,4 +330,4 @@ def test_make_watch_hands_wait_on():
         "WAIT=--wait",
     ]
     done = subprocess.run(command, cwd=Path(__file__).parents[3], check=True, capture_output=True, text=True)
-    assert done.stdout.endswith("watch.py results/big --wait\n")
+    assert done.stdout.endswith('watch.py "$folder" --wait\n')

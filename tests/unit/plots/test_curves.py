@@ -78,7 +78,7 @@ def test_of_many_networks_those_that_end_highest_are_drawn():
     assert list(most_accurate(groups)) == [f"net{place} (baseline)" for place in range(6, 30)]
     assert losses.caption(curves).endswith("The 24 most accurate of 30.")
     (part,) = draw_learning_curves(curves).subfigs
-    assert len([ax for ax in part.axes if ax.get_visible()]) == 24
+    assert len([ax for ax in part.axes if ax.get_visible()]) == 12
 
 
 def test_a_history_that_is_not_whole_is_named(tmp_path):

@@ -99,6 +99,17 @@ def test_a_gain_is_filled_only_where_its_interval_excludes_zero(tmp_path):
     assert fills["cnn from sure"] != "white"
 
 
+def test_a_method_that_ruins_its_student_does_not_squeeze_all_others(tmp_path):
+    runs = [fake_run("alone", "cnn", test_accuracy=80.0)]
+    for teacher, gain in (("a", 1.0), ("b", 2.0), ("c", 1.5), ("bad", -50.0)):
+        runs.append(fake_run("distilled", "cnn", teacher=teacher, test_accuracy=80 + gain))
+    ax, names, _ = drawn(runs, tmp_path)
+    low, high = ax.get_xlim()
+    assert -1 < low < 0 < 2 < high < 3
+    arrows = {names[-round(text.get_position()[1])]: text.get_text() for text in ax.texts}
+    assert arrows["cnn from bad"] == "\N{LEFTWARDS ARROW} \N{MINUS SIGN}50.0"
+
+
 def test_the_caption_is_that_of_the_study(tmp_path):
     one = written_table(fake_study(teachers=1, students=1, seeds=1), tmp_path)
     assert caption(one).endswith("One seed: no interval, may be chance.")

@@ -9,58 +9,18 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import torch
-from fake_runs import fake_run
+from diagnosed import METRICS, made_up, page_of
 from html_page import Page
 from PIL import Image
 
 from kd.data.shards import Shards, write_shards
-from kd.evaluation.changes import changes
-from kd.evaluation.classification import confusion_change, figures, judge, worst
-from kd.evaluation.soft_targets import choose_images, soft_targets
 from kd.report.diagnosis.classes import class_list
 from kd.report.diagnosis.drawings import probabilities
-from kd.report.diagnosis.page import to_page
 from kd.report.diagnosis.pictures import confusion_picture, picture, pictures
 from kd.report.links import Links
 from kd.report.reliability import reliability
-from kd.results.metrics import Metrics
 
 EVIL = '<script>alert("1")</script>'
-METRICS = fake_run("distilled", "cnn", parameters=1442)
-FAITHFUL = {"test": {"agreement": 87.5, "kl": 0.4321}, "train": {"agreement": 93.75, "kl": 0.1234}}
-
-
-def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
-    """A diagnosis of random logits."""
-    random, runs = np.random.default_rng(0), []
-    for seed in seeds:
-        labels = random.integers(0, len(classes), samples)
-        own, taught = (random.normal(size=(samples, len(classes))) * 2 for _ in range(2))
-        judged = judge(own, labels)
-        chosen = choose_images(judged.losses[::-1], judged.losses)
-        run = {"seed": seed} | figures(judged) | {"worst": worst(judged, 16)}
-        distilled = role == "distilled" and teacher != "(none)"
-        run["soft_targets"] = soft_targets(chosen, labels, own, taught if distilled else None, [1.0, 4.0])
-        run |= dict.fromkeys(("gain", "class_gain", "confusion_change", "fidelity", "cka"))
-        if distilled:
-            gains = random.normal(size=len(classes)).tolist()
-            cka = {"teacher_stages": 1, "student_stages": 2, "values": [[0.8765, None]]}
-            change = confusion_change(judged, taught.argmax(1))
-            run |= {"gain": 2.5, "class_gain": gains, "confusion_change": change}
-            run |= {"fidelity": FAITHFUL, "cka": cka}
-        runs.append(run)
-    names = {"role": role, "name": "small", "teacher": teacher, "method": "kd"}
-    images = {"class_images": [max(1, samples // len(classes))] * len(classes)}
-    changed = None
-    if role == "distilled" and teacher != "(none)" and runs:
-        changed = changes(labels, [own.argmax(1)] * len(runs), [taught.argmax(1)] * len(runs))
-    return names | {"classes": list(classes), "changes": changed, "runs": runs} | images
-
-
-def page_of(diagnosis, metrics=METRICS, cell="distilled/big/small/kd"):
-    images, study = np.zeros((3000, 8, 8, 1), np.uint8), Path("results/mine")
-    places = study / cell / "diagnosis.html", study / "report.html"
-    return to_page(diagnosis, Metrics(**metrics), pictures(diagnosis, images), *places)
 
 
 def test_the_page_shows_the_numbers():
@@ -202,11 +162,20 @@ def test_every_seed_is_a_line_on_the_bar_of_its_class():
     assert list(map(float, lines)) == [75, 0]
 
 
+def test_bars_of_reliability_stand_on_their_confidence():
+    """Half of the answers from 0.8 to 0.9 are right: from 40 + 0.8 · 232 = 225.6 on, 116 of 232 high."""
+    empty = {"low": 0.0, "high": 0.8, "count": 0, "confidence": None, "accuracy": None}
+    bar = {"low": 0.8, "high": 0.9, "count": 14, "confidence": 0.85, "accuracy": 0.5}
+    drawn = str(reliability([empty, bar], 2.5))
+    assert drawn.count('class="right"') == 1
+    assert 'class="right" x="226.1" y="124" width="22.2" height="116"' in drawn
+    assert "expected calibration error 2.50 %" in drawn
+    assert "14 images, confidence 85.0%, accuracy 50.0%" in drawn
+
+
 def test_the_gap_between_accuracy_and_confidence_is_hatched():
     drawn = str(
-        reliability(
-            [{"low": 0.4, "high": 0.6, "count": 20, "confidence": 0.55, "accuracy": 0.25}], 1.0, large=True
-        )
+        reliability([{"low": 0.4, "high": 0.6, "count": 20, "confidence": 0.55, "accuracy": 0.25}], 1.0)
     )
     (bar,) = re.findall(
         r'<rect class="right" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', drawn
@@ -244,7 +213,7 @@ def test_bars_of_few_images_are_pale_and_the_page_says_so():
             for (low, high), count in zip(shares, padded, strict=True)
         ]
 
-    drawn = str(reliability(bins(9, 10, 1), 1.0, large=True))
+    drawn = str(reliability(bins(9, 10, 1), 1.0))
     assert [bool(part) for part in re.findall(r'<g( class="few")?>', drawn)] == [True, False, True]
     diagnosis = made_up("abc", seeds=(0,))
     for counts, pale in (((10, 50), False), ((9, 51), True)):

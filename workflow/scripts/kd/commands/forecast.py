@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from kd.commands.images import Images
 from kd.commands.jobs import PlannedJob
 from kd.commands.times import Earlier, Pace, seconds_of
-from kd.monitor.estimate import Estimate, estimate, seconds_per_job
-from kd.monitor.status import Rule, Study, read_study
+from kd.monitor.estimate import Estimate, estimate
+from kd.monitor.status import Rule, Study
 from kd.plan.files import Plan
 from kd.plan.training import rungs_of
 from kd.sweep.trials import trial_name
@@ -71,9 +70,7 @@ def forecast(
     waiting = list(waiting)
     counts = Counter(job.rule for job in waiting)
     known = seconds_of(plan, waiting, images, earlier, paces, start)
-    each = {rule: sum(seconds) / len(seconds) for rule, seconds in known.items()}
-    if before := read_study(Path(plan.layout.root)):
-        each = dict(seconds_per_job(before, before.updated)) | each
+    each = earlier.rules | {rule: sum(seconds) / len(seconds) for rule, seconds in known.items()}
     rules = {rule: Rule(count) for rule, count in counts.items()}
     study = Study(plan.study.name, "running", 0.0, 0.0, None, rules, (), (), each)
     longest = max((second for seconds in known.values() for second in seconds), default=0.0)

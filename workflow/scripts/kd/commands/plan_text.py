@@ -10,6 +10,7 @@ from kd.monitor.progress import clock_time
 
 MOST = 12  # rules in the table
 OTHERS = "other rules"
+LONG = 48 * 3600.0  # seconds from which on a time is in days
 
 
 def table(result: Forecast) -> list[str]:
@@ -19,7 +20,7 @@ def table(result: Forecast) -> list[str]:
     width = max(map(len, [*rules, OTHERS]))
     lines = [f"  {'rule':<{width}}  {'jobs':>6}  {'one':>8}  {'all':>9}"]
     for rule in rules:
-        times = f"{clock_time(result.each[rule]):>8}  {clock_time(total[rule]):>9}"
+        times = f"{cell(result.each[rule]):>8}  {cell(total[rule]):>9}"
         lines.append(f"  {rule:<{width}}  {result.counts[rule]:>6,}  {times}")
     if others := sum(count for rule, count in result.counts.items() if rule not in rules):
         lines.append(f"  {OTHERS:<{width}}  {others:>6,}")
@@ -36,12 +37,16 @@ def time_line(result: Forecast, parallel: int, how: str) -> str:
     return f"about {spoken(seconds)}, {how}{guess}"
 
 
+def cell(seconds: float) -> str:
+    """`0:42`, `1:02:03`, `4.1 days`."""
+    return clock_time(seconds) if seconds < LONG else spoken(seconds)
+
+
 def spoken(seconds: float) -> str:
     """`3 minutes`, `2.5 hours`, `4.1 days`."""
     if seconds < 90 * 60:
         return plural(max(1, round(seconds / 60)), "minute")
-    hours = seconds / 3600
-    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
+    return f"{seconds / 3600:.1f} hours" if seconds < LONG else f"{seconds / 86_400:,.1f} days"
 
 
 def disk_line(disk: Mapping[str, int]) -> str:

@@ -16,6 +16,7 @@ from kd.runtime.device import device_name, set_up_device
 from kd.runtime.speed import choose_speed
 from kd.settings.compute import Compute
 
+ENOUGH = 30  # steps of a size that are timed at most
 FIRST = 4  # images of the first step, by which the size of those that are timed is chosen
 STEPS = 10**6  # of a run that is long enough for what is not compiled; compiling would take the minute
 WITHOUT_COMPILING = {"compile": "never", "cuda_graphs": "never"}
@@ -66,11 +67,11 @@ class Probe:
         self._time(run, FIRST)  # the first is slower: memory is allocated, kernels are chosen
         one = self._time(run, FIRST) / FIRST
         size = max(FIRST, min(most, int(self._each / 3 / max(one, 1e-9))))
-        times = [self._time(run, size)] if size > FIRST else []
-        until = time.monotonic() + self._each - 2 * sum(times)
-        while time.monotonic() < until:
+        times = [one * FIRST] if size == FIRST else [self._time(run, size)]
+        until = time.monotonic() + self._each - sum(times)
+        while time.monotonic() < until and len(times) < ENOUGH:
             times.append(self._time(run, size))
-        return min(times) / size if times else one
+        return min(times) / size  # what else runs on the machine makes the others longer
 
     def _time(self, run: Callable[..., None], size: int) -> float:
         height, width, channels = self._shape

@@ -13,6 +13,8 @@ from kd.commands.jobs import PlannedJob
 from kd.config.study import NO_TEACHER, Study, chain_of
 from kd.errors import UserError
 from kd.jobs.training import TrainJob
+from kd.monitor.estimate import seconds_per_job
+from kd.monitor.status import read_study
 from kd.plan import training
 from kd.plan.files import Plan
 from kd.plan.layout import Folder
@@ -20,6 +22,7 @@ from kd.results.metrics import read_trial
 
 START = 5.0  # seconds in which a job starts Python and imports PyTorch, where that was not measured
 TRAININGS = ("train_teacher", "train_baseline", "distill_student", "distill_intermediate", "run_trial")
+CACHING = "cache_targets"
 PASSES = 3  # over training, validation and test images, after a training: last epoch, selected epoch, logits
 
 
@@ -74,11 +77,13 @@ def live_teachers(study: Study, job: PlannedJob) -> list[Any]:
 
 
 class Earlier:
-    """The seconds per epoch of the runs that a study has finished, by network."""
+    """What the finished jobs of a study took: its trainings by network and epoch, all others by rule."""
 
     def __init__(self, plan: Plan) -> None:
         self._exact: dict[tuple[str, ...], list[float]] = defaultdict(list)
         self._bytes: dict[tuple[str, str], int] = {}
+        last = read_study(Path(plan.layout.root))
+        self.rules = dict(seconds_per_job(last, last.updated)) if last else {}
         for folder in plan.runs():
             self._take(folder)
 
@@ -125,7 +130,7 @@ def unknown_networks(plan: Plan, jobs: Iterable[PlannedJob], earlier: Earlier) -
             networks[key_of(run)] = run
             for teacher in live_teachers(plan.study, job):
                 networks.setdefault(key_of(teacher), teacher)
-        elif job.rule == "cache_targets" and (network := _teacher(plan.study, job)):
+        elif job.rule == CACHING and CACHING not in earlier.rules and (network := _teacher(plan.study, job)):
             networks.setdefault(key_of(network), network)
     return networks
 
@@ -153,7 +158,7 @@ def seconds_of(
             beside = [paces[key] for key in map(key_of, live_teachers(plan.study, job)) if key in paces]
             taken[job.rule].append(start + _training(run, images, paces[key_of(run)], beside))
     if images:
-        taken["cache_targets"] = _caching(plan, jobs, images, paces, start)
+        taken[CACHING] = _caching(plan, jobs, images, paces, start)
     return {rule: seconds for rule, seconds in taken.items() if seconds}
 
 
@@ -169,7 +174,7 @@ def _caching(
     """Jobs of one teacher fill one table, so that later ones compute only the views that it lacks."""
     by_teacher: dict[str, list[PlannedJob]] = defaultdict(list)
     for job in jobs:
-        if job.rule == "cache_targets":
+        if job.rule == CACHING:
             by_teacher[job.wildcards["teacher"]].append(job)
     seconds = []
     for members in by_teacher.values():

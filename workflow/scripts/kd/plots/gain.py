@@ -50,7 +50,7 @@ def draw_gain(table: pd.DataFrame, runs: pd.DataFrame, width: float = WIDTH) -> 
     if rows.empty:
         return message("no distilled students in this study", width)
     looks = looks_of(table.loc[table["gain"].notna(), "method"])
-    most = 11 if width <= NARROW else 18
+    most = 12 if width <= NARROW else 18
     lines = list(_by_kind(rows, most) if _is_long(rows) else _by_method(rows, looks, most))
     figure = Figure(figsize=(width, 0.8 + 0.23 * (len(lines) + 1)), layout="constrained")
     ax = figure.subplots()
@@ -58,6 +58,7 @@ def draw_gain(table: pd.DataFrame, runs: pd.DataFrame, width: float = WIDTH) -> 
         if line.row is not None:
             _draw_row(ax, -place, line.row, values_of(runs, line.row, "gain"), looks[line.row.method])
     _finish(ax, lines)
+    _limit(ax, lines)
     # On the figure: centred under the axes alone, the text would run over the right edge.
     between = "\n" if width <= NARROW else "; "
     figure.supxlabel(f"gain over the baseline (percentage points)\n{_key(rows, between)}", fontsize=9)
@@ -88,7 +89,7 @@ def _by_kind(rows: pd.DataFrame, most: int) -> Iterator[Line]:
     for row in rows[rows["role"] == MEAN].itertuples():
         yield Line(short(row.method), row)
     yield from (Line(""), Line("pairs"))
-    names = [f"{_pair(row, min(most, 9))}, {short(row.method, 12)}" for row in pairs]
+    names = [f"{_pair(row, most // 2)}, {short(row.method, most - 2)}" for row in pairs]
     lines = list(map(Line, names, pairs))
     between = len(lines) - 2 * ENDS
     if between > 0:
@@ -124,6 +125,30 @@ def _finish(ax: Axes, lines: list[Line]) -> None:
     ax.set_ylim(0.3 - len(lines), 0.7)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")
+
+
+def _limit(ax: Axes, lines: list[Line]) -> None:
+    """Where a gain is very far from all others, let the axis end before it, with an arrow and its number.
+
+    A method that ruins its students would squeeze all others into a line. Far is six times the median
+    distance from the median.
+    """
+    gains = pd.Series({-place: line.row.gain for place, line in enumerate(lines) if line.row is not None})
+    halves = [line.row.gain_ci95 for line in lines if line.row is not None]
+    ends = pd.Series(halves, index=gains.index).fillna(0)
+    distances = (gains - gains.median()).abs()
+    near = distances <= max(6 * distances.median(), 3.0)
+    if near.all():
+        return
+    low = min(0.0, (gains - ends)[near].min())
+    high = max(0.0, (gains + ends)[near].max())
+    margin = 0.06 * (high - low)
+    ax.set_xlim(low - margin, high + margin)
+    for y, gain in gains[~near].items():
+        number = f"{gain:.1f}".replace("-", "\N{MINUS SIGN}")
+        left = gain < low
+        text = f"\N{LEFTWARDS ARROW} {number}" if left else f"{number} \N{RIGHTWARDS ARROW}"
+        ax.text(low if left else high, y, text, ha="left" if left else "right", va="center", fontsize=8)
 
 
 def _key(rows: pd.DataFrame, between: str) -> str:

@@ -107,13 +107,14 @@ def _of_methods(table: pd.DataFrame, width: float) -> list[Map]:
     )
     down, pairs = list(means["method"]), list(rows["pair"].unique())
     across = ["average", *pairs] if len(pairs) <= (4 if width <= NARROW else 9) else ["average"]
+    digits = 1 if width <= NARROW and len(across) > 3 else 2
     gains, texts = _empty(down, across)
     cells = [*zip(means["method"], ["average"] * len(means), means["gain"], strict=True)]
     cells += zip(rows["method"], rows["pair"], rows["gain"], strict=True)
     for method, column, gain in cells:
         if column in across and method in down:
             gains[down.index(method), across.index(column)] = gain
-            texts[down.index(method), across.index(column)] = f"{gain:+.2f}"
+            texts[down.index(method), across.index(column)] = f"{gain:+.{digits}f}"
     return [Map("", down, across, gains, texts)]
 
 

@@ -9,7 +9,7 @@ SIDES = (32, 48, 64, 96, 128, 160, 192, 224)  # pixels that are proposed
 PRETRAINED = ("torchvision/resnet50", ("torchvision/mobilenet_v3_small",))
 FROM_SCRATCH = ("resnet18", ("mobilenetv2_half",))
 SCRATCH = {"epochs": 100, "batch_size": 64, "lr": 0.05}  # a recipe for few images and no pretrained weights
-STEPS = 4  # of an epoch, at least
+STEPS, LEAST = 4, 8  # of an epoch, at least; of a batch, at least, for batch norm
 FEW = 500  # training images; of fewer, a tenth is too little to select anything on
 # Networks that take images of one size only: these get their library's own.
 FIXED = ("vit", "swin", "deit", "beit", "cait", "coat", "maxvit", "mixer", "xcit", "eva", "tnt", "levit")
@@ -57,7 +57,7 @@ class Proposal:
         """Of the networks without pretrained weights, or of all where all have them."""
         recipe = {key: FINE_TUNING[key] for key in SCRATCH} if self.tuned else dict(SCRATCH)
         images = int(self.findings.training * (1 - self.validation))
-        most = 2 ** max(1, (images // STEPS).bit_length() - 1)
+        most = max(2, 2 ** ((images // STEPS).bit_length() - 1), min(images, LEAST))
         return recipe | {"epochs": self.epochs, "batch_size": min(recipe["batch_size"], most)}
 
     def options(self, network: Network) -> dict[str, object]:

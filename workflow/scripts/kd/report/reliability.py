@@ -1,4 +1,4 @@
-"""The reliability diagram (Guo et al. 2017), small in a report and large in a diagnosis."""
+"""The reliability diagram (Guo et al. 2017) of a diagnosis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,33 +8,31 @@ from markupsafe import Markup
 from kd.report.html import Field, drawing, tag, text
 
 FEW = 10  # images in a bin, below which it is pale: its accuracy is mostly chance
-SMALL, LARGE = Field(40, 10, 230, 128), Field(40, 8, 232, 232)
+FIELD = Field(40, 8, 232, 232)
 COUNTS = 22  # height of the bars of the counts
 BELOW = 50  # from the diagram to their feet
 HATCH = 4.5  # between two lines of the hatching
 
 
-def reliability(bins: Sequence[Mapping[str, Any]], ece: float, *, large: bool = False) -> Markup:
+def reliability(bins: Sequence[Mapping[str, Any]], ece: float) -> Markup:
     """A bar for each bin with images, which ends on the diagonal if the network is calibrated.
 
     `bins` are those of a diagnosis: low, high, confidence and accuracy as shares, and count; `ece` is in per
-    cent. Large, it also hatches the gap between confidence and accuracy, and shows how many images a bin has.
+    cent. The gap between confidence and accuracy is hatched; below it is shown how many images a bin has.
     """
-    field, filled = LARGE if large else SMALL, [part for part in bins if part["count"]]
+    field, filled = FIELD, [part for part in bins if part["count"]]
     fullest = max(filled, key=lambda part: part["count"], default=None)
-    bottom = field.y(0) + (BELOW if large else 0)
-    parts = [*_scales(field, bottom), *(_bar(part, field) for part in filled if not large)]
-    if large and fullest:
-        parts += [_detailed_bar(part, field, bottom, fullest["count"]) for part in filled]
-        parts.append(tag("line", class_="axis", x1=field.x(0), y1=bottom, x2=field.x(1), y2=bottom))
-        parts.append(text(f"images, at most {fullest['count']:,}", field.left, field.y(0) + 20, "start"))
-    parts.append(tag("line", class_="ideal", x1=field.x(0), y1=field.y(0), x2=field.x(1), y2=field.y(1)))
-    parts.append(text("confidence", field.x(0.5), bottom + 29, "middle"))
+    bottom = field.y(0) + BELOW
+    parts = _scales(field, bottom)
     label = f"Reliability diagram: expected calibration error {ece:.2f} %"
     if fullest:
+        parts += [_bar(part, field, bottom, fullest["count"]) for part in filled]
+        parts.append(tag("line", class_="axis", x1=field.x(0), y1=bottom, x2=field.x(1), y2=bottom))
+        parts.append(text(f"images, at most {fullest['count']:,}", field.left, field.y(0) + 20, "start"))
         label += f"; fullest bin: {_numbers(fullest)}"
-    kind = "reliability" if large else "small"
-    return drawing(parts, field.x(1) + 22, bottom + 34, kind, label)
+    parts.append(tag("line", class_="ideal", x1=field.x(0), y1=field.y(0), x2=field.x(1), y2=field.y(1)))
+    parts.append(text("confidence", field.x(0.5), bottom + 29, "middle"))
+    return drawing(parts, field.x(1) + 22, bottom + 34, "reliability", label)
 
 
 def has_few(part: Mapping[str, Any]) -> bool:
@@ -57,12 +55,7 @@ def _scales(field: Field, bottom: float) -> list[Markup]:
     return parts
 
 
-def _bar(part: Mapping[str, Any], field: Field) -> Markup:
-    kind = "right few" if has_few(part) else "right"
-    return _rect(part, field, kind, field.y(part["accuracy"]), field.y(0))
-
-
-def _detailed_bar(part: Mapping[str, Any], field: Field, bottom: float, most: int) -> Markup:
+def _bar(part: Mapping[str, Any], field: Field, bottom: float, most: int) -> Markup:
     """A bar up to the accuracy, hatched between accuracy and confidence, and the count at the bottom."""
     low, high = sorted((part["accuracy"], part["confidence"]))
     count = max(1.0, COUNTS * part["count"] / most)

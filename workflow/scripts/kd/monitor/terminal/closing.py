@@ -12,6 +12,7 @@ from kd.monitor.progress import clock_time
 from kd.monitor.status import Job, Study
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, MEAN, WITHOUT_TEACHER
 
+CARD = "README.md"  # of an exported student
 FEW = 5  # failed jobs that are shown with their errors
 
 
@@ -22,7 +23,7 @@ class Ending:
     `folder`: of the study. `study`: as the run has left it, None where no job was to be done. `made`: the
     files of the jobs that were planned, those done before among them, by rule. `options`: of the command
     line, which the same study needs again. `reasons`: why jobs failed whose logs do not say so, by log.
-    `exported`: lines on the exported students, for a run that exports some.
+    `best_card`: the model card of the most accurate student, where that is exported.
     """
 
     folder: Path
@@ -30,7 +31,7 @@ class Ending:
     made: Mapping[str, Sequence[str]]
     options: Sequence[str] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
-    exported: Sequence[str] = ()
+    best_card: str = ""
 
     def lines(self) -> list[str]:
         """What is printed; nothing where nothing was to be done for a part of the study."""
@@ -70,7 +71,13 @@ class Ending:
         ]
 
     def _exports(self) -> list[str]:
-        return [f"  {line}" for line in self.exported] if "export_student" in self.made else []
+        files = self.made.get("export_student", ())
+        cards = [file for file in files if Path(file).name == CARD and Path(file).is_file()]
+        if not cards:
+            return []
+        best = Path(self.best_card if self.best_card in cards else cards[0]).parent
+        where = f"{self.folder / 'export'}, {len(cards)} students" if len(cards) > 1 else best
+        return [f"  Exported {where}", f"  Predict  python workflow/scripts/predict.py {best} image.png"]
 
     def _failed(self, study: Study) -> list[str]:
         count = len(study.failed)

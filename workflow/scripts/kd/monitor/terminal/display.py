@@ -17,10 +17,15 @@ SILENCE = (60.0, 600.0)  # seconds without a line before one says how far the st
 
 
 class Display:
-    """Shows on `screen` the study in `folder`, as `read` returns it each second, from `begin` to `close`."""
+    """Shows on `screen` the study in `folder`, as `read` returns it each second, from `begin` to `close`.
 
-    def __init__(self, screen: Screen, folder: Path, read: Callable[[], Study | None]) -> None:
-        self._screen, self._folder, self._read = screen, folder, read
+    `quiet`: what jobs write to stderr, but neither a view nor lines on jobs.
+    """
+
+    def __init__(
+        self, screen: Screen, folder: Path, read: Callable[[], Study | None], quiet: bool = False
+    ) -> None:
+        self._screen, self._folder, self._read, self._quiet = screen, folder, read, quiet
         self._stderr: JobStderr | None = None
         self._said, self._pause = time.monotonic(), SILENCE[0]
         self._ending = threading.Event()
@@ -33,8 +38,7 @@ class Display:
         with suppress(OSError):  # without a pipe jobs write to the terminal themselves
             self._stderr = JobStderr(self.say)
             stderr_of_jobs(self._stderr.shell_prefix)
-        if not self._screen.live:
-            self.say(start_line(study, self._folder))
+        self.say_of_job(start_line(study, self._folder))
         self._ticker = threading.Thread(target=self._tick, daemon=True, name="run output")
         self._ticker.start()
 
@@ -46,7 +50,7 @@ class Display:
     def say_of_job(self, text: str) -> None:
         """Print a line on a job, which the view replaces."""
         self._pause = SILENCE[0]
-        if not self._screen.live:
+        if not self._screen.live and not self._quiet:
             self.say(text)
 
     def end_view(self) -> None:
@@ -70,6 +74,6 @@ class Display:
     def _show(self, study: Study) -> None:
         if self._screen.live:
             self._screen.view(View(study, self._folder, time.time()))
-        elif time.monotonic() - self._said > self._pause:
+        elif not self._quiet and time.monotonic() - self._said > self._pause:
             self._pause = min(SILENCE[1], 2 * self._pause)
             self.say(status_line(study, time.time()))

@@ -37,8 +37,8 @@ class Workflow:
 
     `executes` says whether jobs are really run: not in a dry run, nor with --touch. `made` returns the files
     of all planned jobs by rule. `stderr_of_jobs` puts a command before those of the jobs of this machine.
-    `options` are those that the same study needs again on the command line. `exported` returns lines on the
-    exported students.
+    `options` are those that the same study needs again on the command line. `best_card` returns the model
+    card of the most accurate student; it may raise.
     """
 
     folder: Path  # of the study
@@ -46,22 +46,30 @@ class Workflow:
     made: Callable[[], Mapping[str, Sequence[str]]]
     stderr_of_jobs: Callable[[str], None]
     options: Sequence[str] = ()
-    exported: Callable[[], Sequence[str]] = tuple
+    best_card: Callable[[], str] = str
 
 
 class RunOutput(logging.Handler):
     """Prints on `screen` what `recorder`, which gets each record first, has taken in.
 
-    `jobs`: whether the view or lines of jobs are printed, and not the closing lines alone. `foreign` formats
-    Snakemake's own records.
+    `replacing`: it prints instead of Snakemake's handler for the terminal, and not the closing lines alone.
+    `quiet`: without the view and lines on jobs. `foreign` formats Snakemake's own records.
     """
 
     def __init__(
-        self, recorder: Recorder, workflow: Workflow, screen: Screen, jobs: bool, foreign: logging.Formatter
+        self,
+        recorder: Recorder,
+        workflow: Workflow,
+        screen: Screen,
+        foreign: logging.Formatter,
+        *,
+        replacing: bool = True,
+        quiet: bool = False,
     ) -> None:
         super().__init__()
-        self._recorder, self._workflow, self._shows_jobs, self._foreign = recorder, workflow, jobs, foreign
-        self._display = Display(screen, workflow.folder, self._study)
+        self._recorder, self._workflow, self._foreign = recorder, workflow, foreign
+        self._replacing = replacing
+        self._display = Display(screen, workflow.folder, self._study, quiet)
         self._began = self._nothing = self._broken = self._closed = False
         self._error = False  # that ends the run; what is followed by another job does not
         self._jobs: dict[int, tuple[JobFacts, Sequence[str]]] = {}  # that run, with their outputs
@@ -70,7 +78,7 @@ class RunOutput(logging.Handler):
 
     def replaces(self, record: logging.LogRecord) -> bool:
         """Whether Snakemake's own handler for the terminal leaves `record` to this one."""
-        if not self._shows_jobs or self._broken:
+        if not self._replacing or self._broken:
             return False
         first = getattr(record, "event", None) == "workflow_started" or str(record.msg).startswith(BEFORE)
         return self._runs_jobs(first)
@@ -104,7 +112,7 @@ class RunOutput(logging.Handler):
         text = record.getMessage() if event in (None, "error") and record.msg else ""
         self._nothing = self._nothing or text.startswith(NOTHING)
         self._error = event == "error" or (self._error and event not in ("job_info", "job_finished"))
-        if not self._shows_jobs or self._broken:
+        if not self._replacing or self._broken:
             return
         if event == "job_started":
             self._display.begin(self._workflow.stderr_of_jobs)
@@ -152,14 +160,16 @@ class RunOutput(logging.Handler):
             study = replace(study, phase="done")
         if study or self._nothing:
             about = self._workflow
-            ending = Ending(about.folder, study, about.made(), about.options, self._reasons, self._exported())
+            ending = Ending(
+                about.folder, study, about.made(), about.options, self._reasons, self._best_card()
+            )
             for line in ending.lines():
                 self._display.say(line)
 
-    def _exported(self) -> Sequence[str]:
-        with suppress(Exception):  # there is none
-            return self._workflow.exported()
-        return ()
+    def _best_card(self) -> str:
+        with suppress(Exception):  # the study has no table yet
+            return self._workflow.best_card()
+        return ""
 
 
 def _how(text: str) -> str:

@@ -11,7 +11,7 @@ from kd.results.metrics import Metrics
 from kd.roles import ALONE, DISTILLED, TEACHER
 
 MEASURES = ["train_accuracy", "validation_accuracy", "loss", "validation_loss"]  # in per cent; in nats
-MOST = 24  # panels; of more those of the runs that end with the highest validation accuracies
+MOST = 24  # small panels; of more those of the runs that end with the highest validation accuracies
 
 
 def read_epochs(path: Path) -> pd.DataFrame:

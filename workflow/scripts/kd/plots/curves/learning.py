@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from kd.plots.curves.history import MOST, most_accurate
+from kd.plots.curves.history import most_accurate
 from kd.plots.style import BASELINE, COLOURS, DISTILLED, NARROW, WIDTH, short, styled
 from kd.roles import ALONE, TEACHER
 from kd.roles import DISTILLED as DISTILLED_RUN
@@ -17,6 +17,7 @@ _DASHES = ["-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (3, 3)), 
 _SHAPES = "os^Dv*"
 _PAIR, _MEAN, _BASELINE = "distilled, each teacher", "distilled, mean", "baseline"  # as the legend has them
 _TRAINED = "on training images"
+MOST = 12  # panels of students
 _HEIGHTS = {"teachers": 2.5, "students": 2.1}  # inches
 
 
@@ -34,8 +35,8 @@ def draw_learning_curves(curves: pd.DataFrame, width: float = WIDTH) -> Figure:
     """Draw what `gather` returns: lines are means over seeds, bands the range from lowest to highest."""
     teachers = curves[curves["role"] == TEACHER]
     students = curves[curves["role"] != TEACHER]
-    panels = most_accurate(_panels(students))
-    columns = 1 if width <= NARROW else min(2, len(panels))
+    panels = most_accurate(_panels(students), MOST)
+    columns = 1 if width <= NARROW and len(panels) <= 4 else min(2, len(panels))
     rows = -(-len(panels) // columns) if panels else 0
     heights = [_HEIGHTS["teachers"]] * (not teachers.empty) + [0.4 + _HEIGHTS["students"] * rows] * bool(rows)
     if width <= NARROW:

@@ -155,7 +155,7 @@ def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str], severa
         "name": name,
         "correct": f"{run['correct']:,} of {run['correct'] + run['wrong']:,} test images correct",
         "ece": run["ece"],
-        "reliability": reliability(run["reliability"], run["ece"], large=True),
+        "reliability": reliability(run["reliability"], run["ece"]),
         "faded": any(map(has_few, run["reliability"])),
         # Of a single seed it is among those of all seeds.
         "confusion": confusion_matrix(run["confusion"], classes, name) if several else "",

@@ -92,10 +92,10 @@ class Study:
     def export_command(self, key: Key) -> str:
         """What exports a student, with the config that is kept beside its results; empty for other rows."""
         cell = self.by_key.get(key)
-        folder = self.links.export(cell) if cell else ""
-        return (
-            f"snakemake --cores 4 --configfile {self.given.as_posix()} {folder}/README.md" if folder else ""
-        )
+        if not cell or not (folder := self.links.export(cell)):
+            return ""
+        # The option comes last, because any number of files may follow it.
+        return f"snakemake --cores 4 {folder}/README.md --configfile {self.given.as_posix()}"
 
 
 def _number(value: float | None) -> float:
