@@ -84,7 +84,6 @@ rule build_report:
     input:
         table=rules.build_table.output.csv,
         metrics=METRICS,
-        histories=HISTORIES,
         figures=[*rules.draw_plots.output.svg, *SWEPT_FIGURES],
         data=layout.summary,
         samples=layout.samples,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from fake_runs import fake_history, fake_study
+from fake_runs import fake_study
 
 from kd.io.files import read_json
 from kd.report.study.sources import Study
@@ -149,11 +149,10 @@ def write_results(
 ) -> dict[str, Any]:
     """Write the results of a study into `folder`; returns what build_report.main is called with."""
     runs = [run for run in runs or fake_study(seeds=1) if run["role"] != "teacher" or run["seed"] == 0]
-    files: dict[str, Any] = {"metrics": [], "histories": [], "figures": [], "diagnoses": []}
+    files: dict[str, Any] = {"metrics": [], "figures": [], "diagnoses": []}
     for run in runs:
         place = folder / folder_of(run)
         files["metrics"].append(_write(place / "metrics.json", json.dumps(run)))
-        files["histories"].append(_write(place / "history.csv", fake_history(run).to_csv(index=False)))
         for name in ("model.safetensors", "test_logits.npy", "tensorboard/events"):
             _write(place / name, "weights" * 1000)
     cells: dict[str, list[dict[str, Any]]] = {}
@@ -189,7 +188,7 @@ def study_of(folder: Path, runs: Sequence[dict[str, Any]]) -> tuple[Study, pd.Da
     study = Study(
         name="study",
         folder=folder / "study",
-        cells=read_cells(files["metrics"], files["histories"], files["diagnoses"]),
+        cells=read_cells(files["metrics"], files["diagnoses"]),
         table=files["table"],
         figures=(),
         latency=files["latency"],

@@ -47,7 +47,7 @@ def test_new_run_export_predict(fresh):
     options = "--teacher resnet8 --students cnn --image-size 16 --seeds 2 --yes"
     out = script(fresh, "new_study.py", "--study", "places", "--data", "photos", *options.split())
     assert "72 images of 3 classes (grass 24, sand 24, sky 24)" in out
-    assert "test images that look like training images: " in out  # shots of the same scenes
+    assert "near-duplicates of training images in the test split: " in out  # shots of the same scenes
 
     pattern = r"^(\w+/scene\d+)_"
     changes = {"dataset": {"group_by": pattern}, "recipe": {"epochs": 6}, "compute": {"device": "cpu"}}

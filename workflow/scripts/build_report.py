@@ -17,7 +17,6 @@ def main(
     study: str,
     table: Path,
     metrics: list[Path],
-    histories: list[Path],
     figures: list[Path],
     data: Path,
     samples: Path,
@@ -28,15 +27,14 @@ def main(
 ) -> None:
     """Read what the runs and the table left, and write the page `report` into the study's folder.
 
-    `figures` are SVGs; `metrics` has a file for each run, in the order of the table; runs without a history,
-    and cells without a diagnosis, show less. `config` is the config as it was given, `resolved` the one with
-    every default.
+    `figures` are SVGs; `metrics` are in the order of the table. Cells without a diagnosis
+    show less. `config` is the config as it was given, `resolved` the one with every default.
     """
     page = to_page(
         Study(
             name=study,
             folder=report.parent,
-            cells=read_cells(metrics, histories, diagnoses),
+            cells=read_cells(metrics, diagnoses),
             table=table,
             figures=figures,
             latency=latency,

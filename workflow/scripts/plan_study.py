@@ -30,7 +30,7 @@ def main(study: str, *, cores: str, probe: int) -> None:
     done, later = len(jobs) - len(waiting), later_trials(plan, jobs)
     count = f"{len(waiting) + len(later):,} jobs to run, {done:,} done"
     print(f"Study {plan.study.name}, {config}: {count}", flush=True)
-    for sentence in plan.study.unsupported():
+    for sentence in plan.study.warnings():
         print(f"  {sentence}")
     _show(plan, waiting + later, together(plan, cores), probe, study)
 

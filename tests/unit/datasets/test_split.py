@@ -80,7 +80,7 @@ def test_images_of_a_group_are_in_one_split(photos):
         ({"group_by": "scene"}, r"dataset\.group_by: 'scene' has no brackets; put them around the part"),
         (
             {"group_by": "shot(.)"},
-            r"dataset\.group_by: 'shot\(.\)' is found in none of 40 names, such as 'ape/",
+            r"dataset\.group_by: 'shot\(.\)' matches none of 40 names, such as 'ape/",
         ),
         (
             {"group_by": "(scene)"},
@@ -141,9 +141,9 @@ def test_validation_images_are_cut_off_by_groups_too(photos):
     assert notes == []
 
 
-def test_likeness_across_the_split_is_noted(photos):
+def test_near_duplicates_across_the_split_are_noted(photos):
     (note,) = prepared(photos)[1]
-    assert note.startswith("test images that look like training images: 8 (train/ape/ascene")
+    assert note.startswith("near-duplicates of training images in the test split: 8 (train/ape/ascene")
     assert note.endswith("in one split, for class folders by dataset.group_by")
 
 

@@ -16,10 +16,10 @@ from kd.datasets.open_images.rows import read_rows
 from kd.errors import UserError
 from kd.io.arrays import read_logits
 from kd.io.files import check_sum, digest, existing_folder, read_json, write_json
-from kd.io.tables import read_history
 from kd.io.tensors import read_tensors, write_tensors
 from kd.networks.checkpoint import load_network
 from kd.networks.weights import read_weights
+from kd.plots.curves.history import read_epochs
 from kd.results.table_csv import read_table
 from kd.runtime.signals import StopSignal
 from kd.teachers.logits import read_user_logits
@@ -65,7 +65,7 @@ def test_a_folder_that_is_to_be_made_is_made_in_the_nearest_one_or_behind_a_link
 
 UNREADABLE = {
     "JSON": read_json,
-    "history": read_history,
+    "history": read_epochs,
     "tensors": read_tensors,
     "data set": read_dataset,
     "packed images": lambda path: read_packed(path.parent),
@@ -129,7 +129,7 @@ def test_json_that_is_not_whole_is_named(tmp_path, content):
 def test_a_history_that_is_not_whole_is_named(tmp_path, content):
     (tmp_path / "history.csv").write_text(content)
     with pytest.raises(UserError, match=r"history\.csv: not whole"):
-        read_history(tmp_path / "history.csv")
+        read_epochs(tmp_path / "history.csv")
 
 
 def test_a_download_that_is_not_what_it_was_is_named(tmp_path):

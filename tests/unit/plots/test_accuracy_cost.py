@@ -72,6 +72,14 @@ def test_the_front_holds_what_nothing_beats_in_both():
     assert pareto_front(pd.Series([2.0, None]), pd.Series([None, 1.0])).empty
 
 
+def by_pytorch(names):
+    """Latencies of these networks, of which ONNX Runtime ran none."""
+    latency = fake_latency(names)
+    for network in latency["networks"].values():
+        network["onnxruntime_ms"] = None
+    return latency
+
+
 def front_of(ax):
     (line,) = [line for line in ax.lines if line.get_label() == "Pareto front"]
     assert line.get_drawstyle() == "steps-post"
@@ -86,17 +94,17 @@ def test_the_front_is_drawn_against_parameters_size_and_latency(tmp_path):
     size = costs.file_size(table, seeds_of(runs))
     assert front_of(*draw_accuracy(size).axes) == [(4 * 122_570, 85.0), (4 * 14_728_266, 90.0)]
     # The teacher is the faster one here, and so alone on its front.
-    (ax,) = draw_accuracy(costs.latency(table, fake_latency(["vgg16", "cnn"]))).axes
+    (ax,) = draw_accuracy(costs.latency(table, by_pytorch(["vgg16", "cnn"]))).axes
     assert not [line for line in ax.lines if line.get_label() == "Pareto front"]
-    cost = costs.latency(table, fake_latency(["cnn", "vgg16"]))
+    cost = costs.latency(table, by_pytorch(["cnn", "vgg16"]))
     (ax,) = draw_accuracy(cost).axes
     assert front_of(ax) == [(0.25, 85.0), (0.75, 90.0)]
     assert ax.get_xlabel() == "milliseconds for one image in PyTorch\n(AMD EPYC, 1 thread)"
-    assert caption(cost).startswith("Test accuracy against PyTorch latency, on a logarithmic scale.")
+    assert caption(cost).startswith("Test accuracy against the PyTorch latency, on a logarithmic scale.")
 
 
 def test_latency_is_that_of_onnx_where_it_was_measured(tmp_path):
-    measured = fake_latency(["cnn", "resnet18"])
+    measured = by_pytorch(["cnn", "resnet18"])
     measured["networks"]["cnn"]["onnxruntime_ms"] = {"median": 0.01, "low": 0.01, "high": 0.02}
     table = written_table([fake_run(), fake_run("alone", "cnn")], tmp_path)
     cost = costs.latency(table, measured)
@@ -108,7 +116,7 @@ def test_latency_is_that_of_onnx_where_it_was_measured(tmp_path):
 @pytest.mark.parametrize("known", [(), ("cnn",), ("cnn", "resnet18")])
 def test_networks_without_a_latency_are_left_out_and_named(known, tmp_path):
     table = written_table(fake_study(teachers=2, students=1), tmp_path)
-    figure = draw_accuracy(costs.latency(table, fake_latency(known)))
+    figure = draw_accuracy(costs.latency(table, by_pytorch(known)))
     figure.savefig(tmp_path / "plot.png", dpi=40)
     if not known:
         assert "no PyTorch latency is known" in figure.texts[0].get_text()

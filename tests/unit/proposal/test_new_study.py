@@ -1,5 +1,8 @@
 """The script that writes a config for a folder of images."""
 
+import os
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -88,6 +91,17 @@ def test_a_gpu_takes_larger_images(new, machine):
     machine["gpu"] = True
     new("--study", "pets", "--yes")
     assert load_study(yaml.safe_load(written("pets"))).dataset.options["image_size"] == 64
+
+
+@pytest.mark.parametrize("place", [".", "elsewhere"])
+def test_a_path_is_as_snakemake_needs_it(photos, monkeypatch, place):
+    (photos.parent / place).mkdir(exist_ok=True)
+    monkeypatch.chdir(photos.parent / place)
+    data = os.path.relpath(photos)
+    assert new_study.main(["--folder", str(photos.parent / "config"), "--data", data, "--study", "pets"]) == 0
+    written = yaml.safe_load((photos.parent / "config" / "pets.yaml").read_text())
+    assert Path(written["dataset"]["path"]).resolve() == photos
+    assert Path(written["dataset"]["path"]).is_absolute() == (place != ".")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from kd.proposal import weights
 def no_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
-    weights.answers.cache_clear()
+    weights.reachable.cache_clear()
     yield
-    weights.answers.cache_clear()
+    weights.reachable.cache_clear()
 
 
 @pytest.mark.parametrize("package", ["torchvision", "timm"])

@@ -247,7 +247,7 @@ def test_the_same_study_gives_the_same_bytes(tmp_path):
     assert files["report"].read_bytes() == before
 
 
-@pytest.mark.parametrize("broken", ["metrics", "histories", "diagnoses"])
+@pytest.mark.parametrize("broken", ["metrics", "diagnoses"])
 def test_a_file_that_is_not_whole_is_named(broken, tmp_path):
     files = write_results(tmp_path / "study")
     files[broken][0].write_text('{"half')

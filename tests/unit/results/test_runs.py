@@ -9,7 +9,7 @@ from kd.results.runs import read_cells
 def test_runs_that_differ_in_the_seed_alone_are_one_cell(tmp_path):
     runs = [fake_run(), *(fake_run(role, "cnn", seed) for role in ("alone", "distilled") for seed in (0, 1))]
     files = write_results(tmp_path / "study", runs)
-    cells = read_cells(files["metrics"], files["histories"], files["diagnoses"])
+    cells = read_cells(files["metrics"], files["diagnoses"])
     assert [cell.key for cell in cells] == [
         ("teacher", "resnet18", "", ""),
         ("student alone", "cnn", "", ""),

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from kd.settings.recipe import Recipe
+from kd.settings.recipe import FINE_TUNING, Recipe
 
 
 def test_cosine_starts_at_lr_passes_half_of_it_and_nears_zero():
@@ -55,3 +55,13 @@ def test_defaults_are_the_usual_recipe():
 def test_what_is_not_allowed(wrong):
     with pytest.raises(ValidationError):
         Recipe.model_validate(wrong)
+
+
+def test_a_recipe_in_one_line_of_the_log():
+    recipe = Recipe(schedule="step", milestones=[30, 60], lr=0.05)
+    assert recipe.describe() == (
+        "200 epochs, batches of 128, SGD with lr 0.05 (multi_step at 30, 60), momentum 0.9, weight decay 0.0005"
+    )
+    assert Recipe(**FINE_TUNING).describe() == (
+        "30 epochs, batches of 32, SGD with lr 0.01 (cosine), momentum 0.9, weight decay 0.0001"
+    )

@@ -3,23 +3,9 @@
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kd.io.atomic import atomic
-from kd.io.files import not_whole
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def read_history(path: Path) -> "pd.DataFrame":
-    """The epochs of a history.csv and the validation accuracy after each; UserError if it is not whole."""
-    import pandas as pd  # half a second, which a training that only writes a history does without
-
-    try:
-        return pd.read_csv(path)[["epoch", "validation_accuracy"]]
-    except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
-        raise not_whole(path, error) from error
 
 
 def no_formula(value: Any) -> Any:

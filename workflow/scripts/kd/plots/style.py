@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import matplotlib.style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from kd.io.atomic import atomic
 
@@ -20,6 +23,7 @@ NARROW = 3.7  # inches: a phone shows all of it, without making its words smalle
 COLOURS = matplotlib.colormaps["cividis"]
 BASELINE, DISTILLED = COLOURS(0.0), "#d55e00"  # dark against light, blue against orange
 TEACHER_GREY = "0.35"
+DPI = {"svg": 72, "png": 150}
 _SETTINGS = {
     "font.size": 9.5,
     "axes.titlesize": 10,
@@ -46,13 +50,22 @@ def save(figure: Figure, stem: Path, kinds: Sequence[str] = ("svg", "png"), **ab
 
     `about`: the Title and Description that the files carry as metadata.
     """
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # it is settled, and would be computed again for every kind
+    settle(figure)
+    # Not by savefig(), which draws every figure twice.
+    writers = {"svg": FigureCanvasSVG(figure).print_svg, "png": FigureCanvasAgg(figure).print_png}
     for kind in kinds:
+        figure.set_dpi(DPI[kind])
         metadata = about | ({"Date": None} if kind == "svg" else {})
         # with_suffix() would cut a name that has a dot in it.
         with atomic(stem.with_name(f"{stem.name}.{kind}")) as temporary:
-            figure.savefig(temporary, dpi=150, metadata=metadata)
+            writers[kind](temporary, metadata=metadata)
+
+
+def settle(figure: Figure) -> None:
+    """Compute the layout, after which every text has a place, once and for all kinds of files."""
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 def short(name: str, most: int = 18) -> str:

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from kd.plots.cost.labels import Point, place_names
 from kd.plots.palette import Look, looks_of
 from kd.plots.seeds import values_of
-from kd.plots.style import NARROW, TEACHER_GREY, WIDTH, message, short, styled
+from kd.plots.style import NARROW, TEACHER_GREY, WIDTH, message, settle, short, styled
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER
 
 TITLE = "Teacher accuracy and gain"
@@ -64,7 +64,7 @@ def draw_teacher_gain(table: pd.DataFrame, runs: pd.DataFrame, width: float = WI
     figure.legend(
         handles=handles, loc="outside upper left", ncols=2 if width <= NARROW else 4, columnspacing=1.2
     )
-    figure.draw_without_rendering()  # settles the layout, without which no text has a place
+    settle(figure)
     for ax, name in zip(axes, names, strict=False):
         _shade(ax, baselines[name])
         _name_teachers(ax, rows[rows["name"] == name])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kd.proposal.folder import Findings
+from kd.proposal.inspection import Inspection
 from kd.settings.recipe import FINE_TUNING
 
 SIDES = (32, 48, 64, 96, 128, 160, 192, 224)  # pixels that are proposed
@@ -33,7 +33,7 @@ class Proposal:
     """All that a config of it says."""
 
     study: str
-    findings: Findings
+    inspection: Inspection
     teacher: Network
     students: tuple[Network, ...]
     image_size: int
@@ -50,13 +50,13 @@ class Proposal:
     @property
     def validation(self) -> float:
         """Share of the training images."""
-        return 0.2 if self.findings.training < FEW else 0.1
+        return 0.2 if self.inspection.training < FEW else 0.1
 
     @property
     def recipe(self) -> dict[str, float]:
         """Of the networks without pretrained weights, or of all where all have them."""
         recipe = {key: FINE_TUNING[key] for key in SCRATCH} if self.tuned else dict(SCRATCH)
-        images = int(self.findings.training * (1 - self.validation))
+        images = int(self.inspection.training * (1 - self.validation))
         most = max(2, 2 ** ((images // STEPS).bit_length() - 1), min(images, LEAST))
         return recipe | {"epochs": self.epochs, "batch_size": min(recipe["batch_size"], most)}
 
@@ -74,7 +74,7 @@ class Proposal:
         return options
 
 
-def image_size_for(findings: Findings, *, pretrained: bool, gpu: bool) -> int:
+def image_size_for(inspection: Inspection, *, pretrained: bool, gpu: bool) -> int:
     """Pixels a side: no more than most images have, nor than the machine trains in reasonable time."""
     most = (224 if pretrained else 64) if gpu else (128 if pretrained else 32)
-    return max([side for side in SIDES if side <= min(most, findings.short_side)], default=SIDES[0])
+    return max([side for side in SIDES if side <= min(most, inspection.short_side)], default=SIDES[0])

@@ -16,7 +16,7 @@ from kd.config.shorthand import MOST_SEEDS
 from kd.errors import UserError, shown
 from kd.models.libraries.names import known_architecture
 from kd.proposal.choice import FROM_SCRATCH, PRETRAINED, SCRATCH, Network, Proposal, image_size_for
-from kd.proposal.folder import Findings, examine
+from kd.proposal.inspection import Inspection, inspect
 from kd.proposal.weights import available
 from kd.runtime.hardware import has_gpu
 from kd.settings.recipe import FINE_TUNING
@@ -58,29 +58,35 @@ def decide(options: Options, folder: Path, *, asks: bool) -> Proposal:
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(data).expanduser().absolute().name).strip("_-") or "images"
     study = choose("study", "Name of the study", options.study, name, partial(_new_name, folder))
     fraction = _typed(Fraction, "test-fraction", options.test_fraction)
-    findings = examine(data, fraction, options.group_by)
-    print(describe(findings))
+    inspection = inspect(_from(folder, data), fraction, options.group_by)
+    print(describe(inspection))
     teacher, students = _networks(options, choose)
     pretrained = teacher.pretrained
-    size = image_size_for(findings, pretrained=pretrained, gpu=has_gpu())
+    size = image_size_for(inspection, pretrained=pretrained, gpu=has_gpu())
     size = choose("image-size", "Image size in pixels", options.image_size, size, partial(_typed, ImageSize))
     tuned = pretrained and all(student.pretrained for student in students)
     usual = (FINE_TUNING if tuned else SCRATCH)["epochs"]
     epochs = choose("epochs", "Epochs of every training", options.epochs, usual, partial(_typed, Count))
     seeds = choose("seeds", "Runs of every student", options.seeds, 1, partial(_typed, Seeds))
-    return Proposal(study, findings, teacher, students, size, epochs, seeds, fraction, options.group_by)
+    return Proposal(study, inspection, teacher, students, size, epochs, seeds, fraction, options.group_by)
 
 
-def describe(findings: Findings) -> str:
-    """What a folder holds, and a line for each thing that is worth a look."""
-    largest = sorted(findings.classes.items(), key=lambda item: -item[1])
+def _from(folder: Path, data: str) -> str:
+    """The path of the images for a config in `folder`: Snakemake runs in the folder above that."""
+    here = Path.cwd() == folder.absolute().parent or data.startswith("~")
+    return data if here else str(Path(data).absolute())
+
+
+def describe(inspection: Inspection) -> str:
+    """What a folder holds, and a line for each thing that is to check."""
+    largest = sorted(inspection.classes.items(), key=lambda item: -item[1])
     named = ", ".join(f"{shown(name)} {count:,}" for name, count in largest[:SHOWN])
     more = f" and {len(largest) - SHOWN} more" if len(largest) > SHOWN else ""
-    split = "with train/ and test/" if findings.split else "without train/ and test/, which will be split"
+    split = "with train/ and test/" if inspection.split else "without train/ and test/, which will be split"
     lines = [
-        f"{findings.path}: {findings.images:,} images of {len(largest)} classes ({named}{more}), {split};"
-        f" shorter side {findings.short_side} pixels (median)",
-        *(f"check: {warning}" for warning in findings.warnings),
+        f"{inspection.path}: {inspection.images:,} images of {len(largest)} classes ({named}{more}), {split};"
+        f" shorter side {inspection.short_side} pixels (median)",
+        *(f"check: {warning}" for warning in inspection.warnings),
     ]
     return "\n".join(lines)
 
@@ -94,8 +100,8 @@ def _networks(options: Options, choose: Callable[..., Any]) -> tuple[Network, tu
     teacher = choose("teacher", "Teacher", options.teacher, teacher, _architecture)
     if "/" not in teacher:
         students = FROM_SCRATCH[1]
-    given = choose("students", "Students", options.students, ",".join(students), _architectures)
-    names = list(dict.fromkeys(given.split(",")))
+    chosen = choose("students", "Students", options.students, ",".join(students), _architectures)
+    names = list(dict.fromkeys(chosen.split(",")))
     return Network(teacher, has_weights(teacher)), tuple(Network(name, has_weights(name)) for name in names)
 
 
@@ -104,11 +110,11 @@ def _has_weights(wished: bool | None, architecture: str) -> bool:
 
 
 def _choose(
-    asks: bool, option: str, question: str, given: Any, default: Any, check: Callable[[str, Any], Value]
+    asks: bool, option: str, question: str, wanted: Any, default: Any, check: Callable[[str, Any], Value]
 ) -> Value:
-    """The value that was given, or an answer, or the default, checked; UserError where there is none."""
-    if given is not None:
-        return check(option, given)
+    """The value of an option, or the user's input, or the default, checked; UserError where there is none."""
+    if wanted is not None:
+        return check(option, wanted)
     if not asks:
         if default is None:
             raise UserError(f"--{option} is required where there is no terminal to ask on")

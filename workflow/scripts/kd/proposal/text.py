@@ -17,16 +17,17 @@ def config_text(proposal: Proposal) -> str:
 
 
 def _lines(proposal: Proposal) -> Iterator[str]:
-    findings = proposal.findings
-    layout = "train/ and test/" if findings.split else "a folder for each class"
+    inspection = proposal.inspection
+    path = shown(inspection.path)
+    layout = "train/ and test/" if inspection.split else "a folder for each class"
     yield "# yaml-language-server: $schema=schema.json"
-    yield f"# {findings.images:,} images, {len(findings.classes)} classes ({layout}): {shown(findings.path)}"
+    yield f"# {inspection.images:,} images, {len(inspection.classes)} classes ({layout}): {path}"
     yield "# config.yaml explains every key."
     yield _commented(f"study: {proposal.study}", f"results go to results/{proposal.study}/")
     yield "dataset:"
     yield "  name: image_folder"
-    yield f"  path: {_flow(findings.path)}"
-    if not findings.split:
+    yield f"  path: {_flow(inspection.path)}"
+    if not inspection.split:
         yield _commented(
             f"  test_fraction: {proposal.test_fraction:g}", "share of each class used as test split"
         )

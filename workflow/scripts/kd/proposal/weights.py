@@ -15,11 +15,11 @@ def available(architecture: str) -> bool:
     package, _, name = architecture.partition("/")
     if package not in SERVERS:
         return False
-    return _on_disk(package, name) or answers(package)
+    return _on_disk(package, name) or reachable(package)
 
 
 @cache
-def answers(package: str) -> bool:
+def reachable(package: str) -> bool:
     """Whether the server with the weights of a library answers within PATIENCE."""
     try:
         return requests.head(SERVERS[package], timeout=PATIENCE, allow_redirects=False).status_code < 500

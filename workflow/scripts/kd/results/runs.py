@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from kd.io.files import read_json
-from kd.io.tables import read_history
 from kd.results.metrics import Metrics, read_metrics
 from kd.roles import ROLES, TEACHER
 
@@ -19,7 +16,6 @@ class Run:
 
     folder: Path
     metrics: Metrics
-    history: pd.DataFrame | None = None  # a teacher that was not trained has none
     diagnosis: Mapping[str, Any] | None = None
 
     @property
@@ -44,15 +40,12 @@ class Cell:
         return (ROLES[metrics.role], metrics.name, metrics.teacher or "", metrics.method or "")
 
 
-def read_cells(
-    metrics: Iterable[Path], histories: Iterable[Path] = (), diagnoses: Iterable[Path] = ()
-) -> list[Cell]:
+def read_cells(metrics: Iterable[Path], diagnoses: Iterable[Path] = ()) -> list[Cell]:
     """The cells of a study in the order of their first runs.
 
-    A history.csv belongs to the metrics.json beside it, a diagnosis.json to all runs in its folder or below.
+    A diagnosis.json belongs to all runs in its folder or below.
     Raises UserError, which names the file, for one that is not whole.
     """
-    by_run = {path.parent: read_history(path) for path in histories}
     by_cell = {path.parent: read_json(path) for path in diagnoses}
     runs: dict[Path, list[Run]] = {}
     for path in metrics:
@@ -60,5 +53,5 @@ def read_cells(
         cell = folder if run.role == TEACHER else folder.parent
         diagnosed = by_cell.get(cell, {"runs": []})["runs"]
         diagnosis = next((part for part in diagnosed if part["seed"] == run.seed), None)
-        runs.setdefault(cell, []).append(Run(folder, run, by_run.get(folder), diagnosis))
+        runs.setdefault(cell, []).append(Run(folder, run, diagnosis))
     return [Cell(folder, some, by_cell.get(folder, {}).get("classes", ())) for folder, some in runs.items()]

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
-from kd.datasets.folders.alike import alike
 from kd.datasets.folders.classes import counted
 from kd.datasets.folders.contents import TRAIN, Contents
+from kd.datasets.folders.near_duplicates import near_duplicates
 from kd.datasets.folders.record import Seen
 from kd.datasets.folders.suffixes import FOREIGN
 from kd.errors import shown
@@ -16,7 +16,7 @@ DARK = 32  # of 256 levels: an eighth of the range
 def notes_on(contents: Contents, seen: Mapping[str, Seen]) -> list[str]:
     """Lines for the log and the data card; an image is called <split>/<class>/<path>."""
     seen = {name: seen[name] for split in contents.classes for name in contents.files(split)}
-    notes = [*_unused(contents), *_copies(seen, grouped=bool(contents.groups)), *_alike(seen)]
+    notes = [*_unused(contents), *_copies(seen, grouped=bool(contents.groups)), *_near_duplicates(seen)]
     if transparent := [name for name, image in seen.items() if image.transparent]:
         notes.append(
             f"images with transparent pixels: {len(transparent):,} (such as {shown(transparent[0])}); the"
@@ -74,11 +74,11 @@ def _copies(seen: Mapping[str, Seen], *, grouped: bool) -> list[str]:
     return notes
 
 
-def _alike(seen: Mapping[str, Seen]) -> list[str]:
-    """Test images that look like training images, and are no copies of them."""
+def _near_duplicates(seen: Mapping[str, Seen]) -> list[str]:
+    """Test images that are near-duplicates of training images, and no copies of them."""
     train, test = ([name for name in seen if (_split(name) == TRAIN) == wanted] for wanted in (True, False))
-    looks = {name: image.look for name, image in seen.items()}
-    pairs = alike([looks[name] for name in train], [looks[name] for name in test])
+    thumbnails = {name: image.thumbnail for name, image in seen.items()}
+    pairs = near_duplicates([thumbnails[name] for name in train], [thumbnails[name] for name in test])
     if pairs is None:
         return ["near-duplicates of training images in the test split: not searched, too many images"]
     near = [(train[i], test[j]) for i, j in pairs if seen[train[i]].digest != seen[test[j]].digest]
@@ -86,8 +86,8 @@ def _alike(seen: Mapping[str, Seen]) -> list[str]:
         return []
     first, other = map(shown, near[0])
     return [
-        f"test images that look like training images: {len(near):,} ({first} is like {other}); accuracy on"
-        " the test split is too high by them; keep shots of one scene in one split, for class folders by"
+        f"near-duplicates of training images in the test split: {len(near):,} ({first} and {other}); accuracy"
+        " on the test split is too high by them; keep shots of one scene in one split, for class folders by"
         " dataset.group_by"
     ]
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from kd.datasets.folders.alike import look_of
 from kd.datasets.folders.contents import Contents
 from kd.datasets.folders.listing import listing_of
+from kd.datasets.folders.near_duplicates import thumbnail_of
 from kd.datasets.readers.images import read_image
 from kd.datasets.readers.upright import upright
 from kd.io.files import reading
@@ -22,7 +22,7 @@ class Seen(NamedTuple):
     transparent: bool  # at least one pixel
     deep: bool  # stored with 16 bits a pixel
     brightest: int  # the largest value, of 255
-    look: bytes  # what is compared to find near-duplicates
+    thumbnail: bytes  # what is compared to find near-duplicates
 
 
 class Record:
@@ -49,7 +49,7 @@ class Record:
 
         pixels = read_image(path, self._size, turned, content)
         self.seen[name] = Seen(
-            hashlib.sha256(content).digest(), *stored[0], int(pixels.max()), look_of(pixels)
+            hashlib.sha256(content).digest(), *stored[0], int(pixels.max()), thumbnail_of(pixels)
         )
         return pixels
 

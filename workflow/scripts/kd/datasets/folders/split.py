@@ -54,7 +54,7 @@ def split_folder(
 
 
 def _by_pattern(pattern: str, names: list[str]) -> dict[str, str]:
-    """The groups of all names in which the pattern is found: what is in its brackets."""
+    """The groups of all names that match the pattern: the text in its brackets."""
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -64,9 +64,7 @@ def _by_pattern(pattern: str, names: list[str]) -> dict[str, str]:
             f"{PATTERN}: {pattern!r} has no brackets; put them around the part that names a group, such as"
             r" '(scene\d+)'"
         )
-    found = {name: match for name in names if (match := compiled.search(composed(name)))}
-    if not found:
-        raise UserError(
-            f"{PATTERN}: {pattern!r} is found in none of {len(names):,} names, such as {names[0]!r}"
-        )
-    return {name: "\0".join(part or "" for part in match.groups()) for name, match in found.items()}
+    groups = {name: match for name in names if (match := compiled.search(composed(name)))}
+    if not groups:
+        raise UserError(f"{PATTERN}: {pattern!r} matches none of {len(names):,} names, such as {names[0]!r}")
+    return {name: "\0".join(part or "" for part in match.groups()) for name, match in groups.items()}

@@ -11,7 +11,7 @@ from kd.plots.cost.costs import Cost
 from kd.plots.cost.labels import Point, place_names
 from kd.plots.cost.pareto import pareto_front
 from kd.plots.palette import Look, looks_of
-from kd.plots.style import BASELINE, NARROW, TEACHER_GREY, WIDTH, message, short, styled
+from kd.plots.style import BASELINE, NARROW, TEACHER_GREY, WIDTH, message, settle, short, styled
 from kd.roles import DISTILLED_STUDENT, LABELS, TEACHER
 
 MOST_ABSENT = 4  # networks of unknown cost that are named
@@ -26,7 +26,7 @@ def caption(cost: Cost) -> str:
     bars = " Bars: standard deviation over seeds." if (rows["test_accuracy_std"] > 0).any() else ""
     front = len(pareto_front(rows["cost"], rows["test_accuracy"])) > 1
     line = " Dashed line: Pareto front, which no network beats in both." if front else ""
-    return f"Test accuracy against {cost.name}, on a logarithmic scale.{bars}{line}"
+    return f"Test accuracy against the {cost.name}, on a logarithmic scale.{bars}{line}"
 
 
 @styled
@@ -53,7 +53,7 @@ def draw_accuracy(cost: Cost, width: float = WIDTH) -> Figure:
         ax.plot(front["cost"], front["accuracy"], label=FRONT, **style)
     _finish(ax, cost, width)
     _add_legend(figure, ax, width)
-    figure.draw_without_rendering()  # settles the layout, without which no text has a place
+    settle(figure)
     _add_names(ax, rows, front)
     return figure
 

@@ -1,51 +1,55 @@
 """All hyperparameters of a sweep side by side: parallel coordinates, and the importance of each."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 
-from kd.plots.style import BASELINE, COLOURS, DISTILLED, short
+from kd.plots.style import BASELINE, DISTILLED, short
 from kd.plots.sweeps.importance import importance
 
 MOST_TICKS = 6
+DENSE = 0.95  # axes to an inch, from which on their names are slanted and few numbers are shown
 ACCURACY = "validation_accuracy"
 
 
 def draw_parallel(
-    ax: Axes, table: pd.DataFrame, keys: Sequence[str], logarithmic: Sequence[str], scale: Normalize
+    ax: Axes, table: pd.DataFrame, keys: Sequence[str], logarithmic: Sequence[str], width: float
 ) -> None:
     """A line for each trial through its value on an axis for each key, and its accuracy on the last.
 
-    The colour is the accuracy; the line of the values that were chosen is thick. Trials that diverged are
-    left out.
+    The best quarter of the trials is blue; the line of the values that were chosen is thick. Trials that
+    diverged are left out. `width` is that of the figure in inches.
     """
     rows = table[table[ACCURACY].notna()].sort_values(ACCURACY)  # the best is drawn last
-    columns = [_placed(rows[key], key in logarithmic) for key in (*keys, ACCURACY)]
+    dense = (len(keys) + 1) / width > DENSE
+    columns = [_placed(rows[key], key in logarithmic, dense) for key in (*keys, ACCURACY)]
     heights = np.column_stack([heights for heights, _ in columns])  # (trials, axes), 0 to 1
-    for line, accuracy, chosen in zip(heights, rows[ACCURACY], rows["chosen"] == 1, strict=True):
-        style = (
-            {"color": DISTILLED, "lw": 3, "zorder": 4}
-            if chosen
-            else {"color": COLOURS(scale(accuracy)), "lw": 1}
-        )
-        ax.plot(range(len(line)), line, **style)
+    best = rows[ACCURACY] >= rows[ACCURACY].quantile(0.75)
+    for line, good, chosen in zip(heights, best, rows["chosen"] == 1, strict=True):
+        style = {"color": BASELINE, "lw": 1.2, "zorder": 2.5} if good else {"color": "0.72", "lw": 0.9}
+        ax.plot(range(len(line)), line, **({"color": DISTILLED, "lw": 3, "zorder": 4} if chosen else style))
     for place, (_, ticks) in enumerate(columns):
-        ax.axvline(place, color="0.25", lw=1, zorder=3)
-        for height, text in ticks.items():
-            last = place == len(columns) - 1
-            aside = {"xytext": (5 if last else -5, 0), "ha": "left" if last else "right"}
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8}
-            offset = {"textcoords": "offset points", "va": "center", "fontsize": 8, "bbox": box, "zorder": 5}
-            ax.annotate(text, (place, height), **aside, **offset)
+        _draw_axis(ax, place, ticks, last=place == len(columns) - 1)
+    ax.set_title("all trials; blue: the best quarter", loc="left", fontsize=9)
     ax.set_xlim(-0.45, len(columns) - 0.55)
-    ax.set_xticks(range(len(columns)), [*(short(key, 16) for key in keys), "validation\naccuracy (%)"])
+    slant = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if dense else {}
+    names = [*(short(key, 16) for key in keys), "accuracy (%)" if dense else "validation\naccuracy (%)"]
+    ax.set_xticks(range(len(columns)), names, **slant)
     ax.set_yticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def _draw_axis(ax: Axes, place: int, ticks: dict[float, str], *, last: bool) -> None:
+    """An upright axis with its numbers, which are to the right of the last one."""
+    ax.axvline(place, color="0.25", lw=1, zorder=3)
+    aside = {"xytext": (5 if last else -5, 0), "ha": "left" if last else "right"}
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.8}
+    for height, text in ticks.items():
+        offset = {"textcoords": "offset points", "va": "center", "fontsize": 8, "bbox": box, "zorder": 5}
+        ax.annotate(text, (place, height), **aside, **offset)
 
 
 def draw_importance(ax: Axes, table: pd.DataFrame, keys: Sequence[str]) -> None:
@@ -64,27 +68,23 @@ def draw_importance(ax: Axes, table: pd.DataFrame, keys: Sequence[str]) -> None:
     ax.grid(axis="x")
 
 
-def _placed(values: pd.Series, logarithmic: bool) -> tuple[np.ndarray, dict[float, str]]:
+def _placed(values: pd.Series, logarithmic: bool, dense: bool) -> tuple[np.ndarray, dict[float, str]]:
     """The height of each value on its axis, 0 to 1, and the heights of its ticks with their texts."""
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        numbers = np.log(values.to_numpy(float)) if logarithmic else values.to_numpy(float)
-        low, high = numbers.min(), numbers.max()
-        span = high - low or 1.0
-        distinct = np.unique(values)
-        if len(distinct) > MOST_TICKS:
-            ends = np.linspace(low, high, 4)
-            return (numbers - low) / span, {
-                (end - low) / span: _text(np.exp(end) if logarithmic else end) for end in ends
-            }
-        places = np.log(distinct.astype(float)) if logarithmic else distinct.astype(float)
-        return (numbers - low) / span, {
-            (p - low) / span: _text(v) for p, v in zip(places, distinct, strict=True)
-        }
-    names = sorted(map(str, values.unique()))
-    heights = np.linspace(0, 1, len(names)) if len(names) > 1 else np.array([0.5])
-    place = dict(zip(names, heights, strict=True))
-    return np.array([place[str(value)] for value in values]), {place[name]: short(name, 10) for name in names}
-
-
-def _text(value: Any) -> str:
-    return f"{float(value):.3g}"
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        names = sorted(map(str, values.unique()))
+        heights = np.linspace(0, 1, len(names)) if len(names) > 1 else np.array([0.5])
+        place = dict(zip(names, heights, strict=True))
+        ticks = {place[name]: short(name, 6 if dense else 10) for name in names}
+        return np.array([place[str(value)] for value in values]), ticks
+    numbers, distinct = values.to_numpy(float), np.unique(values.to_numpy(float))
+    if len(distinct) > MOST_TICKS:
+        low, high = distinct[0], distinct[-1]
+        count = 2 if dense else 4
+        distinct = np.geomspace(low, high, count) if logarithmic else np.linspace(low, high, count)
+    if logarithmic:
+        numbers, places = np.log(numbers), np.log(distinct)
+    else:
+        places = distinct
+    low, span = numbers.min(), np.ptp(numbers) or 1.0
+    texts = [f"{value:.{2 if dense and values.name != ACCURACY else 3}g}" for value in distinct]
+    return (numbers - low) / span, dict(zip((places - low) / span, texts, strict=True))

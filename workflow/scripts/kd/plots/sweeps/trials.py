@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from kd.plots.saving import keep_ink
 from kd.plots.style import COLOURS, DISTILLED, NARROW, WIDTH, add_scale, colour_scale, ink_on, short, styled
@@ -61,7 +62,7 @@ def draw_sweep(
             _draw_map(top, table, keys, scale)
         else:
             _draw_points(top, table, keys, logarithmic, scale)
-        draw_parallel(middle, table, keys, logarithmic, scale)
+        draw_parallel(middle, table, keys, logarithmic, width)
         draw_importance(bottom, table, keys)
         add_scale(figure, [top], scale, LABEL)
     return figure
@@ -139,6 +140,9 @@ def _placed(ax: Axes, which: str, values: pd.Series, logarithmic: Keys) -> pd.Se
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         if values.name in logarithmic:
             getattr(ax, f"set_{which}scale")("log")
+            axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.set_minor_locator(NullLocator())
         return values
     names = sorted(map(str, values.unique()))
     axis.set_ticks(range(len(names)), list(map(short, names)))

@@ -1,11 +1,11 @@
-"""Which images look alike."""
+"""Which images are near-duplicates."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kd.datasets.folders import alike as module
-from kd.datasets.folders.alike import alike, look_of
+from kd.datasets.folders import near_duplicates as module
+from kd.datasets.folders.near_duplicates import near_duplicates, thumbnail_of
 
 
 def picture(seed):
@@ -26,22 +26,22 @@ CHANGED = {
 
 @pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
 def test_a_changed_copy_is_like_its_picture(change):
-    looks = [look_of(picture(seed)) for seed in range(20)]
-    assert alike(looks, [look_of(change(picture(7)))]) == [(7, 0)]
+    thumbnails = [thumbnail_of(picture(seed)) for seed in range(20)]
+    assert near_duplicates(thumbnails, [thumbnail_of(change(picture(7)))]) == [(7, 0)]
 
 
-def test_other_pictures_are_not_alike():
-    looks = [look_of(picture(seed)) for seed in range(200)]
-    assert alike(looks[:100], looks[100:]) == []
+def test_other_pictures_are_none():
+    thumbnails = [thumbnail_of(picture(seed)) for seed in range(200)]
+    assert near_duplicates(thumbnails[:100], thumbnails[100:]) == []
 
 
 def test_what_shows_nothing_is_like_nothing():
-    plain = [look_of(np.full((8, 8, 3), colour, dtype=np.uint8)) for colour in (0, 128, 255)]
-    assert alike(plain, plain) == []
+    plain = [thumbnail_of(np.full((8, 8, 3), colour, dtype=np.uint8)) for colour in (0, 128, 255)]
+    assert near_duplicates(plain, plain) == []
 
 
 def test_none_and_too_many(monkeypatch):
-    looks = [look_of(picture(0))]
-    assert alike([], looks) == alike(looks, []) == []
+    thumbnails = [thumbnail_of(picture(0))]
+    assert near_duplicates([], thumbnails) == near_duplicates(thumbnails, []) == []
     monkeypatch.setattr(module, "MOST", 0)
-    assert alike(looks, looks) is None
+    assert near_duplicates(thumbnails, thumbnails) is None

@@ -1,4 +1,4 @@
-"""Images that look alike: shots of one scene, or one picture stored twice."""
+"""Near-duplicates: shots of one scene, or one picture in two files."""
 
 import numpy as np
 from PIL import Image
@@ -10,16 +10,17 @@ PLAIN = 4.0  # standard deviation below which an image shows nothing that could 
 MOST = 10**9  # pairs that are compared, in seconds; more are not
 
 
-def look_of(pixels: np.ndarray) -> bytes:
-    """What is compared of an image (H, W, 3) uint8: WIDTH x HEIGHT grey values."""
+def thumbnail_of(pixels: np.ndarray) -> bytes:
+    """The thumbnail that is compared, of an image (H, W, 3) uint8: WIDTH x HEIGHT grey values."""
     small = Image.fromarray(pixels).convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX)
     return small.tobytes()
 
 
-def alike(first: list[bytes], second: list[bytes]) -> list[tuple[int, int]] | None:
-    """Pairs (i, j) of second[j] and the image first[i] that it looks like; None where there are too many.
+def near_duplicates(first: list[bytes], second: list[bytes]) -> list[tuple[int, int]] | None:
+    """Pairs (i, j) of second[j] and its nearest near-duplicate first[i]; None where there are too many.
 
-    Two look alike if their difference hashes differ in at most BITS and their grey values correlate.
+    Two images are near-duplicates if their difference hashes differ in at most BITS, and their grey values
+    correlate.
     """
     if len(first) * len(second) > MOST:
         return None
@@ -35,11 +36,11 @@ def alike(first: list[bytes], second: list[bytes]) -> list[tuple[int, int]] | No
     return pairs
 
 
-def _compared(looks: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
+def _compared(thumbnails: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
     """The hashes (N,) uint64 and the grey values (N, 72) of length 1, or 0 where an image shows nothing."""
-    grey = np.frombuffer(b"".join(looks), dtype=np.uint8).reshape(len(looks), HEIGHT, WIDTH)
-    bits = np.packbits((grey[:, :, 1:] > grey[:, :, :-1]).reshape(len(looks), -1), axis=1)
-    flat = grey.reshape(len(looks), -1).astype(np.float32)
+    grey = np.frombuffer(b"".join(thumbnails), dtype=np.uint8).reshape(len(thumbnails), HEIGHT, WIDTH)
+    bits = np.packbits((grey[:, :, 1:] > grey[:, :, :-1]).reshape(len(thumbnails), -1), axis=1)
+    flat = grey.reshape(len(thumbnails), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     shows = flat.std(axis=1, keepdims=True) >= PLAIN
     flat *= shows / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from kd.datasets.folders.alike import alike, look_of
 from kd.datasets.folders.classes import counted
 from kd.datasets.folders.contents import TRAIN, Contents, find_images, is_split, root_of
 from kd.datasets.folders.listing import digests_of
+from kd.datasets.folders.near_duplicates import near_duplicates, thumbnail_of
 from kd.datasets.folders.split import SplitOptions
 from kd.datasets.readers.images import fitted
 from kd.datasets.readers.upright import upright
@@ -22,23 +22,23 @@ from kd.errors import UserError, shown
 from kd.io.digests import kept_digests
 from kd.io.log import logger
 
-LOOKED_AT = 2000  # images that are opened, spread over all
+MOST_OPENED = 2000  # images that are opened, spread over all
 SIDE = 64  # pixels to which they are decoded
 FEW = 20  # images of a class; with fewer its accuracy means little
 QUIET = 2.0  # seconds without a line while images are read
 
 
-class Looked(NamedTuple):
+class Opened(NamedTuple):
     """What is kept of an image that was opened."""
 
     name: str  # <split>/<class>/<path>
     short_side: int  # pixels
-    look: bytes
+    thumbnail: bytes
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What was found in a folder of images."""
+class Inspection:
+    """What a folder of images holds."""
 
     path: str  # as the user wrote it
     split: bool  # whether it has train/ and test/
@@ -53,7 +53,7 @@ class Findings:
         return sum(self.classes.values())
 
 
-def examine(path: str, test_fraction: float, group_by: str | None = None) -> Findings:
+def inspect(path: str, test_fraction: float, group_by: str | None = None) -> Inspection:
     """Open images of the folder `path`, in which each class has a folder, inside train/ and test/ or not.
 
     Where they are not, `test_fraction` and `group_by` say how they will be split. Raises UserError where no
@@ -73,12 +73,14 @@ def examine(path: str, test_fraction: float, group_by: str | None = None) -> Fin
         name: len(images) + len(contents.classes["test"][name])
         for name, images in contents.classes[TRAIN].items()
     }
-    looked, broken = _open(path, contents)
-    if not looked:
+    opened, broken = _open(path, contents)
+    if not opened:
         raise UserError(f"{path}: none of the images that were tried can be read, such as {shown(broken[0])}")
-    warnings = [*_of_files(contents, broken), *_of_classes(counts), *_of_likeness(looked, split)]
+    warnings = [*_of_files(contents, broken), *_of_classes(counts), *_near_duplicates(opened, split)]
     training = sum(map(len, contents.classes[TRAIN].values()))
-    return Findings(path, split, counts, training, int(median(seen.short_side for seen in looked)), warnings)
+    return Inspection(
+        path, split, counts, training, int(median(seen.short_side for seen in opened)), warnings
+    )
 
 
 def _only_folder(root: Path) -> str | None:
@@ -86,29 +88,29 @@ def _only_folder(root: Path) -> str | None:
     return folders[0] if len(folders) == 1 else None
 
 
-def _open(path: str, contents: Contents) -> tuple[list[Looked], list[str]]:
+def _open(path: str, contents: Contents) -> tuple[list[Opened], list[str]]:
     """Images that could be opened, and the names of those that could not."""
     files = contents.files(TRAIN) | contents.files("test")
-    names = list(files)[:: -(-len(files) // LOOKED_AT)]
-    looked, broken, reported = [], [], time.monotonic()
+    names = list(files)[:: -(-len(files) // MOST_OPENED)]
+    opened, broken, reported = [], [], time.monotonic()
     Image.init()
     with ThreadPoolExecutor(4) as pool:
         for name, seen in zip(
-            names, pool.map(lambda name: _look(name, files[name].path), names), strict=True
+            names, pool.map(lambda name: _open_one(name, files[name].path), names), strict=True
         ):
-            looked.append(seen) if seen else broken.append(name)
+            opened.append(seen) if seen else broken.append(name)
             if time.monotonic() - reported > QUIET:
-                logger.info("%s: %s of %s images opened", path, f"{len(looked):,}", f"{len(names):,}")
+                logger.info("%s: %s of %s images opened", path, f"{len(opened):,}", f"{len(names):,}")
                 reported = time.monotonic()
-    return looked, broken
+    return opened, broken
 
 
-def _look(name: str, file: str) -> Looked | None:
+def _open_one(name: str, file: str) -> Opened | None:
     try:
         with Image.open(file) as image:
             side = min(image.size)
             image.draft("RGB", (SIDE, SIDE))  # of a JPEG no more is decoded than is needed
-            return Looked(name, side, look_of(fitted(upright(image), SIDE)))
+            return Opened(name, side, thumbnail_of(fitted(upright(image), SIDE)))
     except Exception:  # what a broken image raises depends on its format
         return None
 
@@ -136,12 +138,12 @@ def _of_classes(counts: dict[str, int]) -> Iterable[str]:
         )
 
 
-def _of_likeness(looked: list[Looked], split: bool) -> Iterable[str]:
+def _near_duplicates(opened: list[Opened], split: bool) -> Iterable[str]:
     train, test = (
-        [seen for seen in looked if (seen.name.partition("/")[0] == TRAIN) == wanted]
+        [seen for seen in opened if (seen.name.partition("/")[0] == TRAIN) == wanted]
         for wanted in (True, False)
     )
-    pairs = alike([seen.look for seen in train], [seen.look for seen in test]) or []
+    pairs = near_duplicates([seen.thumbnail for seen in train], [seen.thumbnail for seen in test]) or []
     if pairs:
         first, other = (
             shown(seen.name.partition("/")[2]) for seen in (train[pairs[0][0]], test[pairs[0][1]])
@@ -152,6 +154,6 @@ def _of_likeness(looked: list[Looked], split: bool) -> Iterable[str]:
             else "keep shots of one scene together: --group-by"
         )
         yield (
-            f"test images that look like training images: {len(pairs):,} of {len(test):,} ({other} is like"
-            f" {first}); they make the test accuracy too high; {keep}"
+            f"near-duplicates of training images in the test split: {len(pairs):,} of {len(test):,} ({first}"
+            f" and {other}); they make the test accuracy too high; {keep}"
         )
