@@ -39,11 +39,11 @@ folder := folder="$$(python workflow/scripts/find_study.py --what folder "$$STUD
 
 help:
 	@awk -F ' *## *| *[|] *' '/^##/ { printf "\n%s\n", $$2 } \
-	    /^[a-z-]+:.*##.*[|]/ { sub(/:.*/, "", $$1); printf "  %-38s %s\n", "make " $$1 " " $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
+	    /^[a-z-]+:.*##.*[|]/ { sub(/:.*/, "", $$1); printf "  %-36s %s\n", "make " $$1 " " $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
 	@printf '\nSTUDY=x is config/x.yaml and results/x/; without it, the default study config/config.yaml.\n'
 
 ## A study
-new: $(study) ## STUDY=x DATA=folder | write config/x.yaml for a folder of images; it asks for what is left out
+new: $(study) ## STUDY=x DATA=folder | write config/x.yaml for a folder of images
 	@python workflow/scripts/new_study.py $(if $(STUDY),--study "$$STUDY") $(if $(DATA),--data "$$DATA") \
 	    $(if $(TEACHER),--teacher "$$TEACHER")
 
@@ -68,7 +68,7 @@ open: $(study) ## [STUDY=x] | open the report in the browser
 check: $(study) ## [STUDY=x] | compare the results with those in docs/results/
 	@$(folder) && PYTHONPATH=workflow/scripts python -m docsite.check "$$folder"
 
-export: $(study) ## [STUDY=x] [BEST=1] | export all students, or the most accurate one, for use elsewhere
+export: $(study) ## [STUDY=x] [BEST=1] | export all students, or the most accurate one
 	@$(config) && target=export && \
 	    $(if $(BEST),target="$$(python workflow/scripts/best_student.py "$$STUDY")" &&) \
 	    snakemake --cores $(CORES) --configfile "$$config" $(ARGS) -- "$$target"
@@ -112,7 +112,7 @@ lint: $(all) ## | check the style of the code
 bench: $(all) ## [BENCH=options] | time our training loops against the usual ones (25 minutes)
 	PYTHONPATH=workflow/scripts python -m bench $(BENCH)
 
-schema: $(all) ## | write config/schema.json, after a change of kd/config/schema.py
+schema: $(all) ## | write config/schema.json, after a change of the schema
 	@PYTHONPATH=workflow/scripts python -m kd.config.schema > config/schema.json.new || \
 	    { rm -f config/schema.json.new; exit 1; }
 	@mv config/schema.json.new config/schema.json && echo "wrote config/schema.json"

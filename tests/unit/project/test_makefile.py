@@ -43,7 +43,7 @@ def test_a_bare_make_shows_the_help_and_needs_no_environment(tmp_path):
     assert list(tmp_path.iterdir()) == []
     named = re.findall(r"^  make (\S+) .*  \S", bare.stdout, re.MULTILINE)
     assert {*named} == TARGETS - {"help", "test-rest"}
-    assert all(len(line) <= 120 for line in bare.stdout.splitlines())
+    assert all(len(line) <= 100 for line in bare.stdout.splitlines())
 
 
 def test_no_target_shares_its_name_with_a_file():
