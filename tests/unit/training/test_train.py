@@ -260,7 +260,7 @@ def test_a_long_epoch_says_how_far_it_is(monkeypatch, caplog):
     log.on_step(1, 30)
     log.on_step(1, 40)
     assert [record.getMessage() for record in caplog.records] == [
-        "[run]  epoch 1/2  30 of 60 images  left 1:30"
+        "[run]  epoch 1/2  30 of 60 images  ETA 1:30"
     ]
 
 
