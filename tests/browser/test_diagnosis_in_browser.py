@@ -16,8 +16,16 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "dark"),
+        *(
+            pytest.param(*view, marks=pytest.mark.full)
+            for view in ((390, "light"), (1280, "light"), (1280, "dark"))
+        ),
+    ],
+)
 def test_it_is_accessible_and_no_wider_than_the_screen(width, scheme, shown, page_file):
     page = shown(page_file, width=width, color_scheme=scheme)
     results = Axe().run(page)

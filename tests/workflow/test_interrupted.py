@@ -119,6 +119,7 @@ def test_a_terminated_snakemake_lets_the_running_job_finish(under_way, uninterru
     assert "train_teacher" not in checkout.pending(MODEL)
 
 
+@pytest.mark.full
 def test_a_killed_snakemake_leaves_no_job_behind(under_way, uninterrupted):
     checkout, process = under_way
     jobs = psutil.Process(process.pid).children(recursive=True)

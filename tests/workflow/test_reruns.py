@@ -57,6 +57,7 @@ def test_what_pages_show_of_stored_logits_runs_no_network(finished):
         assert finished.pending() == DIAGNOSES_OF_LOGITS | PAGE
 
 
+@pytest.mark.full
 def test_stages_are_compared_of_the_networks_that_have_a_teacher_and_of_no_other(finished, grown):
     """Nothing is asked of the training images again."""
     finished.configure(diagnostics={"cka": True})
@@ -168,6 +169,7 @@ def test_a_chain_is_made_of_ordinary_jobs_and_shares_what_is_there(finished):
     assert finished.pending()["distill_intermediate"] == {"vgg16 chain middle 0", "vgg16 chain middle+cnn 0"}
 
 
+@pytest.mark.full
 def test_an_ensemble_reuses_its_members_and_its_weights_rerun_its_students_alone(finished, grown, tmp_path):
     finished.configure(teachers={**TINY["teachers"], "both": ENSEMBLE})
     added = {"build_ensemble": {"both"}, "distill_student": {"both cnn kd 0", "both cnn kd 1"}}
