@@ -94,7 +94,7 @@ def test_what_cannot_be_read_is_never_called_damaged(tmp_path, kind):
     assert str(error.value) == f"{path}: cannot be read: {reason}; mend that and run again"
 
 
-def test_a_checkpoint_that_cannot_be_read_is_not_begun_anew(tmp_path):
+def test_a_checkpoint_that_cannot_be_read_does_not_start_again(tmp_path):
     checkpoints = Checkpoints(tmp_path, 1, StopSignal())
     assert checkpoints.load() is None
     (tmp_path / "checkpoint.safetensors").symlink_to("checkpoint.safetensors")

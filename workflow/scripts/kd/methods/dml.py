@@ -29,7 +29,7 @@ def mutual_loss(learner: Tensor, peer: Tensor) -> Tensor:
 
 
 def _as_new(network: nn.Module) -> nn.Module:
-    """The same architecture with weights drawn anew."""
+    """The same architecture with new random weights."""
     fresh = deepcopy(network).requires_grad_(True)
     for module in fresh.modules():
         if hasattr(module, "reset_parameters"):
