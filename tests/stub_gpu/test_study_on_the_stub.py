@@ -76,7 +76,7 @@ def test_a_study_on_two_gpus_whose_training_is_killed_ends_as_any_other(study):
         checkout.folder / "snakemake.txt"
     ).read_text()[-5000:]
     log = (checkout.folder / LOG).read_text()
-    assert re.search(r"goes on from a checkpoint, [12]\.0 of 4 epochs done", log)
+    assert re.search(r"resumes from a checkpoint, [12]\.0 of 4 epochs done", log)
     assert "epoch 4/4" in log
     runs = [json.loads(path.read_text()) for path in checkout.folder.glob("results/tiny/**/metrics.json")]
     assert len(runs) == 2 + 1 + 2 * 2

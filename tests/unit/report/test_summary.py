@@ -189,3 +189,11 @@ def test_too_few_seeds_come_with_the_number_that_would_do(tmp_path):
 def test_one_seed_has_no_ranking(tmp_path):
     (line,) = checks_of(tmp_path, fake_pairs([[2.0]], seeds=1))
     assert line.startswith("One seed: no confidence interval and no ranking.")
+
+
+def test_a_teacher_that_is_never_right_has_no_accuracy_to_keep(tmp_path):
+    runs = fake_pairs([SURE])
+    made = card_texts(
+        tmp_path, [run | {"test_accuracy": 0.0} if run["role"] == "teacher" else run for run in runs]
+    )
+    assert not [note for note in made["Compression"][-1] if "accuracy" in note]

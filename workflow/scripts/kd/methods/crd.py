@@ -94,7 +94,7 @@ class Method(Distillation):
             self.register_buffer("row_labels", torch.full((rows,), -1))  # what it starts from has no class
             self.register_buffer("place", torch.zeros((), dtype=torch.int64))
             return
-        # By class, so that the negatives of one are all places but a stretch. Every process computes it again.
+        # By class, so that the negatives of one are all places but a stretch. Recomputed in every process.
         self.register_buffer("by_class", context.labels.argsort(stable=True), persistent=False)
         self.register_buffer("class_sizes", per_class, persistent=False)
         self.register_buffer("class_starts", per_class.cumsum(0) - per_class, persistent=False)

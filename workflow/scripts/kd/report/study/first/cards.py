@@ -89,24 +89,25 @@ def _compression(pair: Pair, table: pd.DataFrame, study: Study) -> Card | None:
     ratio = float(row.parameters) / pair.parameters
     value = f"{_times(ratio)} smaller" if ratio >= 1 else f"{_times(1 / ratio)} larger"
     notes = [f"{count(pair.parameters)} of {count(row.parameters)} parameters"]
-    kept = f"{100 * pair.accuracy / row.test_accuracy:.1f} % of its accuracy"
+    # A teacher that is never right has no accuracy of which a share could be kept.
+    kept = f"{100 * pair.accuracy / row.test_accuracy:.1f} % of its accuracy" if row.test_accuracy else ""
     return Card(
         "Compression",
         value,
         escape(f"{pair.student} for {row.name}"),
-        [*notes, kept + _faster(pair, key_of(row), study)],
+        [*notes, ", ".join(filter(None, (kept, _faster(pair, key_of(row), study))))],
     )
 
 
 def _faster(pair: Pair, teacher: Key, study: Study) -> str:
     for runtime, called in RUNTIMES.items():
         mine, its = pair.times[runtime], study.time(teacher, runtime)
-        if not math.isnan(mine) and not math.isnan(its) and mine > 0:
+        if mine > 0 and its > 0:  # not where one is unknown
             faster = its / mine
             return (
-                f", {_times(faster)} faster ({called})"
+                f"{_times(faster)} faster ({called})"
                 if faster >= 1
-                else f", {_times(1 / faster)} slower ({called})"
+                else f"{_times(1 / faster)} slower ({called})"
             )
     return ""
 
