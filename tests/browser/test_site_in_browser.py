@@ -132,10 +132,8 @@ QUICK = {("index", 390, "dark"), ("methods/at", 1280, "light"), ("tutorial", 128
     ("name", "width", "scheme"),
     [
         pytest.param(*case, marks=() if case in QUICK else FULL)
-        for case in (
-            (*view, scheme)
-            for view in ((n, w) for n in KINDS for w in (390, 1280))
-            for scheme in ("light", "dark")
+        for case in sorted(
+            QUICK | {(name, *view) for name in KINDS for view in ((390, "dark"), (1280, "light"))}
         )
     ],
 )
