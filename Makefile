@@ -15,7 +15,7 @@ PORT ?= 8000
 export PATH := $(if $(filter /%,$(firstword $(VENV))),,$(CURDIR)/)$(VENV)/bin:$(PATH)
 # Where it is set, each of the many processes of a study, and of the tests, would compile the code again.
 unexport PYTHONDONTWRITEBYTECODE
-# Recipes read these as variables of the shell, so that no name can be taken for a command.
+# Recipes read these as variables of the shell, so that the shell runs no name as a command.
 STUDY ?=
 export STUDY DATA TEACHER
 

@@ -44,7 +44,8 @@ checked(existing_folder, Path(ROOT))
 INVALID = "The config is not valid.\n"
 # What the user wrote over the files that it extends, and these, the nearest first.
 WHOLE, BASES = checked(extended, config, workflow.configfiles, prefix=INVALID)
-plan = checked(Plan.of, checked(load_config, config, workflow.configfiles, prefix=INVALID), prefix=INVALID)
+READ = [*workflow.configfiles, *BASES]
+plan = checked(Plan.of, checked(load_config, WHOLE, READ, prefix=INVALID), prefix=INVALID)
 # A job reads what it needs.
 FILES_READ = workflow.is_main_process and checked(plan.read_user_files, sys.argv, prefix=INVALID)
 study, layout = plan.study, plan.layout

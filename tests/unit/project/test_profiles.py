@@ -13,7 +13,7 @@ def test_the_profile_for_clusters_repeats_the_default_one():
     default, slurm = (
         yaml.safe_load((PROFILES / name / "config.yaml").read_text()) for name in ("default", "slurm")
     )
-    # Of this machine alone: a cluster has `jobs`, and gives out GPUs itself.
+    # Of this machine alone: a cluster has `jobs`, and assigns GPUs itself.
     assert {default.pop("cores"), *default.pop("resources")} == {"all", "gpu=1"}
     assert default.items() <= slurm.items()
 

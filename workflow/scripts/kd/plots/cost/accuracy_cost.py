@@ -34,7 +34,7 @@ def draw_accuracy(cost: Cost, width: float = WIDTH) -> Figure:
     """Test accuracy against the `cost` of all networks, with the Pareto front.
 
     Bars are ± one standard deviation over seeds; names stand beside teachers and baselines. A distilled
-    student has no bar and no name: it stands above or below its baseline, unless its method changed it.
+    student has no bar and no name: its mark is above or below the baseline, unless its method changed it.
     Networks of unknown cost are named above.
     """
     rows = cost.rows[cost.rows["cost"].notna()]
