@@ -13,6 +13,7 @@ from typing import Any, dataclass_transform
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kd.errors import UserError
 
@@ -41,6 +42,12 @@ class Batch:
     run_teacher: Callable[[Tensor, Tensor], Output] | None = None
     # The context, with its precision, that both networks run in: for a whole network that a method owns.
     autocast: Callable[[], AbstractContextManager] = nullcontext
+    # Of logits (B, C) and labels (B,): a scalar, in nats. The recipe may smooth labels or weigh classes.
+    label_loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
+
+    def cross_entropy(self, logits: Tensor) -> Tensor:
+        """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats."""
+        return self.label_loss(logits, self.labels)
 
     @cached_property
     def student(self) -> Output:

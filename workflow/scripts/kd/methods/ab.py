@@ -72,7 +72,7 @@ class Method(Distillation):
             return {"boundaries": self._boundaries(batch)}
         student, teacher = batch.student.logits, batch.teacher.logits
         return {
-            "ce": self.ce_weight * functional.cross_entropy(student, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(student),
             "kd": self.kd_weight * kd_loss(student, teacher, self.temperature),
         }
 

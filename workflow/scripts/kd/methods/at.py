@@ -13,7 +13,6 @@ Over the pairs l of feature maps of one resolution and their channels c.
 import math
 
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import match_stages, same_size, unit
@@ -73,6 +72,6 @@ class Method(Distillation):
         student, teacher = batch.student, batch.teacher
         distance = sum(at_loss(student.stages[s], teacher.stages[t]) for s, t in self.pairs)
         return {
-            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "ce": batch.cross_entropy(student.logits),
             "at": self.weight * distance,
         }

@@ -15,7 +15,6 @@ With the student's own q and f, those of its heads i, and w = `feature_weight`.
 """
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import pooled
@@ -94,11 +93,11 @@ class Method(Distillation):
         labels = soft = hints = 0.0
         for head, stage in zip(self.heads, earlier, strict=True):
             features, outputs = head(stage)
-            labels = labels + functional.cross_entropy(outputs, batch.labels)
+            labels = labels + batch.cross_entropy(outputs)
             soft = soft + kd_loss(outputs, teacher, self.temperature)
             hints = hints + hint_loss(features, deepest)
         return {
-            "ce": functional.cross_entropy(logits, batch.labels),
+            "ce": batch.cross_entropy(logits),
             "heads": (1 - self.alpha) * labels,
             "kd": self.alpha * soft,
             "features": self.feature_weight * hints,

@@ -14,7 +14,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.features import pooled, unit
@@ -70,6 +69,6 @@ class Method(Distillation):
         """Cross-entropy with the labels and difference of the correlations."""
         features = pooled(batch.student.stages[-1]), pooled(batch.teacher.stages[-1])
         return {
-            "ce": functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": batch.cross_entropy(batch.student.logits),
             "cc": self.weight * cc_loss(*features, self.gamma, self.order),
         }

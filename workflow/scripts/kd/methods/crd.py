@@ -117,7 +117,7 @@ class Method(Distillation):
             contrast = contrast + nce_loss(positive, scores, counts, log_z[-1])
         self._remember(batch, torch.stack(vectors).detach(), torch.stack(log_z))
         return {
-            "ce": functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": batch.cross_entropy(batch.student.logits),
             "crd": self.weight * contrast,
         }
 

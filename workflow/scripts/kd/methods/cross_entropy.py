@@ -8,7 +8,6 @@ $$
 """
 
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 
@@ -25,4 +24,4 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The cross-entropy alone."""
-        return {"ce": functional.cross_entropy(batch.student.logits, batch.labels)}
+        return {"ce": batch.cross_entropy(batch.student.logits)}

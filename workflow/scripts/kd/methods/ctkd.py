@@ -16,7 +16,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.logits import compared, described, divergence, log_probabilities
@@ -92,6 +91,6 @@ class Method(Distillation):
         temperature = self.start + self.span * theta.sigmoid()
         student, teacher = compared(batch, standardize=self.standardize)
         return {
-            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "kd": self.kd_weight * ctkd_loss(student, teacher, temperature),
         }

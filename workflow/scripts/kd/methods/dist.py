@@ -15,7 +15,6 @@ With Pearson's correlation r, over the classes of a sample b and over the sample
 """
 
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.logits import compared, described
@@ -87,7 +86,7 @@ class Method(Distillation):
         """Cross-entropy with the labels, and the distances between and within classes."""
         known = *compared(batch, standardize=False), self.temperature
         return {
-            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "inter": self.inter_weight * inter_loss(*known),
             "intra": self.intra_weight * intra_loss(*known),
         }

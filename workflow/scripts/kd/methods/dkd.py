@@ -86,7 +86,7 @@ class Method(Distillation):
         known = *compared(batch, standardize=self.standardize), batch.labels, self.temperature
         warm = ((batch.epoch + 1) / self.warmup).clamp(max=1)
         return {
-            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "tckd": warm * self.tckd_weight * tckd_loss(*known),
             "nckd": warm * self.nckd_weight * nckd_loss(*known),
         }

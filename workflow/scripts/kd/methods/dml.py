@@ -13,7 +13,6 @@ With p of the peer; in KL the first of both has no gradient.
 from copy import deepcopy
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.methods.kd import kd_loss
@@ -63,8 +62,8 @@ class Method(Distillation):
             peer = self.peer(batch.images)
         peer = peer.float()
         return {
-            "ce": functional.cross_entropy(student, batch.labels),
+            "ce": batch.cross_entropy(student),
             "mutual": self.weight * mutual_loss(student, peer),
-            "peer_ce": functional.cross_entropy(peer, batch.labels),
+            "peer_ce": batch.cross_entropy(peer),
             "peer_mutual": self.weight * mutual_loss(peer, student),
         }

@@ -76,7 +76,7 @@ class Method(Distillation):
 
     def _second_stage(self, batch: Batch) -> dict[str, Tensor]:
         student, teacher = batch.student.logits, batch.teacher.logits
-        terms = {"ce": self.ce_weight * functional.cross_entropy(student, batch.labels)}
+        terms = {"ce": self.ce_weight * batch.cross_entropy(student)}
         if self.kd_weight:
             terms["kd"] = self.kd_weight * kd_loss(student, teacher, self.temperature)
         return terms

@@ -71,7 +71,7 @@ class Method(Distillation):
         """The flow alone in the first stage; in the second, or where there is but one, the cross-entropy."""
         terms = {}
         if not batch.preliminary:
-            terms["ce"] = functional.cross_entropy(batch.student.logits, batch.labels)
+            terms["ce"] = batch.cross_entropy(batch.student.logits)
         if batch.preliminary or not self.preliminary:
             fitted = zip(self.fits, self.pairs, strict=True)
             student = [fit(batch.student.stages[s]) for fit, (s, _) in fitted]

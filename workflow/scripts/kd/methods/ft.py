@@ -78,6 +78,6 @@ class Method(Distillation):
             factor = self.encoder(maps)
         translated = self.translator(batch.student.stages[-1])
         return {
-            "ce": functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": batch.cross_entropy(batch.student.logits),
             "ft": self.weight * factor_loss(*same_size(translated, factor)),
         }

@@ -8,7 +8,6 @@ $$
 """
 
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.logits import compared, described, divergence, log_probabilities
@@ -52,6 +51,6 @@ class Method(Distillation):
         """Cross-entropy with the labels and divergence from the teacher."""
         student, teacher = compared(batch, standardize=self.standardize)
         return {
-            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "kd": self.kd_weight * kd_loss(student, teacher, self.temperature),
         }

@@ -16,7 +16,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import fit_channels, match_chain, unit
@@ -119,6 +118,6 @@ class Method(Distillation):
         student = [fit(batch.student.stages[s]) for fit, (s, _) in fitted]
         teacher = [batch.teacher.stages[t] for _, t in self.pairs]
         return {
-            "ce": functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": batch.cross_entropy(batch.student.logits),
             "kdsvd": self.weight * kdsvd_loss(student, teacher),
         }

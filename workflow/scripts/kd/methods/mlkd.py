@@ -19,7 +19,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.logits import compared, described, divergence, log_probabilities
@@ -101,7 +100,7 @@ class Method(Distillation):
         instance = *compared(batch, standardize=self.standardize), self.temperatures
         known = *compared(batch, standardize=False), self.temperatures
         return {
-            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "instance": self.instance_weight * instance_loss(*instance),
             "batch": self.batch_weight * batch_loss(*known),
             "class": self.class_weight * class_loss(*known),

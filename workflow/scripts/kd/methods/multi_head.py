@@ -15,7 +15,6 @@ With p of the mean of the M teachers' logits, p_m of each of them, and q_m of it
 """
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import pooled
@@ -58,7 +57,7 @@ class Method(Distillation):
             for head, target in zip(self.heads, teacher.members, strict=True)
         ]
         return {
-            "ce": self.ce_weight * functional.cross_entropy(student.logits, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(student.logits),
             "kd": self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature),
             "heads": self.head_weight * sum(apart) / len(apart),
         }

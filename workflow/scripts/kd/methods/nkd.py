@@ -14,7 +14,6 @@ With p̂ and q̂ at T without the labelled class, so that they sum to 1.
 """
 
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.logits import compared, described, log_probabilities, of_label, of_others
@@ -77,7 +76,7 @@ class Method(Distillation):
         softened = compared(batch, standardize=self.standardize)
         nontarget = nontarget_loss(*softened, batch.labels, self.temperature)
         return {
-            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "target": self.target_weight * target_loss(*plain, batch.labels),
             "nontarget": self.nontarget_weight * nontarget,
         }

@@ -15,7 +15,6 @@ Over the pairs l of feature maps, with the channels' maps x (C, student) and y (
 """
 
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import match_stages, same_size, unit
@@ -71,6 +70,6 @@ class Method(Distillation):
         student, teacher = batch.student, batch.teacher
         discrepancy = sum(nst_loss(student.stages[s], teacher.stages[t]) for s, t in self.pairs)
         return {
-            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "ce": batch.cross_entropy(student.logits),
             "nst": self.weight * discrepancy,
         }

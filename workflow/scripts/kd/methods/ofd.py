@@ -13,7 +13,6 @@ With connectors r, and m the mean of what is negative in each channel of the tea
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, match_stages, resized
@@ -88,4 +87,4 @@ class Method(Distillation):
             target = teacher[other]
             fitted = connector(resized(student[one], target.shape[2:]))
             loss = loss / 2 + partial_distance(fitted, target, margin(target))
-        return {"ce": functional.cross_entropy(batch.student.logits, batch.labels), "ofd": self.weight * loss}
+        return {"ce": batch.cross_entropy(batch.student.logits), "ofd": self.weight * loss}

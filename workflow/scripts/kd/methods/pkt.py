@@ -13,7 +13,6 @@ With K = ½ (cos + 1) of the last features, P of the teacher and Q of the studen
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.features import pooled, unit
@@ -64,6 +63,6 @@ class Method(Distillation):
         """Cross-entropy with the labels and divergence of the neighbours."""
         student, teacher = pooled(batch.student.stages[-1]), pooled(batch.teacher.stages[-1])
         return {
-            "ce": functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": batch.cross_entropy(batch.student.logits),
             "pkt": self.weight * pkt_loss(student, teacher),
         }

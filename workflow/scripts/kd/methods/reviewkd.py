@@ -108,7 +108,7 @@ class Method(Distillation):
         loss = sum(context_loss(*pair) for pair in zip(review, targets, strict=True))
         grown = ((batch.epoch + 1) / self.warm_up).clamp(max=1)
         return {
-            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "ce": batch.cross_entropy(student.logits),
             "review": self.weight * grown * loss,
         }
 

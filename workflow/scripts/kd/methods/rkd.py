@@ -76,7 +76,7 @@ class Method(Distillation):
         """Cross-entropy with the labels and differences of the relations."""
         student, teacher = pooled(batch.student.stages[-1]), pooled(batch.teacher.stages[-1])
         return {
-            "ce": functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": batch.cross_entropy(batch.student.logits),
             "rkd_distance": self.distance_weight * rkd_distance_loss(student, teacher),
             "rkd_angle": self.angle_weight * rkd_angle_loss(student, teacher),
         }

@@ -12,7 +12,6 @@ With A (B, C·H·W), the last stage's maps of a batch.
 """
 
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.features import unit
@@ -52,6 +51,6 @@ class Method(Distillation):
         """Cross-entropy with the labels and difference of the similarities."""
         student, teacher = batch.student, batch.teacher
         return {
-            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "ce": batch.cross_entropy(student.logits),
             "sp": self.weight * sp_loss(student.stages[-1], teacher.stages[-1]),
         }

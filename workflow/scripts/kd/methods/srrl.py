@@ -63,7 +63,7 @@ class Method(Distillation):
             features, pooled(teacher.stages[-1]), self.classifier(features), teacher.logits
         )
         return {
-            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "ce": batch.cross_entropy(student.logits),
             "features": self.feature_weight * matching,
             "regression": self.regression_weight * regression,
         }

@@ -14,7 +14,6 @@ With a = `correct`.
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.logits import described, divergence, log_probabilities
@@ -69,6 +68,6 @@ class Method(Distillation):
         """Cross-entropy with the labels, and divergence from the virtual teacher."""
         student = batch.student.logits
         return {
-            "ce": self.ce_weight * functional.cross_entropy(student, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(student),
             "kd": self.kd_weight * tfkd_loss(student, batch.labels, self.correct, self.temperature),
         }

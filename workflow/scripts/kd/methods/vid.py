@@ -81,6 +81,6 @@ class Method(Distillation):
         guessed = zip(self.guesses, self.pairs, strict=True)
         untold = sum(guess(student.stages[s], teacher.stages[t]) for guess, (s, t) in guessed)
         return {
-            "ce": functional.cross_entropy(student.logits, batch.labels),
+            "ce": batch.cross_entropy(student.logits),
             "vid": self.weight * untold,
         }

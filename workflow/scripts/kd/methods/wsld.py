@@ -73,6 +73,6 @@ class Method(Distillation):
         weights = sample_weights(*compared(batch, standardize=False), batch.labels)
         student, teacher = compared(batch, standardize=self.standardize)
         return {
-            "ce": self.ce_weight * functional.cross_entropy(batch.student.logits, batch.labels),
+            "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "wsl": self.kd_weight * wsl_loss(student, teacher, weights, self.temperature),
         }
