@@ -59,11 +59,16 @@ class Loader:
     """
 
     def __init__(self, split: Split, batch_size: int, seed: int) -> None:
-        self._images, self._labels = split.images, split.labels
+        self._images, self.labels = split.images, split.labels
         self.samples, self.batch_size, self.device = split.images.samples, batch_size, split.labels.device
         self._seed, self._at = seed, (-1, 0)  # epoch and place of the batch that was handed over last
         self.views = np.empty(0, dtype=np.int64)  # (N,) of the epoch that was begun last
         self._views = torch.zeros_like(split.labels)
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return len(_batch_sizes(self.samples, self.batch_size))
 
     def epoch(self, number: int, done: int = 0) -> Iterator[Samples]:
         """The batches of epoch `number` (from 0) that come after `done` samples, every sample once.
@@ -95,7 +100,7 @@ class Loader:
         self.check(batch)
         views = self._views[batch.indices]
         rows = self._images.rows(batch.indices) if batch.rows is None else batch.rows
-        return self._images.normalise(self._images.cut(rows, views)), self._labels[batch.indices]
+        return self._images.normalise(self._images.cut(rows, views)), self.labels[batch.indices]
 
     def check(self, batch: Samples) -> None:
         """RuntimeError unless this batch is the last: the views or images of others are no longer there."""

@@ -43,11 +43,14 @@ class Batch:
     # The context, with its precision, that both networks run in: for a whole network that a method owns.
     autocast: Callable[[], AbstractContextManager] = nullcontext
     # Of logits (B, C) and labels (B,): a scalar, in nats. The recipe may smooth labels or weigh classes.
-    label_loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
+    label_loss: Callable[..., Tensor] = functional.cross_entropy
 
-    def cross_entropy(self, logits: Tensor) -> Tensor:
-        """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats."""
-        return self.label_loss(logits, self.labels)
+    def cross_entropy(self, logits: Tensor, **options: float) -> Tensor:
+        """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats.
+
+        `options` of torch's function go before the recipe's.
+        """
+        return self.label_loss(logits, self.labels, **options)
 
     @cached_property
     def student(self) -> Output:

@@ -62,6 +62,7 @@ def save_outputs(
 ) -> dict[str, Any]:
     """Write the history and, but for a trial, the network and its test logits; what it has come to.
 
+    Where the recipe has `ema`, all is of the average, and the accuracy of the last weights stands beside.
     Leaves `setup.network` with the weights of the epoch that validation chose.
     """
     write_csv(outputs.history, training.history)
@@ -78,6 +79,10 @@ def save_outputs(
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
     results |= named_scores(scores, test.labels.cpu()) | size_of(network, image)
     results["agreement"] = _agreement(scores["test"].logits, teacher_logits)
+    if training.unaveraged:
+        with training.unaveraged.applied():
+            unaveraged = evaluate(network, test.images, test.labels).accuracy
+        results["unaveraged_test_accuracy"] = unaveraged
     return results | _selected(network, training, scores["test"], test)
 
 
