@@ -294,3 +294,12 @@ def test_the_best_seed_is_chosen_on_validation():
 def test_papers_are_those_that_the_methods_files_name():
     assert paper_of("crd").endswith("Tian, Krishnan & Isola 2020 (arXiv:1910.10699).")
     assert paper_of("kd").endswith('"Distilling the Knowledge in a Neural Network". arXiv:1503.02531')
+
+
+def test_without_a_validation_split_the_first_seed_is_exported_and_the_card_says_so(story):
+    runs = [run | {"validation_accuracy": None, "validation_loss": None} for run in story.runs]
+    assert choose(runs) == 0
+    body = card_of(replace(story, runs=runs, best=0), None)
+    assert "this is seed 0, the first, because there is no validation split to select by" in body
+    assert "Being the best of" not in body
+    assert "Being the best of" in card_of(story, None)

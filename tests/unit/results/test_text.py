@@ -259,3 +259,28 @@ def test_script_writes_the_same_bytes_twice_and_a_csv_that_reads_back(tmp_path):
     assert set(first) == {"t.csv", "t.md"}
     read = read_table(folders[0] / "t.csv")
     pd.testing.assert_frame_equal(read, summarise(runs), rtol=1e-6)
+
+
+def test_without_a_validation_split_the_table_says_so_and_selects_nothing():
+    unknown = ("validation_loss", "validation_accuracy", "selected_epoch")
+    unknown += ("selected_validation_accuracy", "selected_test_accuracy")
+    runs = [run | dict.fromkeys(unknown) for run in fake_study(teachers=2)]
+    markdown = page_of(runs)
+    head = next(line for line in markdown.splitlines() if line.startswith("| role"))
+    columns = [cell.strip() for cell in head.strip("|").split("|")]
+    assert [name for name in columns if "selected" in name or "validation" in name] == []
+    assert columns[4:7] == ["test accuracy, last", "gain", "agreement"]
+    said = "- No validation split: all training images train, and all measures are of the weights of the last"
+    assert f"{said} epoch. The test set was not used for any choice.\n" in markdown
+    assert "did best on" not in markdown
+    assert "did best on" in page_of(fake_study(teachers=2))
+    table = summarise(runs)
+    assert table["selected_test_accuracy"].isna().all()
+    assert table["gain"].notna().sum() == 5  # of two teachers' two students, and their average
+
+
+def test_the_card_of_data_without_a_validation_split():
+    card = CARD | {"images": {"train": 5000, "validation": 0, "test": 1200}}
+    lines = data_lines(card)
+    assert lines[1] == "images: train 5,000 / test 1,200; no validation split"
+    assert lines[2] == "images per class: train 2,000 to 2,500 / test 1 to 1,199"

@@ -23,12 +23,16 @@ def to_markdown(
 
     `data` is the data set's card (see kd.results.data_card), whose picture is in data/ beside the page.
     """
-    cells = [{"role": LABELS[row.role]} | text.names(row) | text.measures(row) for row in rows.itertuples()]
+    selected = text.selects(rows)
+    cells = [
+        {"role": LABELS[row.role]} | text.names(row) | text.measures(row, selected)
+        for row in rows.itertuples()
+    ]
     parts = [
         f"# Knowledge distillation: {plain(study)}",
         bullets(headlines(rows)),
         _table(cells, left=4),
-        bullets(text.LEGEND),
+        bullets(text.legend(rows)),
     ]
     ranked = rank(rows, runs)
     if methods := text.ranking(ranked):

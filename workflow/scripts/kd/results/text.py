@@ -22,7 +22,14 @@ from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, MEAN, TEACHER
 
 HEADINGS = {TEACHER: "Teachers", BASELINE_ROW: "Baselines"}
 HEADINGS |= {DISTILLED_STUDENT: "Distilled students", MEAN: "Average over pairs"}
-LEGEND = (
+SELECTED = (
+    "last: weights of the last epoch (all columns but one); selected: weights of the epoch that did best on "
+    "the validation split."
+)
+LAST = (
+    "No validation split: all training images train, and all measures are of the weights of the last epoch."
+)
+_LEGEND = (
     "Accuracy, agreement (share of test images on which student and teacher predict the same class) and "
     "ECE (expected calibration error) are in per cent; losses are cross-entropies in nats.",
     "Measures are means over the seeds; sd: sample standard deviation over the seeds.",
@@ -31,15 +38,26 @@ LEGEND = (
     "(Student's t). ▲ and ▼ mark gains whose interval excludes 0 (above, below).",
     "Average over pairs: gains are first averaged over the teachers of each student and seed, because these "
     "share one baseline; the interval is over these n averages.",
-    "last: weights of the last epoch (all columns but one); selected: weights of the epoch that did best on "
-    "the validation split. The test set was not used for any choice.",
+    "{weights} The test set was not used for any choice.",
     "MACs: multiply-accumulate operations for one image. Time: of one run, evaluation included. "
     f"{DASH}: does not apply. A single seed has no sd and no interval.",
 )
+BY_VALIDATION = ("test accuracy, selected", "validation accuracy")  # columns
 DIFFERENCE = (
     "Difference to best: the mean over the students and seeds that both have, in percentage points, with its"
     " 95 % interval, uncorrected. Significant: with the correction."
 )
+
+
+def selects(table: pd.DataFrame) -> bool:
+    """Whether there was a validation split, by which an epoch was selected."""
+    return bool(table["selected_test_accuracy"].notna().any())
+
+
+def legend(table: pd.DataFrame) -> list[str]:
+    """What the columns of the table mean."""
+    weights = SELECTED if selects(table) else LAST
+    return [sentence.replace("{weights}", weights) for sentence in _LEGEND]
 
 
 def seed_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -111,9 +129,9 @@ def names(row: Any) -> dict[str, str]:
     return {"network": row.name or "all", "teacher": row.teacher or DASH, "method": row.method or DASH}
 
 
-def measures(row: Any) -> dict[str, str]:
-    """The cells of a row by their headings, the most wanted first."""
-    return {
+def measures(row: Any, selected: bool) -> dict[str, str]:
+    """The cells of a row by their headings, the most wanted first; `selected`: an epoch was selected."""
+    cells = {
         "test accuracy, last": with_sd(row.test_accuracy, row.test_accuracy_std),
         "gain": gain(row),
         "test accuracy, selected": with_sd(row.selected_test_accuracy, row.selected_test_accuracy_std),
@@ -130,6 +148,7 @@ def measures(row: Any) -> dict[str, str]:
         "time": duration(row.seconds),
         "loss function": row.loss_function or DASH,
     }
+    return {name: text for name, text in cells.items() if selected or name not in BY_VALIDATION}
 
 
 def gain(row: Any) -> str:

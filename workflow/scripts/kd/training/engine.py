@@ -25,7 +25,7 @@ def fit(
     model: nn.Module,
     method: Distillation,
     train: Split,
-    validation: Split,
+    validation: Split | None,
     recipe: Recipe,
     *,
     seed: int,
@@ -36,7 +36,8 @@ def fit(
 ) -> Training:
     """Train `model` in place by `recipe` and return its history.
 
-    `method`, which has been prepared, says what is minimised. Its preliminary epochs go before those of the
+    `method`, which has been prepared, says what is minimised. Without a `validation` split no epoch is
+    selected, and the history has no such columns. Its preliminary epochs go before those of the
     recipe, with its first learning rate and an optimizer of their own. With `checkpoints` it begins where the
     last one left off, and keeps its state there from time to time.
     Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is
@@ -62,14 +63,16 @@ def fit(
         lr = recipe.lr_at(max(0, epoch - method.preliminary))
         with speed.rounding():
             means, seconds = _train_epoch(step, lr, training, callback, checkpoints)
-        with speed.autocast(loader.device):
-            score = evaluate(model, validation.images, validation.labels)
-        _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
         row = {"epoch": epoch + 1, "lr": lr, **means}
-        row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
+        if validation:
+            with speed.autocast(loader.device):
+                score = evaluate(model, validation.images, validation.labels)
+            _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
+            row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
+            training.last = None if speed.bf16 else score
         row |= {"seconds": seconds, "images_per_second": loader.samples / seconds}
         training.add(row, model)
-        training.last, training.replayed = score, isinstance(step, GraphedStep) and step.recorded
+        training.replayed = isinstance(step, GraphedStep) and step.recorded
         callback.on_epoch(row)
         _keep_if_due(checkpoints, training, step, epoch_ended=True)
     return training

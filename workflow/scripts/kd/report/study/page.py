@@ -24,7 +24,7 @@ from kd.report.template import render
 from kd.results.data_card import data_lines
 from kd.results.ranking import rank, rank_pairs, tied_with_first, verdict_of, verdict_on_pairs
 from kd.results.table_csv import read_table
-from kd.results.text import DIFFERENCE, LEGEND, provenance
+from kd.results.text import DIFFERENCE, legend, provenance
 
 MOST = 12  # seeds that a next step proposes
 
@@ -57,7 +57,7 @@ def to_page(study: Study) -> str:
         texts=texts(matrix) if matrix else {},
         methods=methods_table(ranked),
         verdict=f"{verdict_of(table, ranked)} {DIFFERENCE}" if len(ranked) > 1 else "",
-        legend=LEGEND,
+        legend=legend(table),
         figures=figures_of(study),
         networks=networks_table(table, study),
         everything=full_table(table, study),

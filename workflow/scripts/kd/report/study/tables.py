@@ -12,7 +12,7 @@ from kd.report.study.pairs import Pair, runtime_of
 from kd.report.study.sources import Study
 from kd.results.format import count, interval, number, signed, size, verdict, with_sd
 from kd.results.table_csv import key_of
-from kd.results.text import HEADINGS, measures, ranking, seed_table
+from kd.results.text import HEADINGS, measures, ranking, seed_table, selects
 
 EXPLAINED = {
     "agreement": "share of test images on which student and teacher predict the same class, in per cent",
@@ -88,18 +88,19 @@ def methods_table(ranked: pd.DataFrame) -> Markup:
 
 def full_table(results: pd.DataFrame, study: Study) -> Markup:
     """Everything measured, by role; the name of a row links to what its numbers come from."""
-    columns = headings(["network", *map(heading, measures(next(results.itertuples())))])
+    selected = selects(results)
+    columns = headings(["network", *map(heading, measures(next(results.itertuples()), selected))])
     bodies = []
     for role, lines in results.groupby("role", sort=False):
         name = tag("th", HEADINGS[role], class_="name", scope="rowgroup")
         group = tag("tr", name, tag("td", colspan=len(columns) - 1), class_="group")
-        bodies.append([group, *(_full_row(line, study) for line in lines.itertuples())])
+        bodies.append([group, *(_full_row(line, study, selected) for line in lines.itertuples())])
     return table("Table of everything measured", columns, *bodies, kind="wide")
 
 
-def _full_row(line: Any, study: Study) -> Markup:
+def _full_row(line: Any, study: Study, selected: bool) -> Markup:
     key, origin = key_of(line), " from ".join(filter(None, (line.method, line.teacher)))
     name = tag("a", line.name or "all", href=study.source(key))
     if origin:
         name += " " + tag("small", origin)
-    return row(name, [cell(text) for text in measures(line).values()])
+    return row(name, [cell(text) for text in measures(line, selected).values()])
