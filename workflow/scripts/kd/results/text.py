@@ -1,7 +1,8 @@
 """What a table of a study says, as the text of its cells and in a line below it."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -43,6 +44,26 @@ _LEGEND = (
     f"{DASH}: does not apply. A single seed has no sd and no interval.",
 )
 BY_VALIDATION = ("test accuracy, selected", "validation accuracy")  # columns
+# Of the table "More metrics": the column of table.csv, and digits.
+MORE = {
+    "top-5 accuracy": ("top5_accuracy", 2),
+    "balanced accuracy": ("balanced_accuracy", 2),
+    "macro-F1": ("macro_f1", 2),
+    "NLL": ("nll", 4),
+    "ECE": ("ece", 2),
+    "temperature": ("temperature", 3),
+    "NLL, scaled": ("scaled_nll", 4),
+    "ECE, scaled": ("scaled_ece", 2),
+}
+MORE_LEGEND = (
+    "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature and NLL, the"
+    " mean cross-entropy in nats, which is the test loss.",
+    "Balanced accuracy: the mean of the accuracies of the classes. Macro-F1: the mean of their F1 scores.",
+    "Temperature: what the logits are divided by so that the NLL of the validation split is lowest"
+    " (Guo et al. 2017). Scaled: after that division, which changes no prediction.",
+    f"{DASH}: with one seed at least there is no temperature, because all validation images are predicted"
+    " correctly or there are no validation logits.",
+)
 DIFFERENCE = (
     "Difference to best: the mean over the students and seeds that both have, in percentage points, with its"
     " 95 % interval, uncorrected. Significant: with the correction."
@@ -149,6 +170,23 @@ def measures(row: Any, selected: bool) -> dict[str, str]:
         "loss function": row.loss_function or DASH,
     }
     return {name: text for name, text in cells.items() if selected or name not in BY_VALIDATION}
+
+
+def more_columns(table: pd.DataFrame) -> list[str]:
+    """The headings of the table "More metrics": those of MORE that are known of a row at least."""
+    columns = {heading: column for heading, (column, _) in MORE.items()}
+    known = [heading for heading, column in columns.items() if table[column].notna().any()]
+    return known if set(known) - {"ECE"} else []
+
+
+def more_measures(row: Any, headings: Iterable[str]) -> dict[str, tuple[str, float]]:
+    """The cells of a row of "More metrics" by these headings: the text, and the mean in it."""
+    cells = {}
+    for heading in headings:
+        column, digits = MORE[heading]
+        value = getattr(row, column)
+        cells[heading] = with_sd(value, getattr(row, f"{column}_std", math.nan), digits), value
+    return cells
 
 
 def gain(row: Any) -> str:

@@ -81,6 +81,7 @@ def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
         head=front_matter(facts.job, facts.run),
         useful=USEFUL,
         validated=validated(facts.runs),
+        calibrated=facts.verification["calibrated"],
         oldest=OLDEST,
         ir_version=IR_VERSION,
         opset=OPSET,
