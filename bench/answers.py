@@ -34,10 +34,10 @@ class Compared:
         self._views, self._shift = views, shift
         self.worst = worst  # (N,) float32: the largest `excess` of every sample so far, at first 0
 
-    def start_epoch(self, views: np.ndarray) -> None:
-        """Announce the views (N,) to both."""
-        self._live.start_epoch(views)
-        self._stored.start_epoch((views + self._shift) % self._views)
+    def start_epoch(self, rows: np.ndarray) -> None:
+        """Announce the rows (N,) to both."""
+        self._live.start_epoch(rows)
+        self._stored.start_epoch((rows + self._shift) % self._views)
 
     def output(self, images: Tensor, indices: Tensor) -> Output:
         """The cached logits."""

@@ -9,7 +9,7 @@ from bench.interleave import interleave
 from bench.spec import Setting, Spec, command, network
 from bench.statistics import column, stat
 from kd.data.augmentation import Augmentation
-from kd.teachers.targets import needed_views
+from kd.data.rows import Rows
 
 TEACHERS = ("resnet18", "preact_resnet18", "vgg16", "mobilenet", "googlenet", "densenet")
 STUDENTS = ("resnet8x4", "shufflenetv2", "cnn", "mobilenet", "mobilenet_quarter", "resnet18_quarter")
@@ -35,7 +35,7 @@ def measure(
     images = setting.images or IMAGES[setting.device]
     live, cached = _student_epochs(setting, teachers, students, images)
     tables = _target_epochs(setting, teachers, images)
-    views = needed_views(0, epochs, SAMPLES, Augmentation(PAD, FLIP).count).sum() / SAMPLES
+    views = Rows(Augmentation(PAD, FLIP), 0, SAMPLES).needed(epochs).sum() / SAMPLES
     sums = {
         "live_seconds": epochs * sum(pair["median"] for pair in live.values()),
         "tables_seconds": views * sum(epoch["median"] for epoch in tables.values()),

@@ -14,7 +14,7 @@ from bench.images import Pictures
 from bench.spec import Network
 from kd import registry
 from kd.data.augmentation import Augmentation
-from kd.data.sampler import views_seen
+from kd.data.rows import Rows
 from kd.data.views import Split, ViewedImages
 from kd.distillation.base import Context, Distillation
 from kd.distillation.combined import build_method
@@ -24,7 +24,7 @@ from kd.runtime import device as kd_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
-from kd.teachers.targets import needed_views, open_table, open_targets, write_note
+from kd.teachers.targets import open_table, open_targets, write_note
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
 from kd.training.callback import Callback
 from kd.training.engine import fit
@@ -148,9 +148,9 @@ def stored_table(
     folder: Path,
     speed: Speed = Speed(),
 ) -> np.ndarray:
-    """Those answers, stored below `folder` and opened again: (views, samples, classes) float16."""
+    """Those answers, stored below `folder` and opened again: (rows, samples, classes) float16."""
     images = load_split(pictures, device).images
-    needed = needed_views(SEED, epochs, images.samples, images.count)
+    needed = Rows(images.augmentation, SEED, images.samples).needed(epochs)
     _fill(folder / "table", needed, model.eval(), images, pictures.classes, device, speed)
     note = folder / "student" / "targets.json"
     write_note(note, folder / "table", KEY, needed)
@@ -170,9 +170,9 @@ def time_targets(
     images = load_split(pictures, device).images
     model.eval()
     for epoch in range(epochs):
-        seen = views_seen(SEED, epoch, images.samples, images.count)
-        needed = np.zeros((images.count, images.samples), dtype=bool)
-        needed[seen, np.arange(images.samples)] = True
+        rows = Rows(images.augmentation, SEED, images.samples)
+        needed = np.zeros((rows.count(epochs), images.samples), dtype=bool)
+        needed[rows.of_epoch(epoch), np.arange(images.samples)] = True
         started = time.perf_counter()
         _fill(folder, needed, model, images, pictures.classes, device, speed)
         report({"seconds": time.perf_counter() - started})
@@ -194,7 +194,8 @@ def _fill(
     device: torch.device,
     speed: Speed = Speed(),
 ) -> None:
-    """Store the answers to the (view, sample) pairs `needed`, also where there are some already."""
-    with open_table(folder, KEY, (images.count, images.samples, classes)) as table:
+    """Store the answers to the (row, sample) pairs `needed`, also where there are some already."""
+    with open_table(folder, KEY, (*needed.shape, classes)) as table:
         shown = ProgressFile(None, "[targets]")  # to nobody
-        cache_targets.fill(table, needed, model, images, device, speed, "[targets]", shown)
+        rows = Rows(images.augmentation, SEED, images.samples)
+        cache_targets.fill(table, needed, model, images, rows, device, speed, "[targets]", shown)

@@ -111,7 +111,7 @@ def test_no_step_with_streamed_images_waits_for_the_device(cuda):
 def test_stored_targets_equal_a_live_teacher(cuda):
     teacher, data = network(cuda, "resnet18", 1).eval(), split(cuda, 128)
     with torch.no_grad():
-        views = range(data.images.count)
+        views = range(data.images.augmentation.count)
         table = torch.stack(
             [teacher(data.images.take(torch.arange(128, device=cuda), view)) for view in views]
         )

@@ -62,14 +62,14 @@ class Disk:
 
 def _streamed(seconds: float) -> list[str]:
     """Threads read, and hold batches in page-locked memory, while the fourth step is recorded."""
-    samples, evaluated = 20 * BATCH, loader.StreamedImages.rows
-    loader.StreamedImages.rows = lambda images, indices: torch.zeros(
+    samples, evaluated = 20 * BATCH, loader.StreamedImages.raw
+    loader.StreamedImages.raw = lambda images, indices: torch.zeros(
         (len(indices), 32, 32, 3), dtype=torch.uint8, device=indices.device
     )
     try:
         training = _fit(network("cnn"), split(samples, source=Disk(samples, seconds)), epochs=1)
     finally:
-        loader.StreamedImages.rows = evaluated
+        loader.StreamedImages.raw = evaluated
     return [] if training.replayed else ["no graph"]
 
 
@@ -109,7 +109,7 @@ def _second() -> list[str]:
     )
     try:
         train = split(device=device)
-        table = np.ones((train.images.count, train.images.samples, 10), np.float16)
+        table = np.ones((train.images.augmentation.count, train.images.samples, 10), np.float16)
         teacher = CachedTeacher([table], device)
         training = _fit(
             network("resnet8x4", device=device), train, method=build_method("kd", {}), teacher=teacher

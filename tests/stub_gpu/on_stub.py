@@ -80,7 +80,7 @@ def prepared(
     needs, runs, kind = set(method.NEEDS) - {"own_stages"}, None, None
     members = 1 + ("members" in method.NEEDS)
     if needs and needs <= {"logits", "members"}:
-        table = np.ones((data.images.count, data.images.samples, CLASSES), np.float16)
+        table = np.ones((data.images.augmentation.count, data.images.samples, CLASSES), np.float16)
         kind = CachedTeacher([table] * members, DEVICE, [1.0] * members)
     elif needs:
         runs, kind = teacher, LiveTeacher(teacher, stages="stages" in needs)

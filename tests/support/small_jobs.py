@@ -10,11 +10,12 @@ import cache_targets
 import train
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
+from kd.data.rows import Rows
 from kd.jobs.teachers import TargetsJob
 from kd.jobs.training import TrainJob
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
-from kd.teachers.targets import needed_views, open_targets
+from kd.teachers.targets import open_targets
 from kd.training.outputs import Outputs
 
 CPU = Compute(device="cpu")
@@ -86,4 +87,4 @@ def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc"):
     what = TargetsJob(seed=seed, epochs=epochs)
     model = teacher[0] / "model.safetensors"
     cache_targets.main(what, code, dataset, model, folder / "table", note, compute=CPU)
-    return note, np.array(open_targets(note, needed_views(seed, epochs, 60, 18)))
+    return note, np.array(open_targets(note, Rows(Augmentation(1, True), seed, 60).needed(epochs)))

@@ -8,6 +8,7 @@ import torch
 
 from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
+from kd.data.rows import Rows
 from kd.data.views import ViewedImages
 from kd.errors import UserError
 from kd.evaluation.inference import logits_of
@@ -19,7 +20,7 @@ from kd.networks.checkpoint import load_network
 from kd.runtime.device import device_name, memory_explained, set_up_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
-from kd.teachers.targets import needed_views, open_table, write_note
+from kd.teachers.targets import open_table, write_note
 
 EVERY = 5.0  # seconds between two progress lines
 BATCH = 128  # images that count as a step when it is decided whether they are enough to compile for
@@ -45,12 +46,13 @@ def main(
     where = set_up_device(compute)
     data = read_dataset(dataset)
     images = load_split(data, "train", where, compute.stream).images
-    needed = needed_views(job.seed, job.epochs, images.samples, images.count)
+    rows = Rows(images.augmentation, job.seed, images.samples)
+    needed = rows.needed(job.epochs)
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
-    shape = (images.count, images.samples, len(data.classes))
+    shape = (*needed.shape, len(data.classes))
     # By the size of the whole table, so that whoever fills a part of it computes in the same way.
-    speed = choose_speed(compute, where, images.count * images.samples // BATCH, training=False)
+    speed = choose_speed(compute, where, needed.size // BATCH, training=False)
     # The one table that this code makes from these files, on such a device, in this precision.
     key = f"{digest(code, dataset, teacher_model)}-{where.type}-{speed.precision}"
     with open_table(table_folder, key, shape) as table:
@@ -59,18 +61,18 @@ def main(
         logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
         logger.info("%s  %s", label, speed.reason)
         with ProgressFile(progress, label) as shown:
-            fill(table, missing, network, images, where, speed, label, shown)
+            fill(table, missing, network, images, rows, where, speed, label, shown)
     write_note(note, table_folder, key, needed, speed.used(where))
 
 
 def lacking(table: np.ndarray, needed: np.ndarray) -> np.ndarray:
-    """Which of what is `needed`, (views, samples) bool, the table does not hold: (views, samples) bool.
+    """Which of what is `needed`, (rows, samples) bool, the table does not hold: (rows, samples) bool.
 
-    View by view: of many views and classes the whole table is larger than memory.
+    Row by row: of many rows and classes the whole table is larger than memory.
     """
     missing = np.zeros_like(needed)
-    for view, wanted, lacks in zip(table, needed, missing, strict=True):
-        lacks[wanted] = np.isnan(view[wanted]).any(axis=1)
+    for row, wanted, lacks in zip(table, needed, missing, strict=True):
+        lacks[wanted] = np.isnan(row[wanted]).any(axis=1)
     return missing
 
 
@@ -79,18 +81,19 @@ def fill(
     missing: np.ndarray,
     network: torch.nn.Module,
     images: ViewedImages,
+    rows: Rows,
     device: torch.device,
     speed: Speed,
     label: str,
     progress: ProgressFile,
 ) -> None:
-    """Compute the logits of what is `missing`, (views, samples) bool, and write them into `table`.
+    """Compute the logits of what is `missing`, (rows, samples) bool, and write them into `table`.
 
     Each is there as soon as it is computed, so that what is cut off goes on where it was.
     Raises UserError if one is not finite in float16.
     """
-    views, samples = np.nonzero(missing)
-    on_device = [torch.from_numpy(numbers).to(device) for numbers in (samples, views)]
+    numbers, samples = np.nonzero(missing)
+    on_device = torch.from_numpy(samples).to(device), rows.shown(numbers, samples).to(device)
     started = reported = time.monotonic()
     done = 0
     with speed.autocast(device):
@@ -103,12 +106,12 @@ def fill(
                 raise UserError(
                     f"{label} some logits are not finite in float16; train the teacher with a lower lr"
                 )
-            table[views[here], samples[here]] = rounded
-            left = (now - started) * (len(views) / done - 1)
-            progress.update(share=done / len(views), left=left)
-            if now - reported > EVERY or done == len(views):
+            table[numbers[here], samples[here]] = rounded
+            left = (now - started) * (len(samples) / done - 1)
+            progress.update(share=done / len(samples), left=left)
+            if now - reported > EVERY or done == len(samples):
                 reported = now
-                logger.info("%s  %d of %d  ETA %s", label, done, len(views), clock_time(left))
+                logger.info("%s  %d of %d  ETA %s", label, done, len(samples), clock_time(left))
 
 
 if __name__ == "__main__":

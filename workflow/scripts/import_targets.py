@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from kd.data.dataset import read_dataset
+from kd.data.rows import Rows
 from kd.errors import UserError
 from kd.io.files import digest
 from kd.io.log import logger
 from kd.jobs.teachers import LogitsTargetsJob
 from kd.teachers.logits import read_user_logits, training_logits
-from kd.teachers.targets import needed_views, open_table, write_note
+from kd.teachers.targets import open_table, write_note
 
 
 def main(
@@ -24,7 +25,7 @@ def main(
     data = read_dataset(dataset)
     views = training_logits(read_user_logits(logits, job.sha256, data), logits, data)
     samples = len(data.train_labels)
-    needed = needed_views(job.seed, job.epochs, samples, len(views))
+    needed = Rows(data.augmentation, job.seed, samples).needed(job.epochs)
     if (missing := needed & np.isnan(views).any(axis=2)).any():
         view, sample = np.argwhere(missing)[0]
         raise UserError(

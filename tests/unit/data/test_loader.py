@@ -30,7 +30,7 @@ def test_order_and_views_are_those_of_seed_and_epoch():
             images, labels = loader.take(batch)
             assert torch.equal(images, data.images.take(indices, torch.from_numpy(views)[indices]))
             assert torch.equal(labels, data.labels[indices])
-        assert loader.views.tolist() == views.tolist()
+        assert loader.rows.tolist() == views.tolist()
 
 
 def test_an_epoch_goes_on_after_what_is_done():

@@ -60,7 +60,8 @@ def test_views_outside_a_training_are_the_same_too(area):
     indices, views = torch.tensor([5, 0, 36, 5]), torch.tensor([1, 17, 4, 0])
     one, other = images("resident", area), images("streamed", area)
     assert torch.equal(one.take(indices, views), other.take(indices, views))
-    assert (one.samples, one.count, one.plain, one.height) == (other.samples, other.count, other.plain, 8)
+    assert (one.samples, one.plain, one.height) == (other.samples, other.plain, 8)
+    assert one.augmentation == other.augmentation
     network = build_network("cnn", {"channels": [4, 8]}, 1, 3)
     assert torch.equal(evaluate(network, one, LABELS).logits, evaluate(network, other, LABELS).logits)
 
@@ -93,7 +94,7 @@ def test_the_place_of_the_batches_stays_between_epochs():
     streaming, places = loader(images("streamed")), set()
     for epoch, done in ((0, 30), (1, 0), (2, 20)):
         for batch in streaming.epoch(epoch, done):
-            places.add(batch.rows.data_ptr())
+            places.add(batch.pixels.data_ptr())
     assert len(places) == 1
 
 
@@ -103,7 +104,7 @@ def test_images_that_are_not_of_the_batch_are_read_from_their_source():
     streaming, everything = loader(streamed), torch.arange(37)
     for batch in streaming.epoch(0):
         assert torch.equal(streamed.take(everything, 4), images("resident").take(everything, 4))
-        views = torch.from_numpy(streaming.views)[batch.indices]
+        views = torch.from_numpy(streaming.rows)[batch.indices]
         assert torch.equal(streaming.take(batch)[0], images("resident").take(batch.indices, views))
 
 
@@ -111,7 +112,7 @@ def test_a_batch_that_was_overwritten_is_noticed():
     streaming = loader(images("streamed"))
     batches = streaming.epoch(0)
     first, second = next(batches), next(batches)
-    assert first.rows.data_ptr() == second.rows.data_ptr()
+    assert first.pixels.data_ptr() == second.pixels.data_ptr()
     with pytest.raises(RuntimeError, match="at hand"):
         streaming.take(first)
 

@@ -44,12 +44,14 @@ def test_every_view_equals_padding_cropping_and_mirroring_in_numpy(flip):
                 taken = subject.take(torch.arange(3), torch.full((3,), view))
                 assert np.array_equal(taken.permute(0, 2, 3, 1).numpy(), expected), view
                 view += 1
-    assert view == subject.count
+    assert view == subject.augmentation.count
 
 
 def test_random_crop_without_padding_would_do_nothing_so_views_differ():
     subject = viewed(4, True, side=8, samples=1)
-    taken = {subject.take(torch.tensor([0]), view).numpy().tobytes() for view in range(subject.count)}
+    taken = {
+        subject.take(torch.tensor([0]), view).numpy().tobytes() for view in range(subject.augmentation.count)
+    }
     assert len(taken) == 162
 
 

@@ -14,6 +14,7 @@ import import_targets
 from kd.config.load import load_study
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
+from kd.data.rows import Rows
 from kd.data.sampler import views_seen
 from kd.errors import UserError
 from kd.jobs.teachers import LogitsTargetsJob, LogitsTeacherJob
@@ -22,7 +23,7 @@ from kd.plan.user_files import content
 from kd.results.table import summarise
 from kd.results.text import seed_table
 from kd.teachers.logits import read_user_logits, test_logits, training_logits
-from kd.teachers.targets import needed_views, open_targets
+from kd.teachers.targets import open_targets
 
 CLASSES, SAMPLES = 3, 5
 test_logits.__test__ = False  # a function, and no test
@@ -327,7 +328,7 @@ def targets(data, logits, flip=True, epochs=2, seed=0):
     job = LogitsTargetsJob(sha256=sha256, seed=seed, epochs=epochs)
     note = data / "targets" / str(seed) / f"{epochs}.json"
     import_targets.main(job, "code", data / f"{flip}.safetensors", path, data / "targets" / "table", note)
-    return open_targets(note, needed_views(seed, epochs, SAMPLES, 2 if flip else 1))
+    return open_targets(note, Rows(Augmentation(0, flip), seed, SAMPLES).needed(epochs))
 
 
 def test_targets_are_like_those_of_any_teacher(data):

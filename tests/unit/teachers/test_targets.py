@@ -10,11 +10,13 @@ import pytest
 from small_jobs import dataset, make_targets, teacher  # noqa: F401 (fixtures)
 
 import cache_targets
+from kd.data.augmentation import Augmentation
+from kd.data.rows import Rows
 from kd.data.sampler import views_seen
 from kd.data.views import ViewedImages
 from kd.errors import UserError
 from kd.runtime.speed import Speed
-from kd.teachers.targets import needed_views, open_table, open_targets
+from kd.teachers.targets import open_table, open_targets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -99,7 +101,7 @@ def test_targets_that_were_computed_otherwise_have_a_table_of_their_own(
     other, table = make_targets(teacher, dataset, tmp_path, 4)
     assert json.loads(other.read_text())["compute"]["precision"] == "bf16"
     assert there(table) == visited(4)
-    assert there(open_targets(note, needed_views(3, 4, 60, 18))) == visited(3)
+    assert there(open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))) == visited(3)
     endings = sorted(path.stem.partition("-")[2] for path in (tmp_path / "table").glob("*.npy"))
     assert endings == ["cpu-bf16", "cpu-float32"]
 
@@ -116,9 +118,9 @@ def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tm
         damaged[start + 2 * 3 * place] ^= 1
         path.write_bytes(damaged)
         with pytest.raises(UserError, match=r"\.npy: not the targets that .*4\.json declares"):
-            open_targets(note, needed_views(3, 4, 60, 18))
+            open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))
     path.write_bytes(whole)
-    open_targets(note, needed_views(3, 4, 60, 18))
+    open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))
 
 
 def test_a_lost_table_is_reported_with_what_to_delete(teacher, dataset, tmp_path):
@@ -127,7 +129,7 @@ def test_a_lost_table_is_reported_with_what_to_delete(teacher, dataset, tmp_path
     with pytest.raises(
         UserError, match=rf"3/4\.json: its table is gone; delete {tmp_path} to have it made again"
     ):
-        open_targets(note, needed_views(3, 4, 60, 18))
+        open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))
 
 
 def test_a_table_that_does_not_fit_the_disk_is_refused_with_its_size(tmp_path, monkeypatch):
@@ -183,22 +185,22 @@ def test_a_broken_table_is_named(teacher, dataset, tmp_path, content):
     (table,) = (tmp_path / "table").glob("*.npy")
     table.write_bytes(content)
     with pytest.raises(UserError, match=r"\.npy: not a whole table"):
-        open_targets(note, needed_views(3, 4, 60, 18))
+        open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))
     with pytest.raises(UserError, match=r"\.npy: not a whole table"):
         make_targets(teacher, dataset, tmp_path, 4)
 
 
 def test_a_table_of_another_data_set_is_refused(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
-    with pytest.raises(UserError, match=r"holds \(18, 60\) \(views, samples\), not \(18, 61\)"):
-        open_targets(note, needed_views(3, 4, 61, 18))
+    with pytest.raises(UserError, match=r"holds \(18, 60\) \(rows, samples\), not \(18, 61\)"):
+        open_targets(note, Rows(Augmentation(1, True), 3, 61).needed(4))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]"])
 def test_a_broken_note_is_named(tmp_path, content):
     (tmp_path / "4.json").write_text(content)
     with pytest.raises(UserError, match=r"4\.json: not a whole note"):
-        open_targets(tmp_path / "4.json", needed_views(3, 4, 60, 18))
+        open_targets(tmp_path / "4.json", Rows(Augmentation(1, True), 3, 60).needed(4))
 
 
 def test_what_a_table_lacks_is_known_without_reading_it_all(tmp_path):

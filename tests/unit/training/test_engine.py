@@ -163,7 +163,10 @@ class Overflowing(Distillation):
 def complete_table(teacher, data):
     """(views, samples, classes) float16, view by view."""
     with torch.no_grad():
-        rows = [teacher.eval()(data.images.take(torch.arange(20), view)) for view in range(data.images.count)]
+        rows = [
+            teacher.eval()(data.images.take(torch.arange(20), view))
+            for view in range(data.images.augmentation.count)
+        ]
     return torch.stack(rows).half().numpy()
 
 
@@ -213,7 +216,7 @@ def test_a_training_on_the_cpu_starts_nothing_on_a_gpu(monkeypatch):
 def test_a_missing_target_is_loud():
     table = complete_table(network(1), split(20))
     table[views_seen(5, 1, 20, 18)[7], 7] = np.nan
-    with pytest.raises(UserError, match=r"no targets for sample 7 in view \d+ \(1 of 20 missing\)"):
+    with pytest.raises(UserError, match=r"no targets for sample 7 in row \d+ \(1 of 20 missing\)"):
         train(network(), "kd", teacher=CachedTeacher([table], torch.device("cpu")))
 
 

@@ -13,11 +13,22 @@ class Augmentation:
     pad: int = 0
     flip: bool = False  # whether a mirrored image still belongs to its class
     area: tuple[float, float] | None = None  # the least and the largest share; `pad` is then not used
+    views: int | None = None  # versions of each image that all seeds and epochs share; None: no such limit
+
+    @property
+    def numbers(self) -> int:
+        """What a view's number is below: (2p + 1)² positions, times two with mirroring, or ENDLESS."""
+        return ENDLESS if self.area else (2 * self.pad + 1) ** 2 * (2 if self.flip else 1)
 
     @property
     def count(self) -> int:
-        """How many views an image has: (2p + 1)² positions, times two with mirroring, or ENDLESS."""
-        return ENDLESS if self.area else (2 * self.pad + 1) ** 2 * (2 if self.flip else 1)
+        """How many versions of an image there are: `views`, or else as many as numbers of views."""
+        return self.views or self.numbers
+
+    @property
+    def finite(self) -> bool:
+        """Whether a teacher's logits can be stored for all versions at once."""
+        return self.count < ENDLESS
 
     @property
     def plain(self) -> int:

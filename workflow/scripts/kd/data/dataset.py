@@ -4,7 +4,7 @@ Torch is imported only when that file is read, so that preparing a data set does
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SHARDS = "shards"  # the folder beside the file
 PARTS = ("train", "validation", "test")
+_AUGMENTATION = ("pad", "flip", "area")
 _TENSORS = tuple(f"{part}_{kind}" for part in PARTS for kind in ("images", "labels"))
 Array = TypeVar("Array")  # numpy.ndarray when prepared, torch.Tensor when read back
 
@@ -91,7 +92,7 @@ def write_dataset(path: Path, dataset: Dataset[np.ndarray]) -> None:
     Of images that lie in shards there is what finds and checks them.
     """
     facts = {name: getattr(dataset, name) for name in ("classes", "mean", "std")}
-    facts |= asdict(dataset.augmentation)
+    facts |= {name: getattr(dataset.augmentation, name) for name in _AUGMENTATION}
     arrays = dataset.tensors()
     shards = {name: arrays.pop(name).packed for name in list(arrays) if isinstance(arrays[name], Shards)}
     arrays |= {f"{name}_checksums": packed.checksums for name, packed in shards.items()}

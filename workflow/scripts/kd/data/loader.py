@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from kd.data.dataset import PARTS, Dataset
-from kd.data.sampler import order_seen, views_seen
+from kd.data.rows import Rows
+from kd.data.sampler import order_seen
 from kd.data.shards import Shards
 from kd.data.streaming import StreamedImages
 from kd.data.views import Split, ViewedImages
@@ -48,13 +49,13 @@ class Samples:
     epoch: int  # by whose number views and order are drawn
     first: int  # how many samples of the epoch go before
     indices: Tensor  # (B,) int64, on the device
-    rows: Tensor | None = None  # (B, H, W, C) uint8 where images are streamed
+    pixels: Tensor | None = None  # (B, H, W, C) uint8 where images are streamed
 
 
 class Loader:
     """Takes a training split apart into batches: in which order, in which views, and read ahead if streamed.
 
-    The views of an epoch lie in a tensor that stays where it is, as do streamed images: a CUDA graph reads
+    What an epoch shows lies in tensors that stay where they are, as do streamed images: a CUDA graph reads
     there again. So a batch can be taken only until the next one is handed over.
     """
 
@@ -62,17 +63,18 @@ class Loader:
         self._images, self._labels = split.images, split.labels
         self.samples, self.batch_size, self.device = split.images.samples, batch_size, split.labels.device
         self._seed, self._at = seed, (-1, 0)  # epoch and place of the batch that was handed over last
-        self.views = np.empty(0, dtype=np.int64)  # (N,) of the epoch that was begun last
-        self._views = torch.zeros_like(split.labels)
+        self._rows = Rows(split.images.augmentation, seed, self.samples)
+        self.rows = np.empty(0, dtype=np.int64)  # (N,) of the epoch that was begun last, see kd.data.rows
+        self._shown = self._rows.shown_in(0).to(self.device)
 
     def epoch(self, number: int, done: int = 0) -> Iterator[Samples]:
         """The batches of epoch `number` (from 0) that come after `done` samples, every sample once.
 
-        `views` are those of this epoch from the call on, before the first batch is asked for.
+        `rows` are those of this epoch from the call on, before the first batch is asked for.
         """
         self._at = number, -1  # of the epoch that went before no batch is right any more
-        self.views = views_seen(self._seed, number, self.samples, self._images.count)
-        self._views.copy_(torch.from_numpy(self.views))
+        self.rows = self._rows.of_epoch(number)
+        self._shown.copy_(self._rows.shown(self.rows, np.arange(self.samples)))
         return self._batches(number, done)
 
     def _batches(self, number: int, done: int) -> Iterator[Samples]:
@@ -83,9 +85,9 @@ class Loader:
         parts = zip(starts, order.split(sizes), order.to(self.device).split(sizes), strict=True)
         left = [part for part in parts if part[0] >= done]
         ahead = self._images.prefetch([samples.numpy() for _, samples, _ in left], max(sizes))
-        for (first, _, indices), rows in zip(left, ahead, strict=True):
+        for (first, _, indices), pixels in zip(left, ahead, strict=True):
             self._at = number, first
-            yield Samples(number, first, indices, rows)
+            yield Samples(number, first, indices, pixels)
 
     def take(self, batch: Samples) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) float32 and labels (B,) int64 of the batch that was handed over last.
@@ -93,9 +95,9 @@ class Loader:
         Raises RuntimeError for another one.
         """
         self.check(batch)
-        views = self._views[batch.indices]
-        rows = self._images.rows(batch.indices) if batch.rows is None else batch.rows
-        return self._images.normalise(self._images.cut(rows, views)), self._labels[batch.indices]
+        shown = self._shown[batch.indices]
+        pixels = self._images.raw(batch.indices) if batch.pixels is None else batch.pixels
+        return self._images.show(pixels, shown), self._labels[batch.indices]
 
     def check(self, batch: Samples) -> None:
         """RuntimeError unless this batch is the last: the views or images of others are no longer there."""

@@ -7,7 +7,10 @@ one would have seen.
 
 import numpy as np
 
-_VIEW_STREAM, _ORDER_STREAM = 1, 2  # so that view and order of a sample are unrelated
+# One for each purpose, so that what is drawn of a sample for one is unrelated to the others.
+_VIEW_STREAM, _ORDER_STREAM, _ROW_STREAM, _VERSION_STREAM = 1, 2, 3, 4
+
+Numbers = int | np.ndarray  # one for all, or (B,) integers
 
 
 def _scramble(x: np.ndarray) -> np.ndarray:
@@ -17,20 +20,43 @@ def _scramble(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-def _random_words(stream: int, seed: int, epoch: int, samples: int) -> np.ndarray:
-    """(samples,) uint64, each a function of (stream, seed, epoch, its own index) only."""
-    state = np.zeros(samples, dtype=np.uint64)
+def random_words(stream: int, *parts: Numbers) -> np.ndarray:
+    """uint64, each a function of the stream and of its own integers of `parts` only: (B,) if one is."""
+    state = np.zeros(np.broadcast_shapes(*(np.shape(part) for part in parts)), dtype=np.uint64)
     golden = np.uint64(0x9E3779B97F4A7C15)
-    for part in (stream, seed, epoch, np.arange(samples, dtype=np.uint64)):
-        state = _scramble(state + golden + np.asarray(part, dtype=np.uint64))
+    for part in (stream, *parts):
+        state = _scramble(state + golden + np.asarray(part).astype(np.uint64))
     return state
+
+
+def _below(words: np.ndarray, count: int) -> np.ndarray:
+    return (words % np.uint64(count)).astype(np.int64)
+
+
+def visit_views(seed: int, epochs: Numbers, samples: np.ndarray, views: int) -> np.ndarray:
+    """The views of these samples (B,) in these epochs (0-based): (B,) int64 in [0, views)."""
+    return _below(random_words(_VIEW_STREAM, seed, epochs, samples), views)
 
 
 def views_seen(seed: int, epoch: int, samples: int, views: int) -> np.ndarray:
     """The view of every sample in `epoch` (0-based): (samples,) int64 in [0, views)."""
-    return (_random_words(_VIEW_STREAM, seed, epoch, samples) % np.uint64(views)).astype(np.int64)
+    return visit_views(seed, epoch, np.arange(samples), views)
+
+
+def rows_seen(seed: int, epoch: int, samples: int, versions: int) -> np.ndarray:
+    """Which of its versions every sample shows in `epoch`: (samples,) int64 in [0, versions).
+
+    Each sample goes through all of them in turn, from one that is drawn for the seed.
+    """
+    first = random_words(_ROW_STREAM, seed, np.arange(samples)) % np.uint64(versions)
+    return (first.astype(np.int64) + epoch) % versions
+
+
+def version_views(versions: np.ndarray, samples: np.ndarray, views: int) -> np.ndarray:
+    """The view that a version (B,) of a sample (B,) shows, in all runs: (B,) int64 in [0, views)."""
+    return _below(random_words(_VERSION_STREAM, versions, samples), views)
 
 
 def order_seen(seed: int, epoch: int, samples: int) -> np.ndarray:
     """The order of the samples in `epoch` (0-based): a permutation, (samples,) int64."""
-    return np.argsort(_random_words(_ORDER_STREAM, seed, epoch, samples), kind="stable")
+    return np.argsort(random_words(_ORDER_STREAM, seed, epoch, np.arange(samples)), kind="stable")

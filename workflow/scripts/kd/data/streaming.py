@@ -28,7 +28,7 @@ class StreamedImages(ViewedImages):
         super().__init__(self._buffer, *views)
         self.samples = images.shape[0]
 
-    def rows(self, indices: Tensor) -> Tensor:
+    def raw(self, indices: Tensor) -> Tensor:
         """Read now."""
         return self._read(indices.cpu().numpy()).to(self.device, non_blocking=True)
 

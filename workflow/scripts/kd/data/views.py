@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kd.data.augmentation import Augmentation
 from kd.data.crops import PaddedCrops, ResizedCrops
+from kd.data.rows import Shown
 
 
 class ViewedImages:
@@ -22,38 +23,42 @@ class ViewedImages:
     ) -> None:
         self.device = device = images.device
         self.samples, self.height, self.width = images.shape[:3]
-        self.count, self.plain = augmentation.count, augmentation.plain
+        self.augmentation, self.plain = augmentation, augmentation.plain
         self._images = images
         area, flip = augmentation.area, augmentation.flip
         self._crops = ResizedCrops(area, flip) if area else PaddedCrops(augmentation.pad)
         self._mean = torch.tensor(mean, device=device) * 255
         self._scale = 1 / (torch.tensor(std, device=device) * 255)
 
-    def take(self, indices: Tensor, views: Tensor | int) -> Tensor:
-        """Views of samples: indices (B,) int64, views (B,) int64 or one for all.
+    def take(self, indices: Tensor, shown: Shown | Tensor | int) -> Tensor:
+        """Samples (B,) int64 in what is shown of them, or in these views (B,) int64, or in one for all.
 
         What a view shows, kd.data.crops says. Returns (B, C, H, W) float32, channels last in memory.
         """
-        return self.normalise(self.pixels(indices, views))
+        return self.show(self.raw(indices), Shown.of(shown, indices))
 
-    def pixels(self, indices: Tensor, views: Tensor | int) -> Tensor:
+    def show(self, pixels: Tensor, shown: Shown) -> Tensor:
+        """The same, of samples whose pixels (B, H, W, C) uint8 are at hand."""
+        return self.normalise(self.cut(pixels, shown.views))
+
+    def pixels(self, indices: Tensor, shown: Shown | Tensor | int) -> Tensor:
         """The same views as (B, H, W, C), 0 to 255: uint8, or float32 where they are resized."""
-        return self.cut(self.rows(indices), torch.as_tensor(views, device=indices.device).expand_as(indices))
+        return self.cut(self.raw(indices), Shown.of(shown, indices).views)
 
-    def rows(self, indices: Tensor) -> Tensor:
+    def raw(self, indices: Tensor) -> Tensor:
         """The samples (B,) int64 as they are: (B, H, W, C) uint8 on the device."""
         return self._images[indices]
 
-    def cut(self, rows: Tensor, views: Tensor) -> Tensor:
+    def cut(self, pixels: Tensor, views: Tensor) -> Tensor:
         """Views (B,) int64 of images (B, H, W, C) uint8: the same shape, 0 to 255, uint8 or float32."""
-        return self._crops.cut(rows, views)
+        return self._crops.cut(pixels, views)
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels (B, H, W, C), 0 to 255, as a network takes them: (B, C, H, W) float32."""
         return ((pixels - self._mean) * self._scale).permute(0, 3, 1, 2)
 
     def prefetch(self, batches: Sequence[np.ndarray], room: int) -> Iterator[Tensor | None]:
-        """What `rows` would give of each of the batches (B,) int64, read ahead; here none has to be.
+        """What `raw` would give of each of the batches (B,) int64, read ahead; here none has to be.
 
         `room`: samples in the largest batch there will ever be.
         """

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from kd.data.rows import Shown
 from kd.data.views import ViewedImages
 from kd.io.log import logger
 
@@ -27,22 +28,27 @@ def largest_batch(network: nn.Module, images: ViewedImages, device: torch.device
 
 
 def logits_of(
-    network: nn.Module, images: ViewedImages, samples: Tensor, views: Tensor | int, *, whole: bool = False
+    network: nn.Module,
+    images: ViewedImages,
+    samples: Tensor,
+    shown: Shown | Tensor | int,
+    *,
+    whole: bool = False,
 ) -> Iterator[Tensor]:
-    """The logits (B, classes) of the samples (N,) int64 in these views (N,) int64, one batch after the other.
+    """The logits (B, classes) of the samples (N,) int64 in what is shown of them, one batch after the other.
 
     `whole`: the last batch is filled up to the size of the others, and its surplus logits are dropped. The
     last bits of a logit depend on the size of its batch, though not on the others in it.
     A batch that does not fit the device's memory is halved, as are those that follow, of later calls too.
     """
     size, first = min(largest_batch(network, images, samples.device), _halved.get(network, GPU_BATCH[1])), 0
-    views = torch.as_tensor(views, device=samples.device).expand_as(samples)
+    shown = Shown.of(shown, samples)
     while first < len(samples):
         part = torch.arange(first, min(first + size, len(samples)), device=samples.device)
         chosen = part[torch.arange(size, device=part.device) % len(part)] if whole else part
         try:
             with torch.inference_mode():
-                logits = network(images.take(samples[chosen], views[chosen]))[: len(part)]
+                logits = network(images.take(samples[chosen], shown[chosen]))[: len(part)]
         except torch.OutOfMemoryError:
             if size == 1:
                 raise

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kd.data.sampler import order_seen, views_seen
+from kd.data.rows import Rows
+from kd.data.sampler import order_seen
 from kd.data.views import ViewedImages
 
 SIDE = 512  # pixels of a picture, about: TensorBoard reads all that a log directory has
@@ -36,9 +37,9 @@ def per_row(height: int, width: int) -> int:
 def first_views(images: ViewedImages, seed: int, epoch: int) -> np.ndarray:
     """The first images of an epoch (0-based) as a network is shown them: cropped and mirrored."""
     some = order_seen(seed, epoch, images.samples)[: _fit(images)]
-    views = views_seen(seed, epoch, images.samples, images.count)[some]
-    samples, shown = (torch.from_numpy(numbers).to(images.device) for numbers in (some, views))
-    return grid(images.pixels(samples, shown))
+    rows = Rows(images.augmentation, seed, images.samples)
+    shown = rows.shown(rows.of_epoch(epoch)[some], some).to(images.device)
+    return grid(images.pixels(torch.from_numpy(some).to(images.device), shown))
 
 
 def hardest(images: ViewedImages, losses: Tensor) -> tuple[np.ndarray, Tensor]:

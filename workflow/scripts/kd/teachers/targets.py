@@ -1,4 +1,4 @@
-"""The table of a teacher's cached logits: (views, samples, classes) float16, NaN where none was computed.
+"""The table of a teacher's cached logits: (rows, samples, classes) float16, NaN where none was computed.
 
 One table serves every student of a teacher. It is filled in place, seed by seed, as runs come to need it,
 so that a seed that is added later costs what it adds, and touches no file that finished students were made
@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from kd.data.sampler import views_seen
 from kd.errors import UserError
 from kd.io.arrays import open_array, write_rows
 from kd.io.atomic import NotWritten
@@ -27,14 +26,6 @@ from kd.io.locks import locked
 from kd.io.log import logger
 
 INSTEAD = "free some space, or set targets: live"
-
-
-def needed_views(seed: int, epochs: int, samples: int, views: int) -> np.ndarray:
-    """Which (view, sample) a run of this seed and length sees: (views, samples) bool."""
-    needed = np.zeros((views, samples), dtype=bool)
-    for epoch in range(epochs):
-        needed[views_seen(seed, epoch, samples, views), np.arange(samples)] = True
-    return needed
 
 
 @contextmanager
@@ -76,9 +67,9 @@ def _write_empty(path: Path, shape: tuple[int, int, int]) -> None:
             f" {INSTEAD}"
         )
     logger.info("a new table of %.1f MB in %s", size / 1e6, path)
-    view = np.full((1, *shape[1:]), np.nan, dtype=np.float16)
+    row = np.full((1, *shape[1:]), np.nan, dtype=np.float16)
     try:
-        write_rows(path, shape, repeat(view, shape[0]), np.float16)
+        write_rows(path, shape, repeat(row, shape[0]), np.float16)
     except NotWritten as error:
         raise UserError(f"the table of targets needs {size / 1e6:.1f} MB: {error}; {INSTEAD}") from error
 
@@ -97,9 +88,9 @@ def write_note(
 
 
 def open_targets(note: Path, needed: np.ndarray) -> np.ndarray:
-    """The table that a note points to, for reading: (views, samples, classes) float16.
+    """The table that a note points to, for reading: (rows, samples, classes) float16.
 
-    `needed` (views, samples) bool is what will be read. Raises UserError naming the file that is missing,
+    `needed` (rows, samples) bool is what will be read. Raises UserError naming the file that is missing,
     cut short, of another data set, or changed since it was written.
     """
     try:
@@ -113,7 +104,7 @@ def open_targets(note: Path, needed: np.ndarray) -> np.ndarray:
     # Copy-on-write, because torch wants writable memory; nothing is ever written.
     table = _open(path, "c")
     if table.shape[:2] != needed.shape:
-        raise UserError(f"{path}: holds {table.shape[:2]} (views, samples), not {needed.shape}; {instead}")
+        raise UserError(f"{path}: holds {table.shape[:2]} (rows, samples), not {needed.shape}; {instead}")
     if _checksum(table, needed) != sha256:
         raise UserError(
             f"{path}: not the targets that {note} declares: they have changed since, or are another run's;"
@@ -123,10 +114,10 @@ def open_targets(note: Path, needed: np.ndarray) -> np.ndarray:
 
 
 def _checksum(table: np.ndarray, needed: np.ndarray) -> str:
-    """SHA-256 over what one run needs, view by view: the rest may still grow."""
+    """SHA-256 over what one run needs, row by row: the rest may still grow."""
     digest = hashlib.sha256()
-    for view, samples in zip(table, needed, strict=True):
-        digest.update(np.ascontiguousarray(view[samples]))
+    for row, samples in zip(table, needed, strict=True):
+        digest.update(np.ascontiguousarray(row[samples]))
     return digest.hexdigest()
 
 

@@ -20,8 +20,8 @@ class LiveTeacher:
         self._network = network.eval().requires_grad_(False)
         self._stages = stages
 
-    def start_epoch(self, views: np.ndarray) -> None:
-        """Nothing to prepare: the images carry their views, (N,) int64 of every sample."""
+    def start_epoch(self, rows: np.ndarray) -> None:
+        """Nothing to prepare for the rows (N,) int64 of all samples: the images are at hand in every step."""
 
     def output(self, images: Tensor, indices: Tensor) -> Output:
         """Of the very images (B, C, H, W) that the student sees, the samples `indices` (B,) int64."""
@@ -43,7 +43,7 @@ def _fit(tables: Sequence[np.ndarray], device: torch.device) -> bool:
 
 
 class CachedTeacher:
-    """Reads a table (views, samples, classes) float16, NaN where nothing was computed.
+    """Reads a table (rows, samples, classes) float16, NaN where nothing was computed.
 
     Of an ensemble, a table for each network and its weight in the mean.
     """
@@ -57,17 +57,17 @@ class CachedTeacher:
         # These stay where they are: see step.py.
         self._epoch = [torch.empty(table.shape[1:], device=device) for table in tables]
 
-    def start_epoch(self, views: np.ndarray) -> None:
-        """Gather the epoch's logits in one go; a sample whose view is missing raises UserError."""
+    def start_epoch(self, rows: np.ndarray) -> None:
+        """Gather the epoch's logits in one go; a sample whose row is missing raises UserError."""
         for table, here in zip(self._tables, self._epoch, strict=True):
-            samples = torch.arange(len(views), device=table.device)
-            epoch = table[torch.from_numpy(views).to(table.device), samples].float()
+            samples = torch.arange(len(rows), device=table.device)
+            epoch = table[torch.from_numpy(rows).to(table.device), samples].float()
             missing = epoch.isnan().any(dim=1)
             if missing.any():
                 sample = int(missing.nonzero()[0])
                 raise UserError(
-                    f"the teacher's table holds no targets for sample {sample} in view {int(views[sample])}"
-                    f" ({int(missing.sum())} of {len(views)} missing); delete the teacher's folder below"
+                    f"the teacher's table holds no targets for sample {sample} in row {int(rows[sample])}"
+                    f" ({int(missing.sum())} of {len(rows)} missing); delete the teacher's folder below"
                     " targets/ to have it made again"
                 )
             here.copy_(epoch)

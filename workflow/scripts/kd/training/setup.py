@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.data.dataset import Dataset
+from kd.data.rows import Rows
 from kd.data.views import ViewedImages
 from kd.distillation.base import Context, Distillation
 from kd.distillation.combined import build_methods
@@ -19,7 +20,7 @@ from kd.networks.checkpoint import load_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.placement import place
-from kd.teachers.targets import needed_views, open_targets
+from kd.teachers.targets import open_targets
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
 
 
@@ -77,7 +78,7 @@ def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: Vi
     naming a table that does not hold what the run will see.
     """
     if targets:
-        needed = needed_views(job.seed, job.recipe.epochs, images.samples, images.count)
+        needed = Rows(images.augmentation, job.seed, images.samples).needed(job.recipe.epochs)
         return CachedTeacher([open_targets(note, needed) for note in targets], images.device, job.weights)
     if setup.teacher is None:
         return None
