@@ -14,7 +14,7 @@ import prepare_data
 from kd.data import prepare as preparation
 from kd.data.augmentation import Augmentation
 from kd.data.card import fingerprint
-from kd.data.dataset import PARTS, RawSplits, read_dataset, write_dataset
+from kd.data.dataset import PARTS, RawSplits, as_arrays, read_dataset, write_dataset
 from kd.data.prepare import channel_statistics, prepare, stratified_split
 from kd.errors import UserError
 
@@ -237,3 +237,23 @@ def test_images_are_packed_where_they_are_many(raw, shards, expected, monkeypatc
     if shards == "auto above":
         monkeypatch.setattr(preparation, "PACKED_FROM", 90 * 60 - 1)
     assert preparation.packs(raw, shards.split()[0]) == expected
+
+
+@pytest.mark.parametrize("groups", [None, tuple(f"scene {number // 4}" for number in range(60))])
+@pytest.mark.parametrize("packed", [False, True])
+def test_without_a_validation_split_all_training_images_train(raw, tmp_path, packed, groups):
+    raw, settings = (
+        replace(raw, train_groups=groups),
+        {"split_seed": 0, "augmentation": Augmentation(2, True)},
+    )
+    folder = tmp_path / "shards" if packed else None
+    write_dataset(tmp_path / "d.safetensors", made := prepare(raw, validation=0.0, **settings, folder=folder))
+    read = read_dataset(tmp_path / "d.safetensors")
+    assert read.parts == ("train", "test")
+    assert np.array_equal(np.asarray(read.train_images[:]), raw.train_images)
+    assert np.array_equal(read.train_labels.numpy(), raw.train_labels)
+    assert tuple(read.validation_images.shape) == (0, 4, 5, 3)
+    assert read.mean == pytest.approx((raw.train_images / 255).mean((0, 1, 2)), rel=1e-12)
+    line = "60 training images (no validation split), 30 test images, 3 classes, 4×5×3"
+    assert preparation.describe(made) == line
+    assert fingerprint(as_arrays(read)) == fingerprint(made)

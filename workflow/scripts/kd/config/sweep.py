@@ -51,6 +51,9 @@ def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> 
         problems.add((), "this name is in methods already; choose another, and say `method:` below it")
     entry, checked = resolve(problems, registry.find_method, SweepEntry, content, "method", name)
     students = list(info.context.valid["students"].values())
+    if (dataset := info.data.get("dataset")) and not dataset.validation:
+        text = "a sweep selects values on the validation split, and dataset.validation: 0 leaves none; set"
+        problems.add((), f"{text} dataset.validation above 0, or leave the sweep out")
     _check_keys(problems, checked, content)
     fixed = {key: value for key, value in options_of(entry, checked).items() if key not in checked.over}
     trials = [

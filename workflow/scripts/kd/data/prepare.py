@@ -1,4 +1,4 @@
-"""From the raw images of a data set to three honest parts: training, validation, test.
+"""From the raw images of a data set to its honest parts: training, validation if there is one, test.
 
 Apart from data.py because no training job runs this code: an edit here must not make one run again.
 """
@@ -86,8 +86,8 @@ def prepare(
     """Cut the validation images off and measure the channels on what is left for training.
 
     With `folder` images are packed there, block by block, and are never in memory together.
-    Images of a group stay on one side. Raises UserError when a class is too small for the fraction
-    `validation`.
+    Images of a group stay on one side. With a fraction `validation` of 0 none are cut off.
+    Raises UserError when a class is too small for the fraction.
     """
     train, held_out = _validation_split(raw, validation, split_seed)
     arrays: dict[str, np.ndarray | Shards] = {}
@@ -105,12 +105,14 @@ def prepare(
 
 def _validation_split(raw: RawSplits, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The indices (int64, rising) of the training images that stay, and of those for validation."""
-    key = "dataset.validation"
+    key, everything = "dataset.validation", np.arange(len(raw.train_labels))
+    if fraction == 0:
+        return everything, everything[:0]
     if raw.train_groups is None:
         return stratified_split(raw.train_labels, fraction, seed, key, raw.classes)
     classes = [raw.classes[label] for label in raw.train_labels]
     cut = np.array(grouped_split(classes, raw.train_groups, fraction, seed, key), dtype=np.int64)
-    return np.setdiff1d(np.arange(len(classes)), cut), cut
+    return np.setdiff1d(everything, cut), cut
 
 
 def packs(raw: RawSplits, shards: str) -> bool:
@@ -129,7 +131,8 @@ def describe(dataset: Dataset[np.ndarray]) -> str:
     """The data set in one line."""
     train, validation, test = (len(getattr(dataset, f"{part}_labels")) for part in PARTS)
     shape = "×".join(str(side) for side in dataset.train_images.shape[1:])
+    split = f"{train:,} + {validation:,} for validation" if validation else "no validation split"
     return (
-        f"{train + validation:,} training images ({train:,} + {validation:,} for validation),"
-        f" {test:,} test images, {len(dataset.classes)} classes, {shape}"
+        f"{train + validation:,} training images ({split}), {test:,} test images,"
+        f" {len(dataset.classes)} classes, {shape}"
     )

@@ -68,6 +68,7 @@ Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Betas = tuple[Momentum, Momentum]
 Share = Annotated[float, Field(gt=0, le=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
+HeldOut = Annotated[float, Field(ge=0, lt=1), _Number]  # a fraction, or 0 for none
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
 Tolerance = Annotated[float, Field(ge=0, lt=1), _Number]  # a share
 Connections = Annotated[int, Field(ge=1, le=32), _Number]  # to one server at a time

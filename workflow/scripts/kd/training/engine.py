@@ -25,7 +25,7 @@ def fit(
     model: nn.Module,
     method: Distillation,
     train: Split,
-    validation: Split,
+    validation: Split | None,
     recipe: Recipe,
     *,
     seed: int,
@@ -37,9 +37,10 @@ def fit(
     """Train `model` in place by `recipe` and return its history.
 
     `method`, which has been prepared, says what is minimised. Its preliminary epochs go before those of the
-    recipe, with the learning rate that follows warm-up and an optimizer of their own. Where the recipe has
-    `ema`, the average of the weights begins after them; it is what is evaluated, and `model` is left with it.
-    With `checkpoints` it begins where the last one left off, and keeps its state there from time to time.
+    recipe, with the learning rate that follows warm-up and an optimizer of their own. Without a `validation`
+    split no epoch is selected, and the history has no such columns. Where the recipe has `ema`, the average of
+    the weights begins after them; it is what is evaluated, and `model` is left with it. With `checkpoints` it
+    begins where the last one left off, and keeps its state there from time to time.
     Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is
     to end.
     """
@@ -62,16 +63,19 @@ def fit(
         method.train()
         with speed.rounding():
             means, seconds = _train_epoch(step, training, callback, checkpoints)
+        row = {"epoch": epoch + 1, "lr": _lr(step, epoch), **means}
         unaveraged = score = _validate(model, validation, speed, epoch)
         with step.averaged():
             if step.average:
                 score = _validate(model, validation, speed, epoch)
-            row = {"epoch": epoch + 1, "lr": _lr(step, epoch), **means}
-            row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
+            if score:
+                row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
             row |= {"seconds": seconds, "images_per_second": loader.samples / seconds}
-            row |= {"unaveraged_validation_accuracy": unaveraged.accuracy} if recipe.ema else {}
+            if recipe.ema and unaveraged:
+                row |= {"unaveraged_validation_accuracy": unaveraged.accuracy}
             training.add(row, model)
-        training.last, training.replayed = score, isinstance(step, GraphedStep) and step.recorded
+        training.last = None if speed.bf16 else score
+        training.replayed = isinstance(step, GraphedStep) and step.recorded
         callback.on_epoch(row)
         _keep_if_due(checkpoints, training, step, epoch_ended=True)
     if step and step.average:
@@ -125,7 +129,9 @@ def _lr(step: AnyStep, epoch: int, number: int = 0) -> float:
     return step.recipe.lr_at(_in_phase(step, epoch), number, step.loader.steps)
 
 
-def _validate(model: nn.Module, validation: Split, speed: Speed, epoch: int) -> Score:
+def _validate(model: nn.Module, validation: Split | None, speed: Speed, epoch: int) -> Score | None:
+    if validation is None:
+        return None
     with speed.autocast(validation.labels.device):
         score = evaluate(model, validation.images, validation.labels)
     _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")

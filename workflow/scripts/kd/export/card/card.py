@@ -53,9 +53,19 @@ class CardFacts:
 
 
 def choose(runs: Sequence[Mapping[str, Any]]) -> int:
-    """Place of the run with the best last weights by validation: accuracy, then loss, then the first."""
+    """Place of the run with the best last weights by validation: accuracy, then loss, then the first.
+
+    Without a validation split it is the first: the test set selects nothing.
+    """
+    if not validated(runs):
+        return 0
     quality = [(-run["validation_accuracy"], run["validation_loss"]) for run in runs]
     return quality.index(min(quality))
+
+
+def validated(runs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the study has a validation split."""
+    return all(run["validation_accuracy"] is not None for run in runs)
 
 
 def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
@@ -70,6 +80,8 @@ def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
         teacher=teacher,
         head=front_matter(facts.job, facts.run),
         useful=USEFUL,
+        validated=validated(facts.runs),
+        calibrated=facts.verification["calibrated"],
         oldest=OLDEST,
         ir_version=IR_VERSION,
         opset=OPSET,
