@@ -20,7 +20,7 @@ STUDY ?=
 export STUDY DATA TEACHER
 
 .DEFAULT_GOAL := help
-.PHONY: help new plan run watch open board check export clean
+.PHONY: help new plan run demo watch open board check export clean
 .PHONY: test test-all test-rest test-slurm unit lint bench schema docs docs-serve docs-results pictures
 
 # What a target needs: packages for a study, for the site, or for everything.
@@ -53,6 +53,9 @@ plan: $(study) ## [STUDY=x] | how many jobs, how much time and how much disk a r
 run: $(study) ## [STUDY=x] [CORES=n] | train all networks of a study and write its report
 	@$(config) && echo "snakemake --cores $(CORES) --configfile $$config $(ARGS)" && \
 	    snakemake --cores $(CORES) --configfile "$$config" $(ARGS)
+
+demo: $(study) ## | a study of one teacher and one student, in about two minutes
+	@snakemake --cores $(CORES) --configfile config/demo.yaml $(ARGS)
 
 watch: $(study) ## [STUDY=x] [WAIT=--wait] | show how far a running study is
 	@$(folder) && python workflow/scripts/watch.py "$$folder" $(WAIT)

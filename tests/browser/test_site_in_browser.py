@@ -150,6 +150,7 @@ def test_axe_finds_nothing_on_a_page(site, visit, name, width, scheme):
 SCROLLS = "all => all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.innerText)"
 
 
+@pytest.mark.full
 def test_commands_are_read_without_scrolling(site, visit):
     page, _ = visit((site / "index.html").as_uri(), 1400, java_script_enabled=False)
     pages = [*site.glob("*.html"), *(site / "how-to").glob("*.html")]

@@ -27,6 +27,8 @@ STUDY = {
 DOCUMENTS = [path.relative_to(ROOT) for path in documents() if any(commands(path))]
 README, TUTORIAL = Path("README.md"), Path("docs/tutorial.md")
 FROM_THE_CLONE = (README, TUTORIAL)  # read from their first line on, with nothing there yet
+# Each takes ten seconds and more.
+LONG = Path("CONTRIBUTING.md"), Path("docs/how-to/big-study.md"), Path("docs/results/zoo.md")
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +163,14 @@ def test_a_document_says_to_activate_the_environment_before_it_is_needed(documen
     assert "source .venv/bin/activate" in first[:bare]
 
 
-@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path not in FROM_THE_CLONE], ids=str)
+@pytest.mark.parametrize(
+    "document",
+    [
+        *(path for path in DOCUMENTS if path not in (*FROM_THE_CLONE, *LONG)),
+        *(pytest.param(path, marks=pytest.mark.full) for path in LONG),
+    ],
+    ids=str,
+)
 def test_every_command_runs(
     document: Path, readme: tuple, done: set[str], warm_environment: Path, tmp_path: Path
 ):
@@ -177,11 +186,11 @@ def test_every_rule_is_of_a_command():
 
 
 def test_ci_runs_what_is_left_to_it():
-    """The lines of .ci/run are the commands that RULES leave to CI."""
+    """.ci/run runs the commands that RULES leave to CI."""
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     left = [rule.command for rule in RULES if "CI runs it" in rule.because]
     assert left == [r"make (test|test-all|test-rest|test-slurm)"]
-    assert {"make test", "make test-rest", "make test-slurm", "make lint"} <= set(lines)
+    assert {"make test", "make -j2 --output-sync=target test-rest test-slurm", "make lint"} <= set(lines)
 
 
 @pytest.mark.parametrize(

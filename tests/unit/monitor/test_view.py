@@ -133,6 +133,11 @@ def test_at_80_columns_a_running_job_takes_one_line():
     assert lines[-1] == "  results/digits/logs"
 
 
+def test_a_job_that_outlasts_its_estimate_is_not_about_to_end():
+    late = study(rules={"train_teacher": (2, 1, 30.0)}, running=(Job("train_teacher", "big", None, 960.0),))
+    assert "time left: ? (what runs takes longer than usual)" in drawn(late, 80)
+
+
 def test_at_40_columns_nothing_is_lost():
     text = " ".join(drawn(RUNNING, 40).split()).replace("wild .log", "wild.log")
     for part in (

@@ -34,6 +34,14 @@ def test_the_template_is_short(plan):
     assert (list(study.methods), study.seeds) == (["kd", "dkd"], (0, 1, 2))
 
 
+def test_the_demo_is_a_part_of_the_default_study(plan):
+    """So that its students are comparable to those of docs/results/digits.md."""
+    demo, default = plan("demo").study, plan("config").study
+    assert demo.teachers["resnet18"] == default.teachers["resnet18"]
+    assert demo.students["cnn"] == default.students["cnn"]
+    assert (demo.dataset, demo.seeds) == (default.dataset, (0, 1, 2, 3))
+
+
 def test_own_images_are_split_and_networks_fine_tuned(plan):
     study = plan("own_images").study
     networks = {**study.teachers, **study.students}

@@ -70,6 +70,8 @@ def test_a_deviation_stands_in_parentheses_and_an_interval_in_brackets():
     assert cells.with_interval(3.301, 2.461) == "+3.30 [0.84, 5.76]"
     assert cells.with_interval(-1.231, 2.0, 1) == f"{MINUS}1.2 [{MINUS}3.2, 0.8]"
     assert cells.with_interval(1.231, NAN) == "+1.23"
+    assert cells.with_interval(-0.001, 0.002) == "+0.00 [0.00, 0.00]"  # no zero has a minus
+    assert cells.number(-0.001) == "0.00"
     assert cells.interval(1.231, NAN) == "–"
     assert cells.with_sd(NAN, NAN) == cells.with_interval(NAN, NAN) == "–"
 

@@ -87,6 +87,8 @@ def sentence(study: Study, left: Estimate, now: float) -> str:
 def _time_left(study: Study, left: Estimate) -> str:
     if left.seconds is None:
         return "time left: ?"
+    if study.running and round(left.seconds) < 1:
+        return "time left: ? (what runs takes longer than usual)"
     rules = f"{len(study.rules)} rule{'s' * (len(study.rules) != 1)}"
     unknown = f" (no timing yet for {len(left.unknown)} of {rules})" if left.unknown else ""
     return f"≈ {clock_time(left.seconds)} left{unknown}"

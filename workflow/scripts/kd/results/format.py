@@ -12,8 +12,8 @@ _PREFIXES = ("", " k", " M", " G", " T", " P")
 
 
 def number(value: float, digits: int = 2) -> str:
-    """`value` with `digits` decimals, a dash where there is none."""
-    return DASH if pd.isna(value) else f"{value:.{digits}f}"
+    """`value` with `digits` decimals, never `-0.00`; a dash where there is none."""
+    return DASH if pd.isna(value) else f"{value:z.{digits}f}"
 
 
 def percent(value: float) -> str:
@@ -32,7 +32,7 @@ def interval(value: float, half_width: float, digits: int = 2) -> str:
     """`[0.84, 5.76]`: from value − half_width to value + half_width; a dash where either is unknown."""
     if pd.isna(value) or pd.isna(half_width):
         return DASH
-    low, high = (f"{value + sign * half_width:.{digits}f}" for sign in (-1, 1))
+    low, high = (f"{value + sign * half_width:z.{digits}f}" for sign in (-1, 1))  # z: no minus before 0.00
     return f"[{low}, {high}]".replace("-", _MINUS)
 
 
@@ -44,7 +44,7 @@ def with_interval(value: float, half_width: float, digits: int = 2) -> str:
 
 def signed(value: float, digits: int = 2) -> str:
     """`+1.23`, with a minus as wide as the plus; a dash where there is none."""
-    return DASH if pd.isna(value) else f"{value:+.{digits}f}".replace("-", _MINUS)
+    return DASH if pd.isna(value) else f"{value:+z.{digits}f}".replace("-", _MINUS)
 
 
 def verdict(gain: float, half_width: float) -> str:
