@@ -38,9 +38,9 @@ def fit(
 
     `method`, which has been prepared, says what is minimised. Its preliminary epochs go before those of the
     recipe, with the learning rate that follows warm-up and an optimizer of their own. Without a `validation`
-    split no epoch is selected, and the history has no such columns. Where the recipe has `ema`, the average of
-    the weights begins after them; it is what is evaluated, and `model` is left with it. With `checkpoints` it
-    begins where the last one left off, and keeps its state there from time to time.
+    split no epoch is selected, and the history has no such columns. Where the recipe has `ema`, the average
+    of the weights begins after them; it is what is evaluated, and `model` is left with it. With `checkpoints`
+    it begins where the last one left off, and keeps its state there from time to time.
     Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is
     to end.
     """

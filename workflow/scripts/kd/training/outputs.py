@@ -64,8 +64,8 @@ def save_outputs(
     """Write the history and, but for a trial, the network with its validation and test logits.
 
     Returns what it has come to, and the validation logits (N, C) float32, None where there are none. Network
-    and logits are those of the last epoch. Where the recipe has `ema`, all is of the average, and the accuracy
-    of the last weights stands beside. Leaves `setup.network` with the weights of the epoch that validation
+    and logits are those of the last epoch. Where the recipe has `ema`, all is of the average, and the
+    accuracy of the last weights stands beside. Leaves `setup.network` with the weights of the epoch that validation
     chose, if it chose one.
     """
     write_csv(outputs.history, training.history)

@@ -82,15 +82,14 @@ class Step:
         Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct predictions,
         and counts in "sound" the steps before the first one whose loss is not finite.
         """
-        images, labels = self.loader.take(samples)
+        images, labels, mixture = self.loader.take(samples)
         runs = (
             self._run_student,
             self.teacher and self._run_teacher,
             partial(self.speed.autocast, self._device),
         )
-        batch = Batch(
-            images, labels, samples.indices, self._epoch, self.preliminary, *runs, label_loss=self._label_loss
-        )
+        known = images, labels, samples.indices, self._epoch, self.preliminary
+        batch = Batch(*known, *runs, label_loss=self._label_loss, mixture=mixture)
         terms = self.method.losses(batch)
         loss = torch.stack(list(terms.values())).sum()
         self._update(loss)
