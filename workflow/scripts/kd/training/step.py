@@ -62,7 +62,7 @@ class Step:
             else:
                 group["lr"] = lr
         if self.teacher:
-            self.teacher.start_epoch(self.loader.rows)
+            self.teacher.start_epoch(epoch, self.loader.rows)
 
     def clear(self) -> None:
         """The totals begin at 0."""
