@@ -11,6 +11,7 @@ import numpy as np
 import on_stub
 import torch
 from on_stub import BATCH, Case, network, split
+from stored_targets import held
 from torch import nn
 
 from kd.data import loader
@@ -110,7 +111,7 @@ def _second() -> list[str]:
     try:
         train = split(device=device)
         table = np.ones((train.images.augmentation.count, train.images.samples, 10), np.float16)
-        teacher = CachedTeacher([table], device)
+        teacher = CachedTeacher([held(table, device)], device)
         training = _fit(
             network("resnet8x4", device=device), train, method=build_method("kd", {}), teacher=teacher
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from stored_targets import held
 from torch import nn
 
 from kd.data.augmentation import Augmentation
@@ -73,7 +74,7 @@ def prepared(
     members = 1 + ("members" in method.NEEDS)
     if needs and needs <= {"logits", "members"}:
         table = np.ones((data.images.augmentation.count, data.images.samples, CLASSES), np.float16)
-        kind = CachedTeacher([table] * members, DEVICE, [1.0] * members)
+        kind = CachedTeacher([held(table)] * members, DEVICE, [1.0] * members)
     elif needs:
         runs, kind = teacher, LiveTeacher(teacher, stages="stages" in needs)
     # Labels on the host for crd, which counts them: the stand-in cannot.

@@ -133,6 +133,15 @@ class Distillation(nn.Module):
         """The loss as the table names it."""
         raise NotImplementedError
 
+    @property
+    def softened_at(self) -> float:
+        """The temperature at which it compares logits: its option of that name, or else 1.
+
+        With `targets.top_k` the classes of which no logit is stored have the right probability in all at this
+        one.
+        """
+        return float(vars(self).get("temperature", 1.0))
+
     def prepare(self, context: Context) -> None:
         """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be.
 

@@ -55,7 +55,7 @@ class Step:
         self._epoch.fill_(epoch)
         self.set_lr(lr)
         if self.teacher:
-            self.teacher.start_epoch(self.loader.rows)
+            self.teacher.start_epoch(epoch, self.loader.rows)
 
     def set_lr(self, lr: float) -> None:
         """The learning rate of the steps to come."""
