@@ -65,8 +65,8 @@ def save_outputs(
 
     Returns what it has come to, and the validation logits (N, C) float32, None where there are none. Network
     and logits are those of the last epoch. Where the recipe has `ema`, all is of the average, and the
-    accuracy of the last weights stands beside. Leaves `setup.network` with the weights of the epoch that validation
-    chose, if it chose one.
+    accuracy of the last weights stands beside. Leaves `setup.network` with the weights of the epoch that
+    validation chose, if it chose one.
     """
     write_csv(outputs.history, training.history)
     last = training.history[-1]
