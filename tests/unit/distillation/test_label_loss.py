@@ -54,3 +54,18 @@ def test_labels_may_be_probabilities():
     mixed = torch.tensor([[0.5, 0.5, 0.0]] * 4).double()
     expected = -(mixed * LOGITS.log_softmax(1)).sum(1).mean()
     assert LabelLoss(LABELS)(LOGITS, mixed).item() == pytest.approx(expected.item())
+
+
+def test_a_mixed_image_weighs_as_its_two_classes_do():
+    """λ · w · CE of one and (1 − λ) · w' · CE of the other, over the sum of these weights."""
+    weights, share = balanced_weights(LABELS, 3), torch.tensor([1.0, 0.75, 0.5, 0.5])
+    others, rows = torch.tensor([1, 2, 2, 0]), range(4)
+    mixed = torch.zeros(4, 3)
+    mixed[rows, BATCH] += share
+    mixed[rows, others] += 1 - share
+    losses = -LOGITS.float().log_softmax(1)
+    parts = (share * weights[BATCH], BATCH), ((1 - share) * weights[others], others)
+    expected = sum((part * losses[rows, labels]).sum() for part, labels in parts)
+    expected = expected / sum(part.sum() for part, _ in parts)
+    loss = LabelLoss(LABELS, balanced=True)(LOGITS.float(), mixed)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
