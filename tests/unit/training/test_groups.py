@@ -1,7 +1,5 @@
 """Which parameters of networks, ours and of libraries, have no decay, and which are matrices."""
 
-import importlib.util
-
 import pytest
 import torch
 from torch import nn
@@ -65,8 +63,6 @@ def test_embeddings_and_what_a_network_names_have_no_decay():
     ],
 )
 def test_embeddings_of_libraries(architecture, embeddings):
-    if architecture.startswith("timm") and not importlib.util.find_spec("timm"):
-        pytest.skip("timm is not installed")
     model = build_network(architecture, {"input_size": 224}, 3, 10)
     left_out = without_decay(model)
     assert {f"network.{name}" for name in embeddings} <= left_out
