@@ -66,6 +66,7 @@ Positives = Annotated[tuple[Positive, ...], Field(min_length=1)]
 NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Number]
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Betas = tuple[Momentum, Momentum]
+Smoothing = Annotated[float, Field(ge=0, lt=1), _Number]
 Share = Annotated[float, Field(gt=0, le=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
 HeldOut = Annotated[float, Field(ge=0, lt=1), _Number]  # a fraction, or 0 for none
