@@ -1,5 +1,6 @@
 """Run a teacher over everything that its students of one seed will see, and cache its logits."""
 
+import json
 import time
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def main(
     Raises UserError if the teacher's logits are not finite in float16.
     """
     where = set_up_device(compute)
-    data = read_dataset(dataset)
+    data = read_dataset(dataset, job.augmentation)
     images = load_split(data, "train", where, compute.stream).images
     rows = Rows(images.augmentation, job.seed, images.samples)
     needed = rows.needed(job.epochs)
@@ -53,8 +54,9 @@ def main(
     shape = (*needed.shape, len(data.classes))
     # By the size of the whole table, so that whoever fills a part of it computes in the same way.
     speed = choose_speed(compute, where, needed.size // BATCH, training=False)
+    shown = json.dumps(job.augmentation, sort_keys=True) if job.augmentation else ""
     # The one table that this code makes from these files, on such a device, in this precision.
-    key = f"{digest(code, dataset, teacher_model)}-{where.type}-{speed.precision}"
+    key = f"{digest(code + shown, dataset, teacher_model)}-{where.type}-{speed.precision}"
     with open_table(table_folder, key, shape) as table:
         missing = lacking(table, needed)
         counts = label, needed.sum(), missing.sum()

@@ -29,7 +29,7 @@ def main(
     Raises UserError naming the file and the array that does not fit the data set.
     """
     started = time.perf_counter()
-    data = read_dataset(dataset)
+    data = read_dataset(dataset, job.augmentation)
     arrays = read_user_logits(logits, job.sha256, data)
     train, test = training_logits(arrays, logits, data), test_logits(arrays, logits, data)
     write_array(test_logits_file, np.empty((0, len(data.classes)), np.float32) if test is None else test)

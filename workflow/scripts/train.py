@@ -58,7 +58,7 @@ def main(
     values = read_values(chosen) if chosen else {}
     made_by = {"job": job.digest(code)}
     job = with_values(job, values)
-    data = read_dataset(dataset)
+    data = read_dataset(dataset, job.augmentation)
     parts = [part for part in PARTS if part != "test" or job.role != TRIAL]
     splits = {part: load_split(data, part, where, compute.stream) for part in parts}
     images = splits["train"].images

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kd.jobs.base import Job
+from kd.jobs.base import Augmentation, Job
 
 
 class EnsembleJob(Job):
@@ -28,6 +28,7 @@ class LogitsTeacherJob(Job):
     name: str
     sha256: str
     test: bool  # whether those of the test images are among them
+    augmentation: Augmentation
 
 
 class TargetsJob(Job):
@@ -35,6 +36,7 @@ class TargetsJob(Job):
 
     seed: int
     epochs: int
+    augmentation: Augmentation
 
 
 class LogitsTargetsJob(TargetsJob):
