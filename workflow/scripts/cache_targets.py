@@ -1,5 +1,6 @@
 """Run a teacher over everything that its students of one seed will see, and store its logits."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ def main(
     Raises UserError if the teacher's logits are not finite in float16, or the disk has no room for them.
     """
     where = set_up_device(compute)
-    data = read_dataset(dataset)
+    data = read_dataset(dataset, job.augmentation)
     images = load_split(data, "train", where, compute.stream).images
     rows, encoding = (
         Rows(images.augmentation, job.seed, images.samples),
@@ -58,7 +59,8 @@ def main(
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
     precision = choose_speed(compute, where, 0, training=False).precision
-    key = store_key(digest(f"{code}\0{job.top_k}", dataset, teacher_model), f"{where.type}-{precision}", rows)
+    made = f"{code}\0{job.top_k}\0{json.dumps(job.augmentation, sort_keys=True)}"
+    key = store_key(digest(made, dataset, teacher_model), f"{where.type}-{precision}", rows)
     filling = Filling(open_store(table_folder, key, images.samples, encoding), rows.needed(job.epochs))
     filling.check_disk()
     speed = choose_speed(compute, where, filling.missing // BATCH, training=False)

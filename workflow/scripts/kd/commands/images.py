@@ -63,7 +63,7 @@ def _prepared(card: Mapping[str, Any], study: Study) -> Images | None:
 
 def _views(study: Study) -> int:
     data = study.dataset
-    return Augmentation(data.pad, data.flip, data.area).count
+    return Augmentation(data.pad, data.flip, data.area).changed(data.augmentation).count
 
 
 def _unprepared(study: Study) -> tuple[int, int, int, tuple[int, int, int]] | None:

@@ -89,7 +89,7 @@ def _not_live(info: ValidationInfo) -> Iterator[str]:
 def _not_cached(info: ValidationInfo) -> Iterator[str]:
     allowed, valid = "allowed: auto, live", info.context.valid
     if (dataset := info.data.get("dataset")) and dataset.endless:
-        yield f"'cached' would store endless views, as dataset.crop_area makes them; {allowed}"
+        yield f"'cached' would store endless views, as dataset.{dataset.endless} makes them; {allowed}"
     for method in [*valid["methods"].values(), *(method for _, method in valid["sweep"].values())]:
         if not method.of_teacher <= STORABLE:
             yield f"'cached' stores logits only, but {method.name} needs more; {allowed}"
