@@ -152,7 +152,11 @@ def _resumed() -> list[str]:
         kept = Checkpoints(Path(folder), 1000, StopSignal())
         tensors = kept.load()[0]
         complaints += [] if "random.cuda" in tensors else ["the random state of the GPU is not kept"]
-        complaints += [] if any(name.startswith("momentum.") for name in tensors) else ["no momentum is kept"]
+        complaints += (
+            []
+            if any(name.startswith("optimizer.momentum_buffer.") for name in tensors)
+            else ["no momentum is kept"]
+        )
         training = _fit(network("cnn"), split(), 3, checkpoints=kept)
     return complaints + (
         [] if len(training.history) == 3 and training.replayed else ["it did not go on by a graph"]

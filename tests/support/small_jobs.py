@@ -68,6 +68,7 @@ def job(role="alone", epochs=4, **more):
 
 def outputs_in(folder):
     names = ("metrics.json", "history.csv", "model.safetensors", "test_logits.npy", "board")
+    names += ("validation_logits.npy",)
     return Outputs(*(folder / name for name in names))
 
 

@@ -294,8 +294,9 @@ def data(tmp_path):
 def taken(data, flip=False, **arrays):
     path, sha256 = saved(data, **arrays)
     job = LogitsTeacherJob(name="mine", sha256=sha256, test="test_ids" in arrays)
-    made = data / "metrics.json", data / "test_logits.npy"
+    made = data / "metrics.json", data / "test_logits.npy", data / "validation_logits.npy"
     import_logits.main(job, data / f"{flip}.safetensors", path, *made)
+    assert np.load(made[2]).shape == (0, 3)
     return json.loads(made[0].read_text()), np.load(made[1])
 
 
