@@ -2,7 +2,7 @@
 
 from kd.config.study import External, Study
 from kd.errors import UserError
-from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob
+from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob, TargetsJob
 from kd.plan.user_files import content, names_in
 
 
@@ -10,6 +10,11 @@ def ensemble_job(study: Study, ensemble: str) -> EnsembleJob:
     """A teacher made of others."""
     teacher = study.ensembles[ensemble]
     return EnsembleJob(name=ensemble, members=list(teacher.members), weights=list(teacher.weights))
+
+
+def targets_job(study: Study, seed: int, epochs: int) -> TargetsJob:
+    """The logits of a teacher that students of this seed and length read."""
+    return TargetsJob(seed=seed, epochs=epochs, top_k=study.targets.top_k)
 
 
 def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, LogitsTeacherJob]]:
