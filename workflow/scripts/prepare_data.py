@@ -10,8 +10,8 @@ from typing import Any
 
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import SHARDS, RawSplits, write_dataset
-from kd.data.packing import Packing
-from kd.data.prepare import describe, packs, prepare
+from kd.data.preparation.packing import Packing
+from kd.data.preparation.prepare import describe, packs, prepare
 from kd.errors import UserError
 from kd.io.files import check_sum, write_json
 from kd.io.log import logger

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import prepare_data
-from kd.data import prepare as preparation
 from kd.data.augmentation import Augmentation
 from kd.data.card import fingerprint
 from kd.data.dataset import PARTS, RawSplits, as_arrays, read_dataset, write_dataset
-from kd.data.packing import Packing
-from kd.data.prepare import channel_statistics, prepare, stratified_split
+from kd.data.preparation import prepare as preparation
+from kd.data.preparation.packing import Packing
+from kd.data.preparation.prepare import channel_statistics, prepare, stratified_split
 from kd.errors import UserError
 
 CLASSES = ("ant", "bee", "cow")
@@ -205,7 +205,7 @@ def test_preparing_does_not_import_torch():
 
 def test_images_in_shards_are_the_same_data_set(raw, tmp_path, monkeypatch):
     """In files beside it, each image once; whoever reads them there reads what the one file would hold."""
-    monkeypatch.setattr("kd.data.packing.BLOCK", 7 * 60)  # of the bytes of seven images
+    monkeypatch.setattr("kd.data.preparation.packing.BLOCK", 7 * 60)  # of the bytes of seven images
     settings = {"validation": 0.1, "split_seed": 0, "augmentation": Augmentation(2, True, (0.1, 0.5))}
     whole = prepare(raw, **settings)
     packed = prepare(raw, **settings, packing=Packing(tmp_path / "shards", "key"))
@@ -247,8 +247,9 @@ def test_without_a_validation_split_all_training_images_train(raw, tmp_path, pac
         replace(raw, train_groups=groups),
         {"split_seed": 0, "augmentation": Augmentation(2, True)},
     )
-    folder = tmp_path / "shards" if packed else None
-    write_dataset(tmp_path / "d.safetensors", made := prepare(raw, validation=0.0, **settings, folder=folder))
+    packing = Packing(tmp_path / "shards", "key") if packed else None
+    made = prepare(raw, validation=0.0, **settings, packing=packing)
+    write_dataset(tmp_path / "d.safetensors", made)
     read = read_dataset(tmp_path / "d.safetensors")
     assert read.parts == ("train", "test")
     assert np.array_equal(np.asarray(read.train_images[:]), raw.train_images)

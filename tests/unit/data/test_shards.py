@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kd.data.packing import Packing
+from kd.data.preparation.packing import Packing
 from kd.data.shards import Shards
 from kd.errors import UserError
 

@@ -12,7 +12,7 @@ from small_config import config
 import prepare_data
 from kd.config.load import load_study
 from kd.data.dataset import read_dataset
-from kd.data.packing import Packing
+from kd.data.preparation.packing import Packing
 from kd.datasets import image_folder
 from kd.datasets.folders.record import Record
 from kd.errors import UserError

@@ -17,7 +17,7 @@ import import_training_logits
 import measure_fidelity
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, as_arrays, read_dataset, write_dataset
-from kd.data.packing import Packing
+from kd.data.preparation.packing import Packing
 from kd.data.shards import Shards
 from kd.errors import UserError
 from kd.evaluation.calibration import fit_temperature

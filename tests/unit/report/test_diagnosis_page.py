@@ -13,7 +13,7 @@ from diagnosed import METRICS, made_up, page_of
 from html_page import Page
 from PIL import Image
 
-from kd.data.packing import Packing
+from kd.data.preparation.packing import Packing
 from kd.data.shards import Shards
 from kd.report.diagnosis.classes import class_list
 from kd.report.diagnosis.drawings import probabilities

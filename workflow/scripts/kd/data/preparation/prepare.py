@@ -11,7 +11,7 @@ import numpy as np
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import PARTS, Dataset, RawSplits
 from kd.data.groups import grouped_split
-from kd.data.packing import BLOCK, Packing
+from kd.data.preparation.packing import BLOCK, Packing
 from kd.data.shards import Shards
 from kd.errors import UserError
 from kd.io.log import logger

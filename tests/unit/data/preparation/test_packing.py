@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from kd.data.packing import Packing
+from kd.data.preparation.packing import Packing
 from kd.data.shards import Shards
 from kd.errors import UserError
 
@@ -96,6 +96,6 @@ def test_the_size_is_said_before_and_a_full_disk_is_one_line(tmp_path, caplog, m
 
 def test_the_time_is_said_once_some_images_were_read(tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.INFO, logger="kd")
-    monkeypatch.setattr("kd.data.packing.BLOCK", 48 * 2)
+    monkeypatch.setattr("kd.data.preparation.packing.BLOCK", 48 * 2)
     packed(tmp_path)
     assert caplog.text.count("train: takes about 1 min") == 1

@@ -70,7 +70,8 @@ class Packing:
             elif hasattr(source, "recall"):
                 source.recall(samples, {name: rows for name, rows in there.items() if name != "checksums"})
             checksums.append(there["checksums"])
-        return Packed(tuple(files), images, shape, np.concatenate(checksums))
+        none = np.empty(0, dtype=np.int64)
+        return Packed(tuple(files), images, shape, np.concatenate(checksums or [none]))
 
     def begin(self) -> None:
         """Remove what was packed by another key."""
