@@ -58,7 +58,7 @@ def test_fixed_options_stay_and_swept_ones_are_the_trials_own():
     assert (final.role, final.method_name) == ("distilled", "tuned")
     assert "temperature" not in final.methods[0][1]  # another value to choose from is no change of it
     assert with_values(final, {"temperature": 2.0, "recipe.lr": 0.3}).methods == job.methods
-    assert swept_study.uses_targets("tuned")
+    assert swept_study.uses_targets("tuned", "vgg16")
 
 
 def test_more_random_trials_leave_the_first_as_they_were_and_another_seed_draws_others():
