@@ -80,13 +80,13 @@ def test_another_seed_adds_to_the_store_and_computes_only_what_it_lacks(
 def test_targets_do_not_depend_on_which_seed_came_first(teacher, dataset, tmp_path, monkeypatch):
     """The last bits of logits depend on the size of its batch, so all batches have one size."""
     sizes, tables = set(), {}
-    original = ViewedImages.take
+    original = ViewedImages.raw
 
-    def take(self, indices, shown):
+    def raw(self, indices):
         sizes.add(len(indices))
-        return original(self, indices, shown)
+        return original(self, indices)
 
-    monkeypatch.setattr(ViewedImages, "take", take)
+    monkeypatch.setattr(ViewedImages, "raw", raw)
     for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
         for seed in seeds:
             _, tables[name, seed] = make_targets(teacher, dataset, tmp_path / name, seed)
