@@ -44,11 +44,31 @@ def patch() -> None:
     teachers.SHARE = -1  # tables stay on the host, where it can be seen what they lack
 
 
-def split(samples: int = 44, side: int = 32, device: torch.device = DEVICE, source=None) -> Split:
+PADDED = Augmentation(4, True)
+AUGMENTED = Augmentation(
+    4,
+    "alternate",
+    pad_mode="reflect",
+    colour_jitter=(0.4, 0.4, 0.4, 0.1),
+    randaugment=(2, 9),
+    erase=0.25,
+    cutout=8,
+    mixup=0.2,
+    cutmix=1.0,
+)
+
+
+def split(
+    samples: int = 44,
+    side: int = 32,
+    device: torch.device = DEVICE,
+    source=None,
+    augmentation: Augmentation = PADDED,
+) -> Split:
     """Random images of ten classes; streamed from `source` where there is one. The last batch is short."""
     random = np.random.default_rng(0)
     labels = torch.from_numpy(np.arange(samples) % CLASSES).to(device)
-    how = Augmentation(4, True), (0.5,) * 3, (0.25,) * 3
+    how = augmentation, (0.5,) * 3, (0.25,) * 3
     if source is not None:
         return Split(StreamedImages(source, device, *how), labels)
     pixels = torch.from_numpy(random.integers(0, 256, (samples, side, side, 3), dtype=np.uint8))

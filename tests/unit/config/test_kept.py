@@ -39,8 +39,12 @@ ENDLESS = CONFIG | {
     "pairs": "all",
     "methods": {"kd": {}},
 }
+AUGMENTED = ENDLESS | {
+    "dataset": {"name": "digits", "pad": 3, "pad_mode": "reflect", "flip": "alternate", "views": 16}
+    | {"colour_jitter": 0.4, "randaugment": {"magnitude": 5}, "erase": 0.25, "mixup": 0.2, "cutmix": 1},
+}
 CONFIGS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
-CONFIGS |= {"all kinds of entries": CONFIG, "endless views": ENDLESS}
+CONFIGS |= {"all kinds of entries": CONFIG, "endless views": ENDLESS, "augmentation": AUGMENTED}
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)

@@ -162,6 +162,17 @@ def test_the_card_of_endless_views():
     assert "augmentation: crops of 8% to 100% of the area, resized, mirrored or not: endless views" in lines
 
 
+def test_the_card_of_augmented_images():
+    more = {"pad_mode": "reflect", "colour_jitter": (0.4, 0.4, 0.4, 0), "randaugment": (2, 9), "erase": 0.25}
+    more |= {"mixup": 0.2, "cutmix": 1.0, "views": 16}
+    lines = data_lines(CARD | {"flip": "alternate", "views": 16, "augmentation": more})
+    assert (
+        "augmentation: crops after padding by 2 (reflected), mirrored in every other epoch, colour jitter"
+        " 0.4/0.4/0.4/0, RandAugment (2 operations of strength 9), a rectangle erased in 25%, mixup 0.2,"
+        " CutMix 1: 16 versions of each image"
+    ) in lines
+
+
 def test_the_card_of_the_data():
     markdown = page_of(fake_study(teachers=2), card=CARD)
     lines = [

@@ -51,7 +51,7 @@ def _prepared(card: Mapping[str, Any], study: Study) -> Images | None:
 
 def _augmentation(study: Study) -> Augmentation:
     data = study.dataset
-    return Augmentation(data.pad, data.flip, data.area)
+    return Augmentation(data.pad, data.flip, data.area).changed(data.augmentation)
 
 
 def _unprepared(study: Study) -> tuple[int, int, int, tuple[int, int, int]] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kd.config.augment.changes import in_file
 from kd.config.study import External, Method, Network, Study
 
 SETTINGS = ("diagnostics", "compute", "export")
@@ -33,8 +34,7 @@ def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
 
 def _dataset(study: Study) -> Tree:
     data = study.dataset
-    own = {"validation": data.validation, "split_seed": data.split_seed, "flip": data.flip}
-    own |= {"crop_area": list(data.area)} if data.area else {"pad": data.pad}
+    own = {"validation": data.validation, "split_seed": data.split_seed} | in_file(data)
     own |= {"shards": data.shards} | ({"mirror": data.mirror} if data.mirror else {})
     return {"name": data.name} | data.options | own
 
