@@ -55,10 +55,12 @@ MORE = {
     "NLL, scaled": ("scaled_nll", 4),
     "ECE, scaled": ("scaled_ece", 2),
 }
-MORE_LEGEND = (
+_MORE_LEGEND = (
     "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature and NLL, the"
     " mean cross-entropy in nats, which is the test loss.",
     "Balanced accuracy: the mean of the accuracies of the classes. Macro-F1: the mean of their F1 scores.",
+)
+_SCALED_LEGEND = (
     "Temperature: what the logits are divided by so that the NLL of the validation split is lowest"
     " (Guo et al. 2017). Scaled: after that division, which changes no prediction.",
     f"{DASH}: with one seed at least there is no temperature, because all validation images are predicted"
@@ -177,6 +179,11 @@ def more_columns(table: pd.DataFrame) -> list[str]:
     columns = {heading: column for heading, (column, _) in MORE.items()}
     known = [heading for heading, column in columns.items() if table[column].notna().any()]
     return known if set(known) - {"ECE"} else []
+
+
+def more_legend(columns: Iterable[str]) -> list[str]:
+    """What the columns of these headings mean."""
+    return [*_MORE_LEGEND, *(_SCALED_LEGEND if "temperature" in columns else ())]
 
 
 def more_measures(row: Any, headings: Iterable[str]) -> dict[str, tuple[str, float]]:
