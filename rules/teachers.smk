@@ -1,5 +1,4 @@
-from kd.jobs.teachers import TargetsJob
-from kd.plan.teachers import ensemble_job
+from kd.plan.teachers import ensemble_job, targets_job
 from kd.plan.training import teacher_job
 
 
@@ -23,8 +22,8 @@ rule train_teacher:
         "../workflow/scripts/train.py"
 
 
-# The table itself is no declared output: it grows when seeds are added, which is no reason to train the
-# students of other seeds again. What a job adds to it is declared by a note of its own.
+# The store itself is no declared output: it grows when seeds are added, which is no reason to train the
+# students of other seeds again. What a job needs of it is declared by a note of its own.
 rule cache_targets:
     input:
         dataset=layout.dataset,
@@ -39,9 +38,9 @@ rule cache_targets:
         CONDA
     threads: THREADS
     resources:
-        **on_gpu(TargetsJob),
+        **on_gpu(targets_job),
     params:
-        **job_params("cache_targets.py", TargetsJob),
+        **job_params("cache_targets.py", targets_job),
         table_folder=layout.targets_table(),
     script:
         "../workflow/scripts/cache_targets.py"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gpu_training import network, split, train
+from stored_targets import held
 
 from kd.data.augmentation import Augmentation
 from kd.data.loader import Loader
@@ -77,6 +78,21 @@ def test_streamed_images_train_the_same_network(cuda, graph):
         assert torch.equal(first, second)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+def test_a_replayed_recipe_gives_the_bits_of_its_steps(cuda, optimizer):
+    """Warm-up by step, clipping, smoothed and weighed labels and an average, all of them in the graph."""
+    keys = {"optimizer": optimizer, "lr": 0.01, "warmup_epochs": 0.5, "schedule_by": "step", "ema": 0.9}
+    keys |= {"grad_clip": 1.0, "label_smoothing": 0.1, "class_weights": "balanced"}
+    models = [network(cuda) for _ in range(2)]
+    for model, graph in zip(models, (False, True), strict=True):
+        recipe, speed = Recipe(epochs=2, batch_size=64, **keys), Speed(graph=graph)
+        method, images = build_method("cross_entropy", {}), split(cuda, 500)
+        training = fit(model, method, images, split(cuda, 64, 1), recipe, seed=3, speed=speed)
+        assert training.replayed == graph
+    for first, second in zip(*(model.state_dict().values() for model in models), strict=True):
+        assert torch.equal(first, second)
+
+
 @pytest.mark.parametrize("graph", [False, True])
 def test_a_streamed_batch_that_was_overwritten_is_noticed(cuda, graph):
     """Without asking the device; a replayed step runs no code that would look at its batch."""
@@ -116,7 +132,7 @@ def test_stored_targets_equal_a_live_teacher(cuda):
             [teacher(data.images.take(torch.arange(128, device=cuda), view)) for view in views]
         )
     scores = []
-    for kind in (LiveTeacher(teacher), CachedTeacher([table.half().cpu().numpy()], cuda)):
+    for kind in (LiveTeacher(teacher), CachedTeacher([held(table.half().cpu().numpy(), cuda)], cuda)):
         student = network(cuda)
         train(cuda, student, 128, method="kd", teacher=kind)
         scores.append(evaluate(student, data.images, data.labels).logits)
@@ -132,7 +148,7 @@ def test_a_replayed_run_is_the_same_run(cuda, caplog, samples, taught):
         teachers = {
             "alone": lambda: None,
             "live": lambda: LiveTeacher(network(cuda, "resnet18", 1)),
-            "cached": lambda: CachedTeacher([np.ones((162, samples, 10), np.float16)], cuda),
+            "cached": lambda: CachedTeacher([held(np.ones((162, samples, 10), np.float16), cuda)], cuda),
         }
         model, method = network(cuda), "cross_entropy" if taught == "alone" else "kd"
         speed = Speed(bf16=True, graph=graph)

@@ -17,7 +17,8 @@ import import_training_logits
 import measure_fidelity
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, as_arrays, read_dataset, write_dataset
-from kd.data.shards import Shards, write_shards
+from kd.data.preparation.packing import Packing
+from kd.data.shards import Shards
 from kd.errors import UserError
 from kd.evaluation.calibration import fit_temperature
 from kd.jobs.diagnosis import ComparisonJob, DiagnosisJob
@@ -58,7 +59,7 @@ def make(folder, shards=False):
     arrays = {f"{part}_images": images for part, images in IMAGES.items()}
     if shards:
         packed = {
-            name: write_shards(folder / "shards", name[:-7], images.shape, [images], most=700)
+            name: Packing(folder / "shards", "key", 700).pack(name[:-7], images, np.arange(len(images)))
             for name, images in arrays.items()
         }
         arrays = {name: Shards(folder / "shards", index) for name, index in packed.items()}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_config import complaints, config
+from stored_targets import held
 
 import build_ensemble
 from kd.config.load import load_study
@@ -61,11 +62,11 @@ def test_stored_members_answer_as_live_ones_do():
     images = torch.randn(6, 1, 8, 8)
     ensemble = Ensemble([small(0), small(1)], (1.0, 2.0))
     live = LiveTeacher(ensemble).output(images, torch.arange(6))
-    tables = [logits[None].detach().half().numpy() for logits in ensemble.forward_members(images)]
+    tables = [held(logits[None].detach().half().numpy()) for logits in ensemble.forward_members(images)]
 
     def stored(weights):
         teacher = CachedTeacher(tables, CPU, weights)
-        teacher.start_epoch(np.zeros(6, dtype=np.int64))
+        teacher.start_epoch(0, np.zeros(6, dtype=np.int64))
         return teacher.output(images, torch.arange(6))
 
     answer = stored((1.0, 2.0))
@@ -130,7 +131,7 @@ def test_a_method_is_not_run_with_a_teacher_that_cannot_serve_it_and_that_is_rep
         "not run with teachers.vgg16, no ensemble: multi_head",
         "not run with teachers.both, an ensemble, which has logits alone: at, simkd",
     ]
-    assert [name for name in methods if study.uses_targets(name)] == ["kd", "multi_head"]
+    assert [name for name in methods if study.uses_targets(name, "both")] == ["kd", "multi_head"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kd.jobs.base import Job
+from kd.jobs.base import Augmentation, Job
 
 
 class EnsembleJob(Job):
@@ -28,13 +28,16 @@ class LogitsTeacherJob(Job):
     name: str
     sha256: str
     test: bool  # whether those of the test images are among them
+    augmentation: Augmentation
 
 
 class TargetsJob(Job):
-    """The logits of a teacher for every view that students of this seed and length see."""
+    """The logits of a teacher for everything that students of this seed and length see."""
 
     seed: int
     epochs: int
+    augmentation: Augmentation
+    top_k: int | None = None  # how many of each image, the largest; None for all
 
 
 class LogitsTargetsJob(TargetsJob):

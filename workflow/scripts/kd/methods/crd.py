@@ -63,6 +63,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    ONE_LABEL = True
 
     weight: NonNegative = 0.8
     temperature: Positive = 0.07

@@ -54,6 +54,7 @@ MORE = {
     "temperature": ("temperature", 3),
     "NLL, scaled": ("scaled_nll", 4),
     "ECE, scaled": ("scaled_ece", 2),
+    "test accuracy without EMA": ("unaveraged_test_accuracy", 2),
 }
 _MORE_LEGEND = (
     "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature and NLL, the"
@@ -65,6 +66,10 @@ _SCALED_LEGEND = (
     " (Guo et al. 2017). Scaled: after that division, which changes no prediction.",
     f"{DASH}: with one seed at least there is no temperature, because all validation images are predicted"
     " correctly or there are no validation logits.",
+)
+_EMA = (
+    "With EMA a network is the average of its weights, and all measures but the accuracy without it are the"
+    " average's.",
 )
 DIFFERENCE = (
     "Difference to best: the mean over the students and seeds that both have, in percentage points, with its"
@@ -183,7 +188,8 @@ def more_columns(table: pd.DataFrame) -> list[str]:
 
 def more_legend(columns: Iterable[str]) -> list[str]:
     """What the columns of these headings mean."""
-    return [*_MORE_LEGEND, *(_SCALED_LEGEND if "temperature" in columns else ())]
+    parts = {"temperature": _SCALED_LEGEND, "test accuracy without EMA": _EMA}
+    return [*_MORE_LEGEND, *(text for column, texts in parts.items() if column in columns for text in texts)]
 
 
 def more_measures(row: Any, headings: Iterable[str]) -> dict[str, tuple[str, float]]:

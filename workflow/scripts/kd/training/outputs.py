@@ -64,7 +64,8 @@ def save_outputs(
     """Write the history and, but for a trial, the network with its validation and test logits.
 
     Returns what it has come to, and the validation logits (N, C) float32, None where there are none. Network
-    and logits are those of the last epoch. Leaves `setup.network` with the weights of the epoch that
+    and logits are those of the last epoch. Where the recipe has `ema`, all is of the average, and the
+    accuracy of the last weights stands beside. Leaves `setup.network` with the weights of the epoch that
     validation chose, if it chose one.
     """
     write_csv(outputs.history, training.history)
@@ -84,6 +85,10 @@ def save_outputs(
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
     results |= named_scores(scores, test.labels.cpu()) | size_of(network, image)
     results["agreement"] = _agreement(logits, teacher_logits)
+    if training.unaveraged:
+        with training.unaveraged.applied():
+            unaveraged = evaluate(network, test.images, test.labels).accuracy
+        results["unaveraged_test_accuracy"] = unaveraged
     return results | _selected(network, training, scores["test"], test), validation
 
 

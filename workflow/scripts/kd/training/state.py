@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from kd.evaluation.metrics import Score
 from kd.training.checkpoints import State
 from kd.training.cuda_graph import AnyStep
+from kd.training.optim.average import Average
 from kd.training.step import parts
 
 
@@ -28,6 +29,7 @@ class Training:
     earlier: float = 0.0  # seconds of training in processes before this one
     replayed: bool = False  # whether a CUDA graph was, by this process
     last: Score | None = None  # on validation in float32, after an epoch that this process ended
+    unaveraged: Average | None = None  # at the end, where the network is an average
 
     def add(self, row: dict[str, float], model: nn.Module) -> None:
         """Close an epoch. The highest validation accuracy wins; then the lowest loss; then the first."""

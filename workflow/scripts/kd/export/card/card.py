@@ -99,7 +99,6 @@ def mean_accuracy(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def used_recipe(recipe: Recipe) -> dict[str, Any]:
-    """The keys of a recipe that its schedule uses."""
-    values = recipe.model_dump(mode="json")
-    unused = () if recipe.schedule == "multi_step" else ("milestones", "gamma")
-    return {key: value for key, value in values.items() if key not in unused}
+    """The keys of a recipe that its optimizer and schedule use, newer ones where they are set."""
+    kept = recipe.kept()
+    return {key: value for key, value in recipe.applicable().items() if key in kept}
