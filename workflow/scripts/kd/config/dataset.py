@@ -11,7 +11,7 @@ from kd.config.plugins import options_of, resolve
 from kd.config.problems import Problems
 from kd.config.shorthand import dataset
 from kd.jobs.data import DataSettings
-from kd.settings.types import Address, Fraction, Name, Seed
+from kd.settings.types import Address, HeldOut, Name, Seed
 
 
 class Dataset(DataSettings):
@@ -47,7 +47,10 @@ class DatasetEntry(AugmentationEntry):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Name = Field(description="a file of workflow/scripts/kd/datasets/")
-    validation: Fraction = Field(0.1, description="share of the training images used as validation split")
+    validation: HeldOut = Field(
+        0.1,
+        description="share of the training images used as validation split; 0: no validation",
+    )
     split_seed: Seed = Field(0, description="seed of the train/validation split")
     shards: Literal["auto", "always", "never"] = Field(
         "auto", description="pack images into files that are mapped into memory; auto: if above 4 GiB"

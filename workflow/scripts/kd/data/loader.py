@@ -72,6 +72,16 @@ class Loader:
         self.rows = np.empty(0, dtype=np.int64)  # (N,) of the epoch that was begun last, see kd.data.rows
         self._shown = self._rows.shown_in(0).to(self.device)
 
+    @property
+    def labels(self) -> Tensor:
+        """Of all training samples: (N,) int64, on the device."""
+        return self._labels
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return len(_batch_sizes(self.samples, self.batch_size))
+
     def epoch(self, number: int, done: int = 0) -> Iterator[Samples]:
         """The batches of epoch `number` (from 0) that come after `done` samples, every sample once.
 

@@ -44,16 +44,18 @@ class Batch:
     autocast: Callable[[], AbstractContextManager] = nullcontext
     # Of logits (B, C) and labels (B,), or their probabilities (B, C): a scalar, in nats. The recipe may
     # smooth labels or weigh classes.
-    label_loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
+    label_loss: Callable[..., Tensor] = functional.cross_entropy
     # Of mixed images, the other labels (B,) int64, and the share (B,) float32 of `labels`, at least a half.
     mixture: tuple[Tensor, Tensor] | None = None
 
-    def cross_entropy(self, logits: Tensor) -> Tensor:
+    def cross_entropy(self, logits: Tensor, **options: float) -> Tensor:
         """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats.
 
         Of mixed images share · CE(y) + (1 − share) · CE(y'): Zhang et al. 2017 (arXiv:1710.09412).
+        `options` of torch's function go before the recipe's.
         """
-        return self.label_loss(logits, self.labels if self.mixture is None else self._shares(logits))
+        labels = self.labels if self.mixture is None else self._shares(logits)
+        return self.label_loss(logits, labels, **options)
 
     def _shares(self, logits: Tensor) -> Tensor:
         """The labels of mixed images as probabilities (B, C)."""
@@ -130,6 +132,15 @@ class Distillation(nn.Module):
     def describe(self) -> str:
         """The loss as the table names it."""
         raise NotImplementedError
+
+    @property
+    def softened_at(self) -> float:
+        """The temperature at which it compares logits: its option of that name, or else 1.
+
+        With `targets.top_k` the classes of which no logit is stored have the right probability in all at this
+        one.
+        """
+        return float(vars(self).get("temperature", 1.0))
 
     def prepare(self, context: Context) -> None:
         """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be.

@@ -71,9 +71,11 @@ NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Nu
 Concentration = Annotated[float, Field(ge=0, le=100), _Number]  # alpha of Beta(alpha, alpha); 0: off
 Turn = Annotated[float, Field(ge=0, le=0.5), _Number]  # share of a circle
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
+Betas = tuple[Momentum, Momentum]
 Share = Annotated[float, Field(gt=0, le=1), _Number]
 Probability = Annotated[float, Field(ge=0, le=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
+HeldOut = Annotated[float, Field(ge=0, lt=1), _Number]  # a fraction, or 0 for none
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
 Tolerance = Annotated[float, Field(ge=0, lt=1), _Number]  # a share
 Connections = Annotated[int, Field(ge=1, le=32), _Number]  # to one server at a time
