@@ -34,10 +34,10 @@ class Compared:
         self._views, self._shift = views, shift
         self.worst = worst  # (N,) float32: the largest `excess` of every sample so far, at first 0
 
-    def start_epoch(self, rows: np.ndarray) -> None:
-        """Announce the rows (N,) to both."""
-        self._live.start_epoch(rows)
-        self._stored.start_epoch((rows + self._shift) % self._views)
+    def start_epoch(self, epoch: int, rows: np.ndarray) -> None:
+        """Announce the epoch and its rows (N,) to both."""
+        self._live.start_epoch(epoch, rows)
+        self._stored.start_epoch(epoch, (rows + self._shift) % self._views)
 
     def output(self, images: Tensor, indices: Tensor) -> Output:
         """The cached logits."""

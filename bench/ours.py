@@ -24,7 +24,10 @@ from kd.runtime import device as kd_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
-from kd.teachers.targets import open_table, open_targets, write_note
+from kd.teachers.encoding import Encoding
+from kd.teachers.reading import Targets
+from kd.teachers.store import Filling, open_store
+from kd.teachers.targets import open_targets, write_note
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
 from kd.training.callback import Callback
 from kd.training.engine import fit
@@ -111,8 +114,8 @@ def prepared_method(
     teacher: Teacher | None = None
     if needs and needs <= {"logits", "members"}:
         # Whose answers are stored makes no difference to the speed: the student's own are the quickest.
-        table = stored_table(copy.deepcopy(student), pictures, device, epochs, folder)
-        teacher = CachedTeacher([table] * members, device, [1.0] * members)
+        stored = stored_targets(copy.deepcopy(student), pictures, device, epochs, folder)
+        teacher = CachedTeacher([stored] * members, device, [1.0] * members)
     elif needs:
         taught_by = build(network, pictures, device)
         teacher = LiveTeacher(taught_by, stages="stages" in needs)
@@ -137,24 +140,24 @@ def stored_teacher(
     speed: Speed = Speed(),
 ) -> Teacher:
     """A teacher of the answers of `model` to all that `epochs` epochs will see."""
-    return CachedTeacher([stored_table(model, pictures, device, epochs, folder, speed)], device)
+    return CachedTeacher([stored_targets(model, pictures, device, epochs, folder, speed)], device)
 
 
-def stored_table(
+def stored_targets(
     model: nn.Module,
     pictures: Pictures,
     device: torch.device,
     epochs: int,
     folder: Path,
     speed: Speed = Speed(),
-) -> np.ndarray:
-    """Those answers, stored below `folder` and opened again: (rows, samples, classes) float16."""
+) -> Targets:
+    """Those answers, stored below `folder` and opened again."""
     images = load_split(pictures, device).images
-    needed = Rows(images.augmentation, SEED, images.samples).needed(epochs)
-    _fill(folder / "table", needed, model.eval(), images, pictures.classes, device, speed)
+    rows = Rows(images.augmentation, SEED, images.samples)
+    filling = _fill(folder / "table", KEY, rows.needed(epochs), model.eval(), images, pictures.classes, speed)
     note = folder / "student" / "targets.json"
-    write_note(note, folder / "table", KEY, needed)
-    return open_targets(note, needed)
+    write_note(note, filling)
+    return open_targets(note, rows, epochs, device)
 
 
 def time_targets(
@@ -174,7 +177,7 @@ def time_targets(
         needed = np.zeros((rows.count(epochs), images.samples), dtype=bool)
         needed[rows.of_epoch(epoch), np.arange(images.samples)] = True
         started = time.perf_counter()
-        _fill(folder, needed, model, images, pictures.classes, device, speed)
+        _fill(folder, f"{KEY}-{epoch}", needed, model, images, pictures.classes, speed)
         report({"seconds": time.perf_counter() - started})
 
 
@@ -187,15 +190,16 @@ def load_split(pictures: Pictures, device: torch.device, count: int | None = Non
 
 def _fill(
     folder: Path,
+    key: str,
     needed: np.ndarray,
     model: nn.Module,
     images: ViewedImages,
     classes: int,
-    device: torch.device,
     speed: Speed = Speed(),
-) -> None:
-    """Store the answers to the (row, sample) pairs `needed`, also where there are some already."""
-    with open_table(folder, KEY, (*needed.shape, classes)) as table:
-        shown = ProgressFile(None, "[targets]")  # to nobody
-        rows = Rows(images.augmentation, SEED, images.samples)
-        cache_targets.fill(table, needed, model, images, rows, device, speed, "[targets]", shown)
+) -> Filling:
+    """Store the answers to the (row, sample) pairs `needed` that the store `key` lacks."""
+    filling = Filling(open_store(folder, key, images.samples, Encoding(classes)), needed)
+    shown = ProgressFile(None, "[targets]")  # to nobody
+    rows = Rows(images.augmentation, SEED, images.samples)
+    cache_targets.fill(filling, model, images, rows, speed, "[targets]", shown)
+    return filling

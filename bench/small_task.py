@@ -9,7 +9,7 @@ from torch import nn
 from bench import ours, reference
 from bench.images import Pictures
 from kd.data.augmentation import Augmentation
-from kd.data.prepare import prepare
+from kd.data.preparation.prepare import prepare
 from kd.datasets import digits
 from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate

@@ -14,6 +14,7 @@ rule diagnose_teacher:
     input:
         dataset=layout.dataset,
         test_logits=[layout.teacher.file("test_logits")],
+        validation_logits=[layout.teacher.file("validation_logits")],
     output:
         diagnosis=layout.teacher.file("diagnosis"),
     log:
@@ -35,6 +36,7 @@ use rule diagnose_teacher as diagnose_baseline with:
     input:
         dataset=layout.dataset,
         test_logits=plan.of_seeds(layout.baseline, "test_logits"),
+        validation_logits=plan.of_seeds(layout.baseline, "validation_logits"),
     output:
         diagnosis=layout.baseline.file("diagnosis"),
     log:

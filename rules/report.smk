@@ -22,6 +22,8 @@ SWEPT_FIGURES = expand(rules.draw_sweep.output.svg, method=study.sweeps)
 rule build_table:
     input:
         metrics=METRICS,
+        # What is measured of the logits: no training does it.
+        diagnoses=DIAGNOSES,
         data=layout.summary,
     output:
         csv=layout.table("csv"),

@@ -57,7 +57,7 @@ rule build_ensemble:
         dataset=layout.dataset,
         members=from_wildcards(plan.ensemble_members),
     output:
-        **layout.teacher("{ensemble}").files("model", "metrics", "test_logits"),
+        **layout.teacher("{ensemble}").files("model", "metrics", "validation_logits", "test_logits"),
     log:
         layout.log("build_ensemble/{ensemble}"),
     benchmark:
@@ -78,7 +78,7 @@ rule import_weights:
     input:
         dataset=layout.dataset,
     output:
-        **layout.teacher("{external}").files("model", "metrics", "test_logits"),
+        **layout.teacher("{external}").files("model", "metrics", "validation_logits", "test_logits"),
     log:
         layout.log("import_weights/{external}"),
     benchmark:
@@ -99,7 +99,7 @@ rule import_logits:
     input:
         dataset=layout.dataset,
     output:
-        **layout.teacher("{logits_teacher}").files("metrics", "test_logits"),
+        **layout.teacher("{logits_teacher}").files("metrics", "validation_logits", "test_logits"),
     log:
         layout.log("import_logits/{logits_teacher}"),
     benchmark:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gpu_training import network, split, train
+from stored_targets import held
 
 from kd.data.augmentation import Augmentation
 from kd.data.loader import Loader
@@ -116,7 +117,7 @@ def test_stored_targets_equal_a_live_teacher(cuda):
             [teacher(data.images.take(torch.arange(128, device=cuda), view)) for view in views]
         )
     scores = []
-    for kind in (LiveTeacher(teacher), CachedTeacher([table.half().cpu().numpy()], cuda)):
+    for kind in (LiveTeacher(teacher), CachedTeacher([held(table.half().cpu().numpy(), cuda)], cuda)):
         student = network(cuda)
         train(cuda, student, 128, method="kd", teacher=kind)
         scores.append(evaluate(student, data.images, data.labels).logits)
@@ -132,7 +133,7 @@ def test_a_replayed_run_is_the_same_run(cuda, caplog, samples, taught):
         teachers = {
             "alone": lambda: None,
             "live": lambda: LiveTeacher(network(cuda, "resnet18", 1)),
-            "cached": lambda: CachedTeacher([np.ones((162, samples, 10), np.float16)], cuda),
+            "cached": lambda: CachedTeacher([held(np.ones((162, samples, 10), np.float16), cuda)], cuda),
         }
         model, method = network(cuda), "cross_entropy" if taught == "alone" else "kd"
         speed = Speed(bf16=True, graph=graph)

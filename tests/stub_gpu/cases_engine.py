@@ -11,6 +11,7 @@ import numpy as np
 import on_stub
 import torch
 from on_stub import BATCH, Case, network, split
+from stored_targets import held
 from torch import nn
 
 from kd.data import loader
@@ -110,7 +111,7 @@ def _second() -> list[str]:
     try:
         train = split(device=device)
         table = np.ones((train.images.augmentation.count, train.images.samples, 10), np.float16)
-        teacher = CachedTeacher([table], device)
+        teacher = CachedTeacher([held(table, device)], device)
         training = _fit(
             network("resnet8x4", device=device), train, method=build_method("kd", {}), teacher=teacher
         )
@@ -151,7 +152,11 @@ def _resumed() -> list[str]:
         kept = Checkpoints(Path(folder), 1000, StopSignal())
         tensors = kept.load()[0]
         complaints += [] if "random.cuda" in tensors else ["the random state of the GPU is not kept"]
-        complaints += [] if any(name.startswith("momentum.") for name in tensors) else ["no momentum is kept"]
+        complaints += (
+            []
+            if any(name.startswith("optimizer.momentum_buffer.") for name in tensors)
+            else ["no momentum is kept"]
+        )
         training = _fit(network("cnn"), split(), 3, checkpoints=kept)
     return complaints + (
         [] if len(training.history) == 3 and training.replayed else ["it did not go on by a graph"]

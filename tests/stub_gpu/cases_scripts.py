@@ -27,7 +27,14 @@ from kd.training.outputs import Outputs
 GPU = Compute(device="cuda", cuda_graphs="never", compile="never")
 LIVE = {"fitnet": {}, "simkd": {}, "crd": {}, "ofd": {}, "ft": {"init_epochs": 1}, "dml": {}}
 TAUGHT = {"teacher": "teacher", "method_name": "kd"}
-NAMES = ("metrics.json", "history.csv", "model.safetensors", "test_logits.npy", "board")
+NAMES = (
+    "metrics.json",
+    "history.csv",
+    "model.safetensors",
+    "test_logits.npy",
+    "board",
+    "validation_logits.npy",
+)
 
 
 def scripts() -> Iterator[Case]:
@@ -36,7 +43,10 @@ def scripts() -> Iterator[Case]:
     data = root / "dataset.safetensors"
     _write_data(data)
     model, other = root / "teacher" / "model.safetensors", root / "teacher2" / "model.safetensors"
-    both = [root / f"both_{name}" for name in ("model.safetensors", "metrics.json", "test_logits.npy")]
+    both = [
+        root / f"both_{name}"
+        for name in ("model.safetensors", "metrics.json", "test_logits.npy", "validation.npy")
+    ]
     note, logits = root / "targets" / "3" / "2.json", root / "train.npy"
     students = [root / name / "model.safetensors" for name in ("cached", "live")]
 

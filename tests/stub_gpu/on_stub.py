@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from stored_targets import held
 from torch import nn
 
 from kd.data.augmentation import Augmentation
@@ -39,14 +40,6 @@ def patch() -> None:
     torch.backends.cudnn.enabled = False
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.set_num_threads(1)
-    usual = torch.optim.SGD.__init__
-
-    def init(self, parameters, lr=1e-3, **more):  # it compares the learning rate with 0
-        usual(self, parameters, lr=0.1, **more)
-        for group in self.param_groups:
-            group["lr"] = lr
-
-    torch.optim.SGD.__init__ = init
     engine._check_finite = lambda loss, what: None
     teachers.SHARE = -1  # tables stay on the host, where it can be seen what they lack
 
@@ -81,7 +74,7 @@ def prepared(
     members = 1 + ("members" in method.NEEDS)
     if needs and needs <= {"logits", "members"}:
         table = np.ones((data.images.augmentation.count, data.images.samples, CLASSES), np.float16)
-        kind = CachedTeacher([table] * members, DEVICE, [1.0] * members)
+        kind = CachedTeacher([held(table)] * members, DEVICE, [1.0] * members)
     elif needs:
         runs, kind = teacher, LiveTeacher(teacher, stages="stages" in needs)
     # Labels on the host for crd, which counts them: the stand-in cannot.
@@ -142,7 +135,7 @@ def _waits(step: Step, loader: Loader) -> list[str]:
 def _strides(step: Step) -> list[str]:
     """Gradients that lie otherwise than their weights, which the fused update would go through slowly."""
     complaints = []
-    for name, parameter in step._learning():
+    for name, parameter in step.optimizer.parameters.items():
         strides = () if parameter.grad is None else parameter.grad.stride()
         sides = zip(parameter.shape, parameter.stride(), strides, strict=False)
         if any(size > 1 and own != other for size, own, other in sides):  # as torch's fused update compares

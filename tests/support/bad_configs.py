@@ -248,9 +248,9 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "methods.kd: ce_weight and kd_weight are both 0, so nothing would be learnt; one of them must be above 0"
         ],
     ),
-    "validation-zero": (
-        dataset_config("digits", validation=0),
-        ["dataset.validation: should be greater than 0 (it is 0)"],
+    "validation-negative": (
+        dataset_config("digits", validation=-0.1),
+        ["dataset.validation: should be greater than or equal to 0 (it is -0.1)"],
     ),
     "image-size-huge": (
         dataset_config("image_folder", path="mine", image_size=10**6),

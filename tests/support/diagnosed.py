@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from fake_runs import fake_run
 
+from kd.evaluation.calibration import calibrate
 from kd.evaluation.changes import changes
 from kd.evaluation.classification import confusion_change, figures, judge, worst
 from kd.evaluation.soft_targets import choose_images, soft_targets
@@ -25,6 +26,7 @@ def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
         judged = judge(own, labels)
         chosen = choose_images(judged.losses[::-1], judged.losses)
         run = {"seed": seed} | figures(judged) | {"worst": worst(judged, 16)}
+        run["calibrated"] = calibrate(own / 2, labels, own, labels, 0.5)
         distilled = role == "distilled" and teacher != "(none)"
         run["soft_targets"] = soft_targets(chosen, labels, own, taught if distilled else None, [1.0, 4.0])
         run |= dict.fromkeys(("gain", "class_gain", "confusion_change", "fidelity", "cka"))
@@ -40,6 +42,7 @@ def made_up(classes, samples=60, seeds=(0, 1), role="distilled", teacher="big"):
     changed = None
     if role == "distilled" and teacher != "(none)" and runs:
         changed = changes(labels, [own.argmax(1)] * len(runs), [taught.argmax(1)] * len(runs))
+    images |= {"validation_images": samples}
     return names | {"classes": list(classes), "changes": changed, "runs": runs} | images
 
 

@@ -84,22 +84,23 @@ def export(folder: Path, **settings) -> ExportedStudent:
     write_dataset(folder / "dataset.safetensors", data)
     network = trained(images[parts[2][:300]], labels[parts[2][:300]])
     inputs = {"dataset": folder / "dataset.safetensors", "data": folder / "summary.json"}
-    inputs |= {name: [] for name in ("models", "metrics", "test_logits", "alone")}
+    inputs |= {name: [] for name in ("models", "metrics", "test_logits", "validation_logits", "alone")}
     torch.manual_seed(1)
     networks = [build_network(*ABOUT.values()).eval(), network]  # the better one has seed 1
     for seed, model in enumerate(networks):
         place = folder / str(seed)
         save_network(place / "model.safetensors", model.state_dict(), **ABOUT)
-        with torch.no_grad():
-            logits = model(normalised(arrays["test_images"][..., 0])).numpy()
-        np.save(place / "test_logits.npy", logits)
+        for part in ("test", "validation"):
+            with torch.no_grad():
+                logits = model(normalised(arrays[f"{part}_images"][..., 0])).numpy()
+            np.save(place / f"{part}_logits.npy", logits)
+            inputs[f"{part}_logits"].append(place / f"{part}_logits.npy")
         run = fake_run("distilled", "small", seed, test_accuracy=ACCURACIES["distilled"][seed], method="hot")
         alone = fake_run("alone", "small", seed, test_accuracy=ACCURACIES["alone"][seed])
         for name, content in (("metrics", run), ("alone", alone)):
             (place / f"{name}.json").write_text(json.dumps(content | {"architecture": "cnn"}))
             inputs[name].append(place / f"{name}.json")
         inputs["models"].append(place / "model.safetensors")
-        inputs["test_logits"].append(place / "test_logits.npy")
     (folder / "summary.json").write_text(json.dumps(CARD))
     (folder / "teacher.json").write_text(json.dumps(fake_run("teacher", "resnet18")))
     inputs["teacher"] = folder / "teacher.json"

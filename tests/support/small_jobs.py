@@ -2,20 +2,21 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from stored_targets import as_table
 
 import cache_targets
 import train
 from kd.data.augmentation import Augmentation
-from kd.data.dataset import Dataset, write_dataset
+from kd.data.dataset import Dataset, as_arrays, read_dataset, write_dataset
 from kd.data.rows import Rows
 from kd.jobs.teachers import TargetsJob
 from kd.jobs.training import TrainJob
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
-from kd.teachers.targets import open_targets
 from kd.training.outputs import Outputs
 
 CPU = Compute(device="cpu")
@@ -45,6 +46,13 @@ def dataset(tmp_path_factory):
     return path
 
 
+def with_views(dataset, folder, augmentation):
+    """The same images, shown in other views."""
+    path = folder / "dataset.safetensors"
+    write_dataset(path, replace(as_arrays(read_dataset(dataset)), augmentation=augmentation))
+    return path
+
+
 def job(role="alone", epochs=4, **more):
     settings = {
         "role": role,
@@ -60,6 +68,7 @@ def job(role="alone", epochs=4, **more):
 
 def outputs_in(folder):
     names = ("metrics.json", "history.csv", "model.safetensors", "test_logits.npy", "board")
+    names += ("validation_logits.npy",)
     return Outputs(*(folder / name for name in names))
 
 
@@ -80,10 +89,10 @@ def teacher(dataset, tmp_path_factory):
     return folder, run(folder, dataset, job("teacher", name="big", seed=1000, epochs=12))
 
 
-def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc"):
-    """Cache targets; return the note, and the table as it then is."""
+def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc", **more):
+    """Store targets; return the note, and all that it declares as a table: (rows, samples, classes) float16."""
     note = folder / str(seed) / f"{epochs}.json"
-    what = TargetsJob(seed=seed, epochs=epochs)
+    what = TargetsJob(seed=seed, epochs=epochs, **more)
     model = teacher[0] / "model.safetensors"
     cache_targets.main(what, code, dataset, model, folder / "table", note, compute=CPU)
-    return note, np.array(open_targets(note, Rows(Augmentation(1, True), seed, 60).needed(epochs)))
+    return note, as_table(note, Rows(read_dataset(dataset).augmentation, seed, 60), epochs)

@@ -68,7 +68,9 @@ def test_from_the_study_to_the_folder_and_to_predictions(finished, tmp_path):
     again.mkdir()
     network = load_network(folder / "model.safetensors", torch.device("cpu"))
     exported = WithNormalisation(network, data.mean, data.std).eval()
-    write_formats(again, exported, (1, 8, 8), calibration(data, Export()))
+    values = json.loads((folder / "config.json").read_text())["calibration"]
+    notes = {name: repr(value) for name, value in values.items() if value is not None}
+    write_formats(again, exported, (1, 8, 8), calibration(data, Export()), notes)
     for name in ("model.onnx", "model.pt2", "model_int8.onnx"):
         assert (again / name).read_bytes() == (folder / name).read_bytes(), name
 

@@ -392,7 +392,10 @@ def test_the_data_reruns_everything(finished):
     }
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "history.csv", "model.safetensors", "test_logits.npy"])
+NAMES = ["metrics.json", "history.csv", "model.safetensors", "validation_logits.npy", "test_logits.npy"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_deleted_result_is_made_again(finished, name):
     (finished.folder / "results/tiny/distilled/vgg16/cnn/kd/0" / name).unlink()
     again = {"distill_student": {"vgg16 cnn kd 0"}, **diagnosed(students="vgg16 cnn kd")}

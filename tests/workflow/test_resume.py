@@ -19,7 +19,14 @@ from kd.data.dataset import Dataset, write_dataset
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["train", "torch._dynamo"])
 EPOCHS, ALWAYS, NEVER = 6, 1e-6, 1000.0
-FILES = ("metrics.json", "history.csv", "model.safetensors", "test_logits.npy", "board")
+FILES = (
+    "metrics.json",
+    "history.csv",
+    "model.safetensors",
+    "test_logits.npy",
+    "board",
+    "validation_logits.npy",
+)
 
 
 @pytest.fixture(scope="module")

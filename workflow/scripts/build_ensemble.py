@@ -22,11 +22,12 @@ def main(
     model: Path,
     metrics: Path,
     test_logits: Path,
+    validation_logits: Path,
     *,
     compute: Compute = Compute(),
     code: str = "",
 ) -> None:
-    """Write the ensemble of the networks `members`, its test logits, and metrics as those of a training.
+    """Write the ensemble of the networks `members`, its logits, and metrics as those of a training.
 
     Raises UserError naming the network that is not whole.
     """
@@ -37,7 +38,8 @@ def main(
     results, logits = measure(load_network(model, where), data, where, compute.stream, started)
     results |= {"name": job.name, "architecture": "ensemble", "loss_function": _mean(job)}
     results |= {"job": job.digest(code)}
-    write_array(test_logits, logits)
+    write_array(validation_logits, logits["validation"])
+    write_array(test_logits, logits["test"])
     write_metrics(metrics, results)
     logger.info("[%s]  %s: test accuracy %.2f %%", job.name, _mean(job), results["test_accuracy"])
 

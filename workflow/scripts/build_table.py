@@ -3,16 +3,20 @@
 from pathlib import Path
 
 from kd.io.files import read_json, write_text
-from kd.results.metrics import read_metrics
 from kd.results.page import to_markdown
+from kd.results.runs import read_cells
 from kd.results.table import summarise
 from kd.results.table_csv import read_table, write_table
 
 
-def main(metrics: list[Path], data: Path, csv: Path, markdown: Path, study: str) -> None:
-    """Read one metrics.json per run and the data set's card; write the table's two forms."""
-    runs, card = [read_metrics(path) for path in metrics], read_json(data)
-    write_table(csv, summarise(runs))
+def main(
+    metrics: list[Path], diagnoses: list[Path], data: Path, csv: Path, markdown: Path, study: str
+) -> None:
+    """Read one metrics.json per run, the diagnoses and the data set's card; write the table's two forms."""
+    by_folder = {run.folder: run for cell in read_cells(metrics, diagnoses) for run in cell.runs}
+    all_runs, card = [by_folder[path.parent] for path in metrics], read_json(data)
+    runs = [run.metrics for run in all_runs]
+    write_table(csv, summarise(runs, [run.diagnosed for run in all_runs]))
     # What is read by the others: they all round the same numbers.
     write_text(markdown, to_markdown(read_table(csv), study, runs, card))
 

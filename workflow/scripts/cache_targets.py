@@ -1,6 +1,7 @@
-"""Run a teacher over everything that its students of one seed will see, and cache its logits."""
+"""Run a teacher over everything that its students of one seed will see, and store its logits."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from kd.data.loader import load_split
 from kd.data.rows import Rows
 from kd.data.views import ViewedImages
 from kd.errors import UserError
-from kd.evaluation.inference import logits_of
+from kd.evaluation.inference import largest_batch, logits_of
 from kd.io.files import digest
 from kd.io.log import logger
 from kd.jobs.teachers import TargetsJob
@@ -20,10 +21,14 @@ from kd.networks.checkpoint import load_network
 from kd.runtime.device import device_name, memory_explained, set_up_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
-from kd.teachers.targets import open_table, write_note
+from kd.teachers.encoding import Encoding
+from kd.teachers.size import LEAST
+from kd.teachers.store import Filling, open_store, store_key
+from kd.teachers.targets import write_note
 
 EVERY = 5.0  # seconds between two progress lines
 BATCH = 128  # images that count as a step when it is decided whether they are enough to compile for
+CHUNK = 2**24  # bytes that a GPU computes before they are written; a CPU writes sooner, LEAST entries
 
 
 @memory_explained()
@@ -38,80 +43,82 @@ def main(
     compute: Compute = Compute(),
     progress: Path | None = None,
 ) -> None:
-    """Fill the teacher's table in `table_folder` with what `job` needs and it lacks; then write `note`.
+    """Add to the teacher's store in `table_folder` what `job` needs and it lacks; then write `note`.
 
-    `code` is the fingerprint of the code that fills it: a table made by other code is not added to.
-    Raises UserError if the teacher's logits are not finite in float16.
+    `code` is the fingerprint of the code that fills it: a store made by other code is not added to.
+    Raises UserError if the teacher's logits are not finite in float16, or the disk has no room for them.
     """
     where = set_up_device(compute)
     data = read_dataset(dataset)
     images = load_split(data, "train", where, compute.stream).images
-    rows = Rows(images.augmentation, job.seed, images.samples)
-    needed = rows.needed(job.epochs)
+    rows, encoding = (
+        Rows(images.augmentation, job.seed, images.samples),
+        Encoding(len(data.classes), job.top_k),
+    )
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
-    shape = (*needed.shape, len(data.classes))
-    # By the size of the whole table, so that whoever fills a part of it computes in the same way.
-    speed = choose_speed(compute, where, needed.size // BATCH, training=False)
-    # The one table that this code makes from these files, on such a device, in this precision.
-    key = f"{digest(code, dataset, teacher_model)}-{where.type}-{speed.precision}"
-    with open_table(table_folder, key, shape) as table:
-        missing = lacking(table, needed)
-        counts = label, needed.sum(), missing.sum()
-        logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
-        logger.info("%s  %s", label, speed.reason)
-        with ProgressFile(progress, label) as shown:
-            fill(table, missing, network, images, rows, where, speed, label, shown)
-    write_note(note, table_folder, key, needed, speed.used(where))
-
-
-def lacking(table: np.ndarray, needed: np.ndarray) -> np.ndarray:
-    """Which of what is `needed`, (rows, samples) bool, the table does not hold: (rows, samples) bool.
-
-    Row by row: of many rows and classes the whole table is larger than memory.
-    """
-    missing = np.zeros_like(needed)
-    for row, wanted, lacks in zip(table, needed, missing, strict=True):
-        lacks[wanted] = np.isnan(row[wanted]).any(axis=1)
-    return missing
+    precision = choose_speed(compute, where, 0, training=False).precision
+    key = store_key(digest(f"{code}\0{job.top_k}", dataset, teacher_model), f"{where.type}-{precision}", rows)
+    filling = Filling(open_store(table_folder, key, images.samples, encoding), rows.needed(job.epochs))
+    filling.check_disk()
+    speed = choose_speed(compute, where, filling.missing // BATCH, training=False)
+    counts = label, filling.needed, filling.missing
+    logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
+    logger.info("%s  %s", label, speed.reason)
+    with ProgressFile(progress, label) as shown:
+        fill(filling, network, images, rows, speed, label, shown)
+    write_note(note, filling, speed.used(where))
 
 
 def fill(
-    table: np.ndarray,
-    missing: np.ndarray,
+    filling: Filling,
     network: torch.nn.Module,
     images: ViewedImages,
     rows: Rows,
-    device: torch.device,
     speed: Speed,
     label: str,
     progress: ProgressFile,
 ) -> None:
-    """Compute the logits of what is `missing`, (rows, samples) bool, and write them into `table`.
+    """Compute the targets that are missing, and add them to the store chunk by chunk.
 
-    Each is there as soon as it is computed, so that what is cut off goes on where it was.
-    Raises UserError if one is not finite in float16.
+    Beside others that fill it. What is cut off loses the chunk at hand, and goes on from there.
+    Raises UserError if a logit is not finite in float16.
     """
-    numbers, samples = np.nonzero(missing)
-    on_device = torch.from_numpy(samples).to(device), rows.shown(numbers, samples).to(device)
     started = reported = time.monotonic()
-    done = 0
-    with speed.autocast(device):
-        # Whole batches: a table must not depend on which seed's job came first.
-        for logits in logits_of(speed.compiled(network), images, *on_device, whole=True):
-            now, done = time.monotonic(), done + len(logits)
-            here = slice(done - len(logits), done)
-            rounded = logits.half().cpu().numpy()
-            if not np.isfinite(rounded).all():
-                raise UserError(
-                    f"{label} some logits are not finite in float16; train the teacher with a lower lr"
-                )
-            table[numbers[here], samples[here]] = rounded
-            left = (now - started) * (len(samples) / done - 1)
-            progress.update(share=done / len(samples), left=left)
-            if now - reported > EVERY or done == len(samples):
-                reported = now
-                logger.info("%s  %d of %d  ETA %s", label, done, len(samples), clock_time(left))
+    whole, encoding = filling.missing, filling.store.encoding
+    count, network = _chunk(network, images, encoding), speed.compiled(network)
+    for positions in filling.parts(count):
+        with speed.autocast(images.device):
+            batches = [encoding.encode(logits) for logits in _logits(network, images, rows, positions)]
+        arrays = {name: np.concatenate([batch[name].cpu() for batch in batches]) for name in encoding.fields}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise UserError(
+                f"{label} some logits are not finite in float16; train the teacher with a lower lr"
+            )
+        filling.add(positions, arrays)
+        now, done = time.monotonic(), whole - filling.missing
+        left = (now - started) * (whole / done - 1)
+        progress.update(share=done / whole, left=left)
+        if now - reported > EVERY or done == whole:
+            reported = now
+            logger.info("%s  %d of %d  ETA %s", label, done, whole, clock_time(left))
+
+
+def _chunk(network: torch.nn.Module, images: ViewedImages, encoding: Encoding) -> int:
+    """Entries that are written at once: of whole batches, because each batch is filled up."""
+    batch = largest_batch(network, images, images.device)
+    wanted = LEAST if images.device.type == "cpu" else max(LEAST, CHUNK // encoding.bytes)
+    return batch * max(1, wanted // batch)
+
+
+def _logits(
+    network: torch.nn.Module, images: ViewedImages, rows: Rows, positions: np.ndarray
+) -> Iterator[torch.Tensor]:
+    """Of the entries at these positions, batch by batch."""
+    numbers, samples = np.divmod(positions, rows.samples)
+    shown = rows.shown(numbers, samples).to(images.device)
+    # Whole batches: a store must not depend on which seed's job came first.
+    return logits_of(network, images, torch.from_numpy(samples).to(images.device), shown, whole=True)
 
 
 if __name__ == "__main__":

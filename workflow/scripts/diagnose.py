@@ -17,6 +17,7 @@ def main(
     job: DiagnosisJob,
     dataset: Path,
     test_logits: Sequence[Path],
+    validation_logits: Sequence[Path],
     diagnosis: Path,
     *,
     baseline_logits: Sequence[Path] = (),
@@ -27,9 +28,9 @@ def main(
 ) -> None:
     """Write the diagnosis of a cell, from files alone: it needs no GPU, and must not wait for one.
 
-    `test_logits` and `baseline_logits` (of the same student without a teacher) are of each seed of
-    the job, `teacher_test` are those of the teacher; `fidelity` and `cka` are what measure_fidelity and
-    compare_feature_maps wrote. Raises UserError naming the file that is not whole.
+    `test_logits`, `validation_logits` and `baseline_logits` (of the same student without a teacher) are of
+    each seed of the job, `teacher_test` are those of the teacher; `fidelity` and `cka` are what
+    measure_fidelity and compare_feature_maps wrote. Raises UserError naming the file that is not whole.
     """
     set_up_device(compute.model_copy(update={"device": "cpu"}))
     data = read_dataset(dataset)
@@ -38,6 +39,8 @@ def main(
         labels=data.test_labels.numpy(),
         classes=data.classes,
         logits=test_logits,
+        validation_labels=data.validation_labels.numpy(),
+        validation=validation_logits,
         baseline=baseline_logits,
         teacher=teacher_test,
         fidelity=fidelity and _by_seed(fidelity, "train"),
@@ -45,6 +48,8 @@ def main(
     )
     results = cell.diagnosis()
     write_json(diagnosis, results)
+    if not results["validation_images"]:
+        logger.info("%s  no temperature scaling: there is no validation split", job.label)
     logger.info("%s  diagnosed, %d of %d runs", job.label, len(results["runs"]), len(job.seeds))
 
 

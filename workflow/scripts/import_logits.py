@@ -20,11 +20,13 @@ def main(
     logits: Path,
     metrics: Path,
     test_logits_file: Path,
+    validation_logits: Path,
     *,
     code: str = "",
 ) -> None:
     """Write the logits of the test images, none where `logits` (.npz) has none, and metrics as of a training.
 
+    There are none of the validation images.
     Losses and accuracies are those of the images as they are; null for a part of which there are no logits.
     Raises UserError naming the file and the array that does not fit the data set.
     """
@@ -32,7 +34,9 @@ def main(
     data = read_dataset(dataset)
     arrays = read_user_logits(logits, job.sha256, data)
     train, test = training_logits(arrays, logits, data), test_logits(arrays, logits, data)
-    write_array(test_logits_file, np.empty((0, len(data.classes)), np.float32) if test is None else test)
+    none = np.empty((0, len(data.classes)), np.float32)
+    write_array(validation_logits, none)  # a file of the user's has none
+    write_array(test_logits_file, none if test is None else test)
     results = measure_logits(train[data.augmentation.plain], test, data, started)
     results |= {"name": job.name, "architecture": "logits"}
     results |= {"loss_function": f"logits given ({job.sha256[:8]})", "job": job.digest(code)}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from kd.data.dataset import read_dataset
 from kd.data.rows import Rows
@@ -10,14 +11,18 @@ from kd.errors import UserError
 from kd.io.files import digest
 from kd.io.log import logger
 from kd.jobs.teachers import LogitsTargetsJob
+from kd.teachers.encoding import Encoding
 from kd.teachers.logits import read_user_logits, training_logits
-from kd.teachers.targets import open_table, write_note
+from kd.teachers.store import Filling, open_store, store_key
+from kd.teachers.targets import write_note
+
+CHUNK = 2**18  # entries that are written at once
 
 
 def main(
     job: LogitsTargetsJob, code: str, dataset: Path, logits: Path, table_folder: Path, note: Path
 ) -> None:
-    """Write all that `logits` (.npz) holds into the table in `table_folder`, and `note` for this run.
+    """Add to the store in `table_folder` what `job` needs of `logits` (.npz), and write `note` for this run.
 
     `code`: fingerprint of what writes it. Raises UserError naming the file if what the run needs is not
     there, or not finite in float16.
@@ -25,21 +30,26 @@ def main(
     data = read_dataset(dataset)
     views = training_logits(read_user_logits(logits, job.sha256, data), logits, data)
     samples = len(data.train_labels)
-    needed = Rows(data.augmentation, job.seed, samples).needed(job.epochs)
+    rows = Rows(data.augmentation, job.seed, samples)
+    needed = rows.needed(job.epochs)
     if (missing := needed & np.isnan(views).any(axis=2)).any():
         view, sample = np.argwhere(missing)[0]
         raise UserError(
             f"{logits}: train_logits lack {missing.sum()} of the {needed.sum()} views that students of seed"
             f" {job.seed} see in {job.epochs} epochs, the first is sample {sample} in view {view}"
         )
-    with np.errstate(over="ignore"):
-        table_rows = views.astype(np.float16)
-    if np.isinf(table_rows).any():
-        raise UserError(f"{logits}: some train_logits are not finite in float16; they must be below 65,504")
-    key = digest(f"{code}\0{job.sha256}", dataset)
-    with open_table(table_folder, key, views.shape) as table:
-        table[:] = table_rows
-    write_note(note, table_folder, key, needed)
+    encoding = Encoding(len(data.classes), job.top_k)
+    key = store_key(digest(f"{code}\0{job.sha256}\0{job.top_k}", dataset), "given", rows)
+    filling = Filling(open_store(table_folder, key, samples, encoding), needed)
+    filling.check_disk()
+    for positions in filling.parts(CHUNK):
+        arrays = encoding.encode(torch.from_numpy(views.reshape(-1, len(data.classes))[positions]))
+        if not all(array.isfinite().all() for array in arrays.values()):
+            raise UserError(
+                f"{logits}: some train_logits are not finite in float16; they must be below 65,504"
+            )
+        filling.add(positions, {name: array.numpy() for name, array in arrays.items()})
+    write_note(note, filling)
     logger.info("%s: %d views of %d samples", logits, len(views), samples)
 
 

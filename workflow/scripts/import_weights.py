@@ -29,11 +29,12 @@ def main(
     model: Path,
     metrics: Path,
     test_logits: Path,
+    validation_logits: Path,
     *,
     compute: Compute = Compute(),
     code: str = "",
 ) -> None:
-    """Write the network with these `weights` (.safetensors), its test logits, and metrics as of a training.
+    """Write the network with these `weights` (.safetensors), its logits, and metrics as of a training.
 
     Raises UserError naming the file if it is no whole one, does not fit the architecture and the data set, or
     holds what is no number; also if a config.json beside it has the classes in another order.
@@ -55,7 +56,8 @@ def main(
     results, logits = measure(load_network(model, where), data, where, compute.stream, started)
     results |= {"name": job.name, "architecture": job.architecture, "versions": versions(job.architecture)}
     results |= {"loss_function": f"weights given ({job.sha256[:8]})", "job": job.digest(code)}
-    write_array(test_logits, logits)
+    write_array(validation_logits, logits["validation"])
+    write_array(test_logits, logits["test"])
     write_metrics(metrics, results)
     logger.info("[%s]  %s: test accuracy %.2f %%", job.name, weights, results["test_accuracy"])
 

@@ -29,10 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _arguments(arguments)
     allow_megapixels(options.max_megapixels)
     try:
-        exported = load_exported(options.export, "model_int8.onnx" if options.int8 else "model.onnx")
+        file = "model_int8.onnx" if options.int8 else "model.onnx"
+        exported = load_exported(options.export, file, calibrated=options.calibrated)
         files, wrong = find(options.pictures)
         table = None if STDOUT in (options.csv, options.json) else sys.stdout
-        rows = predict(exported, files, options.top, wrong, table)
+        rows = predict(exported, files, options.top, wrong, table, options.calibrated)
         if options.csv:
             write_csv(options.csv, rows)
         if options.json:
@@ -46,11 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def predict(
-    exported: Exported, files: list[str], top: int, wrong: list[str], table: TextIO | None
+    exported: Exported, files: list[str], top: int, wrong: list[str], table: TextIO | None, calibrated: bool
 ) -> list[dict[str, Any]]:
     """Each file that can be read with its `top` classes, most probable first; also a line of `table`.
 
-    A line for each of the others is added to `wrong`.
+    `calibrated`: it says whether a prediction is rejected. A line for each of the others is added to `wrong`.
     """
     rows, spoken = [], time.monotonic()
     width = max(map(len, exported.classes))
@@ -60,8 +61,12 @@ def predict(
             continue
         best = np.argsort(-probabilities, kind="stable")[:top]
         chosen = [{"class": exported.classes[k], "probability": float(probabilities[k])} for k in best]
-        rows.append({"image": file, "predictions": chosen})
+        row = {"image": file, "predictions": chosen}
         cells = [f"{shown(guess['class']):<{width}} {guess['probability']:7.2%}" for guess in chosen]
+        if calibrated:
+            row["rejected"] = bool(chosen[0]["probability"] < exported.threshold)
+            cells.insert(0, f"{'rejected' if row['rejected'] else '':<8}")
+        rows.append(row)
         if table:
             print("   ".join([shown(file), *cells]), file=table)
         if time.monotonic() - spoken > QUIET:
@@ -71,17 +76,19 @@ def predict(
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """A line for each picture and class: image, rank, class, probability.
+    """A line for each picture and class: image, rank, class, probability; rejected, if that is known.
 
     A text that a spreadsheet would compute begins with a quotation mark.
     """
     with _opened(path) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["image", "rank", "class", "probability"])
+        judged = any("rejected" in row for row in rows)
+        writer.writerow(["image", "rank", "class", "probability"] + ["rejected"] * judged)
         for row in rows:
             for rank, guess in enumerate(row["predictions"], 1):
                 image, name = map(no_formula, (row["image"], guess["class"]))
-                writer.writerow([image, rank, name, f"{guess['probability']:.6f}"])
+                rejected = ["yes" if row["rejected"] else "no"] if judged else []
+                writer.writerow([image, rank, name, f"{guess['probability']:.6f}", *rejected])
 
 
 def write_json(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -119,6 +126,11 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="as CSV, too; - prints that alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="as JSON, too; - prints that alone")
+    parser.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="with the recommended temperature and rejection threshold of config.json",
+    )
     parser.add_argument("--int8", action="store_true", help="run model_int8.onnx")
     parser.add_argument(
         "--max-megapixels",

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kd.data.dataset import PARTS, read_dataset
+from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
 from kd.io.files import digest
 from kd.io.log import logger
@@ -41,12 +41,13 @@ def main(
     progress: Path | None = None,
     code: str = "",
 ) -> None:
-    """Train by `job` on `dataset` and write the network, its metrics, history, test logits and events.
+    """Train by `job` on `dataset` and write the network, its metrics, history, logits and events.
 
     With the notes `targets`, one for each network that its teacher is made of, a student reads cached teacher
     logits, otherwise it runs `teacher_model`.
     `teacher_logits` are the teacher's on the test set, for the agreement. Losses are means in nats,
     accuracies, agreement and calibration error in percent. What is evaluated at the end is in float32.
+    Without a validation split nothing is selected, and the measures that need one are null.
     The file `chosen` has values that a sweep chose, which take the place of the job's. A trial of a sweep is
     never shown the test set, and writes metrics and history alone.
     With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
@@ -59,8 +60,9 @@ def main(
     made_by = {"job": job.digest(code)}
     job = with_values(job, values)
     data = read_dataset(dataset)
-    parts = [part for part in PARTS if part != "test" or job.role != TRIAL]
+    parts = [part for part in data.parts if part != "test" or job.role != TRIAL]
     splits = {part: load_split(data, part, where, compute.stream) for part in parts}
+    validation = splits.get("validation")
     images = splits["train"].images
     check_batch(job.recipe.batch_size, images.samples)
     setup = set_up(job, data, where, teacher_model, cached=bool(targets))
@@ -86,7 +88,7 @@ def main(
                         setup.network,
                         setup.method,
                         splits["train"],
-                        splits["validation"],
+                        validation,
                         job.recipe,
                         seed=job.seed,
                         teacher=teacher_for(job, setup, targets, images),
@@ -99,9 +101,12 @@ def main(
                     raise
                 save_diverged(job, results, error, outputs)
                 return
-            results |= save_outputs(job, setup, training, splits, teacher_logits, outputs)
+            ended, logits = save_outputs(job, setup, training, splits, teacher_logits, outputs)
+            results |= ended
             if events:
-                events.end(results, splits["validation"], training.last.logits, data.classes, epochs)
+                events.end(results, epochs)
+                if validation:
+                    events.mistakes(validation, logits, data.classes, epochs)
         seconds = training.earlier + time.perf_counter() - started
         results |= {
             "seconds": seconds,

@@ -12,6 +12,7 @@ from bench.answers import Compared, compare, excess
 from bench.images import Pictures
 from bench.overhead import summarise
 from bench.report import table, write
+from stored_targets import held
 from torch import nn
 
 from kd.data.sampler import views_seen
@@ -110,10 +111,10 @@ def test_a_shifted_view_is_noticed(shift, agree):
     everyone = torch.arange(20)
     stored = torch.stack([network(images.take(everyone, view)) for view in range(18)]).half().numpy()
     worst = torch.zeros(20)
-    teacher = Compared(CachedTeacher([stored], CPU), LiveTeacher(network), worst, views=18, shift=shift)
+    teacher = Compared(CachedTeacher([held(stored)], CPU), LiveTeacher(network), worst, views=18, shift=shift)
     for epoch in range(3):
         seen = views_seen(0, epoch, 20, 18)
-        teacher.start_epoch(seen)
+        teacher.start_epoch(epoch, seen)
         for part in everyone.split(7):
             teacher.output(images.take(part, torch.from_numpy(seen)[part]), part)
     assert gate.judge_stored(teacher.worst)["passed"] is agree

@@ -65,7 +65,10 @@ def test_mirrors(mirror, name):
             {"dataset": "CIFAR-100"},
             "dataset.name: there is no data set 'CIFAR-100'; did you mean 'cifar100'?; allowed: ",
         ),
-        ({"dataset": {"name": "digits", "validation": 0}}, "dataset.validation: should be greater than 0"),
+        (
+            {"dataset": {"name": "digits", "validation": 1}},
+            "dataset.validation: should be less than 1 (it is 1)",
+        ),
         (
             {"dataset": {"name": "digits", "crop_area": [0.5, 0.2]}},
             "dataset.crop_area: the least share must be below the most",

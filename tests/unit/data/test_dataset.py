@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import prepare_data
-from kd.data import prepare as preparation
 from kd.data.augmentation import Augmentation
 from kd.data.card import fingerprint
-from kd.data.dataset import PARTS, RawSplits, read_dataset, write_dataset
-from kd.data.prepare import channel_statistics, prepare, stratified_split
+from kd.data.dataset import PARTS, RawSplits, as_arrays, read_dataset, write_dataset
+from kd.data.preparation import prepare as preparation
+from kd.data.preparation.packing import Packing
+from kd.data.preparation.prepare import channel_statistics, prepare, stratified_split
 from kd.errors import UserError
 
 CLASSES = ("ant", "bee", "cow")
@@ -204,10 +205,10 @@ def test_preparing_does_not_import_torch():
 
 def test_images_in_shards_are_the_same_data_set(raw, tmp_path, monkeypatch):
     """In files beside it, each image once; whoever reads them there reads what the one file would hold."""
-    monkeypatch.setattr(preparation, "BLOCK", 7 * 60)  # of the bytes of seven images
+    monkeypatch.setattr("kd.data.preparation.packing.BLOCK", 7 * 60)  # of the bytes of seven images
     settings = {"validation": 0.1, "split_seed": 0, "augmentation": Augmentation(2, True, (0.1, 0.5))}
     whole = prepare(raw, **settings)
-    packed = prepare(raw, **settings, folder=tmp_path / "shards")
+    packed = prepare(raw, **settings, packing=Packing(tmp_path / "shards", "key"))
     assert packed.mean == whole.mean
     assert packed.std == whole.std
     assert fingerprint(packed) == fingerprint(whole)
@@ -216,14 +217,14 @@ def test_images_in_shards_are_the_same_data_set(raw, tmp_path, monkeypatch):
     assert read.augmentation.area == (0.1, 0.5)
     for name, array in whole.tensors().items():
         assert np.array_equal(np.asarray(read.tensors()[name][:]), array), name
-    sizes = {path.name: path.stat().st_size for path in (tmp_path / "shards").iterdir()}
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "shards").glob("*.u8")}
     assert sizes == {"train-00000.u8": 54 * 60, "validation-00000.u8": 6 * 60, "test-00000.u8": 30 * 60}
     assert (tmp_path / "dataset.safetensors").stat().st_size < 60 * 90  # without the images
 
 
 def test_a_damaged_shard_of_a_data_set_is_reported(raw, tmp_path):
     settings = {"validation": 0.1, "split_seed": 0, "augmentation": Augmentation(2, True)}
-    packed = prepare(raw, **settings, folder=tmp_path / "shards")
+    packed = prepare(raw, **settings, packing=Packing(tmp_path / "shards", "key"))
     write_dataset(tmp_path / "dataset.safetensors", packed)
     (tmp_path / "shards" / "test-00000.u8").unlink()
     with pytest.raises(UserError, match=r"test-00000\.u8: .*delete .*dataset\.safetensors"):
@@ -237,3 +238,24 @@ def test_images_are_packed_where_they_are_many(raw, shards, expected, monkeypatc
     if shards == "auto above":
         monkeypatch.setattr(preparation, "PACKED_FROM", 90 * 60 - 1)
     assert preparation.packs(raw, shards.split()[0]) == expected
+
+
+@pytest.mark.parametrize("groups", [None, tuple(f"scene {number // 4}" for number in range(60))])
+@pytest.mark.parametrize("packed", [False, True])
+def test_without_a_validation_split_all_training_images_train(raw, tmp_path, packed, groups):
+    raw, settings = (
+        replace(raw, train_groups=groups),
+        {"split_seed": 0, "augmentation": Augmentation(2, True)},
+    )
+    packing = Packing(tmp_path / "shards", "key") if packed else None
+    made = prepare(raw, validation=0.0, **settings, packing=packing)
+    write_dataset(tmp_path / "d.safetensors", made)
+    read = read_dataset(tmp_path / "d.safetensors")
+    assert read.parts == ("train", "test")
+    assert np.array_equal(np.asarray(read.train_images[:]), raw.train_images)
+    assert np.array_equal(read.train_labels.numpy(), raw.train_labels)
+    assert tuple(read.validation_images.shape) == (0, 4, 5, 3)
+    assert read.mean == pytest.approx((raw.train_images / 255).mean((0, 1, 2)), rel=1e-12)
+    line = "60 training images (no validation split), 30 test images, 3 classes, 4×5×3"
+    assert preparation.describe(made) == line
+    assert fingerprint(as_arrays(read)) == fingerprint(made)

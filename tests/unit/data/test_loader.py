@@ -27,7 +27,8 @@ def test_order_and_views_are_those_of_seed_and_epoch():
         views, order = views_seen(3, epoch, 20, 18), torch.from_numpy(order_seen(3, epoch, 20))
         for batch in loader.epoch(epoch):
             indices = order[batch.first : batch.first + 8]
-            images, labels = loader.take(batch)
+            images, labels, mixture = loader.take(batch)
+            assert mixture is None
             assert torch.equal(images, data.images.take(indices, torch.from_numpy(views)[indices]))
             assert torch.equal(labels, data.labels[indices])
         assert loader.rows.tolist() == views.tolist()

@@ -1,11 +1,10 @@
 """Images in mapped files: what is written is read back, and damage is reported."""
 
-import zlib
-
 import numpy as np
 import pytest
 
-from kd.data.shards import Shards, write_shards
+from kd.data.preparation.packing import Packing
+from kd.data.shards import Shards
 from kd.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3), dtype=np.uint8)  # of 48 bytes
@@ -16,18 +15,8 @@ def folder(tmp_path):
     return tmp_path / "data" / "shards"
 
 
-def packed(folder, sizes=(2, 5, 1, 3), most=48 * 4):
-    blocks = np.split(IMAGES, np.cumsum(sizes)[:-1])
-    return write_shards(folder, "train", IMAGES.shape, blocks, most)
-
-
-@pytest.mark.parametrize("sizes", [(2, 5, 1, 3), (11,), (1,) * 11, (8, 3)])
-def test_files_hold_whole_images_whatever_they_came_in(folder, sizes):
-    written = packed(folder, sizes)
-    assert written.files == ("train-00000.u8", "train-00001.u8", "train-00002.u8")
-    assert [(folder / name).stat().st_size for name in written.files] == [192, 192, 144]
-    assert b"".join((folder / name).read_bytes() for name in written.files) == IMAGES.tobytes()
-    assert written.checksums.tolist() == [zlib.crc32(image.tobytes()) for image in IMAGES]
+def packed(folder, most=48 * 4):
+    return Packing(folder, "key", most).pack("train", IMAGES, np.arange(len(IMAGES)))
 
 
 def test_images_come_in_the_order_asked_for(folder):
@@ -68,8 +57,3 @@ def test_a_file_that_is_not_whole_is_reported_at_once(folder, change, why):
         path.unlink()
     with pytest.raises(UserError, match=why):
         Shards(folder, written)
-
-
-def test_images_that_do_not_come_are_noticed(folder):
-    with pytest.raises(ValueError, match="10 images came, 11 were announced"):
-        write_shards(folder, "train", IMAGES.shape, [IMAGES[:10]])

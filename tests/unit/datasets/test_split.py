@@ -12,7 +12,9 @@ from small_config import config
 import prepare_data
 from kd.config.load import load_study
 from kd.data.dataset import read_dataset
+from kd.data.preparation.packing import Packing
 from kd.datasets import image_folder
+from kd.datasets.folders.record import Record
 from kd.errors import UserError
 from kd.plan.data import data_job, images_gone
 from kd.plan.user_files import listing
@@ -170,3 +172,30 @@ def test_a_folder_that_is_gone_is_noticed_by_itself(photos):
     assert data_job(study) == before
     (line,) = images_gone(study)
     assert line.startswith(f"dataset.path: no folder '{photos}'; what was made of it")
+
+
+def test_a_packing_that_was_killed_knows_the_same_of_its_images(photos, monkeypatch):
+    """Notes and digests are of all images, also of those that the process before it has read."""
+    monkeypatch.setattr(Packing.__init__, "__defaults__", (16 * 16 * 3 * 5,))  # five images in a shard
+    whole, notes = prepared(photos, shards="always")
+    shutil.rmtree("out")
+    read, names = Record.read, []
+
+    def killed(self, name):
+        names.append(name)
+        if len(names) == 12:
+            raise KeyboardInterrupt
+        return read(self, name)
+
+    monkeypatch.setattr(Record, "read", killed)
+    with pytest.raises(KeyboardInterrupt):
+        prepared(photos, shards="always")
+    names.clear()
+    monkeypatch.setattr(Record, "read", lambda self, name: names.append(name) or read(self, name))
+    resumed, again = prepared(photos, shards="always")
+    assert again == notes != []
+    assert 0 < len(names) < len(whole.train_labels) + len(whole.validation_labels) + len(whole.test_labels)
+    assert np.array_equal(resumed.train_images[:], whole.train_images[:])
+    names.clear()
+    prepared(photos, shards="always", pad=2)  # another augmentation packs nothing
+    assert names == []

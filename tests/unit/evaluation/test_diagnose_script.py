@@ -1,6 +1,7 @@
 """The scripts that diagnose, called as functions on a handful of images and networks that learnt nothing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ import diagnose
 import import_training_logits
 import measure_fidelity
 from kd.data.augmentation import Augmentation
-from kd.data.dataset import Dataset, write_dataset
-from kd.data.shards import Shards, write_shards
+from kd.data.dataset import Dataset, as_arrays, read_dataset, write_dataset
+from kd.data.preparation.packing import Packing
+from kd.data.shards import Shards
 from kd.errors import UserError
+from kd.evaluation.calibration import fit_temperature
 from kd.jobs.diagnosis import ComparisonJob, DiagnosisJob
 from kd.networks.checkpoint import save_ensemble, save_network
 from kd.networks.factory import build_network
@@ -56,7 +59,7 @@ def make(folder, shards=False):
     arrays = {f"{part}_images": images for part, images in IMAGES.items()}
     if shards:
         packed = {
-            name: write_shards(folder / "shards", name[:-7], images.shape, [images], most=700)
+            name: Packing(folder / "shards", "key", 700).pack(name[:-7], images, np.arange(len(images)))
             for name, images in arrays.items()
         }
         arrays = {name: Shards(folder / "shards", index) for name, index in packed.items()}
@@ -76,6 +79,7 @@ def make(folder, shards=False):
         about = {"architecture": "cnn", "options": {"channels": channels}, "in_channels": 1, "num_classes": 3}
         save_network(folder / f"{name}.safetensors", weights, **about)
         np.save(folder / f"{name}.npy", answers(name, "test"))
+        np.save(folder / f"{name}_validation.npy", answers(name, "validation"))
     return folder
 
 
@@ -91,6 +95,7 @@ def job(role, **more):
 
 def run(study, what, logits, out, **more):
     paths = [study / f"{name}.npy" for name in logits]
+    more = {"validation_logits": [study / f"{name}_validation.npy" for name in logits]} | more
     files = {"dataset": study / "dataset.safetensors", "diagnosis": out / "diagnosis.json"}
     diagnose.main(what, test_logits=paths, **files, **{"compute": CPU} | more)
     diagnosis = json.loads(files["diagnosis"].read_text())
@@ -200,6 +205,38 @@ def test_the_images_shown_are_the_same_for_all_students_of_a_teacher(study, tmp_
     assert first == second == sorted(range(30), key=lambda place: -doubts[place])[:3]
 
 
+def test_each_run_is_calibrated_on_its_own_validation_logits(study, tmp_path):
+    diagnosis = of_students(study, tmp_path)
+    assert diagnosis["validation_images"] == 6
+    for name, one in zip(("first", "second"), diagnosis["runs"], strict=True):
+        assert one["calibrated"]["temperature"] == fit_temperature(
+            answers(name, "validation"), LABELS["validation"]
+        )
+        assert (one["calibrated"]["images"], one["calibrated"]["target"]) == (6, 99)
+    (one,) = run(study, job("alone", target_accuracy=0.5), ["first"], tmp_path)["runs"]
+    assert one["calibrated"]["target"] == 50
+
+
+@pytest.mark.parametrize("split", [True, False], ids=["a teacher of logits", "no validation split"])
+def test_without_validation_logits_nothing_is_calibrated(study, tmp_path, caplog, split):
+    caplog.set_level("INFO", "kd")
+    np.save(tmp_path / "none.npy", np.empty((0, 3), np.float32))
+    files = {"dataset": study / "dataset.safetensors", "validation_logits": [tmp_path / "none.npy"]}
+    if not split:
+        data = as_arrays(read_dataset(files["dataset"]))
+        none = {
+            f"validation_{kind}": getattr(data, f"validation_{kind}")[:0] for kind in ("images", "labels")
+        }
+        files["dataset"] = tmp_path / "without.safetensors"
+        write_dataset(files["dataset"], replace(data, **none))
+    path = tmp_path / "diagnosis.json"
+    diagnose.main(job("teacher"), test_logits=[study / "teacher.npy"], diagnosis=path, compute=CPU, **files)
+    diagnosis = json.loads(path.read_text())
+    assert diagnosis["runs"][0]["calibrated"] is None
+    assert diagnosis["validation_images"] == (6 if split else 0)
+    assert ("no temperature scaling: there is no validation split" in caplog.text) == (not split)
+
+
 def test_an_ensemble_teaches_but_has_no_stages(study, tmp_path):
     both = tmp_path / "both.safetensors"
     save_ensemble(both, [study / "teacher.safetensors", study / "first.safetensors"], [3.0, 1.0])
@@ -264,7 +301,8 @@ def test_logits_without_the_plain_view_or_the_test_images(study, tmp_path):
     assert taken(study, tmp_path, user_logits(tmp_path, plain=False)).shape == (0, 3)
     students = of_students(study, tmp_path, fidelity=faithful(study, tmp_path, tmp_path / "train.npy"))
     assert [one["fidelity"] for one in students["runs"]] == [None, None]
-    np.save(study / "none.npy", np.empty((0, 3), np.float32))
+    for name in ("none", "none_validation"):
+        np.save(study / f"{name}.npy", np.empty((0, 3), np.float32))
     assert run(study, job("teacher", seeds=[None]), ["none"], tmp_path)["runs"] == []
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, softened
+from sklearn import metrics
 
 from kd.data.augmentation import Augmentation
 from kd.data.views import ViewedImages
@@ -66,6 +67,37 @@ def test_numbers_beside_torchmetrics():
     assert metrics["confusion"] == classification.multiclass_confusion_matrix(*both, num_classes=5).tolist()
     accuracies = classification.multiclass_accuracy(*both, num_classes=5, average=None)
     assert metrics["class_accuracy"] == pytest.approx((100 * accuracies).tolist(), rel=1e-6)
+
+
+@pytest.mark.usefixtures("read")
+@pytest.mark.parametrize(("classes", "present"), [(7, 7), (12, 9), (5, 5)])
+def test_numbers_beside_scikit_learn(classes, present):
+    """Of some classes there may be no image. Top-5 accuracy of five classes says nothing."""
+    logits, _ = random_logits(classes=classes)
+    labels = np.random.default_rng(1).integers(0, present, len(logits))
+    logits = logits + 2 * np.eye(classes)[labels].astype(np.float32)
+    made = figures(judge(logits, labels))
+    recalls, scores = [], []
+    for label in range(present):
+        taken, true = logits.argmax(1) == label, labels == label
+        recalls.append((taken & true).sum() / true.sum())
+        scores.append(2 * (taken & true).sum() / (taken.sum() + true.sum()))
+    assert made["balanced_accuracy"] == pytest.approx(100 * mean(recalls))
+    assert made["macro_f1"] == pytest.approx(100 * mean(scores))
+    if present == classes:
+        theirs = metrics.balanced_accuracy_score(labels, logits.argmax(1))
+        assert made["balanced_accuracy"] == pytest.approx(100 * theirs)
+        assert made["macro_f1"] == pytest.approx(
+            100 * metrics.f1_score(labels, logits.argmax(1), average="macro")
+        )
+    top = metrics.top_k_accuracy_score(labels, logits, k=5, labels=range(classes)) if classes > 5 else None
+    assert made["top5_accuracy"] == (pytest.approx(100 * top) if top else None)
+
+
+def test_of_equal_logits_the_first_class_stands_before():
+    """A network that says the same of all classes has half of them among its five, not all."""
+    made = figures(judge(np.zeros((10, 10)), np.arange(10)))
+    assert (made["top5_accuracy"], made["correct"]) == (50, 1)
 
 
 def test_each_bin_has_its_images():

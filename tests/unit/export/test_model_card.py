@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from exported import ACCURACIES, CARD, normalised, small_export_job
-from fake_runs import fake_run
+from exported import normalised, small_export_job
 from odd_exif import ODD, exif
 from PIL import Image
 
@@ -20,7 +19,7 @@ import export_student
 import predict
 from kd import registry
 from kd.config.load import load_study
-from kd.export.card.card import CardFacts, card_of, choose
+from kd.export.card.card import card_of, choose
 from kd.export.card.papers import paper_of
 from kd.plan.export import export_job
 
@@ -38,20 +37,6 @@ def card(exported_student):
 
 def cells(body):
     return dict(re.findall(r"(?m)^\| ([^|`]+?) +\| +([^|]+?) \|$", body))
-
-
-@pytest.fixture
-def story(exported_student):
-    """Of two seeds, the second being exported_student."""
-    verification = json.loads((exported_student.folder / "verification.json").read_text())
-    runs = {
-        role: [
-            fake_run(role, "small", seed, test_accuracy=accuracy) | {"architecture": "cnn"}
-            for seed, accuracy in enumerate(ACCURACIES[role])
-        ]
-        for role in ("distilled", "alone")
-    }
-    return CardFacts(small_export_job(), runs["distilled"], 1, runs["alone"], verification, CARD)
 
 
 def test_the_head_of_the_card_is_what_the_hub_reads(exported_student):
@@ -294,3 +279,12 @@ def test_the_best_seed_is_chosen_on_validation():
 def test_papers_are_those_that_the_methods_files_name():
     assert paper_of("crd").endswith("Tian, Krishnan & Isola 2020 (arXiv:1910.10699).")
     assert paper_of("kd").endswith('"Distilling the Knowledge in a Neural Network". arXiv:1503.02531')
+
+
+def test_without_a_validation_split_the_first_seed_is_exported_and_the_card_says_so(story):
+    runs = [run | {"validation_accuracy": None, "validation_loss": None} for run in story.runs]
+    assert choose(runs) == 0
+    body = card_of(replace(story, runs=runs, best=0), None)
+    assert "this is seed 0, the first, because there is no validation split to select by" in body
+    assert "Being the best of" not in body
+    assert "Being the best of" in card_of(story, None)

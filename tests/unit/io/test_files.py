@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import train
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import read_dataset
+from kd.data.rows import Rows
 from kd.datasets.cifar10 import load as load_cifar
 from kd.datasets.open_images.pack import read_packed
 from kd.datasets.open_images.rows import read_rows
@@ -22,6 +24,7 @@ from kd.networks.weights import read_weights
 from kd.plots.curves.history import read_epochs
 from kd.results.table_csv import read_table
 from kd.runtime.signals import StopSignal
+from kd.teachers.chunks import positions_in, read_chunk
 from kd.teachers.logits import read_user_logits
 from kd.teachers.targets import open_targets
 from kd.training.checkpoints import Checkpoints
@@ -73,7 +76,9 @@ UNREADABLE = {
     "weights": lambda path: read_weights(path, "0" * 64, {}),
     "logits": lambda path: read_logits(path, 1, 1),
     "user's logits": lambda path: read_user_logits(path, "0" * 64, None),
-    "note of targets": lambda path: open_targets(path, np.ones((1, 1), dtype=bool)),
+    "note of targets": lambda path: open_targets(path, Rows(Augmentation(), 0, 1), 1, torch.device("cpu")),
+    "chunk of targets": lambda path: read_chunk(path, ""),
+    "positions of targets": lambda path: positions_in(path, ""),
     "table": read_table,
     "CSV": lambda path: list(read_rows(path, ("a",))),
     "download": lambda path: check_sum(path, "0" * 64),

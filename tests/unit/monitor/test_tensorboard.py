@@ -133,7 +133,8 @@ def write_run(folder, what, accuracy):
         for epoch in (1, 2):
             board.epoch({"epoch": epoch, "loss": 1 / epoch, "lr": 0.1, "validation_accuracy": 50.0})
         results = {"test_accuracy": accuracy, "ece": 3.0, "agreement": None, "name": "small"}
-        board.end(results, validation, logits, ("cat", "dog"), 2)
+        board.end(results, 2)
+        board.mistakes(validation, logits, ("cat", "dog"), 2)
 
 
 def test_a_run_has_scalars_pictures_and_who_is_in_them(tmp_path):

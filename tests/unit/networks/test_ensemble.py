@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_config import complaints, config
+from stored_targets import held
 
 import build_ensemble
 from kd.config.load import load_study
@@ -61,11 +62,11 @@ def test_stored_members_answer_as_live_ones_do():
     images = torch.randn(6, 1, 8, 8)
     ensemble = Ensemble([small(0), small(1)], (1.0, 2.0))
     live = LiveTeacher(ensemble).output(images, torch.arange(6))
-    tables = [logits[None].detach().half().numpy() for logits in ensemble.forward_members(images)]
+    tables = [held(logits[None].detach().half().numpy()) for logits in ensemble.forward_members(images)]
 
     def stored(weights):
         teacher = CachedTeacher(tables, CPU, weights)
-        teacher.start_epoch(np.zeros(6, dtype=np.int64))
+        teacher.start_epoch(0, np.zeros(6, dtype=np.int64))
         return teacher.output(images, torch.arange(6))
 
     answer = stored((1.0, 2.0))
@@ -88,12 +89,16 @@ def test_its_metrics_are_those_of_the_mean(tmp_path):
     }
     write_dataset(tmp_path / "data.safetensors", Dataset(**arrays, **facts))
     members = [saved(tmp_path, 0, 4), saved(tmp_path, 1, 6)]
-    made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]
+    made = [
+        tmp_path / name
+        for name in ("model.safetensors", "metrics.json", "test_logits.npy", "validation_logits.npy")
+    ]
     job = EnsembleJob(name="both", members=["a", "b"], weights=[1, 1])
     build_ensemble.main(job, tmp_path / "data.safetensors", members, *made, compute=Compute(device="cpu"))
     logits, labels = np.load(made[2]), np.arange(30) % 3
     metrics = json.loads(made[1].read_text())
     assert metrics["test_accuracy"] == pytest.approx(100 * (logits.argmax(1) == labels).mean())
+    assert np.load(made[3]).shape == (30, 3)
     assert metrics["loss_function"] == "mean of a, b"
     assert metrics["parameters"] == sum(p.numel() for n in (small(0, 4), small(1, 6)) for p in n.parameters())
 

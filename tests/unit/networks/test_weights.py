@@ -375,7 +375,10 @@ def test_its_metrics_are_those_of_the_weights(tmp_path):
     }
     write_dataset(tmp_path / "data.safetensors", Dataset(**arrays, **facts))
     path, sha256 = user_file(tmp_path, cnn().state_dict())
-    made = [tmp_path / name for name in ("model.safetensors", "metrics.json", "test_logits.npy")]
+    made = [
+        tmp_path / name
+        for name in ("model.safetensors", "metrics.json", "test_logits.npy", "validation_logits.npy")
+    ]
     job = ExternalJob(name="mine", **ABOUT, sha256=sha256)
     import_weights.main(job, tmp_path / "data.safetensors", path, *made, compute=Compute(device="cpu"))
     images = (torch.from_numpy(arrays["test_images"]).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25

@@ -98,7 +98,7 @@ def test_the_data_set_can_be_made_before_there_are_logits_of_it(plan, tmp_path):
 def test_without_a_teacher_there_is_only_the_data_set(plan):
     assert plan().student_inputs("_none", "cnn", "label_smoothing", 0).keys() == {"dataset"}
     inputs = plan().diagnosis_inputs("_none", "cnn", "label_smoothing")
-    assert inputs.keys() == {"dataset", "test_logits", "baseline_logits"}
+    assert inputs.keys() == {"dataset", "test_logits", "validation_logits", "baseline_logits"}
 
 
 def test_a_chain_is_followed_link_by_link(plan):
@@ -167,6 +167,9 @@ def test_values_are_selected_from_the_last_rung(plan, tmp_path):
 def test_a_diagnosis_reads_what_there_is(plan):
     inputs = plan().diagnosis_inputs("vgg16", "cnn", "kd")
     assert inputs["test_logits"] == [f"{S}/vgg16/cnn/kd/{seed}/test_logits.npy" for seed in (0, 4)]
+    assert inputs["validation_logits"] == [
+        f"{S}/vgg16/cnn/kd/{seed}/validation_logits.npy" for seed in (0, 4)
+    ]
     assert inputs["baseline_logits"] == [f"results/test/alone/cnn/{seed}/test_logits.npy" for seed in (0, 4)]
     assert inputs["fidelity"] == f"{S}/vgg16/cnn/kd/fidelity.json"
     assert inputs["teacher_test"] == f"{T}/vgg16/test_logits.npy"
@@ -179,7 +182,8 @@ def test_a_diagnosis_reads_what_there_is(plan):
 
 def test_an_export_reads_all_seeds_and_has_int8_where_it_is_on(plan):
     inputs = plan().export_inputs("vgg16", "cnn", "kd")
-    assert [len(inputs[name]) for name in ("models", "metrics", "test_logits", "alone")] == [2, 2, 2, 2]
+    of_seeds = ("models", "metrics", "test_logits", "validation_logits", "alone")
+    assert [len(inputs[name]) for name in of_seeds] == [2] * 5
     assert inputs["teacher"] == f"{T}/vgg16/metrics.json"
     assert "teacher" not in plan().export_inputs("_none", "cnn", "label_smoothing")
     int8 = "results/test/export/vgg16/cnn/kd/model_int8.onnx"

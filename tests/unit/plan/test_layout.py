@@ -78,6 +78,7 @@ def test_the_files_of_a_training():
         "model": "a/{seed}/model.safetensors",
         "metrics": "a/{seed}/metrics.json",
         "history": "a/{seed}/history.csv",
+        "validation_logits": "a/{seed}/validation_logits.npy",
         "test_logits": "a/{seed}/test_logits.npy",
     }
 

@@ -6,7 +6,7 @@ from drawn_studies import curves_of, legend_of
 from fake_runs import fake_history, fake_run
 
 from kd.errors import UserError
-from kd.plots.curves import losses
+from kd.plots.curves import learning, losses
 from kd.plots.curves.history import MEASURES, gather, most_accurate, networks_of, read_epochs
 from kd.plots.curves.learning import draw_learning_curves
 from kd.plots.curves.losses import draw_losses
@@ -88,3 +88,25 @@ def test_a_history_that_is_not_whole_is_named(tmp_path):
         read_epochs(path)
     fake_history(fake_run()).to_csv(path, index=False)
     assert list(read_epochs(path).columns) == ["epoch", *MEASURES]
+
+
+def test_without_a_validation_split_training_is_drawn(tmp_path):
+    """The history has no such columns; the accuracy on training images takes the place."""
+    runs = [fake_run(), fake_run("alone", "cnn"), fake_run("distilled", "cnn")]
+    histories = []
+    for place, run in enumerate(runs):
+        path = tmp_path / f"{place}.csv"
+        fake_history(run).drop(columns=["validation_loss", "validation_accuracy"]).to_csv(path, index=False)
+        histories.append(read_epochs(path))
+    curves = gather([Metrics(**run) for run in runs], histories)
+    teachers, students = draw_learning_curves(curves).subfigs
+    assert teachers.axes[0].get_ylabel() == "training accuracy (%)"
+    assert students.get_supylabel() == "training accuracy (%)"
+    (ax,) = students.axes
+    expected = histories[2]["train_accuracy"]
+    assert list(ax.lines[0].get_ydata()) == pytest.approx(list(expected))
+    assert legend_of(students) == ["distilled, mean", "baseline"]
+    assert learning.caption(curves).startswith("No validation split: accuracy on augmented training images")
+    assert legend_of(draw_losses(curves)) == ["training loss"]
+    assert losses.title(curves) == "Training loss"
+    assert losses.caption(curves).startswith("No validation split.")

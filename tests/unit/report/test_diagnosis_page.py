@@ -13,7 +13,8 @@ from diagnosed import METRICS, made_up, page_of
 from html_page import Page
 from PIL import Image
 
-from kd.data.shards import Shards, write_shards
+from kd.data.preparation.packing import Packing
+from kd.data.shards import Shards
 from kd.report.diagnosis.classes import class_list
 from kd.report.diagnosis.drawings import probabilities
 from kd.report.diagnosis.pictures import confusion_picture, picture, pictures
@@ -313,7 +314,7 @@ def test_pictures_are_the_raw_images_that_are_named(tmp_path):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (60, 8, 6, 3), dtype=np.uint8)
     diagnosis = made_up("abc", seeds=(0,))
-    shards = Shards(tmp_path, write_shards(tmp_path, "test", images.shape, [images], most=1000))
+    shards = Shards(tmp_path, Packing(tmp_path, "key", 1000).pack("test", images, np.arange(len(images))))
     for source in (torch.from_numpy(images), shards):
         drawn = pictures(diagnosis, source)
         indices = {

@@ -1,9 +1,13 @@
 """What a study left of its runs: which belong together, and how large their weights are."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from fake_results import write_results
 from fake_runs import fake_run
 
-from kd.results.runs import read_cells
+from kd.results.metrics import Metrics
+from kd.results.runs import Run, read_cells
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_cell(tmp_path):
@@ -27,3 +31,20 @@ def test_the_size_is_that_of_the_file_of_weights_where_there_is_one(tmp_path):
     assert run.size == 77
     (run.folder / "model.safetensors").unlink()
     assert run.size is None
+
+
+def test_what_was_computed_of_the_logits_has_the_names_of_the_tables_columns():
+    diagnosis = {"top5_accuracy": None, "balanced_accuracy": 90.0, "macro_f1": 89.0, "nll": 0.5, "ece": 3.0}
+    diagnosis["calibrated"] = {"temperature": 1.5, "nll": 0.4, "ece": 1.0}
+    run = Run(Path("x"), Metrics(**fake_run()), diagnosis)
+    assert run.diagnosed == {
+        "top5_accuracy": None,
+        "balanced_accuracy": 90.0,
+        "macro_f1": 89.0,
+        "nll": 0.5,
+        "temperature": 1.5,
+        "scaled_nll": 0.4,
+        "scaled_ece": 1.0,
+    }
+    assert replace(run, diagnosis=diagnosis | {"calibrated": None}).diagnosed["scaled_ece"] is None
+    assert set(replace(run, diagnosis=None).diagnosed.values()) == {None}

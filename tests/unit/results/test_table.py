@@ -9,6 +9,7 @@ from fake_runs import fake_run, fake_study
 from kd.errors import UserError
 from kd.results.significance import t_half_width
 from kd.results.table import cell_row, summarise
+from kd.results.table_csv import DIAGNOSED
 from kd.results.text import seed_table
 
 T_2 = 4.302652729911275  # the 0.975 quantile of Student's t, 2 degrees of freedom
@@ -194,3 +195,21 @@ def test_seed_table_reads_as_people_write():
 
 def test_seed_table_of_a_study_without_teachers_is_empty():
     assert seed_table(summarise([fake_run("alone", "cnn")])).empty
+
+
+def test_measures_of_the_logits_are_averaged_over_the_seeds_and_over_the_pairs():
+    runs = three_seeds()
+    measured = [dict.fromkeys(DIAGNOSED) | {"nll": 0.1 * place, "macro_f1": 50.0} for place in range(6)]
+    table = summarise(runs, measured)
+    alone, distilled = (row_of(table, role) for role in ("student alone", "distilled student"))
+    assert (alone["nll"], distilled["nll"]) == (pytest.approx(0.2), pytest.approx(0.3))  # 0, 2, 4 and 1, 3, 5
+    assert (alone["nll_std"], alone["macro_f1_std"]) == (pytest.approx(0.2), 0)
+    assert math.isnan(alone["temperature"])
+    pairs = row_of(table, "mean over pairs")
+    assert pairs["nll"] == pytest.approx(0.3)
+    assert math.isnan(pairs["nll_std"])
+    plain = summarise(runs)
+    assert plain[DIAGNOSED].isna().all(axis=None)
+    before = [column for column in plain if column.removesuffix("_std") not in DIAGNOSED]
+    assert list(plain)[: len(before)] == before  # new columns are at the end
+    pd.testing.assert_frame_equal(table[before], plain[before])

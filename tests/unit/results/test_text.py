@@ -248,16 +248,60 @@ def test_runs_that_were_computed_in_different_ways_are_named_in_one_line():
 
 def test_script_writes_the_same_bytes_twice_and_a_csv_that_reads_back(tmp_path):
     runs = fake_study(teachers=2)
-    metrics = [tmp_path / f"{number}.json" for number in range(len(runs))]
+    metrics = [tmp_path / f"{number}/0/metrics.json" for number in range(len(runs))]
     for path, run in zip(metrics, runs, strict=True):
+        path.parent.mkdir(parents=True)
         path.write_text(json.dumps(run), encoding="utf-8")
     data = tmp_path / "summary.json"
     data.write_text(json.dumps(CARD), encoding="utf-8")
     folders = (tmp_path / "first", tmp_path / "second")
     for folder in folders:
-        build_table.main(metrics, data, csv=folder / "t.csv", markdown=folder / "t.md", study="cifar10")
+        build_table.main(metrics, [], data, csv=folder / "t.csv", markdown=folder / "t.md", study="cifar10")
     first, second = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
     assert first == second
     assert set(first) == {"t.csv", "t.md"}
     read = read_table(folders[0] / "t.csv")
     pd.testing.assert_frame_equal(read, summarise(runs), rtol=1e-6)
+
+
+def test_without_a_validation_split_the_table_says_so_and_selects_nothing():
+    unknown = ("validation_loss", "validation_accuracy", "selected_epoch")
+    unknown += ("selected_validation_accuracy", "selected_test_accuracy")
+    runs = [run | dict.fromkeys(unknown) for run in fake_study(teachers=2)]
+    markdown = page_of(runs)
+    head = next(line for line in markdown.splitlines() if line.startswith("| role"))
+    columns = [cell.strip() for cell in head.strip("|").split("|")]
+    assert [name for name in columns if "selected" in name or "validation" in name] == []
+    assert columns[4:7] == ["test accuracy, last", "gain", "agreement"]
+    said = "- No validation split: all training images train, and all measures are of the weights of the last"
+    assert f"{said} epoch. The test set was not used for any choice.\n" in markdown
+    assert "did best on" not in markdown
+    assert "did best on" in page_of(fake_study(teachers=2))
+    table = summarise(runs)
+    assert table["selected_test_accuracy"].isna().all()
+    assert table["gain"].notna().sum() == 5  # of two teachers' two students, and their average
+
+
+def test_the_card_of_data_without_a_validation_split():
+    card = CARD | {"images": {"train": 5000, "validation": 0, "test": 1200}}
+    lines = data_lines(card)
+    assert lines[1] == "images: train 5,000 / test 1,200; no validation split"
+    assert lines[2] == "images per class: train 2,000 to 2,500 / test 1 to 1,199"
+
+
+def test_more_metrics_are_in_a_table_of_their_own():
+    runs = [fake_run("alone", "cnn", seed) for seed in (0, 1)]
+    values = {"top5_accuracy": None, "balanced_accuracy": 90.0, "macro_f1": 80.0, "nll": 0.5}
+    values |= {"temperature": 1.5, "scaled_nll": 0.25, "scaled_ece": 1.0}
+    table = summarise(runs, [values, values | {"balanced_accuracy": 92.0, "temperature": None}])
+    markdown = to_markdown(table, "mine", [Metrics(**run) for run in runs])
+    section = markdown.split("## More metrics\n\n")[1]
+    head, _, line = ([cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines()[:3])
+    assert head[4:] == ["balanced accuracy", "macro-F1", "NLL", "ECE", "NLL, scaled", "ECE, scaled"]
+    assert line[:2] == ["baseline", "cnn"]
+    assert line[4:] == [
+        *("91.00 (sd 1.41)", "80.00 (sd 0.00)", "0.5000 (sd 0.0000)"),
+        *("3.21", "0.2500 (sd 0.0000)", "1.00 (sd 0.00)"),
+    ]
+    assert "- Temperature: what the logits are divided by" in section
+    assert "## More metrics" not in page_of(runs)

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from kd.settings.recipe import FINE_TUNING, Recipe
+from kd.settings.optimizers import FINE_TUNING
+from kd.settings.recipe import Recipe
 
 
 def test_cosine_starts_at_lr_passes_half_of_it_and_nears_zero():

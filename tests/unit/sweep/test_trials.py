@@ -256,3 +256,12 @@ def test_halving_needs_a_schedule_that_shrinks():
 
 def test_values_read_well():
     assert named({"temperature": 4.0, "recipe.nesterov": True}) == "temperature=4, recipe.nesterov=True"
+
+
+def test_a_sweep_needs_a_validation_split():
+    (line,) = complaints(dataset={"name": "digits", "validation": 0}, **sweep(over={"temperature": [2, 4]}))
+    assert line == (
+        "sweep.tuned: a sweep selects values on the validation split, and dataset.validation: 0 leaves none; set"
+        " dataset.validation above 0, or leave the sweep out"
+    )
+    assert load_study(config(dataset={"name": "digits", "validation": 0})).dataset.validation == 0

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from small_config import complaints, config
+from stored_targets import as_table
 
 import import_logits
 import import_targets
@@ -23,7 +24,6 @@ from kd.plan.user_files import content
 from kd.results.table import summarise
 from kd.results.text import seed_table
 from kd.teachers.logits import read_user_logits, test_logits, training_logits
-from kd.teachers.targets import open_targets
 
 CLASSES, SAMPLES = 3, 5
 test_logits.__test__ = False  # a function, and no test
@@ -294,8 +294,9 @@ def data(tmp_path):
 def taken(data, flip=False, **arrays):
     path, sha256 = saved(data, **arrays)
     job = LogitsTeacherJob(name="mine", sha256=sha256, test="test_ids" in arrays)
-    made = data / "metrics.json", data / "test_logits.npy"
+    made = data / "metrics.json", data / "test_logits.npy", data / "validation_logits.npy"
     import_logits.main(job, data / f"{flip}.safetensors", path, *made)
+    assert np.load(made[2]).shape == (0, 3)
     return json.loads(made[0].read_text()), np.load(made[1])
 
 
@@ -327,14 +328,16 @@ def targets(data, logits, flip=True, epochs=2, seed=0):
     job = LogitsTargetsJob(sha256=sha256, seed=seed, epochs=epochs)
     note = data / "targets" / str(seed) / f"{epochs}.json"
     import_targets.main(job, "code", data / f"{flip}.safetensors", path, data / "targets" / "table", note)
-    return open_targets(note, Rows(Augmentation(0, flip), seed, SAMPLES).needed(epochs))
+    return as_table(note, Rows(Augmentation(0, flip), seed, SAMPLES), epochs)
 
 
 def test_targets_are_like_those_of_any_teacher(data):
-    table = targets(data, np.stack([ROWS, ROWS + 100]))
+    table = targets(data, np.stack([ROWS, ROWS + 100]), epochs=9)
     assert table.dtype == np.float16
-    assert table[0, :, 0].tolist() == [3, 9, 12, 0, 6]
-    assert table[1, :, 0].tolist() == [103, 109, 112, 100, 106]
+    for view, plus in ((0, 0), (1, 100)):
+        seen = ~np.isnan(table[view, :, 0])
+        assert seen.sum() > 2
+        assert table[view, seen, 0].tolist() == (np.array([3, 9, 12, 0, 6])[seen] + plus).tolist()
 
 
 def test_views_that_no_student_sees_may_be_missing_and_others_not(data):

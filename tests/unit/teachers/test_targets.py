@@ -1,24 +1,30 @@
-"""The table of a teacher's cached logits, and the script that fills it."""
+"""A teacher's stored logits as the script writes them and students read them, and the notes that declare them."""
 
 # ruff: noqa: F811 (fixtures of another file, which pytest asks for by name)
 
 import json
-import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
-from small_jobs import dataset, make_targets, teacher  # noqa: F401 (fixtures)
+import torch
+from small_jobs import dataset, make_targets, teacher, with_views  # noqa: F401 (fixtures)
+from stored_targets import as_table
 
 import cache_targets
 from kd.data.augmentation import Augmentation
+from kd.data.dataset import read_dataset
 from kd.data.rows import Rows
 from kd.data.sampler import views_seen
 from kd.data.views import ViewedImages
 from kd.errors import UserError
 from kd.runtime.speed import Speed
-from kd.teachers.targets import open_table, open_targets
+from kd.teachers.reading import FiledTargets
+from kd.teachers.targets import open_targets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+CPU = torch.device("cpu")
+PADDED = Rows(Augmentation(1, True), 3, 60)
 
 
 def there(table):
@@ -31,69 +37,97 @@ def visited(seed, epochs=4):
     }
 
 
+def chunks(folder):
+    return sorted((folder / "table").glob("*/*.safetensors"))
+
+
 def test_targets_are_there_where_a_student_looks_and_nowhere_else(teacher, dataset, tmp_path):
     _, table = make_targets(teacher, dataset, tmp_path, 3)
     assert table.shape == (18, 60, 3)
     assert table.dtype == np.float16
     assert there(table) == visited(3)
+    (chunk,) = chunks(tmp_path)
+    assert chunk.stat().st_size < len(visited(3)) * (2 * 3 + 1) + 600  # nothing is stored of the rest
 
 
-def test_another_seed_adds_to_the_table_and_computes_only_what_it_lacks(
+def test_another_seed_adds_to_the_store_and_computes_only_what_it_lacks(
     teacher, dataset, tmp_path, monkeypatch
 ):
     note, first = make_targets(teacher, dataset, tmp_path, 3)
     computed = []
     original = cache_targets.fill
-    monkeypatch.setattr(
-        cache_targets,
-        "fill",
-        lambda table, missing, *rest: computed.append(missing) or original(table, missing, *rest),
-    )
-    before = note.stat().st_mtime_ns
-    _, both = make_targets(teacher, dataset, tmp_path, 4)
-    assert there(both) == visited(3) | visited(4)
-    assert computed[0].sum() == len(visited(4) - visited(3))
-    known = ~np.isnan(first)
-    assert np.array_equal(both[known], first[known])
-    assert note.stat().st_mtime_ns == before
+
+    def fill(filling, *rest):
+        computed.append(filling.missing)
+        original(filling, *rest)
+
+    monkeypatch.setattr(cache_targets, "fill", fill)
+    before, old = note.read_bytes(), chunks(tmp_path)
+    bytes_before = old[0].read_bytes()
+    _, other = make_targets(teacher, dataset, tmp_path, 4)
+    assert there(other) == visited(4)
+    assert computed == [len(visited(4) - visited(3))]
+    both = ~np.isnan(first) & ~np.isnan(other)
+    assert np.array_equal(other[both], first[both])
     make_targets(teacher, dataset, tmp_path, 4)
-    assert computed[1].sum() == 0
-    assert len(list((tmp_path / "table").glob("*.npy"))) == 1
+    assert computed[1:] == [0]
+    assert note.read_bytes() == before
+    assert old[0].read_bytes() == bytes_before
+    assert len(chunks(tmp_path)) == 2
+    assert len(list((tmp_path / "table").glob("*/"))) == 1
 
 
-def test_the_table_does_not_depend_on_which_seed_came_first(teacher, dataset, tmp_path, monkeypatch):
+def test_targets_do_not_depend_on_which_seed_came_first(teacher, dataset, tmp_path, monkeypatch):
     """The last bits of logits depend on the size of its batch, so all batches have one size."""
-    sizes = set()
+    sizes, tables = set(), {}
     original = ViewedImages.take
 
-    def take(self, indices, views):
+    def take(self, indices, shown):
         sizes.add(len(indices))
-        return original(self, indices, views)
+        return original(self, indices, shown)
 
     monkeypatch.setattr(ViewedImages, "take", take)
     for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
         for seed in seeds:
-            make_targets(teacher, dataset, tmp_path / name, seed)
+            _, tables[name, seed] = make_targets(teacher, dataset, tmp_path / name, seed)
     assert len(sizes) == 1
-    tables = [next((tmp_path / name / "table").glob("*.npy")).read_bytes() for name in ("rising", "falling")]
-    assert tables[0] == tables[1]
+    for seed in (3, 4):
+        assert tables["rising", seed].tobytes() == tables["falling", seed].tobytes()
 
 
-def test_other_code_or_another_teacher_starts_a_new_table_and_the_old_ones_notes_go(
-    teacher, dataset, tmp_path
+def test_other_code_or_another_teacher_starts_a_new_store_and_the_old_ones_notes_go(
+    teacher, dataset, tmp_path, caplog
 ):
-    """A note that outlived its table would be taken for targets that are there."""
+    """A note that outlived its store would be taken for targets that are there."""
+    caplog.set_level("INFO", "kd")
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    (old,) = (tmp_path / "table").glob("*/")
     other, table = make_targets(teacher, dataset, tmp_path, 4, code="other")
     assert there(table) == visited(4)
     assert not note.exists()
+    assert not old.exists()
     assert other.exists()
+    assert f"removes {old}" in caplog.text
 
 
-def test_targets_that_were_computed_otherwise_have_a_table_of_their_own(
+def test_a_table_of_earlier_versions_is_removed_with_its_notes(teacher, dataset, tmp_path, caplog):
+    """It was one array of all views: its teacher's students run again anyway, for their code has changed."""
+    caplog.set_level("INFO", "kd")
+    old, note = tmp_path / "table" / "0123456789abcdef-cpu-float32.npy", tmp_path / "7" / "4.json"
+    for path in (old, note):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(old, np.zeros((2, 2, 2), np.float16))
+    note.write_text(json.dumps({"table": f"../table/{old.name}", "sha256": "0"}))
+    make_targets(teacher, dataset, tmp_path, 3)
+    assert not old.exists()
+    assert not note.exists()
+    assert f"removes {old}: targets of another teacher, code or form" in caplog.text
+
+
+def test_targets_that_were_computed_otherwise_have_a_store_of_their_own(
     teacher, dataset, tmp_path, monkeypatch
 ):
-    """A study that goes on on another machine mixes no precisions in one table, and leaves what is there."""
+    """A study that goes on on another machine mixes no precisions in one store, and leaves what is there."""
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
     how = {"device": "cpu", "precision": "float32", "compiled": False, "cuda_graph": False, "threads": 1}
     assert json.loads(note.read_text())["compute"] == how | {"deterministic": True}
@@ -101,117 +135,140 @@ def test_targets_that_were_computed_otherwise_have_a_table_of_their_own(
     other, table = make_targets(teacher, dataset, tmp_path, 4)
     assert json.loads(other.read_text())["compute"]["precision"] == "bf16"
     assert there(table) == visited(4)
-    assert there(open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))) == visited(3)
-    endings = sorted(path.stem.partition("-")[2] for path in (tmp_path / "table").glob("*.npy"))
+    assert there(as_table(note, PADDED, 4)) == visited(3)
+    endings = sorted(path.name.partition("-")[2] for path in (tmp_path / "table").glob("*/"))
     assert endings == ["cpu-bf16", "cpu-float32"]
 
 
-def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tmp_path):
-    note, table = make_targets(teacher, dataset, tmp_path, 3)
+def test_whether_to_compile_is_decided_by_what_is_missing(teacher, dataset, tmp_path, monkeypatch):
+    asked = []
+
+    def choose(compute, device, steps, **more):
+        asked.append(steps)
+        return Speed()
+
+    monkeypatch.setattr(cache_targets, "BATCH", 1)
+    monkeypatch.setattr(cache_targets, "choose_speed", choose)
+    make_targets(teacher, dataset, tmp_path, 3)
+    make_targets(teacher, dataset, tmp_path, 3)
     make_targets(teacher, dataset, tmp_path, 4)
-    (path,) = (tmp_path / "table").glob("*.npy")
+    assert asked[1::2] == [len(visited(3)), 0, len(visited(4) - visited(3))]
+
+
+def test_where_each_visit_has_its_own_view_a_seed_has_a_store_and_a_longer_run_adds_to_it(
+    teacher, dataset, tmp_path
+):
+    resized = with_views(dataset, tmp_path / "resized", Augmentation(0, True, (0.5, 1.0)))
+    _, short = make_targets(teacher, resized, tmp_path, 3, epochs=2)
+    _, long = make_targets(teacher, resized, tmp_path, 3, epochs=3)
+    make_targets(teacher, resized, tmp_path, 4, epochs=2)
+    assert short.shape == (2, 60, 3)
+    assert np.array_equal(long[:2], short)
+    assert not np.isnan(long).any()
+    stores = sorted((tmp_path / "table").glob("*/"), key=lambda path: path.name[-1])
+    assert [path.name.rpartition("-")[2] for path in stores] == ["seed3", "seed4"]
+    assert [len(list(path.glob("*.safetensors"))) for path in stores] == [2, 1]
+
+
+def test_the_largest_logits_alone(teacher, dataset, tmp_path):
+    _, table = make_targets(teacher, dataset, tmp_path, 3)
+    note, largest = make_targets(teacher, dataset, tmp_path, 3, top_k=1)
+    assert json.loads(note.read_text())["top_k"] == 1
+    seen = ~np.isnan(table)
+    assert np.array_equal(np.isnan(largest), ~seen)
+    assert np.array_equal(largest[seen].max(), table[seen].max())
+    assert np.array_equal(largest.max(axis=2), table.max(axis=2), equal_nan=True)
+    assert len(list((tmp_path / "table").glob("*/"))) == 1  # the other one is of no use any more
+
+
+def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tmp_path, monkeypatch):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    make_targets(teacher, dataset, tmp_path, 4)
+    path = next(path for path in chunks(tmp_path) if path.name in note.read_text())
     whole = path.read_bytes()
-    start = len(whole) - table.nbytes
-    read = np.flatnonzero(~np.isnan(table).any(axis=2))  # by this student; the others are not its concern
-    for place in (read[0], read[-1]):
+    for place in (len(whole) - 1, len(whole) - 500):
         damaged = bytearray(whole)
-        damaged[start + 2 * 3 * place] ^= 1
+        damaged[place] ^= 1
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"\.npy: not the targets that .*4\.json declares"):
-            open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))
+        says = (
+            rf"{path.name}: not a whole chunk of targets \(its checksum is wrong\); delete it and .*4\.json"
+        )
+        with pytest.raises(UserError, match=says):
+            open_targets(note, PADDED, 4, CPU)
+        monkeypatch.setattr("kd.teachers.targets.HELD", 0)  # read from files: noticed in the first epoch
+        targets = open_targets(note, PADDED, 4, CPU)
+        with pytest.raises(UserError, match=says):
+            targets.read(0, PADDED.of_epoch(0), targets.encoding.empty(60))
+        monkeypatch.undo()
     path.write_bytes(whole)
-    open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))
+    open_targets(note, PADDED, 4, CPU)
 
 
-def test_a_lost_table_is_reported_with_what_to_delete(teacher, dataset, tmp_path):
+def test_another_chunk_under_the_same_name_is_noticed(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
-    next((tmp_path / "table").glob("*.npy")).unlink()
+    make_targets(teacher, dataset, tmp_path, 4)
+    one, other = chunks(tmp_path)
+    path = one if one.name in note.read_text() else other
+    path.write_bytes((other if path == one else one).read_bytes())
+    with pytest.raises(UserError, match="holds something else than its name says"):
+        open_targets(note, PADDED, 4, CPU)
+
+
+def test_a_lost_chunk_is_reported_with_what_to_delete_and_computed_again(teacher, dataset, tmp_path):
+    note, before = make_targets(teacher, dataset, tmp_path, 3)
+    (chunk,) = chunks(tmp_path)
+    chunk.unlink()
+    with pytest.raises(UserError, match=rf"{chunk.name}: these targets are gone; delete it and {note}"):
+        open_targets(note, PADDED, 4, CPU)
+    _, again = make_targets(teacher, dataset, tmp_path, 3)
+    assert np.array_equal(again, before, equal_nan=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"no chunk", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_a_broken_chunk_is_named(teacher, dataset, tmp_path, content):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    (chunk,) = chunks(tmp_path)
+    chunk.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{chunk.name}: not a whole chunk"):
+        open_targets(note, PADDED, 4, CPU)
     with pytest.raises(
-        UserError, match=rf"3/4\.json: its table is gone; delete {tmp_path} to have it made again"
+        UserError, match=rf"{chunk.name}: not a whole chunk .*; delete it to have it made again"
     ):
-        open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))
-
-
-def test_a_table_that_does_not_fit_the_disk_is_refused_with_its_size(tmp_path, monkeypatch):
-    def full(*arguments):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
-    with (
-        pytest.raises(UserError, match=r"needs 25\.9 MB: .*No space left on device; .* free some space"),
-        open_table(tmp_path, "key", (162, 8000, 10)),
-    ):
-        pass
-    assert not list(tmp_path.glob("*.npy"))
-
-
-def test_a_table_larger_than_what_the_disk_has_is_refused_before_a_byte_is_written(tmp_path, monkeypatch):
-    """162 views of 8,000 samples in 10 classes of 2 bytes: 25.92 MB."""
-    free = type("Usage", (), {"free": 25_000_000})
-    monkeypatch.setattr("kd.teachers.targets.shutil.disk_usage", lambda path: free)
-    with (
-        pytest.raises(UserError, match=r"needs 25\.9 MB, and the disk has 25\.0 MB; free some space, or set"),
-        open_table(tmp_path, "key", (162, 8000, 10)),
-    ):
-        pass
-    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
-
-
-def test_a_job_waits_for_the_one_that_fills_the_table(tmp_path, caplog):
-    """A lock that did not hold would let the second one in at once, and lose what the first wrote."""
-    from threading import Thread
-
-    caplog.set_level("INFO", "kd")
-    order = []
-
-    def second():
-        with open_table(tmp_path, "key", (2, 2, 2)):
-            order.append("second in")
-
-    with open_table(tmp_path, "key", (2, 2, 2)) as table:
-        thread = Thread(target=second)
-        thread.start()
-        thread.join(0.5)
-        table[0] = 1
-        order.append("first out")
-    thread.join(10)
-    assert order == ["first out", "second in"]
-    assert "waits for another job" in caplog.text
-
-
-@pytest.mark.parametrize("content", [b"", b"no table", b"\x93NUMPY\x01\x00"])
-def test_a_broken_table_is_named(teacher, dataset, tmp_path, content):
-    note, _ = make_targets(teacher, dataset, tmp_path, 3)
-    (table,) = (tmp_path / "table").glob("*.npy")
-    table.write_bytes(content)
-    with pytest.raises(UserError, match=r"\.npy: not a whole table"):
-        open_targets(note, Rows(Augmentation(1, True), 3, 60).needed(4))
-    with pytest.raises(UserError, match=r"\.npy: not a whole table"):
         make_targets(teacher, dataset, tmp_path, 4)
 
 
-def test_a_table_of_another_data_set_is_refused(teacher, dataset, tmp_path):
+def test_targets_of_another_data_set_are_refused(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
-    with pytest.raises(UserError, match=r"holds \(18, 60\) \(rows, samples\), not \(18, 61\)"):
-        open_targets(note, Rows(Augmentation(1, True), 3, 61).needed(4))
+    with pytest.raises(UserError, match=r"4\.json: has targets of 60 samples, not 61; delete it"):
+        open_targets(note, Rows(Augmentation(1, True), 3, 61), 4, CPU)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]"])
 def test_a_broken_note_is_named(tmp_path, content):
     (tmp_path / "4.json").write_text(content)
     with pytest.raises(UserError, match=r"4\.json: not a whole note"):
-        open_targets(tmp_path / "4.json", Rows(Augmentation(1, True), 3, 60).needed(4))
+        open_targets(tmp_path / "4.json", PADDED, 4, CPU)
 
 
-def test_what_a_table_lacks_is_known_without_reading_it_all(tmp_path):
-    """Of Tiny ImageNet it has 10 billion numbers; here 8 MB, of which 4 kB are needed."""
-    table = np.lib.format.open_memmap(tmp_path / "t.npy", "w+", dtype="<f2", shape=(200, 1000, 20))
-    needed = np.zeros((200, 1000), dtype=bool)
-    needed[7, :90] = needed[199, 5] = True
-    table[7, 3, 19] = table[199, 5, 0] = table[8, 4] = np.nan  # the last is not needed
-    tracemalloc.start()
-    missing = cache_targets.lacking(table, needed)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert np.argwhere(missing).tolist() == [[7, 3], [199, 5]]
-    assert most < 1_000_000  # 200 kB of answers
+def test_what_is_read_from_files_is_what_is_held(teacher, dataset, tmp_path, monkeypatch):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    make_targets(teacher, dataset, tmp_path, 4)
+    held = open_targets(note, PADDED, 4, CPU)
+    monkeypatch.setattr("kd.teachers.targets.HELD", 0)
+    filed = open_targets(note, PADDED, 4, CPU)
+    assert isinstance(filed, FiledTargets)
+    for epoch in (0, 1, 2, 3, 2):
+        one, other = held.encoding.empty(60), held.encoding.empty(60)
+        held.read(epoch, PADDED.of_epoch(epoch), one)
+        filed.read(epoch, PADDED.of_epoch(epoch), other)
+        assert torch.equal(one["values"], other["values"])
+    for targets in (held, filed):
+        with pytest.raises(UserError, match=r"lack sample \d+ in row \d+ \(\d+ of 60 missing\); delete "):
+            targets.read(9, PADDED.of_epoch(9), held.encoding.empty(60))
+
+
+def test_a_job_says_what_it_stores(dataset):
+    """Where all classes are stored its text is what it was before there was a choice."""
+    assert cache_targets.TargetsJob(seed=1, epochs=2).to_json() == '{"epochs": 2, "seed": 1}'
+    assert json.loads(cache_targets.TargetsJob(seed=1, epochs=2, top_k=5).to_json())["top_k"] == 5
+    assert read_dataset(Path(dataset)).augmentation == PADDED.augmentation

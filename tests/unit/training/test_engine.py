@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from small_training import StopsAfter, network, split
+from stored_targets import held
 from torch import nn
 from torch.nn import functional
 
@@ -16,7 +17,7 @@ from kd.distillation.combined import build_method
 from kd.errors import UserError
 from kd.runtime.signals import Stopped, StopSignal
 from kd.settings.recipe import Recipe
-from kd.teachers.teacher import CachedTeacher, LiveTeacher, _fit
+from kd.teachers.teacher import CachedTeacher, LiveTeacher
 from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
 from kd.training.engine import fit
@@ -181,28 +182,11 @@ def test_cached_targets_equal_a_live_teacher_and_a_view_shifted_by_one_does_not(
     teacher = network(1)
     table, device = complete_table(teacher, split(20)), torch.device("cpu")
     live = distilled(LiveTeacher(teacher))
-    cached = distilled(CachedTeacher([table], device))
-    shifted = distilled(CachedTeacher([np.roll(table, 1, axis=0)], device))
+    cached = distilled(CachedTeacher([held(table)], device))
+    shifted = distilled(CachedTeacher([held(np.roll(table, 1, axis=0))], device))
     rounding, mistake = (live - cached).abs().max().item(), (live - shifted).abs().max().item()
     assert rounding < 2e-3
     assert mistake > 10 * rounding
-
-
-def test_tables_that_lie_on_the_device_are_the_same_targets(monkeypatch):
-    monkeypatch.setattr("kd.teachers.teacher._fit", lambda tables, device: True)
-    table, device = complete_table(network(1), split(20)), torch.device("cpu")
-    on_device = distilled(CachedTeacher([table], device))
-    monkeypatch.undo()
-    assert torch.equal(on_device, distilled(CachedTeacher([table], device)))
-
-
-@pytest.mark.parametrize(("free", "fits"), [(10_000, True), (9_000, False)])
-def test_tables_lie_on_a_gpu_if_they_fill_a_small_part_of_it(monkeypatch, free, fits):
-    """Two of 4 · 60 numbers of 2 bytes: 480 bytes; a twentieth of the free memory is allowed."""
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10**6))
-    tables = [np.zeros((4, 10, 3), np.float16)] * 2
-    assert _fit(tables, torch.device("cuda")) is fits
-    assert not _fit(tables, torch.device("cpu"))
 
 
 def test_a_training_on_the_cpu_starts_nothing_on_a_gpu(monkeypatch):
@@ -216,8 +200,8 @@ def test_a_training_on_the_cpu_starts_nothing_on_a_gpu(monkeypatch):
 def test_a_missing_target_is_loud():
     table = complete_table(network(1), split(20))
     table[views_seen(5, 1, 20, 18)[7], 7] = np.nan
-    with pytest.raises(UserError, match=r"no targets for sample 7 in row \d+ \(1 of 20 missing\)"):
-        train(network(), "kd", teacher=CachedTeacher([table], torch.device("cpu")))
+    with pytest.raises(UserError, match=r"lack sample 7 in row \d+ \(1 of 20 missing\)"):
+        train(network(), "kd", teacher=CachedTeacher([held(table)], torch.device("cpu")))
 
 
 @pytest.mark.parametrize("steps", range(1, 10))

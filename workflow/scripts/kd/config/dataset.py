@@ -9,7 +9,7 @@ from kd.config.plugins import options_of, resolve
 from kd.config.problems import Problems
 from kd.config.shorthand import dataset
 from kd.jobs.data import DataSettings
-from kd.settings.types import Address, Fraction, Name, Padding, Seed, Share
+from kd.settings.types import Address, HeldOut, Name, Padding, Seed, Share
 
 
 class Dataset(DataSettings):
@@ -44,7 +44,10 @@ class DatasetEntry(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Name = Field(description="a file of workflow/scripts/kd/datasets/")
-    validation: Fraction = Field(0.1, description="share of the training images used as validation split")
+    validation: HeldOut = Field(
+        0.1,
+        description="share of the training images used as validation split; 0: no validation",
+    )
     split_seed: Seed = Field(0, description="seed of the train/validation split")
     pad: Padding | None = Field(
         None, description="pixels of padding before the random crop; default: the data set's own"

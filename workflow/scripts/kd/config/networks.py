@@ -11,7 +11,8 @@ from kd.config.problems import Problems
 from kd.config.study import Network
 from kd.models.libraries.names import known_architecture, same_name
 from kd.registry import Entry
-from kd.settings.recipe import FINE_TUNING, Recipe
+from kd.settings.optimizers import OWN, fine_tuning
+from kd.settings.recipe import Recipe
 from kd.settings.types import Architecture
 
 UNTRAINED = ("ensemble", "logits", "external")  # a teacher with one of these keys is that; the first counts
@@ -47,10 +48,22 @@ def read_network(
     options = options_of(entry, checked)
     shared = info.data.get("recipe", Recipe())  # the defaults where it is wrong, which is reported already
     own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
-    defaults = FINE_TUNING if options.get("pretrained") else {}
-    recipe = problems.require(Recipe, {**defaults, **shared.model_dump(exclude_unset=True), **own})
+    defaults = fine_tuning(own.get("optimizer", shared.optimizer)) if options.get("pretrained") else {}
+    recipe = problems.require(Recipe, {**defaults, **_shared_keys(shared, own), **own})
     _check_side(problems, entry, options, info.data.get("dataset"))
     return Network(name, entry.name, options, recipe, getattr(checked, "seed", None))
+
+
+def _shared_keys(shared: Recipe, own: Mapping[str, Any]) -> dict[str, Any]:
+    """What a network with these keys takes from the study's recipe: none of what goes with another choice."""
+    others: set[str] = set()
+    if own.get("optimizer", shared.optimizer) != shared.optimizer:
+        others |= set(OWN)
+    if own.get("schedule", shared.schedule) != shared.schedule:
+        others |= {"milestones", "gamma", "peak"} | (
+            {"warmup_epochs"} if own["schedule"] == "one_cycle" else set()
+        )
+    return {key: value for key, value in shared.model_dump(exclude_unset=True).items() if key not in others}
 
 
 def _check_library_options(problems: Problems, name: str, content: Any) -> None:

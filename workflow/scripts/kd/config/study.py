@@ -8,11 +8,11 @@ from kd.config.dataset import Dataset
 from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
-from kd.settings.recipe import FINE_TUNING, Recipe
+from kd.settings.optimizers import HIGH_RATES, LARGEST_RATE, fine_tuning
+from kd.settings.recipe import Recipe
 from kd.sweep.trials import Sweep
 
 STORABLE = {"logits", "members"}  # what can be stored of a teacher
-HIGH_RATE = 0.05  # a learning rate above it is for networks without pretrained weights
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never starts with "_"
 
 
@@ -124,13 +124,8 @@ class Study:
 
     def _high_rates(self) -> list[str]:
         sides = {"teachers": self.teachers, "students": self.students}
-        return [
-            f"{side}.{name}: fine-tunes pretrained weights with lr {network.recipe.lr:g}, and rates above"
-            f" {HIGH_RATE:g} usually undo them; set lr: {FINE_TUNING['lr']:g} there"
-            for side, networks in sides.items()
-            for name, network in networks.items()
-            if network.options.get("pretrained") and network.recipe.lr > HIGH_RATE
-        ]
+        networks = [(f"{side}.{name}", it) for side, those in sides.items() for name, it in those.items()]
+        return [f"{place}: {text}" for place, network in networks if (text := _high_rate(network))]
 
     def unsupported(self) -> list[str]:
         """Which teachers some methods do without, and why: a sentence for each such teacher."""
@@ -159,3 +154,17 @@ class Study:
         needed = self.methods[method].of_teacher
         stored = self.targets != "live" and not self.dataset.endless
         return stored and bool(needed) and needed <= STORABLE
+
+
+def _high_rate(network: Network) -> str:
+    """What is to be said of a learning rate that is likely too high; nothing of others."""
+    recipe, rate = network.recipe, network.recipe.highest_lr
+    usually, high = fine_tuning(recipe.optimizer)["lr"], HIGH_RATES[recipe.optimizer]
+    if network.options.get("pretrained") and rate > high:
+        return (
+            f"fine-tunes pretrained weights with lr {rate:g}, and rates above {high:g} usually undo them;"
+            f" set lr: {usually:g} there"
+        )
+    if recipe.optimizer != "sgd" and rate > LARGEST_RATE:
+        return f"lr {rate:g} is for SGD; with {recipe.optimizer} usual rates are 0.0001 to 0.003"
+    return ""

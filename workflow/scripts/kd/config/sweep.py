@@ -18,6 +18,7 @@ from kd.settings.types import Seed, Trials
 from kd.sweep.trials import Axis, Sweep, Values, drawn, grid
 from kd.sweep.values import LENGTH, RECIPE
 
+OPTIMIZER = f"{RECIPE}optimizer"
 MOST = 10_000  # trials; more are a slip
 
 
@@ -50,6 +51,9 @@ def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> 
         problems.add((), "this name is in methods already; choose another, and say `method:` below it")
     entry, checked = resolve(problems, registry.find_method, SweepEntry, content, "method", name)
     students = list(info.context.valid["students"].values())
+    if (dataset := info.data.get("dataset")) and not dataset.validation:
+        text = "a sweep selects values on the validation split, and dataset.validation: 0 leaves none; set"
+        problems.add((), f"{text} dataset.validation above 0, or leave the sweep out")
     _check_keys(problems, checked, content)
     fixed = {key: value for key, value in options_of(entry, checked).items() if key not in checked.over}
     trials = [
@@ -63,11 +67,18 @@ def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> 
     if halving and "multi_step" in schedules:
         text = "halving begins with few epochs, and milestones would not shrink with them; use grid or random"
         problems.add(("search",), text)
+    if halving and any(_warm_up(student, values) for student in students for values in trials):
+        text = "halving begins with few epochs, and warm-up would not shrink with them; use grid or random"
+        problems.add(("search",), text)
     method = Method(name, [(entry.name, fixed)], tuple(sorted(entry.constants["NEEDS"])))
     log = tuple(key for key, values in checked.over.items() if isinstance(values, Range) and values.log)
     # Rounding and short lists may give the same values again.
     unlike = {str(values): values for values in trials}.values()
     return Sweep(name, tuple(checked.over), log, tuple(unlike), tuple(checked.seeds or ()), halving), method
+
+
+def _warm_up(student: Network, values: Values) -> float:
+    return values.get(f"{RECIPE}warmup_epochs", student.recipe.warmup_epochs)
 
 
 def _check_keys(problems: Problems, checked: SweepEntry, content: Mapping[str, Any]) -> None:
@@ -77,6 +88,9 @@ def _check_keys(problems: Problems, checked: SweepEntry, content: Mapping[str, A
     if LENGTH in checked.over:
         text = "stored targets depend on the length of a training, so it is not swept"
         problems.add(("over", LENGTH), text)
+    if OPTIMIZER in checked.over:
+        text = "other keys have other values with another optimizer; compare two students of one architecture"
+        problems.add(("over", OPTIMIZER), text)
     if checked.seeds and len(set(checked.seeds)) < len(checked.seeds):
         problems.add(("seeds",), "each may be there once")
 

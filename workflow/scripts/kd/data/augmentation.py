@@ -1,29 +1,57 @@
-"""Which views a study shows of its images: a finite, numbered set of crops, or endless resized ones."""
+"""What a study does to its training images, and how many different versions of an image that makes."""
 
 from dataclasses import dataclass
 
-ENDLESS = 2**61  # views of an image whose crops are resized: more than could be stored, so none are
+ENDLESS = 2**61  # views of an image of which nobody could store all
 PLAIN = -1  # the number of the view that shows the image as it is, where views are endless
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random crops of the image padded by `pad` pixels a side, or resized crops of shares `area` of it."""
+    """Random crops of the image padded by `pad` pixels a side, or resized crops of shares `area` of it.
+
+    All else is off unless it is set; the order of operations: kd.data.augment.pipeline.
+    """
 
     pad: int = 0
-    flip: bool = False  # whether a mirrored image still belongs to its class
+    # Whether a mirrored image still belongs to its class; "alternate": mirrored in every other epoch.
+    flip: bool | str = False
     area: tuple[float, float] | None = None  # the least and the largest share; `pad` is then not used
+    pad_mode: str = "zeros"  # what padding shows: zeros, or the image reflected ("reflect")
     views: int | None = None  # versions of each image that all seeds and epochs share; None: no such limit
+    colour_jitter: tuple[float, ...] | None = None  # most change of brightness, contrast, saturation, hue
+    randaugment: tuple[int, int] | None = None  # operations, and their strength from 0 to 30
+    trivial_augment: bool = False
+    erase: float = 0.0  # probability that a rectangle is erased
+    cutout: int = 0  # pixels a side of a square that is erased
+    mixup: float = 0.0  # alpha of the share's distribution; 0: not mixed
+    cutmix: float = 0.0
+
+    @property
+    def positions(self) -> int:
+        """How many crops of a padded image there are: (2p + 1)²."""
+        return (2 * self.pad + 1) ** 2
+
+    @property
+    def endless(self) -> bool:
+        """Whether a view's number stands for more than the place of a padded crop and mirroring."""
+        changes = self.colour_jitter, self.randaugment, self.trivial_augment, self.erase, self.cutout
+        return bool(self.area or any(changes))
 
     @property
     def numbers(self) -> int:
         """What a view's number is below: (2p + 1)² positions, times two with mirroring, or ENDLESS."""
-        return ENDLESS if self.area else (2 * self.pad + 1) ** 2 * (2 if self.flip else 1)
+        return ENDLESS if self.endless else self.positions * (2 if self.flip else 1)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether two samples are mixed."""
+        return bool(self.mixup or self.cutmix)
 
     @property
     def count(self) -> int:
-        """How many versions of an image there are: `views`, or else as many as numbers of views."""
-        return self.views or self.numbers
+        """How many versions of an image there are: `views`, the numbers of views, or ENDLESS if mixed."""
+        return self.views or (ENDLESS if self.mixes else self.numbers)
 
     @property
     def finite(self) -> bool:
@@ -33,4 +61,4 @@ class Augmentation:
     @property
     def plain(self) -> int:
         """The number of the view that shows the image as it is: centred, not mirrored."""
-        return PLAIN if self.area else self.pad * (2 * self.pad + 1) + self.pad
+        return PLAIN if self.endless else self.pad * (2 * self.pad + 1) + self.pad

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kd.data.dataset import PARTS, Dataset
-from kd.data.prepare import blocks, channel_statistics
+from kd.data.preparation.prepare import blocks, channel_statistics
 from kd.data.shards import Shards
 from kd.io.log import logger
 

@@ -13,26 +13,36 @@ RATIO = 4 / 3  # of its sides, either way; torchvision's
 
 
 class PaddedCrops:
-    """The image padded by `pad` zeros on each side, cropped back to its size, and mirrored or not.
+    """The image padded by `pad` pixels on each side, cropped back to its size, and mirrored or not.
 
     View v begins at row (v mod (2p + 1)²) div (2p + 1) and column v mod (2p + 1) of the padded image, and is
-    mirrored from (2p + 1)² on.
+    mirrored from (2p + 1)² on. Padding is 0, or shows the image reflected at its border.
     """
 
-    def __init__(self, pad: int) -> None:
-        self.pad = pad
+    def __init__(self, pad: int, *, reflect: bool = False) -> None:
+        self.pad, self._reflect = pad, reflect
 
     def cut(self, images: Tensor, views: Tensor) -> Tensor:
         """Views (B,) int64 of images (B, H, W, C) uint8: the same shape and type."""
         pad, side = self.pad, 2 * self.pad + 1
         samples, height, width = (torch.arange(size, device=images.device) for size in images.shape[:3])
-        padded = functional.pad(images, (0, 0, pad, pad, pad, pad))
         mirrored, position = views // side**2, views % side**2
         rows = (position // side)[:, None] + height
         # Mirroring a crop is reading its columns backwards.
         columns = torch.where(mirrored[:, None] == 1, width.flip(0), width)
         columns = (position % side)[:, None] + columns
-        return padded[samples[:, None, None], rows[:, :, None], columns[:, None, :]]
+        if self._reflect:
+            rows, columns = _reflected(rows - pad, len(height)), _reflected(columns - pad, len(width))
+        else:
+            images = functional.pad(images, (0, 0, pad, pad, pad, pad))
+        return images[samples[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _reflected(places: Tensor, side: int) -> Tensor:
+    """Places on an image of this side, for those beyond its border too; the border itself is not repeated."""
+    there_and_back = max(1, 2 * (side - 1))
+    places = places % there_and_back
+    return torch.minimum(places, there_and_back - places).clamp(max=side - 1)
 
 
 class ResizedCrops:

@@ -60,9 +60,9 @@ class RawSplits:
 
 @dataclass(frozen=True, eq=False)
 class Dataset(Generic[Array]):
-    """Three parts that share no image, and what is needed to feed them to a network.
+    """Parts that share no image, and what is needed to feed them to a network.
 
-    Images are (N, H, W, C) uint8, labels (N,) int64.
+    The validation part may be empty. Images are (N, H, W, C) uint8, labels (N,) int64.
     """
 
     train_images: Array
@@ -75,6 +75,11 @@ class Dataset(Generic[Array]):
     mean: tuple[float, ...]  # per channel, of pixels scaled to [0, 1]
     std: tuple[float, ...]
     augmentation: Augmentation
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Those that have images: there may be no validation split."""
+        return tuple(part for part in PARTS if len(getattr(self, f"{part}_labels")))
 
     def tensors(self) -> dict[str, Array]:
         """The six arrays by name."""

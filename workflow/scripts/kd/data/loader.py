@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kd.data.dataset import PARTS, Dataset
-from kd.data.rows import Rows
+from kd.data.rows import Rows, Shown
 from kd.data.sampler import order_seen
 from kd.data.shards import Shards
 from kd.data.streaming import StreamedImages
@@ -49,7 +49,11 @@ class Samples:
     epoch: int  # by whose number views and order are drawn
     first: int  # how many samples of the epoch go before
     indices: Tensor  # (B,) int64, on the device
-    pixels: Tensor | None = None  # (B, H, W, C) uint8 where images are streamed
+    # (B, H, W, C) uint8 where images are streamed, and behind them what they are mixed with.
+    pixels: Tensor | None = None
+
+
+Mixture = tuple[Tensor, Tensor]  # other labels (B,) int64, and the share (B,) float32 of the first ones
 
 
 class Loader:
@@ -64,8 +68,19 @@ class Loader:
         self.samples, self.batch_size, self.device = split.images.samples, batch_size, split.labels.device
         self._seed, self._at = seed, (-1, 0)  # epoch and place of the batch that was handed over last
         self._rows = Rows(split.images.augmentation, seed, self.samples)
+        self._mixes = split.images.augmentation.mixes
         self.rows = np.empty(0, dtype=np.int64)  # (N,) of the epoch that was begun last, see kd.data.rows
         self._shown = self._rows.shown_in(0).to(self.device)
+
+    @property
+    def labels(self) -> Tensor:
+        """Of all training samples: (N,) int64, on the device."""
+        return self._labels
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return len(_batch_sizes(self.samples, self.batch_size))
 
     def epoch(self, number: int, done: int = 0) -> Iterator[Samples]:
         """The batches of epoch `number` (from 0) that come after `done` samples, every sample once.
@@ -74,30 +89,42 @@ class Loader:
         """
         self._at = number, -1  # of the epoch that went before no batch is right any more
         self.rows = self._rows.of_epoch(number)
-        self._shown.copy_(self._rows.shown(self.rows, np.arange(self.samples)))
-        return self._batches(number, done)
+        shown = self._rows.shown(self.rows, np.arange(self.samples))
+        self._shown.copy_(shown)
+        return self._batches(number, done, shown)
 
-    def _batches(self, number: int, done: int) -> Iterator[Samples]:
+    def _batches(self, number: int, done: int, shown: Shown) -> Iterator[Samples]:
         order = torch.from_numpy(order_seen(self._seed, number, self.samples))
         sizes = _batch_sizes(self.samples, self.batch_size)
         # What is read is known on the host: to read numbers back between two steps would wait for the device.
         starts = accumulate([0, *sizes[:-1]])
         parts = zip(starts, order.split(sizes), order.to(self.device).split(sizes), strict=True)
         left = [part for part in parts if part[0] >= done]
-        ahead = self._images.prefetch([samples.numpy() for _, samples, _ in left], max(sizes))
+        read = [shown[samples].read(samples).numpy() for _, samples, _ in left]
+        ahead = self._images.prefetch(read, max(sizes) * (2 if self._mixes else 1))
         for (first, _, indices), pixels in zip(left, ahead, strict=True):
             self._at = number, first
             yield Samples(number, first, indices, pixels)
 
-    def take(self, batch: Samples) -> tuple[Tensor, Tensor]:
+    def take(self, batch: Samples) -> tuple[Tensor, Tensor, Mixture | None]:
         """Images (B, C, H, W) float32 and labels (B,) int64 of the batch that was handed over last.
 
-        Raises RuntimeError for another one.
+        Where two samples are mixed the label of the larger share, and the Mixture. Raises RuntimeError for
+        another batch.
         """
         self.check(batch)
         shown = self._shown[batch.indices]
-        pixels = self._images.raw(batch.indices) if batch.pixels is None else batch.pixels
-        return self._images.show(pixels, shown), self._labels[batch.indices]
+        pixels = self._images.raw(shown.read(batch.indices)) if batch.pixels is None else batch.pixels
+        images, shares = self._images.show(pixels, shown)
+        labels = self._labels[batch.indices]
+        if shares is None:
+            return images, labels, None
+        others, own = self._labels[shown.mixed.partners], shares >= 0.5
+        return (
+            images,
+            torch.where(own, labels, others),
+            (torch.where(own, others, labels), torch.maximum(shares, 1 - shares)),
+        )
 
     def check(self, batch: Samples) -> None:
         """RuntimeError unless this batch is the last: the views or images of others are no longer there."""

@@ -7,8 +7,8 @@ one would have seen.
 
 import numpy as np
 
-# One for each purpose, so that what is drawn of a sample for one is unrelated to the others.
-_VIEW_STREAM, _ORDER_STREAM, _ROW_STREAM, _VERSION_STREAM = 1, 2, 3, 4
+# One for each purpose, so that what is drawn for one is unrelated to the others; more: rows.py.
+_VIEW_STREAM, _ORDER_STREAM, _ROW_STREAM = 1, 2, 3
 
 Numbers = int | np.ndarray  # one for all, or (B,) integers
 
@@ -29,13 +29,14 @@ def random_words(stream: int, *parts: Numbers) -> np.ndarray:
     return state
 
 
-def _below(words: np.ndarray, count: int) -> np.ndarray:
+def below(words: np.ndarray, count: int) -> np.ndarray:
+    """Words (B,) uint64 as int64 in [0, count)."""
     return (words % np.uint64(count)).astype(np.int64)
 
 
 def visit_views(seed: int, epochs: Numbers, samples: np.ndarray, views: int) -> np.ndarray:
     """The views of these samples (B,) in these epochs (0-based): (B,) int64 in [0, views)."""
-    return _below(random_words(_VIEW_STREAM, seed, epochs, samples), views)
+    return below(random_words(_VIEW_STREAM, seed, epochs, samples), views)
 
 
 def views_seen(seed: int, epoch: int, samples: int, views: int) -> np.ndarray:
@@ -50,11 +51,6 @@ def rows_seen(seed: int, epoch: int, samples: int, versions: int) -> np.ndarray:
     """
     first = random_words(_ROW_STREAM, seed, np.arange(samples)) % np.uint64(versions)
     return (first.astype(np.int64) + epoch) % versions
-
-
-def version_views(versions: np.ndarray, samples: np.ndarray, views: int) -> np.ndarray:
-    """The view that a version (B,) of a sample (B,) shows, in all runs: (B,) int64 in [0, views)."""
-    return _below(random_words(_VERSION_STREAM, versions, samples), views)
 
 
 def order_seen(seed: int, epoch: int, samples: int) -> np.ndarray:

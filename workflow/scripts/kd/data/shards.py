@@ -6,7 +6,6 @@ done with smaller files, would take longer than some trainings.
 
 import os
 import zlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,34 +28,10 @@ class Packed:
     checksums: np.ndarray  # (N,) int64
 
 
-def write_shards(
-    folder: Path, part: str, shape: Sequence[int], blocks: Iterable[np.ndarray], most: int = BYTES
-) -> Packed:
-    """Write images, which come in `blocks` (n, H, W, C) uint8, to files of at most `most` bytes.
-
-    Each file is whole or absent. Raises NotWritten when one cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    images = max(1, most // int(np.prod(shape[1:])))
-    files, checksums, rest = [], [], []
-    for block in blocks:
-        checksums += [zlib.crc32(np.ascontiguousarray(image)) for image in block]
-        rest.append(block)
-        while sum(map(len, rest)) >= images:
-            together = np.concatenate(rest)
-            files.append(_write(folder / f"{part}-{len(files):05}.u8", together[:images]))
-            rest = [together[images:]]
-    if sum(map(len, rest)):
-        files.append(_write(folder / f"{part}-{len(files):05}.u8", np.concatenate(rest)))
-    if len(checksums) != shape[0]:
-        raise ValueError(f"{len(checksums)} images came, {shape[0]} were announced")
-    return Packed(tuple(files), images, tuple(shape), np.array(checksums, dtype=np.int64))
-
-
-def _write(path: Path, images: np.ndarray) -> str:
+def write_shard(path: Path, images: np.ndarray) -> None:
+    """Write images (n, H, W, C) uint8. The file is whole or absent; NotWritten when it cannot be written."""
     with atomic(path) as temporary:
         np.ascontiguousarray(images).tofile(temporary)
-    return path.name
 
 
 class Shards:

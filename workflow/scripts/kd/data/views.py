@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kd.data.augment.mixing import mix
+from kd.data.augment.pipeline import Pipeline
 from kd.data.augmentation import Augmentation
-from kd.data.crops import PaddedCrops, ResizedCrops
 from kd.data.rows import Shown
 
 
@@ -25,33 +26,46 @@ class ViewedImages:
         self.samples, self.height, self.width = images.shape[:3]
         self.augmentation, self.plain = augmentation, augmentation.plain
         self._images = images
-        area, flip = augmentation.area, augmentation.flip
-        self._crops = ResizedCrops(area, flip) if area else PaddedCrops(augmentation.pad)
+        self._pipeline = Pipeline(augmentation, self.height, self.width, device)
         self._mean = torch.tensor(mean, device=device) * 255
         self._scale = 1 / (torch.tensor(std, device=device) * 255)
 
     def take(self, indices: Tensor, shown: Shown | Tensor | int) -> Tensor:
         """Samples (B,) int64 in what is shown of them, or in these views (B,) int64, or in one for all.
 
-        What a view shows, kd.data.crops says. Returns (B, C, H, W) float32, channels last in memory.
+        What a view shows, kd.data.augment.pipeline says. Returns (B, C, H, W) float32, channels last in
+        memory.
         """
-        return self.show(self.raw(indices), Shown.of(shown, indices))
+        shown = Shown.of(shown, indices)
+        return self.show(self.raw(shown.read(indices)), shown)[0]
 
-    def show(self, pixels: Tensor, shown: Shown) -> Tensor:
-        """The same, of samples whose pixels (B, H, W, C) uint8 are at hand."""
-        return self.normalise(self.cut(pixels, shown.views))
+    def show(self, pixels: Tensor, shown: Shown) -> tuple[Tensor, Tensor | None]:
+        """The same, of samples whose pixels (B, H, W, C) uint8 are at hand, behind them those of partners.
+
+        And where two samples are mixed the share of each sample's own label: (B,) float32.
+        """
+        images = self._finished(pixels, shown.all_views)
+        if shown.mixed is None:
+            return images, None
+        return mix(*images.chunk(2), shown.mixed)
+
+    def _finished(self, pixels: Tensor, views: Tensor | None) -> Tensor:
+        if views is None:
+            return self.normalise(pixels)
+        return self._pipeline.erase(self.normalise(self._pipeline.pixels(pixels, views)), views)
 
     def pixels(self, indices: Tensor, shown: Shown | Tensor | int) -> Tensor:
-        """The same views as (B, H, W, C), 0 to 255: uint8, or float32 where they are resized."""
-        return self.cut(self.raw(indices), Shown.of(shown, indices).views)
+        """The same as (B, H, W, C), 0 to 255: uint8, or float32 where levels are no whole numbers."""
+        shown = Shown.of(shown, indices)
+        if shown.is_plain:
+            return self.raw(indices)
+        if shown.mixed is None and not self._pipeline.erases:
+            return self._pipeline.pixels(self.raw(indices), shown.views)
+        return self.take(indices, shown).permute(0, 2, 3, 1) / self._scale + self._mean
 
     def raw(self, indices: Tensor) -> Tensor:
         """The samples (B,) int64 as they are: (B, H, W, C) uint8 on the device."""
         return self._images[indices]
-
-    def cut(self, pixels: Tensor, views: Tensor) -> Tensor:
-        """Views (B,) int64 of images (B, H, W, C) uint8: the same shape, 0 to 255, uint8 or float32."""
-        return self._crops.cut(pixels, views)
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels (B, H, W, C), 0 to 255, as a network takes them: (B, C, H, W) float32."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kd.data.dataset import RawSplits
-from kd.data.prepare import stratified_split
+from kd.data.preparation.prepare import stratified_split
 from kd.settings.types import Fraction
 
 PAD = 1

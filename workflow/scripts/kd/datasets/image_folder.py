@@ -67,7 +67,7 @@ def load(
     names = names_of(path, class_names, classes) if class_names else None
     record, arrays = Record(contents, image_size), []
     for split, members in contents.classes.items():
-        arrays.append(Decoded(list(contents.files(split)), record.read, image_size, split))
+        arrays.append(Decoded(list(contents.files(split)), record.read, image_size, split, record))
         sizes = [len(images) for images in members.values()]
         arrays.append(np.repeat(np.arange(len(members), dtype=np.int64), sizes))
     return RawSplits(

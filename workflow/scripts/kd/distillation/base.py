@@ -34,7 +34,7 @@ class Batch:
     """One batch of B samples as a method sees it. A network runs when its output is first read, and once."""
 
     images: Tensor  # (B, C, H, W) float32, normalised: the very views that both networks see
-    labels: Tensor  # (B,) int64
+    labels: Tensor  # (B,) int64; of mixed images, that of the larger share
     indices: Tensor  # (B,) int64, the samples' numbers in the training split
     epoch: Tensor  # () float32, epochs done; a tensor, for a replayed step would repeat a number
     preliminary: bool  # whether the recipe's epochs have not yet begun
@@ -42,12 +42,27 @@ class Batch:
     run_teacher: Callable[[Tensor, Tensor], Output] | None = None
     # The context, with its precision, that both networks run in: for a whole network that a method owns.
     autocast: Callable[[], AbstractContextManager] = nullcontext
-    # Of logits (B, C) and labels (B,): a scalar, in nats. The recipe may smooth labels or weigh classes.
-    label_loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
+    # Of logits (B, C) and labels (B,), or their probabilities (B, C): a scalar, in nats. The recipe may
+    # smooth labels or weigh classes.
+    label_loss: Callable[..., Tensor] = functional.cross_entropy
+    # Of mixed images, the other labels (B,) int64, and the share (B,) float32 of `labels`, at least a half.
+    mixture: tuple[Tensor, Tensor] | None = None
 
-    def cross_entropy(self, logits: Tensor) -> Tensor:
-        """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats."""
-        return self.label_loss(logits, self.labels)
+    def cross_entropy(self, logits: Tensor, **options: float) -> Tensor:
+        """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats.
+
+        Of mixed images share · CE(y) + (1 − share) · CE(y'): Zhang et al. 2017 (arXiv:1710.09412).
+        `options` of torch's function go before the recipe's.
+        """
+        labels = self.labels if self.mixture is None else self._shares(logits)
+        return self.label_loss(logits, labels, **options)
+
+    def _shares(self, logits: Tensor) -> Tensor:
+        """The labels of mixed images as probabilities (B, C)."""
+        classes = torch.arange(logits.shape[1], device=logits.device)
+        others, share = self.mixture
+        first, second = (labels[:, None] == classes for labels in (self.labels, others))
+        return share[:, None] * first + (1 - share)[:, None] * second
 
     @cached_property
     def student(self) -> Output:
@@ -117,6 +132,15 @@ class Distillation(nn.Module):
     def describe(self) -> str:
         """The loss as the table names it."""
         raise NotImplementedError
+
+    @property
+    def softened_at(self) -> float:
+        """The temperature at which it compares logits: its option of that name, or else 1.
+
+        With `targets.top_k` the classes of which no logit is stored have the right probability in all at this
+        one.
+        """
+        return float(vars(self).get("temperature", 1.0))
 
     def prepare(self, context: Context) -> None:
         """Make what depends on the networks' shapes; called once. UserError for a pair that cannot be.

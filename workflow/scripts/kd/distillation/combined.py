@@ -24,6 +24,18 @@ class Combined(Distillation):
         once = " (CE once, the first)" if sum("CE" in loss for loss in losses) > 1 else ""
         return "; ".join(losses) + once
 
+    @property
+    def softened_at(self) -> float:
+        """Of the first of them that has a teacher."""
+        return next(
+            (
+                method.softened_at
+                for method in self._methods.values()
+                if {"logits", "members"} & set(method.NEEDS)
+            ),
+            1.0,
+        )
+
     def prepare(self, context: Context) -> None:
         """Prepare each, those first that change the student: the others see it as it then is."""
         for method in sorted(self._methods.values(), key=lambda method: not method.CHANGES_STUDENT):

@@ -1,13 +1,15 @@
 """A network's test logits against the labels: its losses, its confidence, its mistakes."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import brier_score_loss, confusion_matrix, recall_score
+from sklearn.metrics import brier_score_loss, confusion_matrix, f1_score, recall_score
+from torch import Tensor
 from torch.nn import functional
 
 from kd.evaluation.logits import pieces
@@ -15,6 +17,7 @@ from kd.evaluation.metrics import BINS
 
 MOST_CLASSES = 100  # of which a whole confusion matrix is kept
 MISTAKES = 10  # the most frequent, which are named
+TOP = 5  # classes, one of which has to be the true one
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Judged:
     predicted: np.ndarray  # (N,) int64
     confidence: np.ndarray  # (N,) float64, the probability of the class that is predicted
     losses: np.ndarray  # (N,) float64, cross-entropies in nats
+    ranks: np.ndarray  # (N,) int64, how many classes stand before the true one
     brier: float  # mean over samples of the sum over classes
     classes: int
 
@@ -34,9 +38,10 @@ class Judged:
         return self.predicted == self.labels
 
 
-def judge(logits: np.ndarray, labels: np.ndarray) -> Judged:
+def judge(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> Judged:
     """Go once through logits (N, classes) float, with the labels (N,) int64 of the same samples.
 
+    The logits are divided by the temperature. Of equal ones the class that comes first stands before.
     The Brier score (Brier 1950, Monthly Weather Review 78) is the squared distance of the probabilities from
     what is the case, 0 to 2.
     """
@@ -44,21 +49,29 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Judged:
     columns: list[tuple[np.ndarray, ...]] = []
     for (piece,) in pieces(logits):
         here = labels[first : first + len(piece)]
-        probabilities = functional.softmax(piece, dim=1)
-        confidence, predicted = probabilities.max(1)
-        losses = functional.cross_entropy(piece, torch.from_numpy(here), reduction="none")
+        scaled, true = piece / temperature, torch.from_numpy(here)
+        probabilities = functional.softmax(scaled, dim=1)
+        confidence = probabilities.amax(1)
+        losses = functional.cross_entropy(scaled, true, reduction="none")
         distance = brier_score_loss(here, probabilities.numpy(), labels=range(classes), scale_by_half=False)
         brier += len(piece) * float(distance)
         first += len(piece)
-        columns.append((predicted.numpy(), confidence.numpy(), losses.numpy()))
-    predicted, confidence, losses = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    return Judged(labels, predicted, confidence, losses, brier / len(labels), classes)
+        columns.append([part.numpy() for part in (piece.argmax(1), confidence, losses, _ranks(piece, true))])
+    arrays = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return Judged(labels, *arrays, brier / len(labels), classes)
+
+
+def _ranks(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many classes stand before the true one, (B,) int64."""
+    own = logits.gather(1, labels[:, None])
+    first = torch.arange(logits.shape[1]) < labels[:, None]
+    return ((logits > own) | ((logits == own) & first)).sum(1)
 
 
 def figures(judged: Judged) -> dict[str, Any]:
     """The numbers of a run, by the names that diagnosis.json has for them."""
     right, bins = judged.right, reliability(judged)
-    gaps = [part["count"] * abs(part["accuracy"] - part["confidence"]) for part in bins if part["count"]]
+    accuracies = class_accuracy(judged.predicted, judged.labels, judged.classes)
     return {
         "correct": int(right.sum()),
         "wrong": int((~right).sum()),
@@ -66,13 +79,31 @@ def figures(judged: Judged) -> dict[str, Any]:
         "loss_wrong": _mean(judged.losses[~right]),
         "nll": float(judged.losses.mean()),
         "brier": judged.brier,
-        # Guo et al. 2017 (arXiv:1706.04599), equation 3, of the bins that are drawn.
-        "ece": 100 * sum(gaps) / len(right),
+        "ece": ece_of(bins),
+        "top5_accuracy": 100 * float((judged.ranks < TOP).mean()) if judged.classes > TOP else None,
+        "balanced_accuracy": _mean(np.array([part for part in accuracies if part is not None])),
+        "macro_f1": _macro_f1(judged),
         "reliability": bins,
         "confusion": _confusion(judged) if judged.classes <= MOST_CLASSES else None,
         "confused": _confused(judged),
-        "class_accuracy": class_accuracy(judged.predicted, judged.labels, judged.classes),
+        "class_accuracy": accuracies,
     }
+
+
+def _macro_f1(judged: Judged) -> float:
+    """The mean of the F1 scores of the classes that have samples, in percent.
+
+    That is the "averaged F1" of Opitz & Burst 2019 (arXiv:1911.03347).
+    """
+    known = np.unique(judged.labels)
+    scores = f1_score(judged.labels, judged.predicted, labels=known, average="macro", zero_division=0)
+    return 100 * float(scores)
+
+
+def ece_of(bins: Sequence[Mapping[str, Any]]) -> float:
+    """In percent, of the bins that `reliability` returns: Guo et al. 2017 (arXiv:1706.04599), equation 3."""
+    gaps = [part["count"] * abs(part["accuracy"] - part["confidence"]) for part in bins if part["count"]]
+    return 100 * sum(gaps) / sum(part["count"] for part in bins)
 
 
 def reliability(judged: Judged) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kd.evaluation.calibration import calibrate
 from kd.evaluation.changes import MOST, changes
 from kd.evaluation.classification import Judged, class_accuracy, confusion_change, figures, judge, worst
 from kd.evaluation.fidelity import fidelity
@@ -18,15 +19,17 @@ from kd.jobs.diagnosis import DiagnosisJob
 
 @dataclass(frozen=True)
 class Cell:
-    """What is known of a cell. Files are test logits, and opened when they are needed.
+    """What is known of a cell. Files are logits, if not named otherwise of the test split.
 
-    Raises UserError naming the file that is not whole.
+    They are opened when they are needed. Raises UserError naming the file that is not whole.
     """
 
     job: DiagnosisJob
     labels: np.ndarray  # (N,) int64, of the test split
     classes: Sequence[str]
     logits: Sequence[Path]  # of each seed
+    validation_labels: np.ndarray  # (N,) int64; none without a validation split
+    validation: Sequence[Path]  # logits of each seed
     baseline: Sequence[Path] = ()  # of the same student without a teacher, of each seed
     teacher: Path | None = None
     fidelity: Mapping[int, Any] | None = None  # by seed, on training images: what measure_fidelity wrote
@@ -47,6 +50,7 @@ class Cell:
         predicted, most = [one.predicted for one in judged.values()], min(MOST, self.job.worst)
         changed = changes(self.labels, predicted, before, most) if before else None
         about = {"classes": list(self.classes), "class_images": images}
+        about |= {"validation_images": len(self.validation_labels)}
         return names | about | {"changes": changed, "runs": runs}
 
     def _run(
@@ -60,12 +64,21 @@ class Cell:
         return {
             "seed": seed,
             **figures(judged),
+            "calibrated": self._calibrated(place, logits),
             "worst": worst(judged, self.job.worst),
             "soft_targets": soft_targets(chosen, self.labels, logits, teacher, self.job.temperatures),
             **self._gains(judged, before),
             "fidelity": self._fidelity(logits, self.fidelity[seed] if self.fidelity else None),
             "cka": self.cka[seed] if self.cka else None,
         }
+
+    def _calibrated(self, place: int, logits: np.ndarray) -> dict[str, Any] | None:
+        """Temperature scaling and a threshold; null without logits of validation images."""
+        path, labels = self.validation[place], self.validation_labels
+        validation = open_logits(path, len(labels), len(self.classes))
+        if validation is None:
+            return None
+        return calibrate(validation, labels, logits, self.labels, self.job.target_accuracy)
 
     def _gains(self, judged: Judged, before: np.ndarray | None) -> dict[str, Any]:
         """Over the baseline, the same student with the same seed; null where there is none.

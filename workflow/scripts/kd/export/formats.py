@@ -29,11 +29,16 @@ FILES = {
 
 
 def write_formats(
-    folder: Path, network: WithNormalisation, image: tuple[int, int, int], calibration: np.ndarray | None
+    folder: Path,
+    network: WithNormalisation,
+    image: tuple[int, int, int],
+    calibration: np.ndarray | None,
+    notes: Mapping[str, str] = {},
 ) -> dict[str, Run]:
     """Write the program and the ONNX files; what runs each, as it was read back, by the names of FILES.
 
-    image: (C, H, W). calibration: images (N, C, H, W) uint8 for the int8 file, None for none.
+    image: (C, H, W). calibration: images (N, C, H, W) uint8 for the int8 file, None for none. notes: metadata
+    of the file model.onnx.
     Raises UserError naming the file that cannot be made.
     """
     with _written(FILES["program"]):
@@ -43,7 +48,7 @@ def write_formats(
         saved = torch.export.load(folder / FILES["program"]).module()
         runs = {"pytorch": _of_torch(network), "program": _of_torch(saved)}
     with _written(FILES["onnx"]):
-        write_program(program, folder / FILES["onnx"])
+        write_program(program, folder / FILES["onnx"], notes)
         runs["onnx"] = _of_onnx(folder / FILES["onnx"])
     if calibration is not None:
         with _written(FILES["int8"], "; leave it out with export: {int8: false}"):

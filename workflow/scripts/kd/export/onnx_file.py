@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,24 @@ NAMES = {"input_names": ["images"], "output_names": ["logits"]}
 QUIET = partial(warnings.catch_warnings, action="ignore")
 
 
-def write_program(program: ExportedProgram, path: Path) -> None:
-    """Write a program whose first dimension, `batch`, is dynamic as ONNX: `images` in, `logits` out."""
+def write_program(program: ExportedProgram, path: Path, notes: Mapping[str, str]) -> None:
+    """Write a program whose first dimension, `batch`, is dynamic as ONNX: `images` in, `logits` out.
+
+    `notes` are the metadata of the file.
+    """
     with QUIET():
         made = torch.onnx.export(program, (), dynamo=True, verbose=False, **NAMES)
-    write_plain(made.model_proto, path)
+    write_plain(made.model_proto, path, notes)
 
 
-def write_plain(model: onnx.ModelProto, path: Path) -> None:
-    """Write a model without what exporters note beside it: half of a small file, and whose it is."""
+def write_plain(model: onnx.ModelProto, path: Path, notes: Mapping[str, str] = {}) -> None:
+    """Write a model without what exporters note beside it: half of a small file, and whose it is.
+
+    Only `notes` are its metadata.
+    """
     batch = model.graph.input[0].type.tensor_type.shape.dim[0]
     _clear(model, batch.dim_param)
+    onnx.helper.set_model_props(model, dict(notes))
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 

@@ -1,8 +1,9 @@
 """One process at a time: locks that hold on every disk, and end with the process that holds them."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
@@ -24,31 +25,50 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
     has died is taken over after LEASE seconds, or at once on the same machine. Raises NotWritten, naming
     `path`, where neither can be had.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _acquired(path, waiting)
-    except OSError as error:
-        raise not_written(path, error, "cannot be locked") from error
+    lock = _acquired(path, partial(_wait, waiting=waiting))
     try:
         yield
     finally:
         lock.release()
 
 
-def _acquired(path: Path, waiting: str) -> BaseFileLock:
+def is_locked(path: Path) -> bool:
+    """Whether a process that lives holds the lock `path`, as far as can be seen from here."""
     try:
-        return _wait(FileLock(path, fallback_to_soft=False), waiting)
+        _acquired(path, partial(BaseFileLock.acquire, timeout=0)).release()
+    except Timeout:
+        return True
+    return False
+
+
+def _acquired(path: Path, acquire: Callable[[BaseFileLock], object]) -> BaseFileLock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _some_lock(path, acquire)
+    except Timeout:  # an OSError, too
+        raise
+    except OSError as error:
+        raise not_written(path, error, "cannot be locked") from error
+
+
+def _some_lock(path: Path, acquire: Callable[[BaseFileLock], object]) -> BaseFileLock:
+    lock: BaseFileLock = FileLock(path, fallback_to_soft=False)
+    try:
+        acquire(lock)
+    except Timeout:
+        raise
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_FLOCK:
             raise
         logger.info("%s: this disk has no locks (flock); leases take their place", path)
-        return _wait(SoftFileLease(f"{path}.lease", lease_duration=LEASE), waiting)
+        lock = SoftFileLease(f"{path}.lease", lease_duration=LEASE)
+        acquire(lock)
+    return lock
 
 
-def _wait(lock: BaseFileLock, waiting: str) -> BaseFileLock:
+def _wait(lock: BaseFileLock, waiting: str) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
         logger.warning("%s", waiting)
         lock.acquire()
-    return lock

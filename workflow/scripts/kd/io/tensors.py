@@ -36,7 +36,7 @@ def write_tensors(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[s
     # safetensors writes the memory of a strided array as it lies, without a word
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     text = json.dumps(facts)  # in its own order, which a history's columns follow
-    seal = json.dumps({"facts": text, "sha256": _checksum(plain, text)}, sort_keys=True)
+    seal = json.dumps({"facts": text, "sha256": checksum(plain, text)}, sort_keys=True)
     with atomic(path) as temporary:
         try:
             save_file(plain, temporary, {"sealed": seal})
@@ -49,16 +49,32 @@ def read_tensors(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]
 
     Raises Corrupt if they are not whole, and NotRead if the file cannot be read.
     """
+    return read_sealed(path)[:2]
+
+
+def read_sealed(path: Path) -> tuple[dict[str, "torch.Tensor"], dict[str, Any], str]:
+    """What read_tensors reads, and the checksum of it."""
     _read_through(path)
     try:
         with safe_open(path, framework="pt") as file:
             seal = json.loads(file.metadata()["sealed"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        if seal["sha256"] != _checksum(arrays, seal["facts"]):
+        if seal["sha256"] != checksum(arrays, seal["facts"]):
             raise Corrupt("its checksum is wrong")
-        return tensors, json.loads(seal["facts"])
+        return tensors, json.loads(seal["facts"]), seal["sha256"]
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Corrupt(str(error) or type(error).__name__) from error
+
+
+def read_unchecked(path: Path, name: str) -> np.ndarray:
+    """One array of a file, without its checksum; Corrupt if it is cut short, NotRead if it cannot be read."""
+    with reading(path), open(path, "rb"):
+        pass  # safetensors calls a file missing whatever kept it from opening it
+    try:
+        with safe_open(path, framework="np") as file:
+            return file.get_tensor(name)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise Corrupt(str(error) or type(error).__name__) from error
 
 
@@ -74,7 +90,8 @@ def _read_through(path: Path) -> None:
             continue
 
 
-def _checksum(arrays: Mapping[str, np.ndarray], facts: str) -> str:
+def checksum(arrays: Mapping[str, np.ndarray], facts: str) -> str:
+    """SHA-256 of arrays that lie in memory in their order, and of their facts as text: that of a seal."""
     digest = hashlib.sha256(facts.encode())
     for name in sorted(arrays):
         array = arrays[name]

@@ -28,6 +28,7 @@ class DiagnosisJob(Job):
     seeds: list[int | None]  # None of a teacher that was not trained here
     temperatures: list[float]
     worst: int
+    target_accuracy: float = 0.99
 
     @property
     def label(self) -> str:

@@ -14,6 +14,7 @@ class ExportJob(Job):
     chain: tuple[str, ...]  # the networks between teacher and student
     settings: Export
     data_name: str  # what the card calls the data set
+    target_accuracy: float = 0.99  # of what is above the rejection threshold
     hub_data: str | None = None  # as the Hugging Face Hub does, where it has it
 
     @property

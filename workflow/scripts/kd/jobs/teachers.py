@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from kd.jobs.base import Job
 
 
@@ -31,10 +33,18 @@ class LogitsTeacherJob(Job):
 
 
 class TargetsJob(Job):
-    """The logits of a teacher for every view that students of this seed and length see."""
+    """The logits of a teacher for everything that students of this seed and length see."""
 
     seed: int
     epochs: int
+    top_k: int | None = None  # how many of each image, the largest; None for all
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Where all logits are stored the text is that of before there was a choice."""
+        return {
+            name: value for name, value in serialize(self).items() if name != "top_k" or value is not None
+        }
 
 
 class LogitsTargetsJob(TargetsJob):

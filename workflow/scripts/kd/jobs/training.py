@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import field_serializer
+
 from kd.jobs.base import Job, title
 from kd.roles import DISTILLED, TRIAL
 from kd.settings.recipe import Recipe
@@ -21,6 +23,11 @@ class TrainJob(Job):
     methods: list[tuple[str, dict[str, Any]]]  # as the code calls them, with their options; they add up
     seed: int
     draw: int = 0  # of the first weights: networks of a chain that are alike begin with others
+
+    @field_serializer("recipe")
+    def _kept(self, recipe: Recipe) -> dict[str, Any]:
+        """Newer keys are left out where they are at their defaults, so that the text of older jobs stays."""
+        return recipe.kept()
 
     @property
     def label(self) -> str:

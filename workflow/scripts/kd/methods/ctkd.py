@@ -85,6 +85,11 @@ class Method(Distillation):
         terms = f"{self.kd_weight:g}·T²·KL, T learnt in {self.start:g}–{self.start + self.span:g} (CTKD)"
         return described(self.ce_weight, terms, standardize=self.standardize)
 
+    @property
+    def softened_at(self) -> float:
+        """Where it begins, at θ = 1."""
+        return self.start + self.span / (1 + math.exp(-1))
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and divergence at the temperature as it has been learnt."""
         theta = reversed_gradient(self.theta, strength_at(batch.epoch, *self.reversal))

@@ -8,18 +8,9 @@ $$
 """
 
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
 from kd.settings.types import Fraction
-
-
-def smoothed_loss(student: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy with (1 − ε) · label + ε / C, so that each of the C classes has its share.
-
-    student: (B, C) float logits; labels: (B,) int64. Returns a scalar, in nats: the mean over samples.
-    """
-    return functional.cross_entropy(student, labels, label_smoothing=smoothing)
 
 
 class Method(Distillation):
@@ -39,4 +30,4 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The cross-entropy alone."""
-        return {"ce": smoothed_loss(batch.student.logits, batch.labels, self.smoothing)}
+        return {"ce": batch.cross_entropy(batch.student.logits, label_smoothing=self.smoothing)}

@@ -95,6 +95,11 @@ class Method(Distillation):
         terms += f" (MLKD), T={', '.join(f'{T:g}' for T in self.temperatures)}"
         return described(self.ce_weight, terms, standardize=self.standardize)
 
+    @property
+    def softened_at(self) -> float:
+        """The middle of its temperatures."""
+        return sum(self.temperatures) / len(self.temperatures)
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and the three levels."""
         instance = *compared(batch, standardize=self.standardize), self.temperatures

@@ -8,6 +8,7 @@ from kd.monitor.progress import ProgressFile, clock_time
 from kd.monitor.tensorboard import Board
 from kd.training.callback import Callback
 
+VALIDATION = "  val_acc %(validation_accuracy).2f %%  val_loss %(validation_loss).4f"
 EVERY = 20.0  # seconds after which a long epoch reports how far it is
 
 
@@ -38,7 +39,7 @@ class TrainingLog(Callback):
         for row in history if self.board else ():
             self.board.epoch(row)
         if history:
-            self.progress.update(validation_accuracy=history[-1]["validation_accuracy"])
+            self._show_accuracy(history[-1])
 
     def on_step(self, epoch: int, done: int) -> None:
         """Report how far an epoch is, unless something was reported a short while ago."""
@@ -58,10 +59,15 @@ class TrainingLog(Callback):
         self._reported = time.monotonic()
         logger.info(
             "%(label)s  epoch %(epoch)d/%(epochs)d  loss %(loss).4f (%(terms)s)"
-            "  train_acc %(train_accuracy).2f %%  val_acc %(validation_accuracy).2f %%"
-            "  val_loss %(validation_loss).4f  lr %(lr).3g  %(images_per_second).0f images/s  ETA %(left)s",
+            f"  train_acc %(train_accuracy).2f %%{VALIDATION if 'validation_loss' in row else ''}"
+            "  lr %(lr).3g  %(images_per_second).0f images/s  ETA %(left)s",
             {**row, "label": self.label, "epochs": self.epochs, "terms": terms, "left": left},
         )
         if self.board:
             self.board.epoch(row)
-        self.progress.update(validation_accuracy=row["validation_accuracy"])
+        self._show_accuracy(row)
+
+    def _show_accuracy(self, row: dict[str, float]) -> None:
+        """On the validation split, where there is one."""
+        if "validation_accuracy" in row:
+            self.progress.update(validation_accuracy=row["validation_accuracy"])

@@ -39,24 +39,22 @@ class Board:
         for name in row.keys() - {"epoch"}:
             self._writer.add_scalar(name, row[name], row["epoch"])
 
-    def end(
-        self, results: Mapping[str, Any], split: Split, logits: Tensor, classes: Sequence[str], epochs: int
-    ) -> None:
-        """What the finished network has come to, and the images of a split that it does worst on.
-
-        logits: (N, C) float32, of the split's images in their order.
-        """
+    def end(self, results: Mapping[str, Any], epochs: int) -> None:
+        """What the finished network has come to."""
         for name in AT_THE_END:
             if results.get(name) is not None:
                 self._writer.add_scalar(name, results[name], epochs)
-        self._mistakes(split, logits, classes, epochs)
         _, _, end = hparams({}, {})
         self._writer.file_writer.add_summary(end)
 
-    def _mistakes(self, split: Split, logits: Tensor, classes: Sequence[str], epochs: int) -> None:
-        labels = split.labels.cpu()
+    def mistakes(self, validation: Split, logits: Tensor, classes: Sequence[str], epochs: int) -> None:
+        """The validation images that the finished network does worst on.
+
+        logits: (N, C) float32, of the split's images in their order.
+        """
+        labels = validation.labels.cpu()
         losses = functional.cross_entropy(logits, labels, reduction="none")
-        picture, worst = hardest(split.images, losses)
+        picture, worst = hardest(validation.images, losses)
         name = "validation images with the largest loss"
         self._writer.add_image(name, picture, epochs, dataformats="HWC")
         predicted = logits.argmax(1)

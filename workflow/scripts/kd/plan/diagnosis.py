@@ -36,4 +36,9 @@ def compares_feature_maps(study: Study, teacher: str) -> bool:
 
 
 def _options(study: Study) -> dict[str, Any]:
-    return {"temperatures": list(study.diagnostics.temperatures), "worst": study.diagnostics.worst}
+    chosen = study.diagnostics
+    return {
+        "temperatures": list(chosen.temperatures),
+        "worst": chosen.worst,
+        "target_accuracy": chosen.target_accuracy,
+    }

@@ -77,6 +77,7 @@ def export_job(study: Study, teacher: str, student: str, method: str) -> ExportJ
         run=distill_job(study, teacher, student, method, study.seeds[0]),
         chain=study.methods[method].chain(student),
         settings=study.export,
+        target_accuracy=study.diagnostics.target_accuracy,
         data_name=next(filter(None, folders), dataset),
         hub_data=registry.find_dataset(dataset).constants.get("HUB"),
     )

@@ -175,6 +175,7 @@ class Plan:
         inputs: Inputs = {
             "dataset": self.layout.dataset,
             "test_logits": self.of_seeds(folder, "test_logits"),
+            "validation_logits": self.of_seeds(folder, "validation_logits"),
             "baseline_logits": self.of_seeds(self.layout.baseline(student), "test_logits"),
         }
         if teacher == NO_TEACHER:
@@ -195,6 +196,7 @@ class Plan:
             "models": self.of_seeds(folder, "model"),
             "metrics": self.of_seeds(folder, "metrics"),
             "test_logits": self.of_seeds(folder, "test_logits"),
+            "validation_logits": self.of_seeds(folder, "validation_logits"),
             "alone": self.of_seeds(self.layout.baseline(student), "metrics"),
         }
         if teacher != NO_TEACHER:

@@ -11,6 +11,7 @@ FILES = {
     "model": "model.safetensors",
     "metrics": "metrics.json",
     "history": "history.csv",
+    "validation_logits": "validation_logits.npy",  # none, (0, classes), without a validation split
     "test_logits": "test_logits.npy",
     "train_logits": "train_logits.npy",  # of the images as they are
     "board": "tensorboard",
@@ -23,7 +24,8 @@ FILES = {
     "images": "images.safetensors",
     "licences": "licences.csv",
 }
-TRAINED = ("model", "metrics", "history", "test_logits")  # what every training leaves, but for a trial
+# What every training leaves, but for a trial.
+TRAINED = ("model", "metrics", "history", "validation_logits", "test_logits")
 EXPORTED = {
     "onnx": "model.onnx",
     "program": "model.pt2",

@@ -20,8 +20,8 @@ def figures_of(
     (kd.plots.curves.history), `latency` what its latency.json holds.
     """
 
-    def plot(module: Any, draw: Callable[..., Any], *data: Any) -> Plot:
-        return Plot(module.TITLE, module.caption(data[0]), lambda width: draw(*data, width=width))
+    def plot(module: Any, draw: Callable[..., Any], *data: Any, title: str | None = None) -> Plot:
+        return Plot(title or module.TITLE, module.caption(data[0]), lambda width: draw(*data, width=width))
 
     def against(what: str, cost: costs.Cost) -> Plot:
         draw = accuracy_cost.draw_accuracy
@@ -35,5 +35,5 @@ def figures_of(
         "heat_map": plot(heat_map, heat_map.draw_heat_map, table),
         "teacher_gain": plot(teacher_gain, teacher_gain.draw_teacher_gain, table, runs),
         "learning_curves": plot(learning, learning.draw_learning_curves, curves),
-        "loss_curves": plot(losses, losses.draw_losses, curves),
+        "loss_curves": plot(losses, losses.draw_losses, curves, title=losses.title(curves)),
     }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kd.proposal.inspection import Inspection
-from kd.settings.recipe import FINE_TUNING
+from kd.settings.optimizers import FINE_TUNING
 
 SIDES = (32, 48, 64, 96, 128, 160, 192, 224)  # pixels that are proposed
 PRETRAINED = ("torchvision/resnet50", ("torchvision/mobilenet_v3_small",))

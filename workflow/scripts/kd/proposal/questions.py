@@ -19,7 +19,7 @@ from kd.proposal.choice import FROM_SCRATCH, PRETRAINED, SCRATCH, Network, Propo
 from kd.proposal.inspection import Inspection, inspect
 from kd.proposal.weights import available
 from kd.runtime.hardware import has_gpu
-from kd.settings.recipe import FINE_TUNING
+from kd.settings.optimizers import FINE_TUNING
 from kd.settings.types import Count, Fraction, ImageSize, Name
 
 Seeds = Annotated[int, Field(ge=1, le=MOST_SEEDS)]

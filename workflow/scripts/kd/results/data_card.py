@@ -10,10 +10,12 @@ PARTS = ("train", "validation", "test")
 def data_lines(summary: Mapping[str, Any]) -> list[str]:
     """The card of a data set, which prepare_data wrote as summary.json: a line for each fact."""
     height, width, channels = summary["image_shape"]
+    parts = [part for part in PARTS if summary["images"][part]]
+    without = "" if "validation" in parts else "; no validation split"
     facts = {
         "data set": summary["dataset"],
-        "images": " / ".join(f"{part} {summary['images'][part]:,}" for part in PARTS),
-        "images per class": " / ".join(f"{part} {_span(summary, part)}" for part in PARTS),
+        "images": " / ".join(f"{part} {summary['images'][part]:,}" for part in parts) + without,
+        "images per class": " / ".join(f"{part} {_span(summary, part)}" for part in parts),
         "size": f"{height} × {width} pixels, {'colour' if channels == 3 else 'grey'}",
         "classes": _named(summary["classes"]),
         "augmentation": _augmentation(summary),

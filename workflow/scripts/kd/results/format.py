@@ -21,11 +21,11 @@ def percent(value: float) -> str:
     return DASH if pd.isna(value) else f"{value:.2f} %"
 
 
-def with_sd(value: float, sd: float) -> str:
+def with_sd(value: float, sd: float, digits: int = 2) -> str:
     """`91.57 (sd 0.79)`: a mean and the standard deviation over seeds, where that is known."""
     if pd.isna(value):
         return DASH
-    return f"{value:.2f}" if pd.isna(sd) else f"{value:.2f} (sd {sd:.2f})"
+    return f"{value:.{digits}f}" + ("" if pd.isna(sd) else f" (sd {sd:.{digits}f})")
 
 
 def interval(value: float, half_width: float, digits: int = 2) -> str:

@@ -57,6 +57,7 @@ class Metrics(TrialMetrics):
     selected_epoch: int | None  # null: a teacher that was not trained here
     selected_validation_accuracy: float | None
     selected_test_accuracy: float | None
+    unaveraged_test_accuracy: float | None = None  # of the last weights; missing without `ema`
     agreement: float | None  # with the teacher on test images; null: there is no teacher
     ece: float | None  # expected calibration error on the test set, 15 bins
     parameters: int | None  # null: there is no network

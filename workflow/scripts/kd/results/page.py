@@ -23,12 +23,16 @@ def to_markdown(
 
     `data` is the data set's card (see kd.results.data_card), whose picture is in data/ beside the page.
     """
-    cells = [{"role": LABELS[row.role]} | text.names(row) | text.measures(row) for row in rows.itertuples()]
+    selected = text.selects(rows)
+    cells = [
+        {"role": LABELS[row.role]} | text.names(row) | text.measures(row, selected)
+        for row in rows.itertuples()
+    ]
     parts = [
         f"# Knowledge distillation: {plain(study)}",
         bullets(headlines(rows)),
         _table(cells, left=4),
-        bullets(text.LEGEND),
+        bullets(text.legend(rows)),
     ]
     ranked = rank(rows, runs)
     if methods := text.ranking(ranked):
@@ -37,10 +41,22 @@ def to_markdown(
     classic = text.seed_table(rows)
     if len(classic.columns):
         parts += ["## Teachers", _table([{"": name, **row} for name, row in classic.iterrows()])]
+    if columns := text.more_columns(rows):
+        parts += ["## More metrics", _table(_more(rows, columns), left=4), bullets(text.MORE_LEGEND)]
     if data:
         parts += ["## Data", bullets(data_lines(data)), "![images of each class](data/samples.png)"]
     parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in text.provenance(runs).items())]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _more(rows: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of the table "More metrics"."""
+    lines = []
+    for row in rows.itertuples():
+        measures = text.more_measures(row, columns)
+        cells = {heading: shown for heading, (shown, _) in measures.items()}
+        lines.append({"role": LABELS[row.role]} | text.names(row) | cells)
+    return lines
 
 
 def headlines(rows: pd.DataFrame) -> list[str]:

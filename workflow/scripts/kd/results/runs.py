@@ -7,7 +7,10 @@ from typing import Any
 
 from kd.io.files import read_json
 from kd.results.metrics import Metrics, read_metrics
+from kd.results.table_csv import DIAGNOSED
 from kd.roles import ROLES, TEACHER
+
+SCALED = "scaled_"  # by the temperature
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,21 @@ class Run:
         """Bytes of its weights; None where there is no file of them."""
         weights = self.folder / "model.safetensors"
         return weights.stat().st_size if weights.is_file() else None
+
+    @property
+    def diagnosed(self) -> dict[str, float | None]:
+        """What was computed of its logits, by the names of the columns of the table; None if it is not known.
+
+        Accuracies, F1 and calibration error are in per cent, NLL in nats. Without a temperature nothing is
+        scaled.
+        """
+        known = self.diagnosis or {}
+        calibrated = known.get("calibrated") or {}
+        values = {name: known.get(name) for name in DIAGNOSED} | {
+            "temperature": calibrated.get("temperature")
+        }
+        scaled = [name for name in DIAGNOSED if name.startswith(SCALED)]
+        return values | {name: calibrated.get(name.removeprefix(SCALED)) for name in scaled}
 
 
 @dataclass(frozen=True)

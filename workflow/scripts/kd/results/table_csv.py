@@ -18,6 +18,10 @@ COLUMNS = [
     *("selected_validation_accuracy", "selected_test_accuracy", "selected_test_accuracy_std"),
     *("gain", "gain_ci95", "gain_n", "agreement", "ece", "parameters", "macs", "seconds"),
 ]
+# Of the logits, as a diagnosis.json has them (see kd.results.runs); each has its deviation beside it.
+DIAGNOSED = ["top5_accuracy", "balanced_accuracy", "macro_f1", "nll"]
+DIAGNOSED += ["temperature", "scaled_nll", "scaled_ece"]
+COLUMNS += [column for measure in DIAGNOSED for column in (measure, f"{measure}_std")]
 KINDS = {column: "str" if column in WORDS else "Int64" if column in INTEGERS else float for column in COLUMNS}
 
 

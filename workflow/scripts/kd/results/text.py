@@ -1,7 +1,8 @@
 """What a table of a study says, as the text of its cells and in a line below it."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,14 @@ from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, MEAN, TEACHER
 
 HEADINGS = {TEACHER: "Teachers", BASELINE_ROW: "Baselines"}
 HEADINGS |= {DISTILLED_STUDENT: "Distilled students", MEAN: "Average over pairs"}
-LEGEND = (
+SELECTED = (
+    "last: weights of the last epoch (all columns but one); selected: weights of the epoch that did best on "
+    "the validation split."
+)
+LAST = (
+    "No validation split: all training images train, and all measures are of the weights of the last epoch."
+)
+_LEGEND = (
     "Accuracy, agreement (share of test images on which student and teacher predict the same class) and "
     "ECE (expected calibration error) are in per cent; losses are cross-entropies in nats.",
     "Measures are means over the seeds; sd: sample standard deviation over the seeds.",
@@ -31,15 +39,46 @@ LEGEND = (
     "(Student's t). ▲ and ▼ mark gains whose interval excludes 0 (above, below).",
     "Average over pairs: gains are first averaged over the teachers of each student and seed, because these "
     "share one baseline; the interval is over these n averages.",
-    "last: weights of the last epoch (all columns but one); selected: weights of the epoch that did best on "
-    "the validation split. The test set was not used for any choice.",
+    "{weights} The test set was not used for any choice.",
     "MACs: multiply-accumulate operations for one image. Time: of one run, evaluation included. "
     f"{DASH}: does not apply. A single seed has no sd and no interval.",
+)
+BY_VALIDATION = ("test accuracy, selected", "validation accuracy")  # columns
+# Of the table "More metrics": the column of table.csv, and digits.
+MORE = {
+    "top-5 accuracy": ("top5_accuracy", 2),
+    "balanced accuracy": ("balanced_accuracy", 2),
+    "macro-F1": ("macro_f1", 2),
+    "NLL": ("nll", 4),
+    "ECE": ("ece", 2),
+    "temperature": ("temperature", 3),
+    "NLL, scaled": ("scaled_nll", 4),
+    "ECE, scaled": ("scaled_ece", 2),
+}
+MORE_LEGEND = (
+    "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature and NLL, the"
+    " mean cross-entropy in nats, which is the test loss.",
+    "Balanced accuracy: the mean of the accuracies of the classes. Macro-F1: the mean of their F1 scores.",
+    "Temperature: what the logits are divided by so that the NLL of the validation split is lowest"
+    " (Guo et al. 2017). Scaled: after that division, which changes no prediction.",
+    f"{DASH}: with one seed at least there is no temperature, because all validation images are predicted"
+    " correctly or there are no validation logits.",
 )
 DIFFERENCE = (
     "Difference to best: the mean over the students and seeds that both have, in percentage points, with its"
     " 95 % interval, uncorrected. Significant: with the correction."
 )
+
+
+def selects(table: pd.DataFrame) -> bool:
+    """Whether there was a validation split, by which an epoch was selected."""
+    return bool(table["selected_test_accuracy"].notna().any())
+
+
+def legend(table: pd.DataFrame) -> list[str]:
+    """What the columns of the table mean."""
+    weights = SELECTED if selects(table) else LAST
+    return [sentence.replace("{weights}", weights) for sentence in _LEGEND]
 
 
 def seed_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -111,9 +150,9 @@ def names(row: Any) -> dict[str, str]:
     return {"network": row.name or "all", "teacher": row.teacher or DASH, "method": row.method or DASH}
 
 
-def measures(row: Any) -> dict[str, str]:
-    """The cells of a row by their headings, the most wanted first."""
-    return {
+def measures(row: Any, selected: bool) -> dict[str, str]:
+    """The cells of a row by their headings, the most wanted first; `selected`: an epoch was selected."""
+    cells = {
         "test accuracy, last": with_sd(row.test_accuracy, row.test_accuracy_std),
         "gain": gain(row),
         "test accuracy, selected": with_sd(row.selected_test_accuracy, row.selected_test_accuracy_std),
@@ -130,6 +169,24 @@ def measures(row: Any) -> dict[str, str]:
         "time": duration(row.seconds),
         "loss function": row.loss_function or DASH,
     }
+    return {name: text for name, text in cells.items() if selected or name not in BY_VALIDATION}
+
+
+def more_columns(table: pd.DataFrame) -> list[str]:
+    """The headings of the table "More metrics": those of MORE that are known of a row at least."""
+    columns = {heading: column for heading, (column, _) in MORE.items()}
+    known = [heading for heading, column in columns.items() if table[column].notna().any()]
+    return known if set(known) - {"ECE"} else []
+
+
+def more_measures(row: Any, headings: Iterable[str]) -> dict[str, tuple[str, float]]:
+    """The cells of a row of "More metrics" by these headings: the text, and the mean in it."""
+    cells = {}
+    for heading in headings:
+        column, digits = MORE[heading]
+        value = getattr(row, column)
+        cells[heading] = with_sd(value, getattr(row, f"{column}_std", math.nan), digits), value
+    return cells
 
 
 def gain(row: Any) -> str:

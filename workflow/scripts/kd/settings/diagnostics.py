@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from kd.settings.types import Natural, Positives
+from kd.settings.types import Fraction, Natural, Positives
 
 PICTURES, CHARTS = 200, 6  # at most; a page of more could not be read
 
@@ -35,6 +35,10 @@ class Diagnostics(BaseModel):
         16,
         description="number of test images with the highest loss that are shown",
         json_schema_extra={"maximum": PICTURES},
+    )
+    target_accuracy: Fraction = Field(
+        0.99,
+        description="accuracy that predictions above the rejection threshold have on the validation split",
     )
     cka: bool = Field(
         False,

@@ -66,8 +66,10 @@ Positive = Annotated[float, Field(gt=0, le=MILLION, allow_inf_nan=False), _Numbe
 Positives = Annotated[tuple[Positive, ...], Field(min_length=1)]
 NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Number]
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
+Betas = tuple[Momentum, Momentum]
 Share = Annotated[float, Field(gt=0, le=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
+HeldOut = Annotated[float, Field(ge=0, lt=1), _Number]  # a fraction, or 0 for none
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side
 Tolerance = Annotated[float, Field(ge=0, lt=1), _Number]  # a share
 Connections = Annotated[int, Field(ge=1, le=32), _Number]  # to one server at a time

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.data.dataset import PARTS, Dataset
+from kd.data.dataset import Dataset
 from kd.data.loader import load_split
 from kd.evaluation.metrics import evaluate, expected_calibration_error, named_scores
 from kd.networks.size import size_of
@@ -20,17 +20,20 @@ from kd.runtime.provenance import commit, finished, versions
 
 def measure(
     network: nn.Module, data: Dataset[Tensor], where: torch.device, stream: str, started: float
-) -> tuple[dict[str, Any], np.ndarray]:
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The scores of `network` on all parts of `data`, its size, and what it took since `started`.
 
-    Also its logits on the test part, (N, classes) float32.
+    Also its logits (N, classes) float32 on the parts "validation", of which there may be none, and "test".
     """
-    splits = {part: load_split(data, part, where, stream) for part in PARTS}
+    splits = {part: load_split(data, part, where, stream) for part in data.parts}
     scores = {part: evaluate(network, split.images, split.labels) for part, split in splits.items()}
     image = splits["test"].images.take(torch.zeros(1, dtype=torch.int64, device=where), 0)
     results = named_scores(scores, data.test_labels) | size_of(network, image)
-    results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}
-    return _metrics(results, where, started), scores["test"].logits.numpy()
+    if "validation" in scores:
+        results |= {f"selected_{part}_accuracy": scores[part].accuracy for part in ("validation", "test")}
+    test = scores["test"].logits.numpy()
+    validation = scores["validation"].logits.numpy() if "validation" in scores else test[:0]
+    return _metrics(results, where, started), {"validation": validation, "test": test}
 
 
 def measure_logits(
@@ -43,7 +46,8 @@ def measure_logits(
     results = {} if np.isnan(train).any() else _scores("train", train, data.train_labels)
     if test is not None:
         results |= _scores("test", test, data.test_labels)
-        results["selected_test_accuracy"] = results["test_accuracy"]
+        if "validation" in data.parts:
+            results["selected_test_accuracy"] = results["test_accuracy"]
         results["ece"] = expected_calibration_error(torch.from_numpy(test), data.test_labels)
     return _metrics(results, torch.device("cpu"), started)
 

@@ -7,10 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from kd.distillation.base import Output
-from kd.errors import UserError
 from kd.networks.ensemble import Ensemble, mean_of
-
-SHARE = 0.05  # of a GPU's free memory that tables may fill
+from kd.teachers.reading import Targets
 
 
 class LiveTeacher:
@@ -20,7 +18,7 @@ class LiveTeacher:
         self._network = network.eval().requires_grad_(False)
         self._stages = stages
 
-    def start_epoch(self, rows: np.ndarray) -> None:
+    def start_epoch(self, epoch: int, rows: np.ndarray) -> None:
         """Nothing to prepare for the rows (N,) int64 of all samples: the images are at hand in every step."""
 
     def output(self, images: Tensor, indices: Tensor) -> Output:
@@ -35,46 +33,34 @@ class LiveTeacher:
             return Output(logits.float(), tuple(stage.float() for stage in stages))
 
 
-def _fit(tables: Sequence[np.ndarray], device: torch.device) -> bool:
-    """Whether the tables may lie on the device, where an epoch's logits are gathered at once."""
-    if device.type != "cuda":
-        return False
-    return sum(table.nbytes for table in tables) <= SHARE * torch.cuda.mem_get_info(device)[0]
-
-
 class CachedTeacher:
-    """Reads a table (rows, samples, classes) float16, NaN where nothing was computed.
+    """Reads stored targets; of an ensemble, those of each network, and its weight in the mean.
 
-    Of an ensemble, a table for each network and its weight in the mean.
+    `temperature`: at which the method compares the logits of classes that are stored in sum alone.
     """
 
     def __init__(
-        self, tables: Sequence[np.ndarray], device: torch.device, weights: Sequence[float] = (1.0,)
+        self,
+        targets: Sequence[Targets],
+        device: torch.device,
+        weights: Sequence[float] = (1.0,),
+        temperature: float = 1.0,
     ) -> None:
-        on_device = _fit(tables, device)
-        self._tables = [torch.from_numpy(table).to(device if on_device else "cpu") for table in tables]
-        self._weights = weights
+        self._targets, self._weights, self._temperature = targets, weights, temperature
         # These stay where they are: see step.py.
-        self._epoch = [torch.empty(table.shape[1:], device=device) for table in tables]
+        self._epoch = [each.encoding.empty(each.samples, device=device) for each in targets]
 
-    def start_epoch(self, rows: np.ndarray) -> None:
-        """Gather the epoch's logits in one go; a sample whose row is missing raises UserError."""
-        for table, here in zip(self._tables, self._epoch, strict=True):
-            samples = torch.arange(len(rows), device=table.device)
-            epoch = table[torch.from_numpy(rows).to(table.device), samples].float()
-            missing = epoch.isnan().any(dim=1)
-            if missing.any():
-                sample = int(missing.nonzero()[0])
-                raise UserError(
-                    f"the teacher's table holds no targets for sample {sample} in row {int(rows[sample])}"
-                    f" ({int(missing.sum())} of {len(rows)} missing); delete the teacher's folder below"
-                    " targets/ to have it made again"
-                )
-            here.copy_(epoch)
+    def start_epoch(self, epoch: int, rows: np.ndarray) -> None:
+        """Gather the targets of epoch `epoch`, whose rows are (N,) int64; UserError if one is missing."""
+        for targets, here in zip(self._targets, self._epoch, strict=True):
+            targets.read(epoch, rows, here)
 
     def output(self, images: Tensor, indices: Tensor) -> Output:
-        """The cached logits; the images are not used."""
-        members = tuple(epoch[indices] for epoch in self._epoch)
+        """The stored logits; the images are not used."""
+        members = tuple(
+            targets.encoding.decode({name: array[indices] for name, array in here.items()}, self._temperature)
+            for targets, here in zip(self._targets, self._epoch, strict=True)
+        )
         if len(members) == 1:
             return Output(members[0])
         return Output(mean_of(members, self._weights), members=members)

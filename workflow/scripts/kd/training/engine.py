@@ -9,7 +9,7 @@ from kd.data.loader import Loader
 from kd.data.views import Split
 from kd.distillation.base import Distillation
 from kd.errors import UserError
-from kd.evaluation.metrics import evaluate
+from kd.evaluation.metrics import Score, evaluate
 from kd.runtime.signals import Stopped
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
@@ -25,7 +25,7 @@ def fit(
     model: nn.Module,
     method: Distillation,
     train: Split,
-    validation: Split,
+    validation: Split | None,
     recipe: Recipe,
     *,
     seed: int,
@@ -37,8 +37,10 @@ def fit(
     """Train `model` in place by `recipe` and return its history.
 
     `method`, which has been prepared, says what is minimised. Its preliminary epochs go before those of the
-    recipe, with its first learning rate and an optimizer of their own. With `checkpoints` it begins where the
-    last one left off, and keeps its state there from time to time.
+    recipe, with the learning rate that follows warm-up and an optimizer of their own. Without a `validation`
+    split no epoch is selected, and the history has no such columns. Where the recipe has `ema`, the average
+    of the weights begins after them; it is what is evaluated, and `model` is left with it. With `checkpoints`
+    it begins where the last one left off, and keeps its state there from time to time.
     Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is
     to end.
     """
@@ -59,19 +61,26 @@ def fit(
             step = new_step(epoch)
         model.train()
         method.train()
-        lr = recipe.lr_at(max(0, epoch - method.preliminary))
         with speed.rounding():
-            means, seconds = _train_epoch(step, lr, training, callback, checkpoints)
-        with speed.autocast(loader.device):
-            score = evaluate(model, validation.images, validation.labels)
-        _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
-        row = {"epoch": epoch + 1, "lr": lr, **means}
-        row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
-        row |= {"seconds": seconds, "images_per_second": loader.samples / seconds}
-        training.add(row, model)
-        training.last, training.replayed = score, isinstance(step, GraphedStep) and step.recorded
+            means, seconds = _train_epoch(step, training, callback, checkpoints)
+        row = {"epoch": epoch + 1, "lr": _lr(step, epoch), **means}
+        unaveraged = score = _validate(model, validation, speed, epoch)
+        with step.averaged():
+            if step.average:
+                score = _validate(model, validation, speed, epoch)
+            if score:
+                row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
+            row |= {"seconds": seconds, "images_per_second": loader.samples / seconds}
+            if recipe.ema and unaveraged:
+                row |= {"unaveraged_validation_accuracy": unaveraged.accuracy}
+            training.add(row, model)
+        training.last = None if speed.bf16 else score
+        training.replayed = isinstance(step, GraphedStep) and step.recorded
         callback.on_epoch(row)
         _keep_if_due(checkpoints, training, step, epoch_ended=True)
+    if step and step.average:
+        step.average.swap()
+        training.unaveraged = step.average
     return training
 
 
@@ -80,21 +89,23 @@ class Diverged(UserError):
 
 
 def _train_epoch(
-    step: AnyStep, lr: float, training: Training, callback: Callback, checkpoints: Checkpoints | None
+    step: AnyStep, training: Training, callback: Callback, checkpoints: Checkpoints | None
 ) -> tuple[dict[str, float], float]:
     """The rest of an epoch: means of the loss terms, and accuracy, as they were in passing; its seconds."""
     epoch, started = len(training.history), time.perf_counter() - training.seconds
-    in_phase = epoch if step.preliminary else epoch - step.method.preliminary
+    in_phase = _in_phase(step, epoch)
     # The recipe's epochs keep their own numbers whatever goes before them: logits are cached for those.
     drawn = step.recipe.epochs + epoch if step.preliminary else in_phase
     batches = step.loader.epoch(drawn, training.done)
-    step.start_epoch(in_phase, lr)
+    step.start_epoch(in_phase, _lr(step, epoch))
     if not training.done:
         step.clear()
     for samples in batches:
         callback.on_step(epoch + 1, samples.first)
         training.done, training.seconds = samples.first, time.perf_counter() - started
         _keep_if_due(checkpoints, training, step)
+        if step.recipe.schedule_by == "step":
+            step.set_lr(_lr(step, epoch, samples.first // step.loader.batch_size))
         step(samples)
     totals = dict(step.totals)
     sound = int(totals.pop("sound"))
@@ -104,6 +115,27 @@ def _train_epoch(
     _check_finite(loss, f"the training loss became {loss} in epoch {epoch + 1}, step {sound + 1}")
     means["train_accuracy"] = 100 * means.pop("correct")
     return means, seconds
+
+
+def _in_phase(step: AnyStep, epoch: int) -> int:
+    """The number of an epoch among the preliminary ones, or among the recipe's."""
+    return epoch if step.preliminary else epoch - step.method.preliminary
+
+
+def _lr(step: AnyStep, epoch: int, number: int = 0) -> float:
+    """The learning rate in step `number` of an epoch; preliminary ones have neither warm-up nor schedule."""
+    if step.preliminary:
+        return step.recipe.highest_lr
+    return step.recipe.lr_at(_in_phase(step, epoch), number, step.loader.steps)
+
+
+def _validate(model: nn.Module, validation: Split | None, speed: Speed, epoch: int) -> Score | None:
+    if validation is None:
+        return None
+    with speed.autocast(validation.labels.device):
+        score = evaluate(model, validation.images, validation.labels)
+    _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
+    return score
 
 
 def _keep_if_due(

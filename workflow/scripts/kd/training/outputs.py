@@ -33,6 +33,7 @@ class Outputs:
     model: Path | None = None
     test_logits: Path | None = None
     board: Path | None = None
+    validation_logits: Path | None = None
 
 
 def describe_run(job: TrainJob, loss_function: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,26 +60,36 @@ def save_outputs(
     splits: Mapping[str, Split],
     teacher_logits: Path | None,
     outputs: Outputs,
-) -> dict[str, Any]:
-    """Write the history and, but for a trial, the network and its test logits; what it has come to.
+) -> tuple[dict[str, Any], Tensor | None]:
+    """Write the history and, but for a trial, the network with its validation and test logits.
 
-    Leaves `setup.network` with the weights of the epoch that validation chose.
+    Returns what it has come to, and the validation logits (N, C) float32, None where there are none. Network
+    and logits are those of the last epoch. Where the recipe has `ema`, all is of the average, and the
+    accuracy of the last weights stands beside. Leaves `setup.network` with the weights of the epoch that
+    validation chose, if it chose one.
     """
     write_csv(outputs.history, training.history)
     last = training.history[-1]
-    results = {name: last[name] for name in ("validation_loss", "validation_accuracy")}
+    results = {name: last.get(name) for name in ("validation_loss", "validation_accuracy")}
     if job.role == TRIAL:
-        return results
+        return results, None
     network, test = setup.network, splits["test"]
     scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
-    if training.last is None:  # of its epochs nothing was left to do when it went on
+    if training.last is None and "validation" in splits:
         training.last = _evaluate(job, network, "validation", splits["validation"])
+    validation = training.last.logits if training.last else None
     save_network(outputs.model, network.state_dict(), **setup.about, changes=setup.method.changes)
-    write_array(outputs.test_logits, scores["test"].logits.numpy())
+    logits = scores["test"].logits
+    write_array(outputs.test_logits, logits.numpy())
+    write_array(outputs.validation_logits, (logits[:0] if validation is None else validation).numpy())
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
     results |= named_scores(scores, test.labels.cpu()) | size_of(network, image)
-    results["agreement"] = _agreement(scores["test"].logits, teacher_logits)
-    return results | _selected(network, training, scores["test"], test)
+    results["agreement"] = _agreement(logits, teacher_logits)
+    if training.unaveraged:
+        with training.unaveraged.applied():
+            unaveraged = evaluate(network, test.images, test.labels).accuracy
+        results["unaveraged_test_accuracy"] = unaveraged
+    return results | _selected(network, training, scores["test"], test), validation
 
 
 def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split) -> Score:
@@ -94,7 +105,12 @@ def _agreement(logits: Tensor, teacher_logits: Path | None) -> float | None:
 
 
 def _selected(network: nn.Module, training: Training, last: Score, test: Split) -> dict[str, Any]:
-    """The epoch that validation chose, and its weights on the test set; loads them into `network`."""
+    """The epoch that validation chose, and its weights on the test set; loads them into `network`.
+
+    Null where there is no validation split.
+    """
+    if not training.selected_epoch:
+        return dict.fromkeys(("selected_epoch", "selected_validation_accuracy", "selected_test_accuracy"))
     score = last
     if training.selected_epoch < len(training.history):
         load_state(network, training.selected_weights)

@@ -78,8 +78,9 @@ def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: Vi
     naming a table that does not hold what the run will see.
     """
     if targets:
-        needed = Rows(images.augmentation, job.seed, images.samples).needed(job.recipe.epochs)
-        return CachedTeacher([open_targets(note, needed) for note in targets], images.device, job.weights)
+        rows = Rows(images.augmentation, job.seed, images.samples)
+        stored = [open_targets(note, rows, job.recipe.epochs, images.device) for note in targets]
+        return CachedTeacher(stored, images.device, job.weights, setup.method.softened_at)
     if setup.teacher is None:
         return None
     return LiveTeacher(setup.teacher, stages="stages" in setup.method.NEEDS)

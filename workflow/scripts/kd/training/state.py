@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from kd.evaluation.metrics import Score
 from kd.training.checkpoints import State
 from kd.training.cuda_graph import AnyStep
+from kd.training.optim.average import Average
 from kd.training.step import parts
 
 
@@ -16,6 +17,7 @@ class Training:
     """One row per finished epoch, the epoch (from 1) that validation chose, and how far the next one is.
 
     Of `preliminary` epochs, the first ones, none is chosen: the network is not yet trained for its task.
+    Without a validation split none is at all: the epoch stays 0.
     """
 
     preliminary: int = 0
@@ -26,13 +28,14 @@ class Training:
     seconds: float = 0.0  # spent on them
     earlier: float = 0.0  # seconds of training in processes before this one
     replayed: bool = False  # whether a CUDA graph was, by this process
-    last: Score | None = None  # on validation, after an epoch that this process ended
+    last: Score | None = None  # on validation in float32, after an epoch that this process ended
+    unaveraged: Average | None = None  # at the end, where the network is an average
 
     def add(self, row: dict[str, float], model: nn.Module) -> None:
         """Close an epoch. The highest validation accuracy wins; then the lowest loss; then the first."""
         self.history.append(row)
         self.done, self.seconds = 0, 0.0
-        if len(self.history) <= self.preliminary:
+        if len(self.history) <= self.preliminary or "validation_accuracy" not in row:
             return
         if self.selected_epoch == 0 or _rank(row) > _rank(self.history[self.selected_epoch - 1]):
             self.selected_epoch, weights = len(self.history), model.state_dict()

@@ -1,18 +1,23 @@
 """One training step. Knows nothing of any method."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kd.data.loader import Loader, Samples
 from kd.distillation.base import Batch, Distillation, Output
+from kd.distillation.label_loss import LabelLoss
 from kd.networks.state import load_state
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import Teacher
+from kd.training.optim.average import Average
+from kd.training.optim.optimizer import Optimizer
 
 
 @dataclass(eq=False)
@@ -37,38 +42,34 @@ class Step:
         stages = bool({"stages", "own_stages"} & set(self.method.NEEDS))
         self._student = _Student(self.model, stages=stages)
         self._compiled = self.speed.compiled(self._student)
-        # On CUDA the learning rate is a tensor as well: as a number it would be frozen into a graph.
-        lr = torch.tensor(recipe.lr, device=self._device) if self._device.type == "cuda" else recipe.lr
-        parameters = [parameter for _, parameter in self._learning()]
-        options = recipe.model_dump(include={"momentum", "weight_decay", "nesterov"})
-        self.optimizer = torch.optim.SGD(parameters, lr, **options, fused=True)
+        self.optimizer = Optimizer(self.model, self.method, recipe, self._device)
+        # Of the epochs that go before there is no average: the network is not yet trained for its task.
+        self.average = Average(self.model, recipe.ema) if recipe.ema and not self.preliminary else None
+        self._label_loss = _label_loss(recipe, self.loader.labels)
         self._epoch = torch.zeros((), device=self._device)
         self._sound = torch.ones((), dtype=torch.bool, device=self._device)
         self.totals: dict[str, Tensor] = {}
 
-    def _learning(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """The student's parameters and the method's own, by name."""
-        for owner, module in (("model", self.model), ("method", self.method)):
-            for name, parameter in module.named_parameters():
-                if parameter.requires_grad:
-                    yield f"{owner}.{name}", parameter
-
     def start_epoch(self, epoch: int, lr: float) -> None:
         """Announce the epoch (from 0 in its phase), which the loader has begun, and the learning rate."""
         self._epoch.fill_(epoch)
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(lr)
-            else:
-                group["lr"] = lr
+        self.set_lr(lr)
         if self.teacher:
-            self.teacher.start_epoch(self.loader.rows)
+            self.teacher.start_epoch(epoch, self.loader.rows)
+
+    def set_lr(self, lr: float) -> None:
+        """The learning rate of the steps to come."""
+        self.optimizer.set_lr(lr)
 
     def clear(self) -> None:
         """The totals begin at 0."""
         self._sound.fill_(True)
         for total in self.totals.values():
             total.zero_()
+
+    def averaged(self) -> AbstractContextManager:
+        """The context in which the network has the average for its weights, where there is one."""
+        return self.average.applied() if self.average else nullcontext()
 
     @property
     def sound(self) -> bool:
@@ -81,18 +82,17 @@ class Step:
         Adds to `totals`, over the batch, the sums of the loss, of its terms and of the correct predictions,
         and counts in "sound" the steps before the first one whose loss is not finite.
         """
-        images, labels = self.loader.take(samples)
+        images, labels, mixture = self.loader.take(samples)
         runs = (
             self._run_student,
             self.teacher and self._run_teacher,
             partial(self.speed.autocast, self._device),
         )
-        batch = Batch(images, labels, samples.indices, self._epoch, self.preliminary, *runs)
+        known = images, labels, samples.indices, self._epoch, self.preliminary
+        batch = Batch(*known, *runs, label_loss=self._label_loss, mixture=mixture)
         terms = self.method.losses(batch)
         loss = torch.stack(list(terms.values())).sum()
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        self._update(loss)
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
         student_ran = "student" in vars(batch)
@@ -103,6 +103,13 @@ class Step:
             if name not in self.totals:
                 self.totals[name] = torch.zeros_like(value)
             self.totals[name] += value
+
+    def _update(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        if self.average:
+            self.average.update()
 
     def _run_student(self, images: Tensor) -> Output:
         # Another size than usual, the last of an epoch, is not worth being compiled for.
@@ -117,22 +124,28 @@ class Step:
 
     def state(self) -> dict[str, Tensor]:
         """What the steps to come depend on, and the totals, as tensors by name."""
-        state = self.optimizer.state
-        momenta = {name: state[parameter].get("momentum_buffer") for name, parameter in self._learning()}
-        momenta = {f"momentum.{name}": kept for name, kept in momenta.items() if kept is not None}
         weights = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         weights |= {f"method.{name}": tensor for name, tensor in self.method.state_dict().items()}
-        return weights | momenta | {f"total.{name}": total for name, total in self.totals.items()}
+        averages = self.average.tensors if self.average else {}
+        weights |= {f"average.{name}": tensor for name, tensor in averages.items()}
+        totals = {f"total.{name}": total for name, total in self.totals.items()}
+        return weights | self.optimizer.state() | totals
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to `state`."""
         load_state(self.model, parts(state, "model."))
         load_state(self.method, parts(state, "method."))
-        for name, parameter in self._learning():
-            if (kept := state.get(f"momentum.{name}")) is not None:
-                # In the memory order of the weights, which the fused update goes through as it lies.
-                self.optimizer.state[parameter]["momentum_buffer"] = torch.empty_like(parameter).copy_(kept)
+        self.optimizer.restore(state)
+        if self.average and (kept := parts(state, "average.")):  # none at the end of preliminary epochs
+            self.average.restore(kept)
         self.totals = {name: total.to(self._device) for name, total in parts(state, "total.").items()}
+
+
+def _label_loss(recipe: Recipe, labels: Tensor) -> Callable[..., Tensor]:
+    if not recipe.label_smoothing and recipe.class_weights == "none":
+        return functional.cross_entropy
+    balanced = recipe.class_weights == "balanced"
+    return LabelLoss(labels, smoothing=recipe.label_smoothing, balanced=balanced)
 
 
 class _Student(nn.Module):

@@ -48,7 +48,10 @@ def _recipes(study: Study) -> dict[str, Tree]:
     """Of each key of the recipe that some network has not at its default."""
     networks = [*study.teachers.values(), *study.students.values()]
     values = {network.name: network.recipe.model_dump(mode="json") for network in networks}
-    usual = {network.name: default_recipe(network.options.get("pretrained")) for network in networks}
+    usual = {
+        network.name: default_recipe(network.options.get("pretrained"), network.recipe.optimizer)
+        for network in networks
+    }
     return {
         f"recipe.{key}": {part: _shared(key, of) for part, of in (("value", values), ("default", usual))}
         for key in Recipe.model_fields

@@ -54,10 +54,7 @@ def _network(network: Network | External) -> Tree:
     entry = {"architecture": network.architecture} | network.options
     if isinstance(network, External):
         return entry | {"external": network.file}
-    recipe = network.recipe.model_dump(mode="json")
-    if network.recipe.schedule != "multi_step":  # which these two go with
-        recipe = {key: value for key, value in recipe.items() if key not in ("milestones", "gamma")}
-    return entry | recipe | ({} if network.seed is None else {"seed": network.seed})
+    return entry | network.recipe.applicable() | ({} if network.seed is None else {"seed": network.seed})
 
 
 def _method(method: Method) -> Tree:

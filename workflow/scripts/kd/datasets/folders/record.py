@@ -25,6 +25,9 @@ class Seen(NamedTuple):
     thumbnail: bytes  # what is compared to find near-duplicates
 
 
+_BYTES = ("digest", "thumbnail")
+
+
 class Record:
     """The images of a folder by name, of `size` pixels a side, and what was seen of those that were read."""
 
@@ -52,6 +55,20 @@ class Record:
             hashlib.sha256(content).digest(), *stored[0], int(pixels.max()), thumbnail_of(pixels)
         )
         return pixels
+
+    def known(self, names: list[str]) -> dict[str, np.ndarray]:
+        """What was seen of these images, which were read: an array for each field of Seen."""
+        fields = zip(*(self.seen[name] for name in names), strict=True)
+        arrays = dict(zip(Seen._fields, fields, strict=True))
+        texts = {name: np.frombuffer(b"".join(arrays.pop(name)), dtype=np.uint8) for name in _BYTES}
+        rows = {name: text.reshape(len(names), -1) for name, text in texts.items()}
+        return rows | {name: np.array(values, dtype=np.uint8) for name, values in arrays.items()}
+
+    def recall(self, names: list[str], known: dict[str, np.ndarray]) -> None:
+        """The same as if these images had been read again."""
+        for row, name in enumerate(names):
+            values = {field: kind(known[field][row]) for field, kind in Seen.__annotations__.items()}
+            self.seen[name] = Seen(**values)
 
     def listing(self, class_names: tuple[str, ...] | None) -> str:
         """The digest of all that was read: that of the folder (kd.plan.user_files) unless it has changed."""

@@ -29,10 +29,16 @@ class Decoded:
     ndim, dtype = 4, np.dtype(np.uint8)
 
     def __init__(
-        self, items: Sequence[Any], read: Callable[[Any], np.ndarray], size: int, label: str
+        self,
+        items: Sequence[Any],
+        read: Callable[[Any], np.ndarray],
+        size: int,
+        label: str,
+        memory: Any = None,
     ) -> None:
+        """`memory`, which remembers items that were read, has `known(items)` and `recall(items, known)`."""
         self.shape = (len(items), size, size, 3)
-        self._items, self._read, self._label = items, read, label
+        self._items, self._read, self._label, self._memory = items, read, label, memory
         self._done, self._spoken = 0, time.monotonic()
 
     def __len__(self) -> int:
@@ -51,6 +57,16 @@ class Decoded:
                     images[index] = image
                 self._tell(end - start)
         return images
+
+    def known(self, samples: np.ndarray) -> dict[str, np.ndarray]:
+        """What is known of the samples (B,) int64 besides their pixels: arrays with a row for each."""
+        return self._memory.known([self._items[sample] for sample in samples]) if self._memory else {}
+
+    def recall(self, samples: np.ndarray, known: dict[str, np.ndarray]) -> None:
+        """Know this of samples (B,) int64 that are not read again."""
+        self._done += len(samples)
+        if self._memory:
+            self._memory.recall([self._items[sample] for sample in samples], known)
 
     def _tell(self, read: int) -> None:
         self._done += read

@@ -53,9 +53,19 @@ class CardFacts:
 
 
 def choose(runs: Sequence[Mapping[str, Any]]) -> int:
-    """Place of the run with the best last weights by validation: accuracy, then loss, then the first."""
+    """Place of the run with the best last weights by validation: accuracy, then loss, then the first.
+
+    Without a validation split it is the first: the test set selects nothing.
+    """
+    if not validated(runs):
+        return 0
     quality = [(-run["validation_accuracy"], run["validation_loss"]) for run in runs]
     return quality.index(min(quality))
+
+
+def validated(runs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the study has a validation split."""
+    return all(run["validation_accuracy"] is not None for run in runs)
 
 
 def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
@@ -70,6 +80,8 @@ def card_of(facts: CardFacts, teacher: Mapping[str, Any] | None) -> str:
         teacher=teacher,
         head=front_matter(facts.job, facts.run),
         useful=USEFUL,
+        validated=validated(facts.runs),
+        calibrated=facts.verification["calibrated"],
         oldest=OLDEST,
         ir_version=IR_VERSION,
         opset=OPSET,
@@ -87,7 +99,6 @@ def mean_accuracy(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def used_recipe(recipe: Recipe) -> dict[str, Any]:
-    """The keys of a recipe that its schedule uses."""
-    values = recipe.model_dump(mode="json")
-    unused = () if recipe.schedule == "multi_step" else ("milestones", "gamma")
-    return {key: value for key, value in values.items() if key not in unused}
+    """The keys of a recipe that its optimizer and schedule use, newer ones where they are set."""
+    kept = recipe.kept()
+    return {key: value for key, value in recipe.applicable().items() if key in kept}

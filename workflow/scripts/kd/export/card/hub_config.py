@@ -1,5 +1,6 @@
 """The JSON files of an exported student, with the keys that the Hugging Face libraries use."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kd.data.dataset import Dataset
@@ -34,6 +35,28 @@ def config_of(
         "seed": seed,
         "sha256": sums,
     }
+
+
+def recommended(calibrated: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What config.json says of calibration: recommended values, which the logits do not contain.
+
+    The probabilities are the softmax of logits / temperature, of the logits where that is null. A prediction
+    whose probability is below the threshold is to be rejected. None without a validation split.
+    """
+    if calibrated is None:
+        return None
+    return {
+        "temperature": calibrated["temperature"],
+        "rejection_threshold": calibrated["threshold"],
+        "target_accuracy": calibrated["target"] / 100,
+        "validation_images": calibrated["images"],
+    }
+
+
+def onnx_notes(calibrated: Mapping[str, Any] | None) -> dict[str, str]:
+    """The same as metadata of model.onnx, where values are texts; what is null is left out."""
+    values = recommended(calibrated) or {}
+    return {name: repr(value) for name, value in values.items() if value is not None}
 
 
 def preprocessor_of(data: Dataset) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Training and validation loss by epoch: where the one falls and the other rises, a network overfits."""
+"""Training and validation loss by epoch: where the one falls and the other rises, a network overfits.
+
+Without a validation split it is the training loss alone.
+"""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +12,6 @@ from kd.plots.curves.history import MOST, most_accurate, networks_of
 from kd.plots.style import BASELINE, DISTILLED, NARROW, WIDTH, message, styled
 from kd.roles import DISTILLED as DISTILLED_RUN
 
-TITLE = "Training and validation loss"
 _ABOVE, _PANEL, _BELOW = 0.6, 1.35, 0.5  # inches: of the legend, of a panel and its title, of the label
 _LINES = {
     "loss": {"label": "training loss", "color": BASELINE, "ls": "-"},
@@ -17,10 +19,17 @@ _LINES = {
 }
 
 
+def title(curves: pd.DataFrame) -> str:
+    """What the figure is called."""
+    return "Training loss" if curves["validation_loss"].isna().all() else "Training and validation loss"
+
+
 def caption(curves: pd.DataFrame) -> str:
     """At most 30 words, made for this study."""
     groups = networks_of(curves)
     text = "Mean losses by epoch on a logarithmic scale; bands: all runs."
+    if curves["validation_loss"].isna().all():
+        text = f"No validation split. {text}"
     if (curves["role"] == DISTILLED_RUN).any():
         text += " The training loss of distilled students includes the distillation term."
     return text + (f" The {MOST} most accurate of {len(groups)}." if len(groups) > MOST else "")
@@ -62,6 +71,8 @@ def draw_losses(curves: pd.DataFrame, width: float = WIDTH) -> Figure:
 
 def _draw_panel(ax: Axes, group: pd.DataFrame) -> None:
     for measure, style in _LINES.items():
+        if group[measure].isna().all():
+            continue
         positive = group[group[measure] > 0]  # a logarithm has no place for others
         by_epoch = positive.groupby("epoch")[measure]
         mean = by_epoch.mean()

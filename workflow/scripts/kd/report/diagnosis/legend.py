@@ -10,6 +10,11 @@ GENERAL = (
     "the means over the correctly and over the wrongly classified images.",
     "ECE: expected calibration error in 15 bins (Guo et al. 2017). Brier: the squared distance of the "
     "probabilities from the truth, summed over classes, 0 to 2.",
+    "Balanced accuracy: the mean of the accuracies of the classes. Macro-F1: the mean of their F1 scores.",
+    "Temperature scaling: the logits are divided by the number that gives the lowest NLL on the validation "
+    "split (Guo et al. 2017). It changes no prediction. Rejection threshold: the confidence from which on "
+    "predictions reach the target accuracy on the validation split (Geifman & El-Yaniv 2017). Coverage: the "
+    "share of images at or above it.",
 )
 COMPARED = (
     "Agreement: on how many of the images student and teacher predict the same class. KL: the mean of "

@@ -12,6 +12,7 @@ from kd.report.diagnosis.classes import class_list, mean_of
 from kd.report.diagnosis.drawings import charts
 from kd.report.diagnosis.legend import legend
 from kd.report.diagnosis.matrices import cka_table, confusion_matrix, confusion_views
+from kd.report.diagnosis.scaling import scaling_of
 from kd.report.diagnosis.verdict import verdict
 from kd.report.html import headings, row, table, tag
 from kd.report.links import Links
@@ -50,7 +51,7 @@ def to_page(diagnosis: Run, metrics: Metrics, pictures: Mapping[int, str], page:
         classes=classes,
         confusion=confusion_views(runs, diagnosis["classes"]) if runs else {},
         changes=_changes(diagnosis, pictures),
-        runs=[_shown(run, diagnosis["classes"], pictures, len(runs) > 1) for run in runs],
+        runs=[_shown(run, diagnosis, pictures) for run in runs],
         legend=legend(runs, taught=taught, gained=classes["gained"]),
     )
 
@@ -84,6 +85,9 @@ def _numbers(runs: Sequence[Run]) -> Markup:
     """The table of numbers: means and standard deviations over the seeds, and a row for each seed."""
     columns = {
         "test accuracy, %": ([100 * run["correct"] / (run["correct"] + run["wrong"]) for run in runs], 2),
+        "top-5 accuracy, %": ([run["top5_accuracy"] for run in runs], 2),
+        "balanced accuracy, %": ([run["balanced_accuracy"] for run in runs], 2),
+        "macro-F1, %": ([run["macro_f1"] for run in runs], 2),
         "NLL": ([run["nll"] for run in runs], 3),
         "loss (correct)": ([run["loss_correct"] for run in runs], 3),
         "loss (wrong)": ([run["loss_wrong"] for run in runs], 3),
@@ -94,6 +98,8 @@ def _numbers(runs: Sequence[Run]) -> Markup:
         fidelities = [run["fidelity"][part] or {"agreement": None, "kl": None} for run in runs]
         columns[f"agreement, {part}, %"] = [fidelity["agreement"] for fidelity in fidelities], 2
         columns[f"KL, {part}"] = [fidelity["kl"] for fidelity in fidelities], 3
+    if columns["top-5 accuracy, %"][0].count(None) == len(runs):  # of few classes
+        del columns["top-5 accuracy, %"]
     rows = {}
     if len(runs) > 1:
         rows["mean"] = [number(mean_of(values), digits) for values, digits in columns.values()]
@@ -144,9 +150,10 @@ def _counted(counts: Sequence[int]) -> str:
     return f"{text} test image{'s'[: mean != 1]}" + (" per seed" if len(counts) > 1 else "")
 
 
-def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str], several: bool) -> dict[str, Any]:
-    """What the template shows of one run, of `several` or the only one."""
-    name = _name(run).capitalize()
+def _shown(run: Run, diagnosis: Run, pictures: Mapping[int, str]) -> dict[str, Any]:
+    """What the template shows of one run of a diagnosis."""
+    name, classes = _name(run).capitalize(), diagnosis["classes"]
+    scaled = run["calibrated"] or {"reliability": None}
 
     def about(image: Mapping[str, Any]) -> dict[str, Any]:
         return {"label": classes[image["true"]], "picture": pictures[image["index"]]} | image
@@ -156,9 +163,12 @@ def _shown(run: Run, classes: Sequence[str], pictures: Mapping[int, str], severa
         "correct": f"{run['correct']:,} of {run['correct'] + run['wrong']:,} test images correct",
         "ece": run["ece"],
         "reliability": reliability(run["reliability"], run["ece"]),
-        "faded": any(map(has_few, run["reliability"])),
+        "faded": any(map(has_few, [*run["reliability"], *(scaled["reliability"] or ())])),
+        "scaled": scaled["reliability"] and reliability(scaled["reliability"], scaled["ece"]),
+        "scaled_ece": scaled.get("ece"),
+        "scaling": scaling_of(run, diagnosis["validation_images"]),
         # Of a single seed it is among those of all seeds.
-        "confusion": confusion_matrix(run["confusion"], classes, name) if several else "",
+        "confusion": confusion_matrix(run["confusion"], classes, name) if len(diagnosis["runs"]) > 1 else "",
         "confused": [
             f"{classes[true]} predicted as {classes[predicted]}: {count}"
             for true, predicted, count in run["confused"]

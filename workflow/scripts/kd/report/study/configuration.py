@@ -10,7 +10,7 @@ from markupsafe import Markup
 from kd.report.html import headings, row, table, tag
 from kd.results.format import DASH, duration
 from kd.results.metrics import Metrics
-from kd.settings.recipe import Recipe, default_recipe
+from kd.settings.recipe import ALWAYS_KEPT, Recipe, default_recipe
 
 CHANGED = "x-changed"  # of config.resolved.yaml: what differs from the defaults
 RECIPE = tuple(Recipe.model_fields)
@@ -77,7 +77,7 @@ def hyperparameters(settings: Mapping[str, Any]) -> Markup:
     """The recipe and options of each network; what differs from the default of the recipe is bold."""
     sides = {side: settings.get(side, {}) for side in ("teachers", "students")}
     entries = [entry for side in sides.values() for entry in side.values()]
-    keys = [key for key in RECIPE if any(key in entry for entry in entries)]
+    keys = [key for key in RECIPE if any(_is_shown(key, entry) for entry in entries)]
     bodies = []
     for side, networks in sides.items():
         lines = [_network(name, entry, keys) for name, entry in networks.items()]
@@ -101,8 +101,17 @@ def _group(name: str, columns: int) -> Markup:
     return tag("tr", heading, tag("td", colspan=columns), class_="group")
 
 
+def _usual(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return default_recipe(entry.get("pretrained"), entry.get("optimizer", "sgd"))
+
+
+def _is_shown(key: str, entry: Mapping[str, Any]) -> bool:
+    """Newer keys have a column only where some network sets them."""
+    return key in entry and (key in ALWAYS_KEPT or entry[key] != _usual(entry)[key])
+
+
 def _network(name: str, entry: Mapping[str, Any], keys: Sequence[str]) -> Markup:
-    cells, usual = [], default_recipe(entry.get("pretrained"))
+    cells, usual = [], _usual(entry)
     for key in keys:
         text = _text(entry[key]) if key in entry else DASH
         cells.append(tag("td", tag("b", text) if key in entry and entry[key] != usual[key] else text))

@@ -19,12 +19,12 @@ from kd.report.study.matrix import drawn, matrix_of, texts
 from kd.report.study.networks import networks_table
 from kd.report.study.pairs import Pair, by_accuracy, pairs_of
 from kd.report.study.sources import Study
-from kd.report.study.tables import full_table, methods_table, ranked_table, teachers_table
+from kd.report.study.tables import full_table, methods_table, more_table, ranked_table, teachers_table
 from kd.report.template import render
 from kd.results.data_card import data_lines
 from kd.results.ranking import rank, rank_pairs, tied_with_first, verdict_of, verdict_on_pairs
 from kd.results.table_csv import read_table
-from kd.results.text import DIFFERENCE, LEGEND, provenance
+from kd.results.text import DIFFERENCE, MORE_LEGEND, legend, provenance
 
 MOST = 12  # seeds that a next step proposes
 
@@ -57,10 +57,12 @@ def to_page(study: Study) -> str:
         texts=texts(matrix) if matrix else {},
         methods=methods_table(ranked),
         verdict=f"{verdict_of(table, ranked)} {DIFFERENCE}" if len(ranked) > 1 else "",
-        legend=LEGEND,
+        legend=legend(table),
         figures=figures_of(study),
         networks=networks_table(table, study),
         everything=full_table(table, study),
+        more=more_table(table, study),
+        more_legend=MORE_LEGEND,
         configuration=configuration,
         timing=timing,
         data=data_lines(study.data),

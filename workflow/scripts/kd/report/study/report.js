@@ -110,6 +110,8 @@ function openTarget() {
 
 const ranking = document.getElementById("table");
 if (ranking) makeFilters(document.getElementById("filters"), ranking, makeSortable(ranking));
+const more = document.getElementById("more");
+if (more) makeSortable(more);
 const copying = document.getElementById("copying");
 if (copying) makeCopies(copying);
 window.addEventListener("hashchange", openTarget);

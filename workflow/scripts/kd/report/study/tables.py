@@ -10,11 +10,13 @@ from kd.report.html import cell, headings, row, table, tag
 from kd.report.study.first.cards import RUNTIMES
 from kd.report.study.pairs import Pair, runtime_of
 from kd.report.study.sources import Study
-from kd.results.format import count, interval, number, signed, size, verdict, with_sd
+from kd.results.format import DASH, count, interval, number, signed, size, verdict, with_sd
 from kd.results.table_csv import key_of
-from kd.results.text import HEADINGS, measures, ranking, seed_table
+from kd.results.text import HEADINGS, measures, more_columns, more_measures, ranking, seed_table, selects
+from kd.roles import LABELS, MEAN
 
 EXPLAINED = {
+    "NLL": "negative log-likelihood: mean cross-entropy with the labels, in nats",
     "agreement": "share of test images on which student and teacher predict the same class, in per cent",
     "ECE": "expected calibration error, 15 bins, in per cent",
     "MACs": "multiply-accumulate operations for one image",
@@ -88,18 +90,44 @@ def methods_table(ranked: pd.DataFrame) -> Markup:
 
 def full_table(results: pd.DataFrame, study: Study) -> Markup:
     """Everything measured, by role; the name of a row links to what its numbers come from."""
-    columns = headings(["network", *map(heading, measures(next(results.itertuples())))])
+    selected = selects(results)
+    columns = headings(["network", *map(heading, measures(next(results.itertuples()), selected))])
     bodies = []
     for role, lines in results.groupby("role", sort=False):
         name = tag("th", HEADINGS[role], class_="name", scope="rowgroup")
         group = tag("tr", name, tag("td", colspan=len(columns) - 1), class_="group")
-        bodies.append([group, *(_full_row(line, study) for line in lines.itertuples())])
+        bodies.append([group, *(_full_row(line, study, selected) for line in lines.itertuples())])
     return table("Table of everything measured", columns, *bodies, kind="wide")
 
 
-def _full_row(line: Any, study: Study) -> Markup:
+def more_table(results: pd.DataFrame, study: Study) -> Markup:
+    """The metrics of the logits beside the accuracy, a row for each network; it can be sorted.
+
+    Empty where none is known.
+    """
+    measured = more_columns(results)
+    if not measured:
+        return Markup("")
+    columns = headings(["network"])
+    columns += [tag("th", name, class_="words", scope="col") for name in ("role", "teacher", "method")]
+    columns += [tag("th", heading(name), scope="col", data_numbers="") for name in measured]
+    rows = [_more_row(line, measured, study) for line in results[results["role"] != MEAN].itertuples()]
+    return table("Table of more metrics", columns, rows, id="more", kind="sortable dense")
+
+
+def _more_row(line: Any, measured: list[str], study: Study) -> Markup:
+    """On a narrow screen role, teacher and method stand below the name."""
+    role, _, teacher, method = key = key_of(line)
+    words = [LABELS[role], teacher or DASH, method or DASH]
+    below = tag("small", " from ".join(filter(None, (method, teacher))) or LABELS[role], class_="narrow")
+    name = study.analysed(line.name, key) + " " + below
+    numbers = [cell(text, value) for text, value in more_measures(line, measured).values()]
+    return row(name, [*(tag("td", text, class_="words") for text in words), *numbers], data_name=line.name)
+
+
+def _full_row(line: Any, study: Study, selected: bool) -> Markup:
     key, origin = key_of(line), " from ".join(filter(None, (line.method, line.teacher)))
     name = tag("a", line.name or "all", href=study.source(key))
     if origin:
         name += " " + tag("small", origin)
-    return row(name, [cell(text) for text in measures(line).values()])
+    return row(name, [cell(text) for text in measures(line, selected).values()])

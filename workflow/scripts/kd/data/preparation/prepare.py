@@ -1,23 +1,22 @@
-"""From the raw images of a data set to three honest parts: training, validation, test.
+"""From the raw images of a data set to its honest parts: training, validation if there is one, test.
 
 Apart from data.py because no training job runs this code: an edit here must not make one run again.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import PARTS, Dataset, RawSplits
 from kd.data.groups import grouped_split
-from kd.data.shards import Shards, write_shards
+from kd.data.preparation.packing import BLOCK, Packing
+from kd.data.shards import Shards
 from kd.errors import UserError
 from kd.io.log import logger
 
 PACKED_FROM = 2**32  # bytes of images
-BLOCK = 2**24  # bytes that are looked at together, so that memory does not grow with the images
 
 
 def stratified_split(
@@ -81,13 +80,13 @@ def prepare(
     validation: float,
     split_seed: int,
     augmentation: Augmentation,
-    folder: Path | None = None,
+    packing: Packing | None = None,
 ) -> Dataset[np.ndarray]:
     """Cut the validation images off and measure the channels on what is left for training.
 
-    With `folder` images are packed there, block by block, and are never in memory together.
-    Images of a group stay on one side. Raises UserError when a class is too small for the fraction
-    `validation`.
+    With `packing` images are packed, shard by shard, and are never in memory together.
+    Images of a group stay on one side. With a fraction `validation` of 0 none are cut off. Raises UserError
+    when a class is too small for the fraction.
     """
     train, held_out = _validation_split(raw, validation, split_seed)
     arrays: dict[str, np.ndarray | Shards] = {}
@@ -97,7 +96,10 @@ def prepare(
         ("test", "test", np.arange(len(raw.test_labels))),
     ):
         images, labels = getattr(raw, f"{source}_images"), getattr(raw, f"{source}_labels")
-        arrays[f"{part}_images"] = _packed(folder, part, images, indices) if folder else images[indices]
+        if packing:
+            arrays[f"{part}_images"] = Shards(packing.folder, packing.pack(part, images, indices))
+        else:
+            arrays[f"{part}_images"] = images[indices]
         arrays[f"{part}_labels"] = labels[indices]
     mean, std = channel_statistics(arrays["train_images"])
     return Dataset(**arrays, classes=raw.classes, mean=mean, std=std, augmentation=augmentation)
@@ -105,12 +107,14 @@ def prepare(
 
 def _validation_split(raw: RawSplits, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The indices (int64, rising) of the training images that stay, and of those for validation."""
-    key = "dataset.validation"
+    key, everything = "dataset.validation", np.arange(len(raw.train_labels))
+    if fraction == 0:
+        return everything, everything[:0]
     if raw.train_groups is None:
         return stratified_split(raw.train_labels, fraction, seed, key, raw.classes)
     classes = [raw.classes[label] for label in raw.train_labels]
     cut = np.array(grouped_split(classes, raw.train_groups, fraction, seed, key), dtype=np.int64)
-    return np.setdiff1d(np.arange(len(classes)), cut), cut
+    return np.setdiff1d(everything, cut), cut
 
 
 def packs(raw: RawSplits, shards: str) -> bool:
@@ -119,17 +123,12 @@ def packs(raw: RawSplits, shards: str) -> bool:
     return shards == "always" or (shards == "auto" and size > PACKED_FROM)
 
 
-def _packed(folder: Path, part: str, source: np.ndarray, indices: np.ndarray) -> Shards:
-    """The images `indices` (n,) int64 of `source`, in shards in `folder`."""
-    shape = len(indices), *source.shape[1:]
-    return Shards(folder, write_shards(folder, part, shape, blocks(source, indices)))
-
-
 def describe(dataset: Dataset[np.ndarray]) -> str:
     """The data set in one line."""
     train, validation, test = (len(getattr(dataset, f"{part}_labels")) for part in PARTS)
     shape = "×".join(str(side) for side in dataset.train_images.shape[1:])
+    split = f"{train:,} + {validation:,} for validation" if validation else "no validation split"
     return (
-        f"{train + validation:,} training images ({train:,} + {validation:,} for validation),"
-        f" {test:,} test images, {len(dataset.classes)} classes, {shape}"
+        f"{train + validation:,} training images ({split}), {test:,} test images,"
+        f" {len(dataset.classes)} classes, {shape}"
     )
