@@ -63,6 +63,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    REMEMBERS_SAMPLES = True
 
     weight: NonNegative = 0.8
     temperature: Positive = 0.07

@@ -3,6 +3,8 @@
 torch calls them ranks, numbered from 0. One process alone is a group as well, which communicates with nobody.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +47,15 @@ class Ranks:
         numbers = torch.tensor(values, dtype=torch.float64)
         distributed.broadcast(numbers, 0, group=self.host)
         return tuple(numbers.tolist())
+
+    @contextmanager
+    def first_before_others(self) -> Iterator[None]:
+        """The first rank runs the block, then the others do."""
+        if not self.first:
+            self.wait()
+        yield
+        if self.first:
+            self.wait()
 
     def wait(self) -> None:
         """Until all ranks are here."""
