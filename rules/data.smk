@@ -1,4 +1,4 @@
-from kd.plan.data import card_job, gather_job
+from kd.plan.data import card_job, gather_job, samples_params
 from kd.plan.layout import downloads
 
 DOWNLOADS = downloads(study.dataset.name)
@@ -90,6 +90,7 @@ rule draw_samples:
     conda:
         CONDA
     params:
+        **samples_params(study),
         code=fingerprint("draw_samples.py"),
     script:
         "../workflow/scripts/draw_samples.py"

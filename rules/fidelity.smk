@@ -40,7 +40,7 @@ rule import_training_logits:
     conda:
         CONDA
     params:
-        cfg=lambda wildcards: json.dumps({"sha256": plan.logits[wildcards.logits_teacher].sha256}),
+        cfg=lambda wildcards: plan.logits[wildcards.logits_teacher].to_json("sha256", "augmentation"),
         code=fingerprint("import_training_logits.py"),
     script:
         "../workflow/scripts/import_training_logits.py"

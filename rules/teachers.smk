@@ -1,5 +1,4 @@
-from kd.jobs.teachers import TargetsJob
-from kd.plan.teachers import ensemble_job
+from kd.plan.teachers import ensemble_job, targets_job
 from kd.plan.training import teacher_job
 
 
@@ -14,17 +13,17 @@ rule train_teacher:
         layout.benchmark("train_teacher/{teacher}")
     conda:
         CONDA
-    threads: THREADS
+    threads: THREADS * RANKS
     resources:
-        **on_gpu(teacher_job),
+        **on_gpu(teacher_job, RANKS),
     params:
         **job_params("train.py", teacher_job),
     script:
         "../workflow/scripts/train.py"
 
 
-# The table itself is no declared output: it grows when seeds are added, which is no reason to train the
-# students of other seeds again. What a job adds to it is declared by a note of its own.
+# The store itself is no declared output: it grows when seeds are added, which is no reason to train the
+# students of other seeds again. What a job needs of it is declared by a note of its own.
 rule cache_targets:
     input:
         dataset=layout.dataset,
@@ -37,11 +36,11 @@ rule cache_targets:
         layout.benchmark("cache_targets/{teacher}/{seed}/{epochs}")
     conda:
         CONDA
-    threads: THREADS
+    threads: THREADS * RANKS
     resources:
-        **on_gpu(TargetsJob),
+        **on_gpu(targets_job, RANKS),
     params:
-        **job_params("cache_targets.py", TargetsJob),
+        **job_params("cache_targets.py", targets_job),
         table_folder=layout.targets_table(),
     script:
         "../workflow/scripts/cache_targets.py"

@@ -11,6 +11,7 @@ import torch
 from cases_engine import engine
 from on_stub import Case
 
+from kd.data.augmentation import Augmentation
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
@@ -19,6 +20,7 @@ from kd.registry import architectures, method_names
 from kd.runtime.device import set_up_device
 from kd.runtime.speed import Speed
 from kd.settings.compute import Compute
+from kd.teachers.teacher import LiveTeacher
 
 PAIRS = [
     ("resnet18", "resnet8x4"),
@@ -44,6 +46,14 @@ def _method(name: str, teacher: str, student: str) -> list[str]:
     return on_stub.steps(learns, *on_stub.prepared(name, teaches, learns, data), data, BF16)
 
 
+def _augmented(how: Augmentation) -> list[str]:
+    """Everything that is random in a step follows from numbers on the device."""
+    data, learns = on_stub.split(augmentation=how), on_stub.network("cnn")
+    teaches = on_stub.network("resnet8x4", 0.125).eval().requires_grad_(False)
+    method = build_method("kd", {}).to(on_stub.DEVICE)
+    return on_stub.steps(learns, method, LiveTeacher(teaches), data, BF16)
+
+
 def networks() -> Iterator[Case]:
     """Every architecture: trained, evaluated in both precisions, and measured."""
     for name in [*architectures(), *(f"torchvision/{name}" for name in LIBRARIES)]:
@@ -64,6 +74,12 @@ def _network(name: str) -> list[str]:
 def quick() -> Iterator[Case]:
     """A few of each kind, in seconds; all whole trainings."""
     yield from engine()
+    resized = Augmentation(flip=True, area=(0.1, 1), trivial_augment=True, cutmix=1.0, views=4)
+    for title, how in {
+        "RandAugment and mixup": on_stub.AUGMENTED,
+        "versions of resized crops": resized,
+    }.items():
+        yield title, functools.partial(_augmented, how)
     for name, pair in (
         ("kd", PAIRS[0]),
         ("ft", PAIRS[0]),

@@ -330,7 +330,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             "dataset.validation: should be less than 1 (it is 1)",
             "dataset.pad: should be less than or equal to 32 (it is 1000000)",
-            "dataset.flip: should be a valid boolean, …(it is 'often')",
+            "dataset.flip: should be true, false or alternate (it is 'often')",
         ],
     ),
     "export": (

@@ -52,6 +52,14 @@ def test_constants_are_read_without_importing():
         assert set(entry.constants.get("ONE_ABOVE_ZERO", ())) <= set(entry.options.model_fields)
 
 
+def test_methods_that_use_labels_themselves_say_so():
+    """Of a mixed image there are two; batch.cross_entropy knows both."""
+    folder = Path(registry.__file__).parent / "methods"
+    for name, entry in registry.methods().items():
+        uses = "batch.labels" in (folder / f"{name}.py").read_text(encoding="utf-8")
+        assert bool(entry.constants.get("ONE_LABEL")) == uses, name
+
+
 @pytest.fixture
 def other_code(tmp_path, monkeypatch):
     """An empty zoo."""

@@ -1,5 +1,6 @@
 """Run a teacher over everything that its students of one seed will see, and store its logits."""
 
+import json
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -20,7 +21,7 @@ from kd.jobs.teachers import TargetsJob
 from kd.monitor.progress import ProgressFile, clock_time
 from kd.networks.checkpoint import load_network
 from kd.runtime.device import device_name, memory_explained
-from kd.runtime.ranks.group import Ranks
+from kd.runtime.ranks.group import ALONE, Ranks
 from kd.runtime.ranks.run import run_on_devices
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
@@ -69,7 +70,7 @@ def cache(
     where: torch.device,
 ) -> None:
     """As `main`, on the device `where`; several `ranks` fill the store as several jobs do."""
-    data = read_dataset(dataset)
+    data = read_dataset(dataset, job.augmentation)
     images = load_split(data, "train", where, compute.stream).images
     rows, encoding = (
         Rows(images.augmentation, job.seed, images.samples),
@@ -78,15 +79,17 @@ def cache(
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
     precision = choose_speed(compute, where, 0, training=False).precision
-    key = store_key(digest(f"{code}\0{job.top_k}", dataset, teacher_model), f"{where.type}-{precision}", rows)
+    made = f"{code}\0{job.top_k}\0{json.dumps(job.augmentation, sort_keys=True)}"
+    key = store_key(digest(made, dataset, teacher_model), f"{where.type}-{precision}", rows)
     filling = Filling(open_store(table_folder, key, images.samples, encoding), rows.needed(job.epochs))
     filling.check_disk()
+    ranks.wait()  # so that all begin with the same
     speed = choose_speed(compute, where, filling.missing // BATCH, training=False)
     counts = label, filling.needed, filling.missing
     logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
     logger.info("%s  %s", label, speed.reason)
     with ProgressFile(progress if ranks.first else None, label) as shown:
-        fill(filling, network, images, rows, speed, label, shown)
+        fill(filling, network, images, rows, speed, label, shown, ranks)
     ranks.wait()
     if ranks.first:
         filling.look()
@@ -101,6 +104,7 @@ def fill(
     speed: Speed,
     label: str,
     progress: ProgressFile,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Compute the targets that are missing, and add them to the store chunk by chunk.
 
@@ -119,6 +123,7 @@ def fill(
                 f"{label} some logits are not finite in float16; train the teacher with a lower lr"
             )
         filling.add(positions, arrays)
+        ranks.stop_if_asked()
         now, done = time.monotonic(), whole - filling.missing
         left = (now - started) * (whole / done - 1)
         progress.update(share=done / whole, left=left)

@@ -13,7 +13,7 @@ def main(job: CardJob, dataset: Path, notes: Path, summary: Path) -> None:
 
     Raises UserError naming a file that is not whole.
     """
-    data = as_arrays(read_dataset(dataset))
+    data = as_arrays(read_dataset(dataset, job.augmentation))
     # The published statistics are of all training images, before some are kept for validation.
     published = compare(job.constants.get("PUBLISHED"), data.train_images, data.validation_images)
     card = {**origin(job.constants, job.files, job.listing), "published": published}

@@ -31,7 +31,7 @@ def main(
     Raises UserError naming the file and the array that does not fit the data set.
     """
     started = time.perf_counter()
-    data = read_dataset(dataset)
+    data = read_dataset(dataset, job.augmentation)
     arrays = read_user_logits(logits, job.sha256, data)
     train, test = training_logits(arrays, logits, data), test_logits(arrays, logits, data)
     none = np.empty((0, len(data.classes)), np.float32)

@@ -27,7 +27,7 @@ def main(
     `code`: fingerprint of what writes it. Raises UserError naming the file if what the run needs is not
     there, or not finite in float16.
     """
-    data = read_dataset(dataset)
+    data = read_dataset(dataset, job.augmentation)
     views = training_logits(read_user_logits(logits, job.sha256, data), logits, data)
     samples = len(data.train_labels)
     rows = Rows(data.augmentation, job.seed, samples)

@@ -96,7 +96,7 @@ def train(
     values = read_values(chosen) if chosen else {}
     made_by = {"job": job.digest(code)}
     job = with_values(job, values)
-    data = read_dataset(inputs.dataset)
+    data = read_dataset(inputs.dataset, job.augmentation)
     parts = [part for part in data.parts if part != "test" or job.role != TRIAL]
     splits = {part: load_split(data, part, where, compute.stream) for part in parts}
     validation = splits.get("validation")

@@ -39,8 +39,12 @@ ENDLESS = CONFIG | {
     "pairs": "all",
     "methods": {"kd": {}},
 }
+AUGMENTED = ENDLESS | {
+    "dataset": {"name": "digits", "pad": 3, "pad_mode": "reflect", "flip": "alternate", "views": 16}
+    | {"colour_jitter": 0.4, "randaugment": {"magnitude": 5}, "erase": 0.25, "mixup": 0.2, "cutmix": 1},
+}
 CONFIGS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
-CONFIGS |= {"all kinds of entries": CONFIG, "endless views": ENDLESS}
+CONFIGS |= {"all kinds of entries": CONFIG, "endless views": ENDLESS, "augmentation": AUGMENTED}
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
@@ -90,6 +94,19 @@ def test_networks_with_pretrained_weights_have_defaults_of_their_own():
     assert changed(load_study(config), config)["recipe.epochs"] == {
         "value": 200,
         "default": {"30": "big", "200": "small"},
+    }
+
+
+def test_an_optimizer_has_defaults_of_its_own():
+    config = CONFIG | {
+        "recipe": {"optimizer": "adamw", "ema": 0.99},
+        "teachers": {"big": {"architecture": "cnn"}},
+    }
+    config |= {"pairs": "all", "methods": {"kd": {}}, "sweep": {}}
+    recipe = {key: both for key, both in changed(load_study(config), config).items() if "recipe." in key}
+    assert recipe == {
+        "recipe.optimizer": {"value": "adamw", "default": "sgd"},
+        "recipe.ema": {"value": 0.99, "default": None},
     }
 
 

@@ -111,12 +111,32 @@ def test_the_card_of_a_download(tmp_path, caplog):
     ]
     with Image.open(samples) as picture:
         assert picture.size[0] > 400
+        height = picture.size[1]
+    assert "augmentation" not in summary
+    changed = {"randaugment": [2, 9], "mixup": 0.2}
+    job = CardJob(name="mnist", constants=MNIST, files={}, augmentation=changed)
+    describe_data.main(job, dataset, notes, tmp_path / "summary.json")
+    draw_samples_script.main(dataset, samples, changed)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["augmentation"], summary["views"], summary["pad"]) == (changed, "endless", 2)
+    with Image.open(samples) as picture:  # each row of images has one below it
+        assert picture.size[1] > 1.9 * height
 
 
 def sheet(figure):
     (ax,) = figure.axes
     (image,) = ax.images
     return image.get_array(), [label.get_text() for label in ax.get_yticklabels()], ax.get_title("left")
+
+
+def test_below_each_row_is_what_training_shows():
+    images = np.random.RandomState(0).randint(0, 255, (12, 32, 32, 3)).astype(np.uint8)
+    labels = np.array([1, 0] * 5 + [1, 1])
+    drawn, names, title = sheet(draw_samples(images, labels, ("ant", "bee"), lambda some: 255 - images[some]))
+    assert drawn.shape == (4 * (64 + GAP), 8 * (64 + GAP), 3)
+    assert (names, title) == (["ant", "bee"], "each second row: as training shows them")
+    below_second_of_ant = drawn[64 + GAP : 2 * 64 + GAP : 2, 64 + GAP : 2 * 64 + GAP : 2]
+    assert np.array_equal(below_second_of_ant, 255 - images[3])
 
 
 def test_a_contact_sheet_shows_the_images_as_they_are():

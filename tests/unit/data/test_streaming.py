@@ -6,9 +6,11 @@ import torch
 
 from kd.data.augmentation import Augmentation
 from kd.data.loader import Loader
+from kd.data.rows import Rows
 from kd.data.streaming import AHEAD, StreamedImages
 from kd.data.views import Split, ViewedImages
 from kd.distillation.combined import build_method
+from kd.evaluation.inference import logits_of
 from kd.evaluation.metrics import evaluate
 from kd.networks.factory import build_network
 from kd.settings.recipe import Recipe
@@ -31,23 +33,27 @@ class Counting:
         return self.images[samples]
 
 
-def images(kind, area=None):
-    how = (Augmentation(1, True, area), (0.5,), (0.3,))
+MIXED = {"randaugment": (2, 9), "erase": 0.5, "mixup": 0.2, "cutmix": 1.0}
+KINDS = [{}, {"area": (0.1, 1.0)}, MIXED]
+
+
+def images(kind, more={}):  # noqa: B006
+    how = (Augmentation(1, True, **more), (0.5,), (0.3,))
     return ViewedImages(PIXELS, *how) if kind == "resident" else StreamedImages(Counting(PIXELS), CPU, *how)
 
 
-def trained(kind, area=None, **more):
+def trained(kind, how={}, **more):  # noqa: B006
     torch.manual_seed(0)
     network = build_network("cnn", {"channels": [4, 8]}, 1, 3)
     method = build_method("cross_entropy", {})
-    parts = (Split(images(kind, area), LABELS) for _ in range(2))
+    parts = (Split(images(kind, how), LABELS) for _ in range(2))
     training = fit(network, method, *parts, Recipe(epochs=2, batch_size=12, lr=0.05), seed=3, **more)
     return network, training
 
 
-@pytest.mark.parametrize("area", [None, (0.1, 1.0)])
-def test_a_training_is_the_same_to_the_bit(area):
-    (one, first), (other, second) = (trained(kind, area) for kind in ("resident", "streamed"))
+@pytest.mark.parametrize("how", KINDS, ids=str)
+def test_a_training_is_the_same_to_the_bit(how):
+    (one, first), (other, second) = (trained(kind, how) for kind in ("resident", "streamed"))
     for name, tensor in one.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
     for mine, theirs in zip(first.history, second.history, strict=True):
@@ -55,10 +61,10 @@ def test_a_training_is_the_same_to_the_bit(area):
             assert mine[key] == theirs[key], key
 
 
-@pytest.mark.parametrize("area", [None, (0.1, 1.0)])
-def test_views_outside_a_training_are_the_same_too(area):
+@pytest.mark.parametrize("how", KINDS, ids=str)
+def test_views_outside_a_training_are_the_same_too(how):
     indices, views = torch.tensor([5, 0, 36, 5]), torch.tensor([1, 17, 4, 0])
-    one, other = images("resident", area), images("streamed", area)
+    one, other = images("resident", how), images("streamed", how)
     assert torch.equal(one.take(indices, views), other.take(indices, views))
     assert (one.samples, one.plain, one.height) == (other.samples, other.plain, 8)
     assert one.augmentation == other.augmentation
@@ -81,6 +87,40 @@ def test_every_batch_is_read_once_and_before_it_is_wanted():
         assert len(source.read) <= seen + AHEAD + 1
         indices.append(batch.indices.tolist())
     assert sorted(source.read) == sorted(indices)
+
+
+def test_in_an_evaluation_too(monkeypatch):
+    """Also where images of the same part are being streamed for a training."""
+    monkeypatch.setattr("kd.evaluation.inference.CPU_BATCH", (5 * 64, 5))
+    streamed = images("streamed")
+    source, seen = streamed._source, []
+
+    class Network(torch.nn.Module):
+        def forward(self, pixels):
+            seen.append(len(pixels))
+            in_order = [read for read in source.read if read == list(range(read[0], read[-1] + 1))]
+            assert len(in_order) <= len(seen) + AHEAD + 1
+            return pixels.flatten(1)[:, :3]
+
+    streaming = loader(streamed)
+    batch = next(epoch := streaming.epoch(0))
+    logits = torch.cat(list(logits_of(Network(), streamed, torch.arange(37), 4)))
+    assert seen == [5] * 7 + [2]
+    assert torch.equal(logits, images("resident").take(torch.arange(37), 4).flatten(1)[:, :3])
+    views = torch.from_numpy(streaming.rows)[batch.indices]
+    assert torch.equal(streaming.take(batch)[0], images("resident").take(batch.indices, views))
+    epoch.close()
+
+
+def test_what_is_mixed_in_is_read_with_its_batch():
+    streamed = images("streamed", MIXED)
+    partners = Rows(streamed.augmentation, 3, 37).shown_in(2).mixed.partners
+    streaming, resident = loader(streamed), loader(images("resident", MIXED))
+    expected = resident.epoch(2)
+    for batch in streaming.epoch(2):
+        both = torch.cat([batch.indices, partners[batch.indices]]).tolist()
+        assert both in streamed._source.read
+        torch.testing.assert_close(streaming.take(batch), resident.take(next(expected)))
 
 
 def test_what_is_done_is_not_read_again():

@@ -7,7 +7,8 @@ import yaml
 
 from kd.config.load import load_study
 from kd.jobs.training import TrainJob
-from kd.plan.data import data_job, gather_job, gathered, manner
+from kd.plan.data import card_job, data_job, gather_job, gathered, manner, samples_params
+from kd.plan.teachers import targets_job
 from kd.plan.training import baseline_job, distill_job, teacher_job
 
 BASE = """
@@ -86,7 +87,7 @@ def mini(**options):
         ({"classes": ["Dog", "Cat"]}, True, True),
         ({"seed": 1}, True, True),
         ({"validation": 0.2}, True, False),
-        ({"pad": 8}, True, False),
+        ({"pad": 8}, False, False),
         ({"mirror": "http://127.0.0.1:8000"}, False, False),
         ({"workers": 2}, False, False),
         ({"tolerated_failures": 0.5}, False, False),
@@ -132,3 +133,19 @@ def test_a_student_knows_nothing_of_its_teacher_but_the_name():
 def test_a_job_survives_its_json():
     job = distill_job(study(), "vgg16", "cnn", "kd", 1)
     assert TrainJob.model_validate_json(job.to_json()) == job
+
+
+def test_the_augmentation_is_in_every_job_that_shows_images_and_in_no_other():
+    """Without one, the jobs are the same to the letter as before there was any."""
+    usual, other = study(), study(dataset={"name": "digits", "mixup": 0.2, "pad": 3})
+    before, after = every_job(usual), every_job(other)
+    assert {name for name in before if before[name] != after[name]} == before.keys() - {"data"}
+    assert not [text for text in before.values() if "augmentation" in text]
+    changed = {"mixup": 0.2, "pad": 3}
+    assert json.loads(after["kd"])["augmentation"] == changed
+    assert targets_job(usual, 0, 20).to_json() == '{"epochs": 20, "seed": 0}'
+    assert json.loads(targets_job(other, 0, 20).to_json())["augmentation"] == changed
+    assert TrainJob.model_validate_json(after["kd"]).augmentation == changed
+    assert samples_params(usual) == {}
+    assert json.loads(samples_params(other)["cfg"])["augmentation"] == changed
+    assert "augmentation" not in card_job(usual, data_job(usual)).to_json()

@@ -162,6 +162,17 @@ def test_the_card_of_endless_views():
     assert "augmentation: crops of 8% to 100% of the area, resized, mirrored or not: endless views" in lines
 
 
+def test_the_card_of_augmented_images():
+    more = {"pad_mode": "reflect", "colour_jitter": (0.4, 0.4, 0.4, 0), "randaugment": (2, 9), "erase": 0.25}
+    more |= {"mixup": 0.2, "cutmix": 1.0, "views": 16}
+    lines = data_lines(CARD | {"flip": "alternate", "views": 16, "augmentation": more})
+    assert (
+        "augmentation: crops after padding by 2 (reflected), mirrored in every other epoch, colour jitter"
+        " 0.4/0.4/0.4/0, RandAugment (2 operations of strength 9), a rectangle erased in 25%, mixup 0.2,"
+        " CutMix 1: 16 versions of each image"
+    ) in lines
+
+
 def test_the_card_of_the_data():
     markdown = page_of(fake_study(teachers=2), card=CARD)
     lines = [
@@ -305,3 +316,12 @@ def test_more_metrics_are_in_a_table_of_their_own():
     ]
     assert "- Temperature: what the logits are divided by" in section
     assert "## More metrics" not in page_of(runs)
+
+
+def test_what_an_average_of_weights_would_be_without_it_stands_among_the_other_metrics():
+    runs = [fake_run("alone", "cnn", seed) | {"unaveraged_test_accuracy": 70.0 + seed} for seed in (0, 1)]
+    section = page_of(runs).split("## More metrics\n\n")[1]
+    head, _, line = ([cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines()[:3])
+    assert head[-1] == "test accuracy without EMA"
+    assert line[-1] == "70.50"
+    assert summarise(runs)["unaveraged_test_accuracy"].tolist() == [70.5]

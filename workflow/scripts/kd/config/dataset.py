@@ -2,25 +2,37 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import ConfigDict, Field, PlainValidator
 
 from kd import registry
+from kd.config.augment.changes import ENDLESS, FIELDS, MIXING, changes, check_together
+from kd.config.augment.keys import AugmentationEntry
 from kd.config.plugins import options_of, resolve
 from kd.config.problems import Problems
 from kd.config.shorthand import dataset
 from kd.jobs.data import DataSettings
-from kd.settings.types import Address, HeldOut, Name, Padding, Seed, Share
+from kd.settings.types import Address, HeldOut, Name, Seed
 
 
 class Dataset(DataSettings):
-    """The data set of a study, with all of its options."""
+    """The data set of a study, with all of its options.
+
+    `pad` and `flip` are its own, with which it is prepared; `augmentation` is what the study changes of them.
+    """
 
     mirror: str | None
+    augmentation: dict[str, Any]
 
     @property
-    def endless(self) -> bool:
-        """Whether there are more augmented views than a teacher's logits could be stored for."""
-        return self.area is not None
+    def endless(self) -> str | None:
+        """The key that makes more views than a teacher's logits could be stored for, if one does."""
+        endless = (key for key in ENDLESS if FIELDS.get(key, key) in self.augmentation)
+        return None if "views" in self.augmentation else next(endless, None)
+
+    @property
+    def mixes(self) -> str | None:
+        """The key by which two images are mixed, if there is one."""
+        return next((key for key in MIXING if key in self.augmentation), None)
 
     @property
     def side(self) -> int | None:
@@ -29,16 +41,7 @@ class Dataset(DataSettings):
         return self.options.get("image_size") or (published["shape"][0] if published else None)
 
 
-def _rising(area: tuple[float, float]) -> tuple[float, float]:
-    if area[0] >= area[1]:
-        raise ValueError("the least share must be below the most")
-    return area
-
-
-Area = Annotated[tuple[Share, Share], AfterValidator(_rising)]
-
-
-class DatasetEntry(BaseModel):
+class DatasetEntry(AugmentationEntry):
     """`dataset:`; these keys, and the options of the named data set."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -49,15 +52,6 @@ class DatasetEntry(BaseModel):
         description="share of the training images used as validation split; 0: no validation",
     )
     split_seed: Seed = Field(0, description="seed of the train/validation split")
-    pad: Padding | None = Field(
-        None, description="pixels of padding before the random crop; default: the data set's own"
-    )
-    flip: bool | None = Field(None, description="mirror images at random; default: the data set's own")
-    crop_area: Area | None = Field(
-        None,
-        description="[least, most] share of an image that a random crop has before it is resized, instead of"
-        " padded crops; such augmented views are endless, so teachers run live",
-    )
     shards: Literal["auto", "always", "never"] = Field(
         "auto", description="pack images into files that are mapped into memory; auto: if above 4 GiB"
     )
@@ -72,17 +66,16 @@ def _read(section: Any) -> Dataset:
         fetches = bool(files or entry.gathers)
         if checked.mirror and not fetches:
             problems.add(("mirror",), f"data set {entry.name!r} downloads nothing; leave this key out")
-        if checked.crop_area and checked.pad is not None:
-            problems.add(("pad",), "goes with padded crops, crop_area with resized ones; leave one out")
+        check_together(problems, checked)
+    own = {"pad": entry.constants["PAD"], "flip": entry.constants["FLIP"]}
     return Dataset(
         name=entry.name,
         options=options_of(entry, checked),
         validation=checked.validation,
         split_seed=checked.split_seed,
-        pad=entry.constants["PAD"] if checked.pad is None else checked.pad,
-        flip=entry.constants["FLIP"] if checked.flip is None else checked.flip,
+        **own,
+        augmentation=changes(checked, own),
         files=files,
-        area=checked.crop_area,
         shards=checked.shards,
         mirror=(checked.mirror or entry.constants.get("MIRROR", "")).rstrip("/") if fetches else None,
     )

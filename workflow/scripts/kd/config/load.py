@@ -14,6 +14,7 @@ from kd.config.problems import Problems, lines
 from kd.config.schema import ANCHORS, StudyFile
 from kd.config.study import STORABLE, Ensemble, External, Network, Study
 from kd.errors import UserError
+from kd.registry import find_method
 
 
 def load_config(config: Mapping[str, Any], files: Sequence[str | Path]) -> Study:
@@ -38,6 +39,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
         study = _study(file)
         with Problems() as problems:
             _check_taught(problems, study)
+            _check_mixed(problems, study)
     except ValidationError as error:
         raise UserError("\n".join(lines(error))) from None
     return study
@@ -72,3 +74,13 @@ def _check_taught(problems: Problems, study: Study) -> None:
             both = several and not method.of_teacher <= STORABLE
             what = "stages and an ensemble, which has none, at once" if both else what
             problems.add(("methods", name), f"needs {what}, and no pair has that")
+
+
+def _check_mixed(problems: Problems, study: Study) -> None:
+    """A mixed image has two labels."""
+    for name, method in study.methods.items():
+        alone = [part for part, _ in method.parts if find_method(part).constants.get("ONE_LABEL")]
+        if alone and study.dataset.mixes:
+            section = "sweep" if name in study.sweeps else "methods"
+            text = f"{alone[0]} needs one label for each image, and dataset.{study.dataset.mixes} mixes two"
+            problems.add((section, name), f"{text}; leave one of them out")

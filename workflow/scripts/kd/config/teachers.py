@@ -74,9 +74,12 @@ def _ensemble(problems: Problems, name: str, content: Any, info: ValidationInfo)
 
 def _logits(problems: Problems, content: Any, info: ValidationInfo) -> str:
     checked = problems.require(strict(TeacherEntry, None, "logits"), content)
-    if (dataset := info.data.get("dataset")) and dataset.endless:
-        text = "no logits could be stored of endless views, as dataset.crop_area makes them"
-        problems.add(("logits",), text)
+    if dataset := info.data.get("dataset"):
+        if dataset.endless:
+            text = f"no logits could be stored of endless views, as dataset.{dataset.endless} makes them"
+            problems.add(("logits",), text)
+        if "views" in dataset.augmentation:
+            problems.add(("logits",), "are of the views of padded crops, and dataset.views numbers others")
     return checked.logits
 
 

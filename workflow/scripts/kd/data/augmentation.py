@@ -1,6 +1,8 @@
 """What a study does to its training images, and how many different versions of an image that makes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 ENDLESS = 2**61  # views of an image of which nobody could store all
 PLAIN = -1  # the number of the view that shows the image as it is, where views are endless
@@ -26,6 +28,12 @@ class Augmentation:
     cutout: int = 0  # pixels a side of a square that is erased
     mixup: float = 0.0  # alpha of the share's distribution; 0: not mixed
     cutmix: float = 0.0
+
+    def changed(self, changes: Mapping[str, Any]) -> "Augmentation":
+        """With other values of some fields, as JSON has them."""
+        return replace(
+            self, **{name: tuple(it) if isinstance(it, list) else it for name, it in changes.items()}
+        )
 
     @property
     def positions(self) -> int:

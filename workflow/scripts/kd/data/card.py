@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kd.data.augmentation import Augmentation
 from kd.data.dataset import PARTS, Dataset
 from kd.data.preparation.prepare import blocks, channel_statistics
 from kd.data.shards import Shards
@@ -64,10 +65,17 @@ def summarise(dataset: Dataset[np.ndarray]) -> dict[str, Any]:
         "images_per_class": {part: _count(array, dataset.classes) for part, array in labels.items()},
         "mean": dataset.mean,
         "std": dataset.std,
-        **asdict(augmentation),
-        "views": "endless" if augmentation.area else augmentation.count,
+        **{name: getattr(augmentation, name) for name in ("pad", "flip", "area")},
+        **({"augmentation": more} if (more := _more(augmentation)) else {}),
+        "views": augmentation.count if augmentation.finite else "endless",
         "sha256": fingerprint(dataset),
     }
+
+
+def _more(augmentation: Augmentation) -> dict[str, Any]:
+    """What is set besides crops and mirroring."""
+    usual = asdict(Augmentation(augmentation.pad, augmentation.flip, augmentation.area))
+    return {name: value for name, value in asdict(augmentation).items() if value != usual[name]}
 
 
 def _count(labels: np.ndarray, classes: tuple[str, ...]) -> dict[str, int]:

@@ -3,10 +3,11 @@
 Torch is imported only when that file is read, so that preparing a data set does not wait for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ SHARDS = "shards"  # the folder beside the file
 PARTS = ("train", "validation", "test")
 _AUGMENTATION = ("pad", "flip", "area")
 _TENSORS = tuple(f"{part}_{kind}" for part in PARTS for kind in ("images", "labels"))
+UNCHANGED: Mapping[str, Any] = MappingProxyType({})
 Array = TypeVar("Array")  # numpy.ndarray when prepared, torch.Tensor when read back
 
 
@@ -100,11 +102,12 @@ def write_dataset(path: Path, dataset: Dataset[np.ndarray]) -> None:
     write_tensors(path, arrays, facts)
 
 
-def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
+def read_dataset(path: Path, augmentation: Mapping[str, Any] = UNCHANGED) -> "Dataset[torch.Tensor]":
     """The data set in `path`, as torch tensors in host memory; images in shards stay there.
 
-    Raises UserError naming the file when it is missing, cut short, changed since it was written, or
-    something else than write_dataset wrote, and naming the shard that is not whole.
+    `augmentation`: what a study changes of that of the data set. Raises UserError naming the file when it is
+    missing, cut short, changed since it was written, or something else than write_dataset wrote, and naming
+    the shard that is not whole.
     """
     try:
         tensors, facts = read_tensors(path)
@@ -112,6 +115,7 @@ def read_dataset(path: Path) -> "Dataset[torch.Tensor]":
             facts[name] = tuple(facts[name])
         area = facts.pop("area")
         how = Augmentation(facts.pop("pad"), facts.pop("flip"), tuple(area) if area else None)
+        how = how.changed(augmentation)
         for name, (files, images, shape) in facts.pop("shards").items():
             checksums = tensors.pop(f"{name}_checksums").numpy()
             packed = Packed(tuple(files), images, tuple(shape), checksums)

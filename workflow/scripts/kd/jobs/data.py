@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from kd.jobs.base import Job
+from kd.jobs.base import Augmentation, Job
 
 
 class DataSettings(Job):
-    """Which data set, and how it is split, packed and augmented."""
+    """Which data set, how it is split and packed, and its own augmentation."""
 
     name: str
     options: dict[str, Any]
@@ -34,6 +34,7 @@ class CardJob(Job):
     files: dict[str, str]  # name -> SHA-256 of what was downloaded
     listing: str | None = None  # digest of a watched folder
     job: str = ""  # digest of the DataJob and its code
+    augmentation: Augmentation
 
 
 class GatherJob(Job):

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
-from kd.jobs.base import Job
+from kd.jobs.base import Augmentation, Job
 
 
 class EnsembleJob(Job):
@@ -30,6 +28,7 @@ class LogitsTeacherJob(Job):
     name: str
     sha256: str
     test: bool  # whether those of the test images are among them
+    augmentation: Augmentation
 
 
 class TargetsJob(Job):
@@ -37,14 +36,8 @@ class TargetsJob(Job):
 
     seed: int
     epochs: int
+    augmentation: Augmentation
     top_k: int | None = None  # how many of each image, the largest; None for all
-
-    @model_serializer(mode="wrap")
-    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Where all logits are stored the text is that of before there was a choice."""
-        return {
-            name: value for name, value in serialize(self).items() if name != "top_k" or value is not None
-        }
 
 
 class LogitsTargetsJob(TargetsJob):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import field_serializer
 
-from kd.jobs.base import Job, title
+from kd.jobs.base import Augmentation, Job, title
 from kd.roles import DISTILLED, TRIAL
 from kd.settings.recipe import Recipe
 
@@ -22,6 +22,7 @@ class TrainJob(Job):
     recipe: Recipe
     methods: list[tuple[str, dict[str, Any]]]  # as the code calls them, with their options; they add up
     seed: int
+    augmentation: Augmentation
     draw: int = 0  # of the first weights: networks of a chain that are alike begin with others
 
     @field_serializer("recipe")

@@ -63,6 +63,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    ONE_LABEL = True
     REMEMBERS_SAMPLES = True
 
     weight: NonNegative = 0.8

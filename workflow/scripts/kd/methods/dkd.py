@@ -67,6 +67,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits",)
+    ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "tckd_weight", "nckd_weight")
 
     temperature: Positive = 4.0

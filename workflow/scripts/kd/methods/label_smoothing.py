@@ -20,6 +20,7 @@ class Method(Distillation):
     """
 
     NEEDS = ()
+    ONE_LABEL = True
     ONLY_CE = True
 
     smoothing: Fraction = 0.1

@@ -52,6 +52,7 @@ class Method(Distillation):
     """
 
     NEEDS = ()
+    ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     temperature: Positive = 20.0

@@ -56,6 +56,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits",)
+    ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     temperature: Positive = 2.0

@@ -1,5 +1,6 @@
 """From a study to the jobs of its data set."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,14 @@ def card_job(study: Study, data: DataJob) -> CardJob:
         files=data.files,
         listing=data.listing,
         job=data.digest(code_of("prepare_data.py", data)),
+        augmentation=study.dataset.augmentation,
     )
+
+
+def samples_params(study: Study) -> dict[str, str]:
+    """The params of the picture of samples: what the study changes of the data set's augmentation."""
+    changed = study.dataset.augmentation
+    return {"cfg": json.dumps({"augmentation": changed}, sort_keys=True)} if changed else {}
 
 
 def _constants(study: Study) -> dict[str, Any]:

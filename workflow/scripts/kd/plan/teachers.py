@@ -2,7 +2,7 @@
 
 from kd.config.study import External, Study
 from kd.errors import UserError
-from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob
+from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob, TargetsJob
 from kd.plan.user_files import content, names_in
 
 
@@ -10,6 +10,12 @@ def ensemble_job(study: Study, ensemble: str) -> EnsembleJob:
     """A teacher made of others."""
     teacher = study.ensembles[ensemble]
     return EnsembleJob(name=ensemble, members=list(teacher.members), weights=list(teacher.weights))
+
+
+def targets_job(study: Study, seed: int, epochs: int) -> TargetsJob:
+    """The logits of a teacher that students of this seed and length read."""
+    made = {"augmentation": study.dataset.augmentation, "top_k": study.targets.top_k}
+    return TargetsJob(seed=seed, epochs=epochs, **made)
 
 
 def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, LogitsTeacherJob]]:
@@ -23,7 +29,7 @@ def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, Logit
             if name in study.externals:
                 externals[name] = _external_job(study.externals[name])
             else:
-                logits[name] = _logits_job(name, study.logits_teachers[name])
+                logits[name] = _logits_job(study, name)
         except UserError as error:
             errors.append(str(error))
     if errors:
@@ -37,7 +43,7 @@ def _external_job(external: External) -> ExternalJob:
     return ExternalJob(**{name: getattr(external, name) for name in fields}, sha256=sha256)
 
 
-def _logits_job(name: str, file: str) -> LogitsTeacherJob:
-    key = f"teachers.{name}.logits"
-    arrays = names_in(file, key)
-    return LogitsTeacherJob(name=name, sha256=content(file, key), test="test_logits" in arrays)
+def _logits_job(study: Study, name: str) -> LogitsTeacherJob:
+    key, file = f"teachers.{name}.logits", study.logits_teachers[name]
+    test, shown = "test_logits" in names_in(file, key), study.dataset.augmentation
+    return LogitsTeacherJob(name=name, sha256=content(file, key), test=test, augmentation=shown)

@@ -16,12 +16,12 @@ LAST = -1  # of the rungs: the only one where trials are not halved
 def teacher_job(study: Study, teacher: str) -> TrainJob:
     """A teacher, trained once with its own seed."""
     network = study.teachers[teacher]
-    return _train_job(network, role=TEACHER, seed=network.seed, methods=[(LABELS_ONLY, {})])
+    return _train_job(study, network, role=TEACHER, seed=network.seed, methods=[(LABELS_ONLY, {})])
 
 
 def baseline_job(study: Study, student: str, seed: int) -> TrainJob:
     """A student trained without a teacher."""
-    return _train_job(study.students[student], role=ALONE, seed=seed, methods=[(LABELS_ONLY, {})])
+    return _train_job(study, study.students[student], role=ALONE, seed=seed, methods=[(LABELS_ONLY, {})])
 
 
 def distill_job(study: Study, teacher: str, student: str, method: str, seed: int) -> TrainJob:
@@ -86,9 +86,10 @@ def _distill_job(
     study: Study, network: Network, teacher: str, method: str, seed: int, **options: Any
 ) -> TrainJob:
     names = {"role": DISTILLED, "teacher": teacher, "method_name": method}
-    return _train_job(network, seed=seed, methods=study.methods[method].parts, **names, **options)
+    return _train_job(study, network, seed=seed, methods=study.methods[method].parts, **names, **options)
 
 
-def _train_job(network: Network, **options: Any) -> TrainJob:
+def _train_job(study: Study, network: Network, **options: Any) -> TrainJob:
     fields = ("name", "architecture", "options", "recipe")
+    options["augmentation"] = study.dataset.augmentation
     return TrainJob(**{name: getattr(network, name) for name in fields}, **options)

@@ -1,6 +1,6 @@
-"""A contact sheet: some images of each class, as they are."""
+"""A contact sheet: some images of each class, as they are and as training shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +17,32 @@ GAP = 4  # pixels between tiles
 PAPER = 255
 
 
-def write_samples(path: Path, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
+Seen = Callable[[np.ndarray], np.ndarray]  # of samples (B,), images (B, H, W, C) uint8
+
+
+def write_samples(
+    path: Path, images: np.ndarray, labels: np.ndarray, classes: Sequence[str], seen: Seen | None = None
+) -> None:
     """Write the contact sheet of (N, H, W, C) uint8 images as PNG, whole or not at all."""
-    figure = draw_samples(images, labels, classes)
+    figure = draw_samples(images, labels, classes, seen)
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=150, bbox_inches="tight", pad_inches=0.05)  # however long names are
 
 
 @styled
-def draw_samples(images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Figure:
+def draw_samples(
+    images: np.ndarray, labels: np.ndarray, classes: Sequence[str], seen: Seen | None = None
+) -> Figure:
     """A row for each class, with its first eight images; of more than ten classes ten, spread evenly.
+
+    Below each row the same images as they are `seen` in training, where that is given.
 
     Signs of names that no installed font has are codes, and a line of the log says so.
     """
     shown = np.unique(np.linspace(0, len(classes) - 1, min(ROWS, len(classes))).round().astype(int))
     members = [np.flatnonzero(labels == label)[:COLUMNS] for label in shown]
-    sheet = np.concatenate([_row(images[some], images.shape[1:]) for some in members])
+    views = (lambda some: images[some], seen) if seen else (lambda some: images[some],)
+    sheet = np.concatenate([_row(view(some), images.shape[1:]) for some in members for view in views])
     height, width = sheet.shape[:2]
     figure = Figure(figsize=(WIDTH, WIDTH * height / width))
     ax = figure.subplots()
@@ -49,8 +59,10 @@ def draw_samples(images: np.ndarray, labels: np.ndarray, classes: Sequence[str])
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    if len(shown) < len(classes):
-        ax.set_title(f"{len(shown)} of {len(classes)} classes", loc="left")
+    titles = [f"{len(shown)} of {len(classes)} classes"] if len(shown) < len(classes) else []
+    titles += ["each second row: as training shows them"] if seen else []
+    if titles:
+        ax.set_title("; ".join(titles), loc="left")
     return figure
 
 

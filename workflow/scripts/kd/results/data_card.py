@@ -1,6 +1,6 @@
 """The section of a study's pages that says what its data are: the card that prepare_data wrote."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 MOST = 20  # classes that are named
@@ -31,10 +31,28 @@ def data_lines(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _augmentation(summary: Mapping[str, Any]) -> str:
-    mirrored = "mirrored or not" if summary["flip"] else "never mirrored"
+    more = summary.get("augmentation", {})
+    flip, views = summary["flip"], summary["views"]
+    mirrored = "mirrored or not" if flip else "never mirrored"
+    mirrored = "mirrored in every other epoch" if flip == "alternate" else mirrored
+    crops = f"crops after padding by {summary['pad']}"
+    crops += " (reflected)" if "pad_mode" in more else ""
     if area := summary["area"]:
-        return f"crops of {area[0]:.0%} to {area[1]:.0%} of the area, resized, {mirrored}: endless views"
-    return f"crops after padding by {summary['pad']}, {mirrored}: {summary['views']:,} views"
+        crops = f"crops of {area[0]:.0%} to {area[1]:.0%} of the area, resized"
+    steps = [crops, mirrored, *(_STEPS[name](value) for name, value in more.items() if name in _STEPS)]
+    count = views if views == "endless" else f"{views:,}"
+    return f"{', '.join(steps)}: {count} {'versions of each image' if 'views' in more else 'views'}"
+
+
+_STEPS: dict[str, Callable[[Any], str]] = {
+    "colour_jitter": lambda most: f"colour jitter {'/'.join(f'{size:g}' for size in most)}",
+    "randaugment": lambda how: f"RandAugment ({how[0]} operations of strength {how[1]})",
+    "trivial_augment": lambda on: "TrivialAugment",
+    "erase": lambda chance: f"a rectangle erased in {chance:.0%}",
+    "cutout": lambda side: f"cutout of {side} pixels",
+    "mixup": lambda alpha: f"mixup {alpha:g}",
+    "cutmix": lambda alpha: f"CutMix {alpha:g}",
+}
 
 
 def _span(summary: Mapping[str, Any], part: str) -> str:

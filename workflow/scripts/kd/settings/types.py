@@ -55,6 +55,10 @@ BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs
 Poolings = Literal[3, 4, 5]  # of a VGG network
 Threads = Annotated[int, Field(ge=1, le=1024), _Number]
 Gpus = Annotated[int, Field(ge=1, le=64), _Number]
+Versions = Annotated[int, Field(ge=1, le=10_000), _Number]  # of an image
+Operations = Annotated[int, Field(ge=1, le=20), _Number]
+Strength = Annotated[int, Field(ge=0, le=30), _Number]  # of an augmentation
+Square = Annotated[int, Field(ge=0, le=512), _Number]  # pixels a side; 0: none
 Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
 Generations = Annotated[int, Field(ge=1, le=20), _Number]
 Steps = Annotated[int, Field(ge=2, le=1000), _Number]
@@ -65,9 +69,13 @@ Number = Annotated[float, Field(ge=-MILLION, le=MILLION, allow_inf_nan=False), _
 Positive = Annotated[float, Field(gt=0, le=MILLION, allow_inf_nan=False), _Number]
 Positives = Annotated[tuple[Positive, ...], Field(min_length=1)]
 NonNegative = Annotated[float, Field(ge=0, le=MILLION, allow_inf_nan=False), _Number]
+Concentration = Annotated[float, Field(ge=0, le=100), _Number]  # alpha of Beta(alpha, alpha); 0: off
+Turn = Annotated[float, Field(ge=0, le=0.5), _Number]  # share of a circle
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Betas = tuple[Momentum, Momentum]
+Smoothing = Annotated[float, Field(ge=0, lt=1), _Number]
 Share = Annotated[float, Field(gt=0, le=1), _Number]
+Probability = Annotated[float, Field(ge=0, le=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]
 HeldOut = Annotated[float, Field(ge=0, lt=1), _Number]  # a fraction, or 0 for none
 ImageSize = Annotated[int, Field(ge=8, le=512), _Number]  # pixels a side

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kd.config.augment.changes import in_file
 from kd.config.study import External, Method, Network, Study
 
 SETTINGS = ("diagnostics", "compute", "export")
@@ -26,15 +27,14 @@ def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
         "methods": {name: _method(it) for name, it in study.methods.items() if name not in study.sweeps},
         **({"sweep": _sweeps(study, config)} if study.sweeps else {}),
         "seeds": list(study.seeds),
-        "targets": study.targets,
+        "targets": study.targets.in_file,
         **{name: getattr(study, name).model_dump(mode="json", exclude_none=True) for name in SETTINGS},
     }
 
 
 def _dataset(study: Study) -> Tree:
     data = study.dataset
-    own = {"validation": data.validation, "split_seed": data.split_seed, "flip": data.flip}
-    own |= {"crop_area": list(data.area)} if data.area else {"pad": data.pad}
+    own = {"validation": data.validation, "split_seed": data.split_seed} | in_file(data)
     own |= {"shards": data.shards} | ({"mirror": data.mirror} if data.mirror else {})
     return {"name": data.name} | data.options | own
 

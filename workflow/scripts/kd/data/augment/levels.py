@@ -22,8 +22,8 @@ def same(images: Tensor) -> Tensor:
 
 def posterized(tables: Tensor, bits: Tensor) -> Tensor:
     """The first `bits` (B,) of each level, the others 0."""
-    step = torch.exp2(8 - bits)[:, None, None]
-    return (tables / step).floor() * step
+    dropped = (8 - bits).long()[:, None, None]
+    return (tables.long() >> dropped << dropped).to(tables.dtype)
 
 
 def solarized(tables: Tensor, threshold: Tensor) -> Tensor:
