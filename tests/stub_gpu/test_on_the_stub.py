@@ -37,7 +37,7 @@ def complaints(stubs, what, *only, python=sys.executable, **more):
     """What each case of a kind says is wrong, by name."""
     variables = stubs(python) | {
         "STUB_DEVICES": "2",
-        "PYTHONPATH": os.pathsep.join(map(str, (SCRIPTS, HERE))),
+        "PYTHONPATH": os.pathsep.join(map(str, (SCRIPTS, HERE, HERE.parent / "support"))),
     }
     command = [python, HERE / "cases.py", what, *only]
     done = subprocess.run(
