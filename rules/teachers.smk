@@ -22,8 +22,8 @@ rule train_teacher:
         "../workflow/scripts/train.py"
 
 
-# The table itself is no declared output: it grows when seeds are added, which is no reason to train the
-# students of other seeds again. What a job adds to it is declared by a note of its own.
+# The store itself is no declared output: it grows when seeds are added, which is no reason to train the
+# students of other seeds again. What a job needs of it is declared by a note of its own.
 rule cache_targets:
     input:
         dataset=layout.dataset,

@@ -1,8 +1,8 @@
 """Run a teacher over everything that its students of one seed will see, and store its logits."""
 
-import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,9 @@ from kd.io.log import logger
 from kd.jobs.teachers import TargetsJob
 from kd.monitor.progress import ProgressFile, clock_time
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import device_name, memory_explained, set_up_device
+from kd.runtime.device import device_name, memory_explained
+from kd.runtime.ranks.group import Ranks
+from kd.runtime.ranks.run import run_on_devices
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
 from kd.teachers.encoding import Encoding
@@ -49,27 +51,46 @@ def main(
     `code` is the fingerprint of the code that fills it: a store made by other code is not added to.
     Raises UserError if the teacher's logits are not finite in float16, or the disk has no room for them.
     """
-    where = set_up_device(compute)
+    folders = table_folder, note
+    work = partial(cache, job, code, dataset, teacher_model, *folders, compute, progress)
+    run_on_devices(compute, work)
+
+
+def cache(
+    job: TargetsJob,
+    code: str,
+    dataset: Path,
+    teacher_model: Path,
+    table_folder: Path,
+    note: Path,
+    compute: Compute,
+    progress: Path | None,
+    ranks: Ranks,
+    where: torch.device,
+) -> None:
+    """As `main`, on the device `where`; several `ranks` fill the store as several jobs do."""
     data = read_dataset(dataset, job.augmentation)
     images = load_split(data, "train", where, compute.stream).images
-    rows, encoding = (
-        Rows(images.augmentation, job.seed, images.samples),
-        Encoding(len(data.classes), job.top_k),
-    )
+    rows = Rows(images.augmentation, job.seed, images.samples)
+    encoding = Encoding(len(data.classes), job.top_k)
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
     precision = choose_speed(compute, where, 0, training=False).precision
-    how = json.dumps([job.top_k, job.augmentation], sort_keys=True)
-    key = store_key(digest(f"{code}\0{how}", dataset, teacher_model), f"{where.type}-{precision}", rows)
+    # The one store that this code makes from these files, on such a device, in this precision.
+    made = digest(f"{code}\0{job.to_json('augmentation', 'top_k')}", dataset, teacher_model)
+    key = store_key(made, f"{where.type}-{precision}", rows)
     filling = Filling(open_store(table_folder, key, images.samples, encoding), rows.needed(job.epochs))
     filling.check_disk()
     speed = choose_speed(compute, where, filling.missing // BATCH, training=False)
     counts = label, filling.needed, filling.missing
     logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
     logger.info("%s  %s", label, speed.reason)
-    with ProgressFile(progress, label) as shown:
+    with ProgressFile(progress if ranks.first else None, label) as shown:
         fill(filling, network, images, rows, speed, label, shown)
-    write_note(note, filling, speed.used(where))
+    ranks.wait()
+    if ranks.first:
+        filling.look()
+        write_note(note, filling, speed.used(where))
 
 
 def fill(

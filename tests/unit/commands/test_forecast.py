@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from kd.commands.forecast import Forecast, forecast, later_trials
 from kd.commands.images import Images
 from kd.commands.plan_text import disk_line, gigabytes, spoken, table, time_line
 from kd.commands.times import Earlier, Pace, key_of
+from kd.data.augmentation import Augmentation
 from kd.monitor.estimate import Estimate
 
-IMAGES = Images(train=100, validation=20, test=50, classes=10, shape=(8, 8, 1), views=4)
+IMAGES = Images(
+    train=100, validation=20, test=50, classes=10, shape=(8, 8, 1), augmentation=Augmentation(1, True)
+)
 TEMPERATURES = list(range(1, 41))
 SWEEP = {"tuned": {"method": "kd", "over": {"temperature": TEMPERATURES}, "search": "halving", "trials": 6}}
 
@@ -77,14 +81,27 @@ def test_the_disk_is_that_of_images_tables_and_weights(plan, job):
     jobs += [job("train_baseline", student="small", seed=0), job("build_table")]
     disk = bytes_needed(plan(), jobs, IMAGES, Earlier(plan()), paces)
     assert disk["images"] == 170 * 64
-    assert disk["cached teacher logits"] == 2 * 4 * 100 * 10 * 2
+    seen = 100 * 18 * (1 - (17 / 18) ** 2)  # of 18 views, by two epochs of 100 images
+    entry = 10 * 2 + 1
+    assert disk["cached teacher logits"] == pytest.approx(2 * seen * entry, abs=1300)  # and headers
     assert disk["weights and logs"] == 1000 * 4 + 50 * 10 * 4 + 200_000
     Path("results/s/data").mkdir(parents=True)
     Path("results/s/data/dataset.safetensors").touch()
-    Path("results/s/targets/big/table").mkdir(parents=True)
-    Path("results/s/targets/big/table/x.npy").touch()
-    disk = bytes_needed(plan(), jobs, IMAGES, Earlier(plan()), paces)
-    assert (disk["images"], disk["cached teacher logits"]) == (0, 4 * 100 * 10 * 2)
+    Path("results/s/targets/big/0").mkdir(parents=True)
+    Path("results/s/targets/big/0/1.json").touch()
+    rest = [waiting for waiting in jobs if waiting.wildcards.get("seed") != "0"]
+    disk = bytes_needed(plan(), rest, IMAGES, Earlier(plan()), paces)
+    both = seen - 100 + 100  # of the first teacher what is added, of the second all that one epoch sees
+    assert (disk["images"], disk["cached teacher logits"]) == (0, pytest.approx(both * entry, abs=1300))
+
+
+def test_the_disk_of_the_largest_logits_of_visits(plan, job):
+    """Two seeds of three epochs, each of 100 images: of the 3 largest a byte for the label, and 5 sums."""
+    study = plan(targets={"top_k": 3})
+    jobs = [job("cache_targets", teacher="big", seed=seed, epochs=3) for seed in (0, 1)]
+    images = replace(IMAGES, augmentation=Augmentation(0, True, (0.5, 1.0)))
+    disk = bytes_needed(study, jobs, images, Earlier(study), {})
+    assert disk["cached teacher logits"] == pytest.approx(600 * (3 * 3 + 10 + 1), abs=800)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from kd import registry
-from kd.commands.images import KNOWN, Images, images_of
+from kd.commands.images import Images, images_of
+from kd.config.stored.sizes import KNOWN
+from kd.data.augmentation import Augmentation
 
 
 def test_prepared_data_are_counted_by_their_card(plan):
@@ -19,7 +21,7 @@ def test_prepared_data_are_counted_by_their_card(plan):
     }
     Path("results/s/data").mkdir(parents=True)
     Path("results/s/data/summary.json").write_text(json.dumps(card))
-    assert images_of(study) == Images(5, 2, 9, 2, (8, 8, 1), views=9, exact=True)
+    assert images_of(study) == Images(5, 2, 9, 2, (8, 8, 1), augmentation=Augmentation(1), exact=True)
     Path("results/s/data/summary.json").write_text(json.dumps(card | {"dataset": "mnist"}))
     assert images_of(study).exact is False
 
@@ -27,10 +29,16 @@ def test_prepared_data_are_counted_by_their_card(plan):
 @pytest.mark.parametrize(
     ("dataset", "images"),
     [
-        ({"name": "digits", "test_fraction": 0.8, "validation": 0.3}, (251, 108, 1438, 10, (8, 8, 1), 9)),
-        ({"name": "cifar100"}, (45_000, 5_000, 10_000, 100, (32, 32, 3), 162)),
-        ({"name": "mnist", "validation": 0.5}, (30_000, 30_000, 10_000, 10, (28, 28, 1), 25)),
-        ({"name": "mini_open_images", "images_per_class": 20}, (180, 20, 500, 10, (64, 64, 3), 162)),
+        (
+            {"name": "digits", "test_fraction": 0.8, "validation": 0.3},
+            (251, 108, 1438, 10, (8, 8, 1), Augmentation(1)),
+        ),
+        ({"name": "cifar100"}, (45_000, 5_000, 10_000, 100, (32, 32, 3), Augmentation(4, True))),
+        ({"name": "mnist", "validation": 0.5}, (30_000, 30_000, 10_000, 10, (28, 28, 1), Augmentation(2))),
+        (
+            {"name": "mini_open_images", "images_per_class": 20},
+            (180, 20, 500, 10, (64, 64, 3), Augmentation(4, True)),
+        ),
     ],
     ids=lambda value: value["name"] if isinstance(value, dict) else "",
 )
@@ -53,4 +61,5 @@ def test_a_folder_of_images_is_counted(plan):
                 (folder / f"{number}.jpg").touch()
             (folder / "notes.txt").touch()
     dataset = {"name": "image_folder", "path": "photos", "image_size": 16, "validation": 0.2}
-    assert images_of(plan(dataset=dataset).study) == Images(16, 4, 6, 2, (16, 16, 3), 162, exact=False)
+    how = Augmentation(4, True)
+    assert images_of(plan(dataset=dataset).study) == Images(16, 4, 6, 2, (16, 16, 3), how, exact=False)

@@ -16,9 +16,12 @@ from kd.commands.times import (
     training_of,
     unknown_networks,
 )
+from kd.data.augmentation import Augmentation
 from kd.results.metrics import TrialMetrics
 
-IMAGES = Images(train=100, validation=20, test=50, classes=10, shape=(8, 8, 1), views=4)
+IMAGES = Images(
+    train=100, validation=20, test=50, classes=10, shape=(8, 8, 1), augmentation=Augmentation(1, True)
+)
 SMALL, BIG, WIDE = Pace(0.03, 0.01, 1000), Pace(0.3, 0.1, 10**6), Pace(0.6, 0.2, 10**6)
 
 
@@ -75,8 +78,8 @@ def test_the_time_of_a_training_by_the_pace_of_its_network(plan, job, paces):
 def test_cached_logits_are_computed_once_a_view(plan, job, paces):
     jobs = [job("cache_targets", teacher="big", seed=seed, epochs=1) for seed in (0, 1)]
     known = seconds_of(plan(), jobs, IMAGES, Earlier(plan()), paces, start=2)
-    # Of 4 views two epochs see 1 - (3/4)^2 = 7/16 on average: 1.75 views of 100 images, halved between two jobs.
-    assert known["cache_targets"] == pytest.approx([2 + 175 * 0.1 / 2] * 2)
+    # Of 18 views two epochs see 18 · (1 - (17/18)^2) = 35/18 on average of 100 images, halved between two jobs.
+    assert known["cache_targets"] == pytest.approx([2 + 3500 / 18 * 0.1 / 2] * 2)
 
 
 def test_finished_runs_go_before_the_pace_and_scale_with_epochs(plan, job, paces):

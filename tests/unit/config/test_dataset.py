@@ -83,10 +83,6 @@ def test_mirrors(mirror, name):
             "dataset.pad: goes with padded crops, crop_area with resized ones; leave one out",
         ),
         (
-            {"dataset": {"name": "digits", "crop_area": [0.1, 1]}, "targets": "cached"},
-            "targets: 'cached' would store endless views, as dataset.crop_area makes them; allowed: auto, live",
-        ),
-        (
             {
                 "dataset": {"name": "digits", "crop_area": [0.1, 1]},
                 "teachers": {"mine": {"logits": "x.npz"}},
@@ -120,10 +116,6 @@ def test_mirrors(mirror, name):
         (
             {"dataset": {"name": "digits", "crop_area": [0.1, 1], "pad_mode": "reflect"}},
             "dataset.pad_mode: goes with padded crops, crop_area with resized ones; leave one out",
-        ),
-        (
-            {"dataset": {"name": "digits", "mixup": 0.2}, "targets": "cached"},
-            "targets: 'cached' would store endless views, as dataset.mixup makes them; allowed: auto, live",
         ),
         (
             {

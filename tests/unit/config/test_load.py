@@ -24,7 +24,7 @@ def test_a_good_config():
     assert study.teachers["resnet18"].options == {"width": 0.25}
     assert study.pairs == (("resnet18", "cnn"), ("vgg16", "cnn"))
     assert (study.dataset.pad, study.dataset.flip) == (1, False)  # the data set's own
-    assert study.uses_targets("kd")
+    assert study.uses_targets("kd", "resnet18")
 
 
 def test_a_list_of_pairs():
@@ -32,7 +32,7 @@ def test_a_list_of_pairs():
 
 
 def test_live_targets_are_not_cached():
-    assert not load_study(config(targets="live")).uses_targets("kd")
+    assert not load_study(config(targets="live")).uses_targets("kd", "resnet18")
 
 
 def test_all_mistakes_are_reported_at_once():
@@ -123,7 +123,7 @@ def test_all_mistakes_are_reported_at_once():
         ),
         (
             {"compute": {"gpus": 1}},
-            "compute.gpus: unknown key; allowed: checkpoint_seconds, compile, cuda_graphs, deterministic, device, precision, slots_per_device, stream, threads",
+            "compute.gpus: unknown key; allowed: checkpoint_seconds, compile, cuda_graphs, deterministic, device, gpus_per_job, precision, slots_per_device, stream, sync_batch_norm, threads",
         ),
     ],
 )

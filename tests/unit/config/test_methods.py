@@ -54,7 +54,7 @@ def test_methods_add_up_under_one_name():
     (plain, none), (kd, options) = study.methods["both"].parts
     assert (kd, options["temperature"], plain, none) == ("kd", 2, "cross_entropy", {})
     assert study.methods["both"].of_teacher == {"logits"}
-    assert study.uses_targets("both")
+    assert study.uses_targets("both", "vgg16")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_what_needs_no_teacher_is_trained_once_for_each_student():
     study = load_study(config(students=students, methods={"kd": {}, "cross_entropy": {}}))
     assert len(study.pairs_of("kd")) == 4
     assert study.pairs_of("cross_entropy") == (("_none", "cnn"), ("_none", "thin"))
-    assert not study.uses_targets("cross_entropy")
+    assert not study.uses_targets("cross_entropy", "vgg16")
     from kd.plan.training import distill_job
 
     job = distill_job(study, "_none", "thin", "cross_entropy", 1)

@@ -131,7 +131,7 @@ def test_a_method_is_not_run_with_a_teacher_that_cannot_serve_it_and_that_is_rep
         "not run with teachers.vgg16, no ensemble: multi_head",
         "not run with teachers.both, an ensemble, which has logits alone: at, simkd",
     ]
-    assert [name for name in methods if study.uses_targets(name)] == ["kd", "multi_head"]
+    assert [name for name in methods if study.uses_targets(name, "both")] == ["kd", "multi_head"]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_fixed_options_stay_and_swept_ones_are_the_trials_own():
     assert (final.role, final.method_name) == ("distilled", "tuned")
     assert "temperature" not in final.methods[0][1]  # another value to choose from is no change of it
     assert with_values(final, {"temperature": 2.0, "recipe.lr": 0.3}).methods == job.methods
-    assert swept_study.uses_targets("tuned")
+    assert swept_study.uses_targets("tuned", "vgg16")
 
 
 def test_more_random_trials_leave_the_first_as_they_were_and_another_seed_draws_others():
@@ -252,6 +252,22 @@ def test_halving_needs_a_schedule_that_shrinks():
     entry = {"search": "halving", "trials": 3, "over": {"temperature": LOG}}
     (line,) = complaints(recipe=recipe, **sweep(**entry))
     assert line.startswith("sweep.tuned.search: halving begins with few epochs")
+
+
+def test_halving_needs_a_recipe_without_warm_up():
+    entry = {"search": "halving", "trials": 3, "over": {"temperature": LOG}}
+    (line,) = complaints(recipe={"warmup_epochs": 2}, **sweep(**entry))
+    assert line.startswith("sweep.tuned.search: halving begins with few epochs, and warm-up")
+
+
+def test_an_optimizer_is_not_swept():
+    (line,) = complaints(**sweep(over={"recipe.optimizer": ["sgd", "adamw"]}))
+    assert line.startswith("sweep.tuned.over.recipe.optimizer: other keys have other values with another")
+
+
+def test_newer_keys_of_a_recipe_are_swept_also_over_their_defaults():
+    values = list(study(over={"recipe.label_smoothing": [0, 0.1]}).sweeps["tuned"].trials)
+    assert values == [{"recipe.label_smoothing": 0.0}, {"recipe.label_smoothing": 0.1}]
 
 
 def test_values_read_well():

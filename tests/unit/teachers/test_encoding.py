@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from kd.errors import UserError
 from kd.teachers.encoding import TEMPERATURES, Encoding, shares
 
 
@@ -106,3 +107,11 @@ def test_what_float16_cannot_hold_is_infinite():
     logits[3, 5] = 1e5
     assert not Encoding(100).encode(logits)["values"].isfinite().all()
     assert not Encoding(100, 3).encode(logits)["values"].isfinite().all()
+
+
+@pytest.mark.parametrize("top_k", [10, 11])
+def test_as_many_as_there_are_classes_is_no_choice(top_k):
+    with pytest.raises(
+        UserError, match=rf"^targets\.top_k: {top_k} is not below the 10 classes of the data set"
+    ):
+        Encoding(10, top_k)

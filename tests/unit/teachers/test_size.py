@@ -6,7 +6,7 @@ import pytest
 from kd.data.augmentation import Augmentation
 from kd.data.rows import Rows
 from kd.teachers.encoding import Encoding
-from kd.teachers.size import expected_entries, store_bytes
+from kd.teachers.size import entry_bytes, expected_entries, store_bytes
 
 RESIZED = Augmentation(0, True, (0.25, 1.0))
 
@@ -34,18 +34,24 @@ def test_where_each_visit_has_its_own_view_all_count():
 
 def test_tiny_imagenet_for_100_epochs_is_below_2_gb():
     """The 20 largest of 200 logits: 40 bytes, 20 of labels, 10 for the rest, and 1 to the next entry."""
-    size = store_bytes(expected_entries(90_000, RESIZED, {0: 100}), Encoding(200, 20))
+    size = store_bytes(expected_entries(90_000, RESIZED, {0: 100}), 200, 20)
     assert size == pytest.approx(9_000_000 * (40 + 20 + 10 + 1), rel=0.01)
     assert size < 0.7e9
-    assert store_bytes(9_000_000, Encoding(200, 50)) < 1.5e9
+    assert store_bytes(9_000_000, 200, 50) < 1.5e9
 
 
 def test_imagenet_for_300_visits_is_below_40_gb():
     """The 20 largest of 1,000 logits: 40 bytes, 40 of labels, 10 for the rest, and 1 to the next entry."""
-    size = store_bytes(expected_entries(1_281_167, RESIZED, {0: 300}), Encoding(1000, 20))
+    size = store_bytes(expected_entries(1_281_167, RESIZED, {0: 300}), 1000, 20)
     assert size == pytest.approx(1_281_167 * 300 * 91, rel=0.01)
     assert size < 36e9
 
 
 def test_nothing_takes_nothing():
-    assert store_bytes(0, Encoding(10)) == 0
+    assert store_bytes(0, 10) == 0
+
+
+@pytest.mark.parametrize("classes", [10, 256, 257, 2**15, 2**15 + 1])
+@pytest.mark.parametrize("top_k", [None, 1, 9])
+def test_an_entry_is_what_is_stored_of_it(classes, top_k):
+    assert entry_bytes(classes, top_k) == Encoding(classes, top_k).bytes

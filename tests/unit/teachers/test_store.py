@@ -214,5 +214,5 @@ def test_real_files_are_as_large_as_the_arithmetic_says(tmp_path, encoding, entr
         arrays = encoding.encode(logits[: len(part)])
         filling.add(part, {name: array.numpy() for name, array in arrays.items()})
     size = sum(path.stat().st_size for path in store.folder.glob("*.safetensors"))
-    assert size == pytest.approx(store_bytes(2 * samples, encoding), rel=0.01)
+    assert size == pytest.approx(store_bytes(2 * samples, encoding.classes, encoding.top_k), rel=0.01)
     assert size == pytest.approx(2 * samples * (entry + 1), rel=0.02)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_jobs import dataset, make_targets, teacher, with_views  # noqa: F401 (fixtures)
+from small_jobs import dataset, make_targets, teacher  # noqa: F401 (fixtures)
 from stored_targets import as_table
 
 import cache_targets
@@ -80,13 +80,13 @@ def test_another_seed_adds_to_the_store_and_computes_only_what_it_lacks(
 def test_targets_do_not_depend_on_which_seed_came_first(teacher, dataset, tmp_path, monkeypatch):
     """The last bits of logits depend on the size of its batch, so all batches have one size."""
     sizes, tables = set(), {}
-    original = ViewedImages.take
+    original = ViewedImages.raw
 
-    def take(self, indices, shown):
+    def raw(self, indices):
         sizes.add(len(indices))
-        return original(self, indices, shown)
+        return original(self, indices)
 
-    monkeypatch.setattr(ViewedImages, "take", take)
+    monkeypatch.setattr(ViewedImages, "raw", raw)
     for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
         for seed in seeds:
             _, tables[name, seed] = make_targets(teacher, dataset, tmp_path / name, seed)
@@ -155,19 +155,41 @@ def test_whether_to_compile_is_decided_by_what_is_missing(teacher, dataset, tmp_
     assert asked[1::2] == [len(visited(3)), 0, len(visited(4) - visited(3))]
 
 
+RESIZED = {"area": [0.5, 1.0], "mixup": 0.2, "randaugment": [2, 9]}
+
+
 def test_where_each_visit_has_its_own_view_a_seed_has_a_store_and_a_longer_run_adds_to_it(
     teacher, dataset, tmp_path
 ):
-    resized = with_views(dataset, tmp_path / "resized", Augmentation(0, True, (0.5, 1.0)))
-    _, short = make_targets(teacher, resized, tmp_path, 3, epochs=2)
-    _, long = make_targets(teacher, resized, tmp_path, 3, epochs=3)
-    make_targets(teacher, resized, tmp_path, 4, epochs=2)
+    _, short = make_targets(teacher, dataset, tmp_path, 3, epochs=2, augmentation=RESIZED)
+    _, long = make_targets(teacher, dataset, tmp_path, 3, epochs=3, augmentation=RESIZED)
+    make_targets(teacher, dataset, tmp_path, 4, epochs=2, augmentation=RESIZED)
     assert short.shape == (2, 60, 3)
     assert np.array_equal(long[:2], short)
     assert not np.isnan(long).any()
     stores = sorted((tmp_path / "table").glob("*/"), key=lambda path: path.name[-1])
     assert [path.name.rpartition("-")[2] for path in stores] == ["seed3", "seed4"]
     assert [len(list(path.glob("*.safetensors"))) for path in stores] == [2, 1]
+
+
+def test_numbered_versions_are_shared_by_all_seeds(teacher, dataset, tmp_path):
+    versions = {"augmentation": RESIZED | {"views": 3}}
+    _, one = make_targets(teacher, dataset, tmp_path, 3, epochs=2, **versions)
+    _, all_of_them = make_targets(teacher, dataset, tmp_path, 4, epochs=3, **versions)
+    assert len(there(one)) == 2 * 60
+    assert len(there(all_of_them)) == 3 * 60
+    shared = ~np.isnan(one)
+    assert np.array_equal(one[shared], all_of_them[shared])
+    _, five = make_targets(teacher, dataset, tmp_path, 5, epochs=9, **versions)
+    assert np.array_equal(five, all_of_them)
+    assert len(chunks(tmp_path)) == 2  # the third seed computes nothing
+
+
+def test_another_augmentation_starts_a_new_store(teacher, dataset, tmp_path):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    make_targets(teacher, dataset, tmp_path, 4, augmentation={"pad": 2})
+    assert not note.exists()
+    assert len(list((tmp_path / "table").glob("*/"))) == 1
 
 
 def test_the_largest_logits_alone(teacher, dataset, tmp_path):

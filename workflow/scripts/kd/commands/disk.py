@@ -1,5 +1,6 @@
 """How much disk the files of a study will take that are not there yet."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -7,8 +8,9 @@ from kd.commands.images import Images
 from kd.commands.jobs import PlannedJob
 from kd.commands.times import Earlier, Pace, key_of, training_of
 from kd.plan.files import Plan
+from kd.teachers.size import expected_entries, longest, store_bytes
 
-LOGIT, WEIGHT, CACHED = 4, 4, 2  # bytes
+LOGIT, WEIGHT = 4, 4  # bytes
 BOARD = 200_000  # bytes of the TensorBoard events, history and metrics of a run, about
 KEPT = (
     "train_teacher",
@@ -25,7 +27,7 @@ def bytes_needed(
     jobs = list(jobs)
     return {
         "images": _images(plan, images),
-        "cached teacher logits": _tables(plan, jobs, images),
+        "cached teacher logits": _targets(plan, jobs, images),
         "weights and logs": sum(_run(plan, job, images, earlier, paces) for job in jobs if job.rule in KEPT),
     }
 
@@ -37,11 +39,22 @@ def _images(plan: Plan, images: Images) -> int:
     return (images.train + images.validation + images.test) * height * width * channels
 
 
-def _tables(plan: Plan, jobs: Iterable[PlannedJob], images: Images) -> int:
-    """A table of float16 for each teacher, of all views; what is there of it is there in full length."""
-    teachers = {job.wildcards["teacher"] for job in jobs if job.rule == "cache_targets"}
-    missing = [name for name in teachers if not any(Path(plan.layout.targets_table(name)).glob("*.npy"))]
-    return len(missing) * images.views * images.train * images.classes * CACHED
+def _targets(plan: Plan, jobs: Iterable[PlannedJob], images: Images) -> int:
+    """Of each teacher, what its students see beyond what those see whose targets are there."""
+    planned = defaultdict(set)
+    for job in jobs:
+        if job.rule == "cache_targets":
+            planned[job.wildcards["teacher"]].add((int(job.wildcards["seed"]), int(job.wildcards["epochs"])))
+    top_k, size = plan.study.targets.top_k, 0
+    for teacher, runs in planned.items():
+        notes = Path(plan.layout.targets_table(teacher)).parent.glob("*/*.json")
+        there = {(int(note.parent.name), int(note.stem)) for note in notes} - runs
+        entries = (
+            expected_entries(images.train, images.augmentation, longest(some))
+            for some in (there | runs, there)
+        )
+        size += store_bytes(next(entries) - next(entries), images.classes, top_k)
+    return size
 
 
 def _run(plan: Plan, job: PlannedJob, images: Images, earlier: Earlier, paces: Mapping[str, Pace]) -> int:

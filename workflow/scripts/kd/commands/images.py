@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kd.config.stored.sizes import DIGITS, KNOWN
 from kd.config.study import Study
 from kd.data.augmentation import Augmentation
 from kd.datasets.folders.suffixes import is_image
@@ -14,30 +15,17 @@ from kd.io.files import read_json
 from kd.plan.layout import Layout
 from kd.registry import find_dataset
 
-# Of the data sets that are the same for everyone: training images, test images, classes. Here and not in
-# the plug-ins, because a change there would prepare the data of finished studies again.
-KNOWN = {
-    "cifar10": (50_000, 10_000, 10),
-    "cifar100": (50_000, 10_000, 100),
-    "fashion_mnist": (60_000, 10_000, 10),
-    "mnist": (60_000, 10_000, 10),
-    "stl10": (5_000, 8_000, 10),
-    "svhn": (73_257, 26_032, 10),
-    "tiny_imagenet": (100_000, 10_000, 200),
-}
-DIGITS = 1_797
-
 
 @dataclass(frozen=True)
 class Images:
-    """Numbers of images, `shape` (height, width, channels), and how many augmented views an image has."""
+    """Numbers of images, `shape` (height, width, channels), and how those for training are augmented."""
 
     train: int
     validation: int
     test: int
     classes: int
     shape: tuple[int, int, int]
-    views: int
+    augmentation: Augmentation
     exact: bool = True  # false: from what is known before the data are prepared
 
 
@@ -49,7 +37,7 @@ def images_of(study: Study) -> Images | None:
         return None
     train, test, classes, shape = known
     validation = round(train * study.dataset.validation)
-    return Images(train - validation, validation, test, classes, shape, _views(study), exact=False)
+    return Images(train - validation, validation, test, classes, shape, _augmentation(study), exact=False)
 
 
 def _prepared(card: Mapping[str, Any], study: Study) -> Images | None:
@@ -58,12 +46,12 @@ def _prepared(card: Mapping[str, Any], study: Study) -> Images | None:
         raise ValueError(card["dataset"])
     count = card["images"]
     numbers = count["train"], count["validation"], count["test"], len(card["classes"])
-    return Images(*numbers, tuple(card["image_shape"]), _views(study))
+    return Images(*numbers, tuple(card["image_shape"]), _augmentation(study))
 
 
-def _views(study: Study) -> int:
+def _augmentation(study: Study) -> Augmentation:
     data = study.dataset
-    return Augmentation(data.pad, data.flip, data.area).changed(data.augmentation).count
+    return Augmentation(data.pad, data.flip, data.area).changed(data.augmentation)
 
 
 def _unprepared(study: Study) -> tuple[int, int, int, tuple[int, int, int]] | None:

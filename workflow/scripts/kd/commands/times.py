@@ -19,6 +19,7 @@ from kd.plan import training
 from kd.plan.files import Plan
 from kd.plan.layout import Folder
 from kd.results.metrics import read_trial
+from kd.teachers.size import expected_entries, longest
 
 START = 5.0  # seconds in which a job starts Python and imports PyTorch, where that was not measured
 TRAININGS = ("train_teacher", "train_baseline", "distill_student", "distill_intermediate", "run_trial")
@@ -71,7 +72,7 @@ def live_teachers(study: Study, job: PlannedJob) -> list[Any]:
     )
     if chain:
         return [study.network(chain[-1])]
-    if study.uses_targets(method) or teacher in study.logits_teachers:
+    if study.uses_targets(method, teacher) or teacher in study.logits_teachers:
         return []
     return [(study.teachers | study.externals)[name] for name in study.networks_of(teacher)]
 
@@ -171,7 +172,7 @@ def _training(run: TrainJob, images: Images, pace: Pace, beside: Iterable[Pace])
 def _caching(
     plan: Plan, jobs: Iterable[PlannedJob], images: Images, paces: Mapping[str, Pace], start: float
 ) -> list[float]:
-    """Jobs of one teacher fill one table, so that later ones compute only the views that it lacks."""
+    """Jobs of one teacher fill one store, so that later ones compute only what it lacks."""
     by_teacher: dict[str, list[PlannedJob]] = defaultdict(list)
     for job in jobs:
         if job.rule == CACHING:
@@ -180,8 +181,7 @@ def _caching(
     for members in by_teacher.values():
         network = _teacher(plan.study, members[0])
         if network and (pace := paces.get(key_of(network))):
-            epochs = sum(int(job.wildcards["epochs"]) for job in members)
-            share = 1 - (1 - 1 / images.views) ** epochs  # of the views, which are drawn at random
-            computed = share * images.views * images.train * pace.infer
-            seconds += [start + computed / len(members)] * len(members)
+            runs = longest((int(job.wildcards["seed"]), int(job.wildcards["epochs"])) for job in members)
+            entries = expected_entries(images.train, images.augmentation, runs)
+            seconds += [start + entries * pace.infer / len(members)] * len(members)
     return seconds

@@ -2,11 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,9 +17,9 @@ from pydantic import (
 from kd.config import shorthand
 from kd.config.dataset import DatasetSection
 from kd.config.methods import MethodSection
-from kd.config.networks import StudentSection, kind_of
+from kd.config.networks import StudentSection
 from kd.config.problems import Problems, shown
-from kd.config.study import STORABLE
+from kd.config.stored.section import Targets
 from kd.config.sweep import SweepSection
 from kd.config.teachers import TeacherSection
 from kd.errors import did_you_mean
@@ -72,32 +71,6 @@ def _refuse_repeats(problems: Problems, values: Any) -> None:
         problems.add((), f"{text} is repeated; list it once")
 
 
-def _check_targets(value: str, info: ValidationInfo) -> str:
-    reasons = {"auto": (), "live": _not_live(info), "cached": _not_cached(info)}
-    with Problems() as problems:
-        for text in reasons[value]:
-            problems.add((), text)
-    return value
-
-
-def _not_live(info: ValidationInfo) -> Iterator[str]:
-    for name, content in info.context.written["teachers"].items():
-        if kind_of(content) == "logits":
-            yield f"a network runs live, and teachers.{name} is a file of logits; allowed: auto, cached"
-
-
-def _not_cached(info: ValidationInfo) -> Iterator[str]:
-    allowed, valid = "allowed: auto, live", info.context.valid
-    if (dataset := info.data.get("dataset")) and dataset.endless:
-        yield f"'cached' would store endless views, as dataset.{dataset.endless} makes them; {allowed}"
-    for method in [*valid["methods"].values(), *(method for _, method in valid["sweep"].values())]:
-        if not method.of_teacher <= STORABLE:
-            yield f"'cached' stores logits only, but {method.name} needs more; {allowed}"
-        elif method.via or method.generations > 1:
-            between = f"{method.name} has networks in between, which run live"
-            yield f"'cached' stores the logits of teachers, and {between}; {allowed}"
-
-
 _PairsInFile = Literal["all"] | Annotated[list[_Pair], Field(min_length=1)] | dict[str, str | list[str]]
 Pairs = Annotated[tuple[_Pair, ...], PlainValidator(_read_pairs, json_schema_input_type=_PairsInFile)]
 Seeds = Annotated[
@@ -105,7 +78,6 @@ Seeds = Annotated[
     Field(min_length=1),
     WrapValidator(_read_seeds, json_schema_input_type=shorthand.SeedsInFile),
 ]
-Targets = Annotated[Literal["auto", "cached", "live"], AfterValidator(_check_targets)]
 
 
 class StudyFile(BaseModel):
@@ -134,8 +106,10 @@ class StudyFile(BaseModel):
     )
     targets: Targets = Field(
         "auto",
-        description="cached: the teacher runs once over all augmented views, and students read its logits;"
-        " live: it runs in every step of every student; auto: cached for every method that needs logits only",
+        validate_default=True,
+        description="cached: the teacher runs once over all that students see, and they read its logits;"
+        " live: it runs in every step of every student; auto: cached for every method that needs logits only,"
+        " unless each is read once alone; {store: a word, top_k: 20} stores the largest logits of each image",
     )
     diagnostics: Diagnostics = Field(
         default_factory=Diagnostics, description="what the error analysis of each network shows"

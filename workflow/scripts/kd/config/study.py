@@ -1,10 +1,12 @@
 """A study as the workflow sees it: checked, with every default filled in and every name resolved."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 from kd.config.dataset import Dataset
+from kd.config.stored.repays import Passes, passes_of
 from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
@@ -79,6 +81,19 @@ class Method:
 
 
 @dataclass(frozen=True)
+class Storing:
+    """Whether logits of teachers are stored, as a word, and how many of each image; None for all."""
+
+    store: str = "auto"
+    top_k: int | None = None
+
+    @property
+    def in_file(self) -> Any:
+        """As a config has it."""
+        return {"store": self.store, "top_k": self.top_k} if self.top_k else self.store
+
+
+@dataclass(frozen=True)
 class Study:
     """A whole, valid study."""
 
@@ -90,7 +105,7 @@ class Study:
     pairs: tuple[tuple[str, str], ...]
     methods: dict[str, Method]
     seeds: tuple[int, ...]
-    targets: str
+    targets: Storing
     compute: Compute
     sweeps: dict[str, Sweep] = field(default_factory=dict)  # each has a method of its name
     externals: dict[str, External] = field(default_factory=dict)
@@ -120,7 +135,7 @@ class Study:
 
     def warnings(self) -> list[str]:
         """What is worth a look before anything runs, a sentence each."""
-        return [*self.unsupported(), *self._high_rates()]
+        return [*self.unsupported(), *self._high_rates(), *self._storing()]
 
     def _high_rates(self) -> list[str]:
         sides = {"teachers": self.teachers, "students": self.students}
@@ -149,11 +164,42 @@ class Study:
         """The networks that a teacher is: itself, or those of an ensemble."""
         return self.ensembles[teacher].members if teacher in self.ensembles else (teacher,)
 
-    def uses_targets(self, method: str) -> bool:
-        """Whether students of this method read cached logits instead of running the teacher."""
+    def storable(self, method: str) -> bool:
+        """Whether a method needs something of a teacher, and no more than can be stored."""
         needed = self.methods[method].of_teacher
-        stored = self.targets != "live" and not self.dataset.endless
-        return stored and bool(needed) and needed <= STORABLE
+        return bool(needed) and needed <= STORABLE
+
+    def uses_targets(self, method: str, teacher: str) -> bool:
+        """Whether students of this method and teacher read stored logits instead of running the teacher."""
+        return self.storable(method) and self.stores(teacher)
+
+    def stores(self, teacher: str) -> bool:
+        """Whether this teacher's logits are stored for the methods that need nothing else."""
+        if self.targets.store == "auto" and self.dataset.endless:
+            return self._passes[teacher].repays
+        return self.targets.store != "live"
+
+    @cached_property  # thousands of students ask
+    def _passes(self) -> dict[str, Passes]:
+        return {
+            teacher: passes_of(self, teacher) for teacher in dict.fromkeys(pair[0] for pair in self.pairs)
+        }
+
+    def _storing(self) -> list[str]:
+        """Which teachers are stored where that depends on their runs, and why; a top_k of nothing."""
+        methods = [name for name in self.methods if self.storable(name)]
+        stored = [teacher for teacher in self._passes if self.stores(teacher)] if methods else []
+        sentences = []
+        if self.targets.store == "auto" and self.dataset.endless and methods:
+            sentences = [
+                f"teachers.{teacher}: {'logits are stored' if passes.repays else 'runs live'}, because"
+                f" {passes.runs} runs take {passes.stored} epochs of its forward passes with stored logits,"
+                f" and {passes.live} live"
+                for teacher, passes in self._passes.items()
+            ]
+        if self.targets.top_k and not stored:
+            sentences.append("targets.top_k: of no teacher logits are stored, so it has no effect")
+        return sentences
 
 
 def _high_rate(network: Network) -> str:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
 from kd.jobs.base import Augmentation, Job
 
 
@@ -40,13 +38,6 @@ class TargetsJob(Job):
     epochs: int
     augmentation: Augmentation
     top_k: int | None = None  # how many of each image, the largest; None for all
-
-    @model_serializer(mode="wrap")
-    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Where all logits are stored the text is that of before there was a choice."""
-        return {
-            name: value for name, value in serialize(self).items() if name != "top_k" or value is not None
-        }
 
 
 class LogitsTargetsJob(TargetsJob):

@@ -70,8 +70,9 @@ class Plan:
 
     def logits_targets_job(self, logits_teacher: str, seed: int, epochs: int) -> LogitsTargetsJob:
         """The user's logits that students of this seed and length read."""
-        job, shown = self.logits[logits_teacher], self.study.dataset.augmentation
-        return LogitsTargetsJob(sha256=job.sha256, seed=seed, epochs=epochs, augmentation=shown)
+        job, data = self.logits[logits_teacher], self.study.dataset
+        about = {"augmentation": data.augmentation, "top_k": self.study.targets.top_k}
+        return LogitsTargetsJob(sha256=job.sha256, seed=seed, epochs=epochs, **about)
 
     def trial_job(self, teacher: str, student: str, method: str, trial: str, seed: int) -> TrainJob:
         """A trial of a sweep."""
@@ -125,7 +126,7 @@ class Plan:
             return inputs | {"teacher_model": intermediate.seed(seed).file("model")}
         if teacher not in self.study.logits_teachers:
             inputs["teacher_model"] = folder.file("model")
-        if self.study.uses_targets(method):
+        if self.study.uses_targets(method, teacher):
             networks = self.study.networks_of(teacher)
             inputs["targets"] = [self.layout.targets(network, seed, epochs) for network in networks]
         return inputs

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kd.errors import UserError
+
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0, math.inf)  # at which the rest is summed up; at the last, by its mean
 
 
@@ -28,6 +30,12 @@ class Encoding:
 
     classes: int
     top_k: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.top_k is not None and self.top_k >= self.classes:
+            raise UserError(
+                f"targets.top_k: {self.top_k} is not below the {self.classes} classes of the data set"
+            )
 
     @property
     def fields(self) -> dict[str, tuple[int, torch.dtype]]:

@@ -134,7 +134,7 @@ class Filling:
 
     def check_disk(self) -> None:
         """UserError if what is missing is larger than what the disk has left."""
-        size = store_bytes(self.missing, self.store.encoding)
+        size = store_bytes(self.missing, self.store.encoding.classes, self.store.encoding.top_k)
         free = shutil.disk_usage(self.store.folder).free
         if size > free:
             raise UserError(

@@ -27,7 +27,7 @@ def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
         "methods": {name: _method(it) for name, it in study.methods.items() if name not in study.sweeps},
         **({"sweep": _sweeps(study, config)} if study.sweeps else {}),
         "seeds": list(study.seeds),
-        "targets": study.targets,
+        "targets": study.targets.in_file,
         **{name: getattr(study, name).model_dump(mode="json", exclude_none=True) for name in SETTINGS},
     }
 
