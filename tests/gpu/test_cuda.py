@@ -78,6 +78,21 @@ def test_streamed_images_train_the_same_network(cuda, graph):
         assert torch.equal(first, second)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+def test_a_replayed_recipe_gives_the_bits_of_its_steps(cuda, optimizer):
+    """Warm-up by step, clipping, smoothed and weighed labels and an average, all of them in the graph."""
+    keys = {"optimizer": optimizer, "lr": 0.01, "warmup_epochs": 0.5, "schedule_by": "step", "ema": 0.9}
+    keys |= {"grad_clip": 1.0, "label_smoothing": 0.1, "class_weights": "balanced"}
+    models = [network(cuda) for _ in range(2)]
+    for model, graph in zip(models, (False, True), strict=True):
+        recipe, speed = Recipe(epochs=2, batch_size=64, **keys), Speed(graph=graph)
+        method, images = build_method("cross_entropy", {}), split(cuda, 500)
+        training = fit(model, method, images, split(cuda, 64, 1), recipe, seed=3, speed=speed)
+        assert training.replayed == graph
+    for first, second in zip(*(model.state_dict().values() for model in models), strict=True):
+        assert torch.equal(first, second)
+
+
 @pytest.mark.parametrize("graph", [False, True])
 def test_a_streamed_batch_that_was_overwritten_is_noticed(cuda, graph):
     """Without asking the device; a replayed step runs no code that would look at its batch."""

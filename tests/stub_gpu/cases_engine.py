@@ -29,6 +29,12 @@ from kd.training.checkpoints import Checkpoints
 from kd.training.engine import fit
 
 GRAPHED = Speed(bf16=True, graph=True)
+LABELS = {"label_smoothing": 0.1, "class_weights": "balanced"}
+RECIPES = {
+    "sgd": {"weight_decay_on": "weights", "grad_clip": 1.0, "ema": 0.9, **LABELS},
+    "adamw": {"optimizer": "adamw", "grad_clip": 1.0, "ema": 0.9, **LABELS},
+    "muon": {"optimizer": "muon", "grad_clip": 1.0, "ema": 0.9, **LABELS},
+}
 
 
 def engine() -> Iterator[Case]:
@@ -38,6 +44,8 @@ def engine() -> Iterator[Case]:
     yield "a method that reads a number back, in a network with dropout", _reads_back
     yield "on the second of two GPUs", _second
     yield "stopped and resumed", _resumed
+    for name, keys in RECIPES.items():
+        yield f"recipe: {name}", partial(_recipe, keys)
     yield "a batch that does not fit is halved once", _halved
     yield "memory that runs out in training is explained", _explained
 
@@ -161,6 +169,17 @@ def _resumed() -> list[str]:
     return complaints + (
         [] if len(training.history) == 3 and training.replayed else ["it did not go on by a graph"]
     )
+
+
+def _recipe(keys: dict) -> list[str]:
+    """All of a step's new parts in one: steps of a graph, a step without a wait, and a whole training by step."""
+    data, model = split(), network("resnet8x4")
+    recipe = Recipe(epochs=2, batch_size=BATCH, **keys)
+    method = build_method("cross_entropy", {}).to(on_stub.DEVICE)
+    complaints = on_stub.steps(model, method, None, data, GRAPHED, recipe)
+    recipe = Recipe(epochs=2, batch_size=BATCH, schedule_by="step", warmup_epochs=0.5, **keys)
+    training = fit(model, method, data, split(16), recipe, seed=0, speed=GRAPHED)
+    return complaints + ([] if training.replayed else ["no graph in a whole training"])
 
 
 def _halved() -> list[str]:

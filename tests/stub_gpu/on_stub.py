@@ -16,6 +16,7 @@ from kd.data.augmentation import Augmentation
 from kd.data.loader import Loader
 from kd.data.streaming import StreamedImages
 from kd.data.views import Split, ViewedImages
+from kd.distillation import label_loss
 from kd.distillation.base import Context, Distillation
 from kd.distillation.combined import build_method
 from kd.networks.factory import build_network
@@ -40,6 +41,9 @@ def patch() -> None:
     torch.backends.cudnn.enabled = False
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.set_num_threads(1)
+    label_loss.balanced_weights = lambda labels, classes: torch.ones(
+        classes, device=labels.device
+    )  # it counts
     engine._check_finite = lambda loss, what: None
     teachers.SHARE = -1  # tables stay on the host, where it can be seen what they lack
 
@@ -105,20 +109,28 @@ def prepared(
 
 
 def steps(
-    student: nn.Module, method: Distillation, teacher: Teacher | None, data: Split, speed: Speed
+    student: nn.Module,
+    method: Distillation,
+    teacher: Teacher | None,
+    data: Split,
+    speed: Speed,
+    recipe: Recipe = RECIPE,
 ) -> list[str]:
     """Two epochs by a graph from the first step on, a step in which waiting is an error, a restored state."""
     complaints = []
     for preliminary in ([True] if method.preliminary else []) + [False]:
         student.train(), method.train()
         loader = Loader(data, BATCH, 0)
-        common = student, method, loader, RECIPE, teacher, speed, preliminary
+        common = student, method, loader, recipe, teacher, speed, preliminary
         graphed, copies = GraphedStep(Step(*common), loader), stub.stub_count(2)
         for epoch in range(2):
             batches = loader.epoch(epoch)
             graphed.start_epoch(epoch, 0.1)
             for batch in batches:
+                graphed.set_lr(0.05)  # between two steps, as a schedule by step does
                 graphed(batch)
+            with graphed.averaged():  # as it is evaluated
+                pass
         complaints += ["a copy from the host is recorded in the graph"] * (stub.stub_count(2) > copies)
         complaints += ["no graph"] * (graphed._graph is None)
         step = Step(*common)

@@ -97,6 +97,19 @@ def test_networks_with_pretrained_weights_have_defaults_of_their_own():
     }
 
 
+def test_an_optimizer_has_defaults_of_its_own():
+    config = CONFIG | {
+        "recipe": {"optimizer": "adamw", "ema": 0.99},
+        "teachers": {"big": {"architecture": "cnn"}},
+    }
+    config |= {"pairs": "all", "methods": {"kd": {}}, "sweep": {}}
+    recipe = {key: both for key, both in changed(load_study(config), config).items() if "recipe." in key}
+    assert recipe == {
+        "recipe.optimizer": {"value": "adamw", "default": "sgd"},
+        "recipe.ema": {"value": 0.99, "default": None},
+    }
+
+
 def test_a_default_of_none_is_one():
     lines = changed(load_study(ENDLESS), ENDLESS)
     assert lines["dataset.crop_area"] == {"value": [0.1, 1.0], "default": None}

@@ -144,6 +144,65 @@ def test_pretrained_networks_are_fine_tuned_unless_the_study_says_how():
     assert not_pretrained.teachers["big"].recipe == Recipe()
 
 
+def test_a_network_with_another_optimizer_takes_none_of_the_keys_that_belong_to_the_studys():
+    """The study sets lr, momentum and weight decay of SGD."""
+    students = {
+        "cnn": {"optimizer": "adamw"},
+        "own": {"architecture": "cnn", "optimizer": "muon", "lr": 0.01},
+    }
+    study = load_study(config(students=students))
+    shared = {"epochs": 20, "batch_size": 128}
+    assert study.students["cnn"].recipe == Recipe(optimizer="adamw", **shared)
+    assert study.students["own"].recipe == Recipe(optimizer="muon", lr=0.01, **shared)
+    assert study.teachers["resnet18"].recipe == Recipe(**shared)
+
+
+def test_a_network_with_the_studys_optimizer_takes_its_keys():
+    recipe = {"optimizer": "adamw", "lr": 0.002, "ema": 0.99}
+    study = load_study(config(recipe=recipe, students={"cnn": {"optimizer": "adamw", "weight_decay": 0.1}}))
+    assert study.students["cnn"].recipe == Recipe(**recipe, weight_decay=0.1)
+    assert study.teachers["vgg16"].recipe == Recipe(**{**recipe, "epochs": 30, "lr": 0.05})
+
+
+def test_a_network_with_another_schedule_takes_no_milestones():
+    recipe = {"epochs": 20, "schedule": "multi_step", "milestones": [10], "gamma": 0.5, "warmup_epochs": 2}
+    students = {"cnn": {"schedule": "linear"}, "own": {"architecture": "cnn", "schedule": "one_cycle"}}
+    study = load_study(config(recipe=recipe, students=students))
+    assert study.students["cnn"].recipe == Recipe(epochs=20, schedule="linear", warmup_epochs=2)
+    assert study.students["own"].recipe == Recipe(epochs=20, schedule="one_cycle")
+
+
+def test_fine_tuning_with_adamw_has_a_learning_rate_of_its_own():
+    teachers = {"big": {**PRETRAINED, "optimizer": "adamw"}}
+    study = load_study(config(recipe={}, teachers=teachers))
+    expected = {"epochs": 30, "batch_size": 32, "lr": 1e-4, "weight_decay": 0.05}
+    assert study.teachers["big"].recipe == Recipe(optimizer="adamw", **expected)
+    assert study.warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("network", "line"),
+    [
+        (
+            {**PRETRAINED, "optimizer": "adamw", "lr": 0.001},
+            "fine-tunes pretrained weights with lr 0.001, and rates above 0.0005 usually undo them;"
+            " set lr: 0.0001 there",
+        ),
+        (
+            {"architecture": "cnn", "optimizer": "muon", "lr": 0.1},
+            "lr 0.1 is for SGD; with muon usual rates are 0.0001 to 0.003",
+        ),
+        (
+            {**PRETRAINED, "lr": 0.04, "lr_scaling": "linear", "batch_size": 512},
+            "fine-tunes pretrained weights with lr 0.08, and rates above 0.05 usually undo them; set lr: 0.01"
+            " there",
+        ),
+    ],
+)
+def test_a_rate_that_is_likely_too_high_gives_a_warning(network, line):
+    assert load_study(config(recipe={}, teachers={"big": network})).warnings() == [f"teachers.big: {line}"]
+
+
 INCEPTION = {"architecture": "torchvision/inception_v3"}
 
 

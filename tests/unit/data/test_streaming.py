@@ -10,6 +10,7 @@ from kd.data.rows import Rows
 from kd.data.streaming import AHEAD, StreamedImages
 from kd.data.views import Split, ViewedImages
 from kd.distillation.combined import build_method
+from kd.evaluation.inference import logits_of
 from kd.evaluation.metrics import evaluate
 from kd.networks.factory import build_network
 from kd.settings.recipe import Recipe
@@ -86,6 +87,29 @@ def test_every_batch_is_read_once_and_before_it_is_wanted():
         assert len(source.read) <= seen + AHEAD + 1
         indices.append(batch.indices.tolist())
     assert sorted(source.read) == sorted(indices)
+
+
+def test_in_an_evaluation_too(monkeypatch):
+    """Also where images of the same part are being streamed for a training."""
+    monkeypatch.setattr("kd.evaluation.inference.CPU_BATCH", (5 * 64, 5))
+    streamed = images("streamed")
+    source, seen = streamed._source, []
+
+    class Network(torch.nn.Module):
+        def forward(self, pixels):
+            seen.append(len(pixels))
+            in_order = [read for read in source.read if read == list(range(read[0], read[-1] + 1))]
+            assert len(in_order) <= len(seen) + AHEAD + 1
+            return pixels.flatten(1)[:, :3]
+
+    streaming = loader(streamed)
+    batch = next(epoch := streaming.epoch(0))
+    logits = torch.cat(list(logits_of(Network(), streamed, torch.arange(37), 4)))
+    assert seen == [5] * 7 + [2]
+    assert torch.equal(logits, images("resident").take(torch.arange(37), 4).flatten(1)[:, :3])
+    views = torch.from_numpy(streaming.rows)[batch.indices]
+    assert torch.equal(streaming.take(batch)[0], images("resident").take(batch.indices, views))
+    epoch.close()
 
 
 def test_what_is_mixed_in_is_read_with_its_batch():

@@ -316,3 +316,12 @@ def test_more_metrics_are_in_a_table_of_their_own():
     ]
     assert "- Temperature: what the logits are divided by" in section
     assert "## More metrics" not in page_of(runs)
+
+
+def test_what_an_average_of_weights_would_be_without_it_stands_among_the_other_metrics():
+    runs = [fake_run("alone", "cnn", seed) | {"unaveraged_test_accuracy": 70.0 + seed} for seed in (0, 1)]
+    section = page_of(runs).split("## More metrics\n\n")[1]
+    head, _, line = ([cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines()[:3])
+    assert head[-1] == "test accuracy without EMA"
+    assert line[-1] == "70.50"
+    assert summarise(runs)["unaveraged_test_accuracy"].tolist() == [70.5]

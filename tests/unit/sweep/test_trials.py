@@ -254,6 +254,22 @@ def test_halving_needs_a_schedule_that_shrinks():
     assert line.startswith("sweep.tuned.search: halving begins with few epochs")
 
 
+def test_halving_needs_a_recipe_without_warm_up():
+    entry = {"search": "halving", "trials": 3, "over": {"temperature": LOG}}
+    (line,) = complaints(recipe={"warmup_epochs": 2}, **sweep(**entry))
+    assert line.startswith("sweep.tuned.search: halving begins with few epochs, and warm-up")
+
+
+def test_an_optimizer_is_not_swept():
+    (line,) = complaints(**sweep(over={"recipe.optimizer": ["sgd", "adamw"]}))
+    assert line.startswith("sweep.tuned.over.recipe.optimizer: other keys have other values with another")
+
+
+def test_newer_keys_of_a_recipe_are_swept_also_over_their_defaults():
+    values = list(study(over={"recipe.label_smoothing": [0, 0.1]}).sweeps["tuned"].trials)
+    assert values == [{"recipe.label_smoothing": 0.0}, {"recipe.label_smoothing": 0.1}]
+
+
 def test_values_read_well():
     assert named({"temperature": 4.0, "recipe.nesterov": True}) == "temperature=4, recipe.nesterov=True"
 

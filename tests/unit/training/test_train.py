@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from small_jobs import (  # noqa: F401 (fixtures)
     CPU,
     dataset,
@@ -18,9 +19,12 @@ from small_jobs import (  # noqa: F401 (fixtures)
 )
 
 import train
-from kd.data.dataset import write_dataset
+from kd.data.dataset import read_dataset, write_dataset
+from kd.data.loader import load_split
 from kd.errors import UserError
+from kd.evaluation.metrics import evaluate
 from kd.monitor import log as runlog
+from kd.networks.checkpoint import load_network
 from kd.runtime.speed import Speed
 from kd.settings.compute import Compute
 from kd.settings.recipe import Recipe
@@ -337,3 +341,21 @@ def test_a_file_of_chosen_values_that_is_cut_short_is_named(dataset, tmp_path):
     (tmp_path / "chosen.json").write_text('{"smoothing": 0')
     with pytest.raises(UserError, match=r"chosen\.json: not whole"):
         run(tmp_path, dataset, job(), chosen=tmp_path / "chosen.json")
+
+
+def test_with_ema_the_average_is_tested_and_saved_and_the_last_weights_stand_beside(dataset, tmp_path):
+    """The same training without it has the last weights."""
+    plain, averaged = tmp_path / "plain", tmp_path / "averaged"
+    without = run(plain, dataset, job())
+    recipe = Recipe(epochs=4, batch_size=16, lr=0.05, ema=0.9)
+    metrics = run(averaged, dataset, job(recipe=recipe))
+    assert metrics["unaveraged_test_accuracy"] == without["test_accuracy"]
+    assert "unaveraged_test_accuracy" not in without
+    assert metrics["test_loss"] != without["test_loss"]
+    logits, labels = np.load(averaged / "test_logits.npy"), np.arange(30) % 3
+    assert metrics["test_accuracy"] == pytest.approx(100 * (logits.argmax(1) == labels).mean())
+    network = load_network(averaged / "model.safetensors", torch.device("cpu"))
+    part = load_split(read_dataset(dataset), "test", torch.device("cpu"), "never")
+    assert np.allclose(evaluate(network, part.images, part.labels).logits, logits, atol=1e-6)
+    last = [float(row["unaveraged_validation_accuracy"]) for row in rows_of(averaged)]
+    assert last == [float(row["validation_accuracy"]) for row in rows_of(plain)]

@@ -1,7 +1,7 @@
 """Images that stay in host memory, or in files mapped into it, and come to the device batch by batch."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -38,29 +38,39 @@ class StreamedImages(ViewedImages):
             self._buffer = self._buffer.new_empty((room, *self._buffer.shape[1:]))
             cuda = self.device.type == "cuda"
             self._pinned = [_Pinned(self._buffer) for _ in range(AHEAD + 2)] if cuda else []
-        waiting: deque[Future[Tensor]] = deque()
-        with ThreadPoolExecutor(WORKERS) as pool:
-            for number, samples in enumerate(batches):
-                waiting.append(pool.submit(self._read_ahead, samples, number))
-                if len(waiting) > AHEAD:
-                    yield self._hand_over(waiting.popleft(), number - AHEAD)
-            for number in range(len(batches) - len(waiting), len(batches)):
-                yield self._hand_over(waiting.popleft(), number)
+        for number, pixels in enumerate(_ahead(self._read_into_place, batches, range(len(batches)))):
+            yield self._hand_over(pixels, number)
+
+    def read_ahead(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
+        """The images of each batch, in memory of its own."""
+        for pixels in _ahead(self._read, [batch.cpu().numpy() for batch in batches]):
+            yield pixels.to(self.device, non_blocking=True)
 
     def _read(self, samples: np.ndarray) -> Tensor:
         pixels = torch.as_tensor(self._source[samples])
         return pixels.pin_memory() if self.device.type == "cuda" else pixels
 
-    def _read_ahead(self, samples: np.ndarray, number: int) -> Tensor:
+    def _read_into_place(self, samples: np.ndarray, number: int) -> Tensor:
         pixels = torch.as_tensor(self._source[samples])
         return self._pinned[number % len(self._pinned)].hold(pixels) if self._pinned else pixels
 
-    def _hand_over(self, read: Future[Tensor], number: int) -> Tensor:
-        pixels = read.result()
+    def _hand_over(self, pixels: Tensor, number: int) -> Tensor:
         rows = self._buffer[: len(pixels)].copy_(pixels, non_blocking=True)
         if self._pinned:
             self._pinned[number % len(self._pinned)].copied.record()
         return rows
+
+
+def _ahead(read: Callable[..., Tensor], *arguments: Sequence[Any]) -> Iterator[Tensor]:
+    """What `read` makes of the arguments, in order, AHEAD of them before they are wanted."""
+    waiting: deque[Future[Tensor]] = deque()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for values in zip(*arguments, strict=True):
+            waiting.append(pool.submit(read, *values))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 class _Pinned:

@@ -78,6 +78,10 @@ class ViewedImages:
         """
         return (None for _ in batches)
 
+    def read_ahead(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
+        """What `raw` gives of each of the batches (B,) int64, read ahead where it has to be read."""
+        return map(self.raw, batches)
+
 
 @dataclass(frozen=True)
 class Split:

@@ -26,7 +26,15 @@ class LabelLoss:
         if self._labels is not None and self._weights is None:  # C is not known before
             self._weights = balanced_weights(self._labels, logits.shape[1])
         options = {"label_smoothing": self._smoothing, "weight": self._weights} | options
-        return functional.cross_entropy(logits, labels, **options)
+        probabilities = labels.is_floating_point()
+        if self._weights is None or not (options["label_smoothing"] or probabilities):
+            return functional.cross_entropy(logits, labels, **options)
+        # With weights and smoothing torch waits for the device, unless labels are probabilities; of
+        # these it takes the plain mean.
+        if not probabilities:
+            labels = (labels[:, None] == torch.arange(logits.shape[1], device=labels.device)).to(logits.dtype)
+        total = functional.cross_entropy(logits, labels, reduction="sum", **options)
+        return total / (labels * self._weights).sum()
 
 
 def balanced_weights(labels: Tensor, classes: int) -> Tensor:

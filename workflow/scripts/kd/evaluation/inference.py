@@ -40,20 +40,30 @@ def logits_of(
     `whole`: the last batch is filled up to the size of the others, and its surplus logits are dropped. The
     last bits of a logit depend on the size of its batch, though not on the others in it.
     A batch that does not fit the device's memory is halved, as are those that follow, of later calls too.
+    Images that are streamed are read ahead.
     """
     size, first = min(largest_batch(network, images, samples.device), _halved.get(network, GPU_BATCH[1])), 0
     shown = Shown.of(shown, samples)
     while first < len(samples):
-        part = torch.arange(first, min(first + size, len(samples)), device=samples.device)
-        chosen = part[torch.arange(size, device=part.device) % len(part)] if whole else part
+        places = _places(first, len(samples), size, samples.device, whole=whole)
+        parts = [shown[place] for place in places]
+        reads = [part.read(samples[place]) for place, part in zip(places, parts, strict=True)]
         try:
-            with torch.inference_mode():
-                logits = network(images.take(samples[chosen], shown[chosen]))[: len(part)]
+            for part, pixels in zip(parts, images.read_ahead(reads), strict=True):
+                with torch.inference_mode():
+                    logits = network(images.show(pixels, part)[0])
+                yield logits[: len(samples) - first]
+                first += len(logits)
         except torch.OutOfMemoryError:
             if size == 1:
                 raise
             size = _halved[network] = (size + 1) // 2
             logger.info("a batch does not fit the memory of the device; goes on with %d images", size)
-            continue
-        first += len(part)
-        yield logits
+
+
+def _places(first: int, end: int, size: int, device: torch.device, *, whole: bool) -> list[Tensor]:
+    """The places from `first` to `end` in batches of `size`; `whole`: a short last one repeats its own."""
+    places = [torch.arange(start, min(start + size, end), device=device) for start in range(first, end, size)]
+    if whole:
+        places[-1] = places[-1][torch.arange(size, device=device) % len(places[-1])]
+    return places

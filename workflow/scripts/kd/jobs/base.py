@@ -10,10 +10,8 @@ from kd.roles import ALONE
 
 # What a study changes of the augmentation that its data set has: fields of kd.data.augmentation.Augmentation.
 Augmentation = Annotated[dict[str, Any], Field(default_factory=dict)]
-LATER = (
-    "augmentation",
-    "top_k",
-)  # keys that are left out where they are empty: so were they before there were any
+# Keys that are left out where they are empty: so were they before there were any.
+LATER = ("augmentation", "top_k")
 
 
 class Job(BaseModel):

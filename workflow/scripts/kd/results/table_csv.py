@@ -22,6 +22,7 @@ COLUMNS = [
 DIAGNOSED = ["top5_accuracy", "balanced_accuracy", "macro_f1", "nll"]
 DIAGNOSED += ["temperature", "scaled_nll", "scaled_ece"]
 COLUMNS += [column for measure in DIAGNOSED for column in (measure, f"{measure}_std")]
+COLUMNS += ["unaveraged_test_accuracy"]  # where runs are averages of weights
 KINDS = {column: "str" if column in WORDS else "Int64" if column in INTEGERS else float for column in COLUMNS}
 
 

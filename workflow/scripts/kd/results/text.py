@@ -54,6 +54,7 @@ MORE = {
     "temperature": ("temperature", 3),
     "NLL, scaled": ("scaled_nll", 4),
     "ECE, scaled": ("scaled_ece", 2),
+    "test accuracy without EMA": ("unaveraged_test_accuracy", 2),
 }
 MORE_LEGEND = (
     "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature and NLL, the"
@@ -61,6 +62,8 @@ MORE_LEGEND = (
     "Balanced accuracy: the mean of the accuracies of the classes. Macro-F1: the mean of their F1 scores.",
     "Temperature: what the logits are divided by so that the NLL of the validation split is lowest"
     " (Guo et al. 2017). Scaled: after that division, which changes no prediction.",
+    "With EMA a network is the average of its weights, and all measures but the accuracy without it are the"
+    " average's.",
     f"{DASH}: with one seed at least there is no temperature, because all validation images are predicted"
     " correctly or there are no validation logits.",
 )

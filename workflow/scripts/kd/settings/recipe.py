@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from kd.settings.optimizers import DEFAULTS, OWN, TITLES, fine_tuning, goes_with, needed_by
 from kd.settings.schedule import LrSchedule
-from kd.settings.types import BatchSize, Betas, Count, Fraction, Momentum, NonNegative, Positive
+from kd.settings.types import BatchSize, Betas, Count, Fraction, Momentum, NonNegative, Positive, Smoothing
 
 OTHER_NAMES = {"step": "multi_step", "multistep": "multi_step", "triangular": "one_cycle"}
 IMAGES = 256  # that `lr_scaling: linear` gives the learning rate for
@@ -61,7 +61,7 @@ class Recipe(BaseModel):
     schedule_by: Literal["epoch", "step"] = Field("epoch", description="how often the learning rate changes")
     peak: Fraction = Field(0.3, description="one_cycle only: share of the epochs in which the rate rises")
     grad_clip: Positive | None = Field(None, description="largest norm of all gradients together")
-    label_smoothing: Momentum = Field(0.0, description="share of a label that is spread over all classes")
+    label_smoothing: Smoothing = Field(0.0, description="share of a label that is spread over all classes")
     class_weights: Literal["none", "balanced"] = Field(
         "none", description="balanced: the loss of a class is divided by how common it is"
     )

@@ -72,6 +72,7 @@ Concentration = Annotated[float, Field(ge=0, le=100), _Number]  # alpha of Beta(
 Turn = Annotated[float, Field(ge=0, le=0.5), _Number]  # share of a circle
 Momentum = Annotated[float, Field(ge=0, lt=1), _Number]
 Betas = tuple[Momentum, Momentum]
+Smoothing = Annotated[float, Field(ge=0, lt=1), _Number]
 Share = Annotated[float, Field(gt=0, le=1), _Number]
 Probability = Annotated[float, Field(ge=0, le=1), _Number]
 Fraction = Annotated[float, Field(gt=0, lt=1), _Number]

@@ -62,7 +62,8 @@ class Optimizer:
     def step(self) -> None:
         """One update by the gradients, clipped first where the recipe says so; nothing is read back."""
         if self._clip:
-            nn.utils.clip_grad_norm_(self.parameters.values(), self._clip)
+            # Norms of many tensors at once (foreach) copy from the host, which a CUDA graph cannot record.
+            nn.utils.clip_grad_norm_(self.parameters.values(), self._clip, foreach=False)
         if self._muon:
             self._muon.step(self.lr)
         self._rest.step()
