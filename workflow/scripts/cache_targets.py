@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from kd.io.log import logger
 from kd.jobs.teachers import TargetsJob
 from kd.monitor.progress import ProgressFile, clock_time
 from kd.networks.checkpoint import load_network
-from kd.runtime.device import device_name, memory_explained, set_up_device
+from kd.runtime.device import device_name, memory_explained
+from kd.runtime.ranks.group import Ranks
+from kd.runtime.ranks.run import run_on_devices
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
 from kd.teachers.encoding import Encoding
@@ -48,7 +51,24 @@ def main(
     `code` is the fingerprint of the code that fills it: a store made by other code is not added to.
     Raises UserError if the teacher's logits are not finite in float16, or the disk has no room for them.
     """
-    where = set_up_device(compute)
+    folders = table_folder, note
+    work = partial(cache, job, code, dataset, teacher_model, *folders, compute, progress)
+    run_on_devices(compute, work)
+
+
+def cache(
+    job: TargetsJob,
+    code: str,
+    dataset: Path,
+    teacher_model: Path,
+    table_folder: Path,
+    note: Path,
+    compute: Compute,
+    progress: Path | None,
+    ranks: Ranks,
+    where: torch.device,
+) -> None:
+    """As `main`, on the device `where`; several `ranks` fill the store as several jobs do."""
     data = read_dataset(dataset, job.augmentation)
     images = load_split(data, "train", where, compute.stream).images
     rows = Rows(images.augmentation, job.seed, images.samples)
@@ -65,9 +85,12 @@ def main(
     counts = label, filling.needed, filling.missing
     logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
     logger.info("%s  %s", label, speed.reason)
-    with ProgressFile(progress, label) as shown:
+    with ProgressFile(progress if ranks.first else None, label) as shown:
         fill(filling, network, images, rows, speed, label, shown)
-    write_note(note, filling, speed.used(where))
+    ranks.wait()
+    if ranks.first:
+        filling.look()
+        write_note(note, filling, speed.used(where))
 
 
 def fill(

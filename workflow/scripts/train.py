@@ -2,10 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from kd.data.dataset import read_dataset
 from kd.data.loader import load_split
+from kd.distillation.combined import build_methods
 from kd.io.files import digest
 from kd.io.log import logger
 from kd.jobs.training import TrainJob
@@ -14,8 +19,10 @@ from kd.monitor.progress import ProgressFile
 from kd.monitor.tensorboard import opened_board
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
-from kd.runtime.device import device_name, memory_explained, set_up_device
+from kd.runtime.device import device_name, memory_explained
 from kd.runtime.provenance import commit, finished, versions
+from kd.runtime.ranks.group import Ranks
+from kd.runtime.ranks.run import run_on_devices
 from kd.runtime.signals import StopSignal
 from kd.runtime.speed import choose_speed
 from kd.settings.compute import Compute
@@ -51,21 +58,55 @@ def main(
     The file `chosen` has values that a sweep chose, which take the place of the job's. A trial of a sweep is
     never shown the test set, and writes metrics and history alone.
     With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
-    files, `code`, the fingerprint of what it runs, the kind of device and the precision are the same.
-    The file `progress` says how far it is.
+    files, `code`, the fingerprint of what it runs, the kind of device, the precision and the number of GPUs
+    are the same. The file `progress` says how far it is.
     """
+    inputs = Inputs(dataset, teacher_model, teacher_logits, tuple(targets), chosen)
+    if compute.gpus_per_job > 1 and build_methods(job.methods).REMEMBERS_SAMPLES:
+        logger.info("%s  on one GPU: its method remembers samples, which several do not share", job.label)
+        compute = compute.model_copy(update={"gpus_per_job": 1})
+    run_on_devices(compute, partial(train, job, inputs, outputs, compute, work, progress, code))
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files that a training reads, see `main`."""
+
+    dataset: Path
+    teacher_model: Path | None
+    teacher_logits: Path | None
+    targets: tuple[Path, ...]
+    chosen: Path | None
+
+
+def train(
+    job: TrainJob,
+    inputs: Inputs,
+    outputs: Outputs,
+    compute: Compute,
+    work: Path | None,
+    progress: Path | None,
+    code: str,
+    ranks: Ranks,
+    where: torch.device,
+) -> None:
+    """As `main`, on the device `where`; of several `ranks` the first one writes."""
     started = time.perf_counter()
-    where = set_up_device(compute)
+    chosen, targets = inputs.chosen, inputs.targets
     values = read_values(chosen) if chosen else {}
     made_by = {"job": job.digest(code)}
     job = with_values(job, values)
-    data = read_dataset(dataset, job.augmentation)
+    data = read_dataset(inputs.dataset, job.augmentation)
     parts = [part for part in data.parts if part != "test" or job.role != TRIAL]
     splits = {part: load_split(data, part, where, compute.stream) for part in parts}
     validation = splits.get("validation")
     images = splits["train"].images
-    check_batch(job.recipe.batch_size, images.samples)
-    setup = set_up(job, data, where, teacher_model, cached=bool(targets))
+    check_batch(job.recipe.batch_size, images.samples, ranks.count)
+    with ranks.first_before_others():  # which then find pretrained weights that it has fetched
+        synchronised = compute.sync_batch_norm and ranks.count > 1
+        setup = set_up(
+            job, data, where, inputs.teacher_model, cached=bool(targets), synchronised=synchronised
+        )
     epochs = setup.method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
     results = describe_run(job, setup.method.describe(), values) | made_by
@@ -76,12 +117,14 @@ def main(
     logger.info("%s  %s", job.label, speed.reason)
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.
-    inputs = [path for path in (dataset, teacher_model, *targets) if path]
+    files = [path for path in (inputs.dataset, inputs.teacher_model, *targets) if path]
     made = f"{job.to_json()}\0{code}\0{where.type} {speed.precision}"
-    state = work / digest(made, *inputs) if work else None
-    ending = StopSignal()
-    with kept_until_done(state, compute.checkpoint_seconds, ending) as checkpoints:
-        with ProgressFile(progress, job.label) as shown, opened_board(outputs.board, job, images) as events:
+    made += f" {ranks.count}" if ranks.count > 1 else ""
+    state = work / digest(made, *files) if work else None
+    ending = StopSignal(ranks.stop)
+    board, progress = (outputs.board, progress) if ranks.first else (None, None)
+    with kept_until_done(state, compute.checkpoint_seconds, ending, writes=ranks.first) as checkpoints:
+        with ProgressFile(progress, job.label) as shown, opened_board(board, job, images) as events:
             try:
                 with ending.noticed():
                     training = fit(
@@ -95,13 +138,16 @@ def main(
                         speed=speed,
                         callback=TrainingLog(job.label, epochs, images.samples, events, shown),
                         checkpoints=checkpoints,
+                        ranks=ranks,
                     )
             except Diverged as error:
                 if job.role != TRIAL:
                     raise
-                save_diverged(job, results, error, outputs)
+                if ranks.first:
+                    save_diverged(job, results, error, outputs)
                 return
-            ended, logits = save_outputs(job, setup, training, splits, teacher_logits, outputs)
+            to = inputs.teacher_logits, outputs, ranks
+            ended, logits = save_outputs(job, setup, training, splits, *to)
             results |= ended
             if events:
                 events.end(results, epochs)
@@ -114,7 +160,8 @@ def main(
             "compute": speed.used(where, training.replayed),
         }
         results |= {"versions": versions(job.architecture), "commit": commit(), "finished": finished()}
-        write_metrics(outputs.metrics, results)
+        if ranks.first:
+            write_metrics(outputs.metrics, results)
     part = "validation" if job.role == TRIAL else "test"
     logger.info("%s  done: %s accuracy %.2f %%", job.label, part, results[f"{part}_accuracy"])
 

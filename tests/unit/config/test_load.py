@@ -123,7 +123,7 @@ def test_all_mistakes_are_reported_at_once():
         ),
         (
             {"compute": {"gpus": 1}},
-            "compute.gpus: unknown key; allowed: checkpoint_seconds, compile, cuda_graphs, deterministic, device, precision, slots_per_device, stream, threads",
+            "compute.gpus: unknown key; allowed: checkpoint_seconds, compile, cuda_graphs, deterministic, device, gpus_per_job, precision, slots_per_device, stream, sync_batch_norm, threads",
         ),
     ],
 )

@@ -65,7 +65,7 @@ def test_the_sizes_of_cached_logits_are_those_of_the_formula():
     cost, caching = ((DOCS / page).read_text() for page in ("how-to/cost.md", "caching.md"))
     for views, epochs, images, entry, size in (
         (9, 240, 251, 20, "47 kB"),
-        (162, 200, 45_000, 20, "110 MB"),
+        (162, 200, 45_000, 20, "109 MB"),
         (162, 720, 45_000, 200, "1.4 GB"),
         (578, 100, 90_000, 400, "3.3 GB"),
         (578, 100, 90_000, 20 * 3 + 10, "0.6 GB"),

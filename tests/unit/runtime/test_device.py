@@ -9,7 +9,7 @@ import torch
 
 from kd.errors import UserError
 from kd.runtime import device as device_module
-from kd.runtime.device import is_out_of_memory, memory_explained, set_up_device
+from kd.runtime.device import is_out_of_memory, lease_devices, memory_explained, set_up_device
 from kd.settings.compute import Compute
 
 
@@ -85,6 +85,29 @@ def test_a_driver_that_is_too_old_is_passed_over(gpu, monkeypatch, caplog):
     assert caplog.messages == [
         "computes on the CPU: The NVIDIA driver on your system is too old (found version 11040)."
     ]
+
+
+def test_each_rank_of_a_job_has_a_device_of_its_own(gpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(device_module, "take_slots", lambda *asked: [1, 3] if asked == (4, 2, 2) else asked)
+    two = Compute(gpus_per_job=2, slots_per_device=2)
+    assert lease_devices(two) == [torch.device("cuda", 1), torch.device("cuda", 3)]
+    assert gpu == []
+    assert set_up_device(two, torch.device("cuda", 3)) == torch.device("cuda", 3)
+    assert gpu[0] == "cuda:3"
+
+
+def test_ranks_compute_on_the_cpu_only_where_that_is_asked_for(monkeypatch):
+    assert lease_devices(Compute(device="cpu", gpus_per_job=3)) == [torch.device("cpu")] * 3
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"compute\.gpus_per_job: 2, and this job sees no CUDA device"):
+        lease_devices(Compute(gpus_per_job=2))
+
+
+def test_a_leased_gpu_is_not_passed_over(gpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_100"])
+    with pytest.raises(UserError, match=r"this PyTorch is not built for .*; allowed here: cpu"):
+        set_up_device(Compute(gpus_per_job=2), torch.device("cuda", 1))
 
 
 SET_UP = """

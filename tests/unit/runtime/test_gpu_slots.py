@@ -162,6 +162,53 @@ def test_a_process_that_asks_again_keeps_its_slot(locks):
     assert [path.name for path in locks.iterdir()] == ["0-0"]
 
 
+def test_a_job_of_several_takes_different_devices_or_none(machine, locks):
+    """One of two is another job's: nothing is held while this one waits."""
+    machine(2, 1)
+    free = slots._locks(slots._lock_folder(), 2, 1, 2)
+    assert free.keys() == {1}
+    os.close(free[1])
+    assert slots.take_slots(2, 2, 2) == [0, 1]
+    assert sorted(path.name for path in locks.iterdir()) == ["0-0", "0-1", "1-0"]
+
+
+def test_fewer_devices_than_a_job_wants_are_said_rather_than_waited_for(locks):
+    with pytest.raises(UserError, match=r"compute\.gpus_per_job: 3, and this job sees 2; lower it"):
+        slots.take_slots(2, 8, 3)
+    assert not locks.exists()
+
+
+WAITS = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from kd.runtime.gpu_slots import take_slots
+devices = take_slots(4, 1, int(sys.argv[2]))
+first = time.monotonic()
+time.sleep(0.1)
+print(first, time.monotonic(), *devices, flush=True)
+"""
+
+
+@pytest.mark.full
+def test_jobs_of_one_two_and_three_devices_never_wait_for_each_other_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name in ("XDG_RUNTIME_DIR", "CUDA_VISIBLE_DEVICES", *slots.SCHEDULED):
+        monkeypatch.delenv(name, raising=False)
+
+    def use(number):
+        command = [sys.executable, "-S", "-c", WAITS, Path(slots.__file__).parents[2], str(1 + number % 3)]
+        first, last, *devices = subprocess.run(command, capture_output=True, text=True).stdout.split()
+        return float(first), float(last), devices
+
+    with ThreadPoolExecutor(18) as pool:
+        held = list(pool.map(use, range(18), timeout=120))
+    assert sorted(len(devices) for _, _, devices in held) == 6 * [1] + 6 * [2] + 6 * [3]
+    for first, last, devices in held:
+        assert len(set(devices)) == len(devices)
+        later = [others for start, _, others in held if first < start < last]
+        assert not any(set(devices) & set(others) for others in later)
+
+
 def test_no_visible_device_is_said_rather_than_waited_for(locks):
     with pytest.raises(UserError, match="no CUDA device is visible"):
         slots.take_slot(0, 1)

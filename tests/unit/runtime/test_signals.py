@@ -2,6 +2,7 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,6 +36,15 @@ def test_one_that_is_ignored_stays_so():
         os.kill(os.getpid(), signal.SIGHUP)
         assert not ending()
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def test_one_that_another_process_of_the_job_has_noted_counts():
+    shared = SimpleNamespace(value=0)
+    here, there = StopSignal(shared), StopSignal(shared)
+    with here.noticed():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert there()
+    assert there.name == "SIGTERM"
 
 
 def test_without_a_signal_all_is_as_before():

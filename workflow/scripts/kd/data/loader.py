@@ -51,6 +51,8 @@ class Samples:
     indices: Tensor  # (B,) int64, on the device
     # (B, H, W, C) uint8 where images are streamed, and behind them what they are mixed with.
     pixels: Tensor | None = None
+    # Of several ranks: by what this one's mean counts in the average over them, which is then that of all.
+    weight: float = 1.0
 
 
 Mixture = tuple[Tensor, Tensor]  # other labels (B,) int64, and the share (B,) float32 of the first ones
@@ -61,12 +63,16 @@ class Loader:
 
     What an epoch shows lies in tensors that stay where they are, as do streamed images: a CUDA graph reads
     there again. So a batch can be taken only until the next one is handed over.
+    Of several `ranks` each takes its `rank`'s part of every batch, contiguous and as equal as can be.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int) -> None:
+    def __init__(self, split: Split, batch_size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
         self._images, self._labels = split.images, split.labels
         self.samples, self.batch_size, self.device = split.images.samples, batch_size, split.labels.device
-        self._seed, self._at = seed, (-1, 0)  # epoch and place of the batch that was handed over last
+        self._rank, self._ranks = rank, ranks
+        self.own_size = len(self._own(torch.arange(batch_size)))  # of a whole batch
+        self._sizes = _batch_sizes(self.samples, batch_size, 2 * ranks)
+        self.seed, self._at = seed, (-1, 0)  # epoch and place of the batch that was handed over last
         self._rows = Rows(split.images.augmentation, seed, self.samples)
         self._mixes = split.images.augmentation.mixes
         self.rows = np.empty(0, dtype=np.int64)  # (N,) of the epoch that was begun last, see kd.data.rows
@@ -80,7 +86,7 @@ class Loader:
     @property
     def steps(self) -> int:
         """Batches of an epoch."""
-        return len(_batch_sizes(self.samples, self.batch_size))
+        return len(self._sizes)
 
     def epoch(self, number: int, done: int = 0) -> Iterator[Samples]:
         """The batches of epoch `number` (from 0) that come after `done` samples, every sample once.
@@ -94,17 +100,22 @@ class Loader:
         return self._batches(number, done, shown)
 
     def _batches(self, number: int, done: int, shown: Shown) -> Iterator[Samples]:
-        order = torch.from_numpy(order_seen(self._seed, number, self.samples))
-        sizes = _batch_sizes(self.samples, self.batch_size)
+        order = torch.from_numpy(order_seen(self.seed, number, self.samples))
+        sizes = self._sizes
         # What is read is known on the host: to read numbers back between two steps would wait for the device.
         starts = accumulate([0, *sizes[:-1]])
-        parts = zip(starts, order.split(sizes), order.to(self.device).split(sizes), strict=True)
-        left = [part for part in parts if part[0] >= done]
-        read = [shown[samples].read(samples).numpy() for _, samples, _ in left]
-        ahead = self._images.prefetch(read, max(sizes) * (2 if self._mixes else 1))
-        for (first, _, indices), pixels in zip(left, ahead, strict=True):
+        parts = zip(starts, sizes, order.split(sizes), order.to(self.device).split(sizes), strict=True)
+        left = [(first, size, self._own(a), self._own(b)) for first, size, a, b in parts if first >= done]
+        read = [shown[samples].read(samples).numpy() for _, _, samples, _ in left]
+        room = -(-max(sizes) // self._ranks)
+        ahead = self._images.prefetch(read, room * (2 if self._mixes else 1))
+        for (first, size, samples, indices), pixels in zip(left, ahead, strict=True):
             self._at = number, first
-            yield Samples(number, first, indices, pixels)
+            yield Samples(number, first, indices, pixels, self._ranks * len(samples) / size)
+
+    def _own(self, batch: Tensor) -> Tensor:
+        """This rank's part of a batch."""
+        return batch.tensor_split(self._ranks)[self._rank]
 
     def take(self, batch: Samples) -> tuple[Tensor, Tensor, Mixture | None]:
         """Images (B, C, H, W) float32 and labels (B,) int64 of the batch that was handed over last.
@@ -132,9 +143,9 @@ class Loader:
             raise RuntimeError(f"batch {batch.epoch, batch.first} is taken, and {self._at} is at hand")
 
 
-def _batch_sizes(samples: int, batch_size: int) -> list[int]:
-    """A last single sample joins the batch before it: batch norm cannot take one alone."""
+def _batch_sizes(samples: int, batch_size: int, least: int) -> list[int]:
+    """A last batch of less than `least` samples joins the one before: batch norm cannot take one alone."""
     whole, rest = divmod(samples, batch_size)
-    if rest == 1 and whole:
-        return [batch_size] * (whole - 1) + [batch_size + 1]
+    if rest and rest < least and whole:
+        return [batch_size] * (whole - 1) + [batch_size + rest]
     return [batch_size] * whole + ([rest] if rest else [])

@@ -8,7 +8,7 @@ one would have seen.
 import numpy as np
 
 # One for each purpose, so that what is drawn for one is unrelated to the others; more: rows.py.
-_VIEW_STREAM, _ORDER_STREAM, _ROW_STREAM = 1, 2, 3
+_VIEW_STREAM, _ORDER_STREAM, _ROW_STREAM, _STEP_STREAM = 1, 2, 3, 4
 
 Numbers = int | np.ndarray  # one for all, or (B,) integers
 
@@ -51,6 +51,11 @@ def rows_seen(seed: int, epoch: int, samples: int, versions: int) -> np.ndarray:
     """
     first = random_words(_ROW_STREAM, seed, np.arange(samples)) % np.uint64(versions)
     return (first.astype(np.int64) + epoch) % versions
+
+
+def step_seed(seed: int, epoch: int, first: int, rank: int) -> int:
+    """For what one of several processes draws in the step of `epoch` that begins with sample `first`."""
+    return int(random_words(_STEP_STREAM, seed, epoch, first, np.array([rank]))[0])
 
 
 def order_seen(seed: int, epoch: int, samples: int) -> np.ndarray:

@@ -112,6 +112,7 @@ class Distillation(nn.Module):
 
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
+    REMEMBERS_SAMPLES = False  # whether its buffers are of single samples: then one process has all of them
     # Epochs before the recipe's, at its first learning rate, with a loss of their own: option init_epochs.
     preliminary: int = 0
 

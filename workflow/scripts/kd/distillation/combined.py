@@ -16,6 +16,7 @@ class Combined(Distillation):
         super().__init__()
         self._methods = nn.ModuleDict(methods)
         self.NEEDS = tuple(sorted({need for method in methods.values() for need in method.NEEDS}))
+        self.REMEMBERS_SAMPLES = any(method.REMEMBERS_SAMPLES for method in methods.values())
         self.preliminary = max(method.preliminary for method in methods.values())
 
     def describe(self) -> str:

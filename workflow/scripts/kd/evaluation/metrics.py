@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from kd.data.views import ViewedImages
 from kd.evaluation.inference import logits_of
+from kd.runtime.ranks.group import ALONE, Ranks
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 
@@ -22,19 +23,25 @@ class Score:
     logits: Tensor
 
 
-def evaluate(model: nn.Module, images: ViewedImages, labels: Tensor) -> Score:
+def evaluate(model: nn.Module, images: ViewedImages, labels: Tensor, ranks: Ranks = ALONE) -> Score:
     """Run `model` in eval mode over the un-augmented images; its train or eval mode is put back after.
 
     labels: (N,) int64, on the device of the images. Every sample counts the same, also in a short last batch.
+    Several `ranks` run it on a part each; all get the score of all samples, and the first one's buffers.
     """
     was_training = model.training
     model.eval()
+    ranks.same_buffers(model)
     everything = torch.arange(images.samples, device=labels.device)
+    own = everything[ranks.part(len(everything))]
     with torch.inference_mode():
-        logits = torch.cat(list(logits_of(model, images, everything, images.plain))).float()
+        some = own if len(own) else everything[:1]  # of more ranks than samples
+        logits = torch.cat(list(logits_of(model, images, some, images.plain))).float()[: len(own)]
+        logits = ranks.gathered(logits, len(everything))
         loss = functional.cross_entropy(logits, labels).item()
         correct = (logits.argmax(1) == labels).sum().item()
     model.train(was_training)
+    loss, correct = ranks.of_first(loss, correct)
     return Score(loss, 100 * correct / images.samples, logits.cpu())
 
 

@@ -64,6 +64,7 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
     ONE_LABEL = True
+    REMEMBERS_SAMPLES = True
 
     weight: NonNegative = 0.8
     temperature: Positive = 0.07

@@ -11,7 +11,7 @@ import torch
 from kd.errors import UserError
 from kd.io.log import logger
 from kd.runtime.allocator import keep_freed_memory
-from kd.runtime.gpu_slots import take_slot
+from kd.runtime.gpu_slots import take_slot, take_slots
 from kd.runtime.hardware import cpu_count, cpu_name
 from kd.settings.compute import Compute
 
@@ -20,27 +20,50 @@ _NO_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAI
 _NO_MEMORY += ("CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR", "unable to find an engine")
 
 
-def set_up_device(compute: Compute) -> torch.device:
+def set_up_device(compute: Compute, leased: torch.device | None = None) -> torch.device:
     """The device to compute on, with this process set up to do so reproducibly and in its share of the cores.
 
-    A GPU that this PyTorch cannot compute on is passed over for the CPU where compute.device is auto.
+    It is the one that another process has `leased` for this one, or a free one. A GPU that this PyTorch
+    cannot compute on is passed over for the CPU where compute.device is auto and no device was leased.
     Raises UserError if the wanted device is not there, or cannot be used.
     """
     keep_freed_memory()
     torch.set_num_threads(min(compute.threads, cpu_count()))
-    device = _pick_device(compute.device)
+    device = leased or _free_device(compute)
     if device.type != "cuda":
         return device
-    device = torch.device("cuda", take_slot(torch.cuda.device_count(), compute.slots_per_device))
     if reason := _unusable(device):
-        if compute.device != "auto":
-            raise UserError(f"compute.device: {compute.device}: {reason}; allowed here: auto, cpu")
+        if leased or compute.device != "auto":
+            allowed = "cpu" if leased else "auto, cpu"
+            raise UserError(f"compute.device: {compute.device}: {reason}; allowed here: {allowed}")
         logger.warning("computes on the CPU: %s", reason)
         return torch.device("cpu")
     torch.backends.cudnn.allow_tf32 = False  # float32 is float32; see Speed.rounding
     if compute.deterministic:
         _fix_order()
     return device
+
+
+def _free_device(compute: Compute) -> torch.device:
+    device = _pick_device(compute.device)
+    if device.type != "cuda":
+        return device
+    return torch.device("cuda", take_slot(torch.cuda.device_count(), compute.slots_per_device))
+
+
+def lease_devices(compute: Compute) -> list[torch.device]:
+    """A device for each of the compute.gpus_per_job processes of a job, leased by this one, which uses none.
+
+    With compute.device cpu it is the CPU for all. Otherwise each is another GPU; raises UserError where this
+    job sees fewer.
+    """
+    count = compute.gpus_per_job
+    if compute.device == "cpu":
+        return [torch.device("cpu")] * count
+    if _pick_device(compute.device).type != "cuda":
+        raise UserError(f"compute.gpus_per_job: {count}, and this job sees no CUDA device; lower it to 1")
+    slots = take_slots(torch.cuda.device_count(), compute.slots_per_device, count)
+    return [torch.device("cuda", slot) for slot in slots]
 
 
 def _unusable(device: torch.device) -> str:

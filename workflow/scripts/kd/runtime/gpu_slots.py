@@ -4,6 +4,7 @@ import errno
 import fcntl
 import itertools
 import os
+import random
 import tempfile
 import time
 from pathlib import Path
@@ -18,28 +19,53 @@ _held: dict[int, int] = {}  # device: its lock, which lives as long as the proce
 
 
 def take_slot(devices: int, slots_per_device: int) -> int:
-    """The number (from 0) of the visible device that this job may use, one of its slots locked until it ends.
+    """The number of the one visible device that this job may use, as `take_slots` says."""
+    return take_slots(devices, slots_per_device, 1)[0]
 
-    Devices are filled evenly. When every slot is taken it waits for one. Only jobs to which a scheduler has
-    given the same devices share slots: one that has a device of its own takes it without waiting, and a
-    workflow that runs inside a job of several GPUs spreads over them. A process has one slot: asked again, it
-    returns the same device.
-    Raises UserError for no device, and where locks cannot be kept.
+
+def take_slots(devices: int, slots_per_device: int, count: int) -> list[int]:
+    """The numbers (from 0) of `count` visible devices, a slot of each locked until this process ends.
+
+    Devices are filled evenly. When too many slots are taken it waits, and holds none meanwhile: so jobs of
+    several devices never wait for each other. Only jobs to which a scheduler has given the same devices share
+    slots: one that has a device of its own takes it without waiting, and a workflow that runs inside a job of
+    several GPUs spreads over them. A process asks once for all it needs: asked again, it returns the same.
+    Raises UserError where there are fewer devices, and where locks cannot be kept.
     """
     if _held:  # a lock would be refused to the very process that has it
-        return next(iter(_held))
+        return sorted(_held)[:count]
     if devices < 1:
         raise UserError("no CUDA device is visible to this job (CUDA_VISIBLE_DEVICES?)")
+    if devices < count:
+        raise UserError(
+            f"compute.gpus_per_job: {count}, and this job sees {devices}; lower it, or let the job see more"
+            " (CUDA_VISIBLE_DEVICES; on SLURM `gpu` in profiles/slurm/config.yaml)"
+        )
     folder = _lock_folder()
     for attempt in itertools.count():
-        for slot, device in itertools.product(range(slots_per_device), range(devices)):
-            if (lock := _lock(folder, f"{_name(device)}-{slot}")) is not None:
-                _held[device] = lock
-                return device
+        locks = _locks(folder, devices, slots_per_device, count)
+        if len(locks) == count:
+            _held.update(locks)
+            return sorted(locks)
+        for lock in locks.values():
+            os.close(lock)
         if attempt == 0:
-            text = "waits for a free GPU: %d of them, compute.slots_per_device: %d, and all are taken"
-            logger.warning(text, devices, slots_per_device)
-        time.sleep(0.2)
+            which = "a free GPU" if count == 1 else f"{count} free GPUs"
+            text = "waits for %s: %d of them, compute.slots_per_device: %d, and all are taken"
+            logger.warning(text, which, devices, slots_per_device)
+        # Jobs that wait for several must not try in step for ever.
+        time.sleep(random.uniform(0.1, 0.3))
+
+
+def _locks(folder: Path, devices: int, slots_per_device: int, count: int) -> dict[int, int]:
+    """By device, locks of slots on `count` devices, or of fewer where others are taken."""
+    locks: dict[int, int] = {}
+    for slot, device in itertools.product(range(slots_per_device), range(devices)):
+        if len(locks) == count:
+            break
+        if device not in locks and (lock := _lock(folder, f"{_name(device)}-{slot}")) is not None:
+            locks[device] = lock
+    return locks
 
 
 def _name(device: int) -> str:

@@ -25,13 +25,23 @@ def guarded(snakemake: Any) -> Iterator[None]:
     that was killed just now. Raises UserError.
     """
     refuse_later_than_now(snakemake.input)
+    outputs = hashlib.sha256("\0".join(snakemake.output).encode()).hexdigest()[:16]
+    writes = f"waits for another job that writes {snakemake.output[0]}"
+    with code_as_planned(), locked(LOCKS / outputs, writes):
+        yield
+
+
+@contextmanager
+def code_as_planned() -> Iterator[None]:
+    """Check before and after the block that the code which this process has loaded is the planned one.
+
+    Raises UserError.
+    """
     # Snakemake runs a copy, in which this is the name of the script itself.
     script = Path(getattr(sys.modules["__main__"], "__file__", "")).name
     code = LoadedCode()
     code.check(script)
-    outputs = hashlib.sha256("\0".join(snakemake.output).encode()).hexdigest()[:16]
-    with locked(LOCKS / outputs, f"waits for another job that writes {snakemake.output[0]}"):
-        yield
+    yield
     code.check(script)
 
 

@@ -1,10 +1,12 @@
 """A job ends with the Snakemake that started it: it would overwrite what a later run makes."""
 
+import ctypes
 import os
 import select
 import shlex
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from kd.errors import UserError, without_password
 COMMAND = "KD_COMMAND"  # the command line of the Snakemake that starts the jobs of this machine
 VARIABLE = "KD_SNAKEMAKE"  # host, number and start of each Snakemake above a job, by which it knows them
 POLL = 1.0  # seconds, where the system does not report the end of a process
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 
 def announce_snakemake(*, main: bool) -> None:
@@ -49,6 +52,20 @@ def end_with_snakemake() -> None:
         host, pid, start = announced.rsplit(":", 2)
         if host == socket.gethostname():
             _end_with(int(pid), start)
+
+
+def die_with_parent(pid: int) -> None:
+    """Have this process killed when its parent `pid` ends, in whatever way; at once if it has already.
+
+    Linux does so itself, also while the process waits for a device. Elsewhere it gets SIGTERM.
+    """
+    start = _start_of(pid)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        _end_with(pid, start)
+    if os.getppid() != pid:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _end_with(pid: int, start: str) -> None:

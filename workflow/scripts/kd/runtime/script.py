@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kd.errors import UserError
-from kd.io.log import logger, verbose
+from kd.io.log import log_to, logger
 from kd.runtime.guard import guarded
 from kd.runtime.parent import end_with_snakemake
 from kd.runtime.signals import Stopped
@@ -35,14 +35,8 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
     log = snakemake.log[0]
     threading.excepthook = _tell_of_thread
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is not what went wrong
-    logger.setLevel(logging.INFO)
-    # A file's name may be no text; stderr escapes what cannot be written by itself.
-    to_file = logging.FileHandler(log, mode="w", encoding="utf-8", errors="backslashreplace")
-    to_stderr = logging.StreamHandler(sys.stderr)
-    to_stderr.setLevel(logging.INFO if verbose() else logging.WARNING)
-    for handler in (to_stderr, to_file):
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-        logger.addHandler(handler)
+    Path(log).write_bytes(b"")  # of an earlier try; the ranks of a job append to it
+    to_file = log_to(log, sys.stderr)
     faulthandler.enable(to_file.stream)  # a library that ends the process by a signal leaves its place there
     try:
         end_with_snakemake()

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -13,17 +14,26 @@ class Stopped(Exception):
 
 
 class StopSignal:
-    """Whether this process has been asked to stop: by a cluster, `kill`, Ctrl-C or a terminal that closes."""
+    """Whether this process has been asked to stop: by a cluster, `kill`, Ctrl-C or a terminal that closes.
 
-    def __init__(self) -> None:
+    `shared`: a number in memory that is shared with the processes of the same job, in which each notes its
+    signal for all.
+    """
+
+    def __init__(self, shared: Any = None) -> None:
         self.name = ""  # of the signal
+        self.shared = shared
 
     def __call__(self) -> bool:
         """Whether it has."""
+        if not self.name and self.shared is not None and self.shared.value:
+            self.name = signal.Signals(self.shared.value).name
         return bool(self.name)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.name = signal.Signals(number).name
+        if self.shared is not None:
+            self.shared.value = number
 
     @contextmanager
     def noticed(self) -> Iterator["StopSignal"]:

@@ -29,6 +29,7 @@ class Speed:
     bf16: bool = False
     graph: bool = False
     compile: bool = False
+    ranks: int = 1  # processes that compute together
     reason: str = "float32, step by step"
 
     @property
@@ -68,6 +69,7 @@ class Speed:
         """
         facts = {"device": device.type, "precision": self.precision, "compiled": self.compile}
         facts |= {"cuda_graph": replayed, "threads": torch.get_num_threads()}
+        facts |= {"ranks": self.ranks} if self.ranks > 1 else {}
         return facts | {"deterministic": device.type == "cpu" or torch.are_deterministic_algorithms_enabled()}
 
 
@@ -82,7 +84,8 @@ def choose_speed(compute: Compute, device: torch.device, steps: int, *, training
     bf16 = _wanted(compute.precision, cuda and _has_bf16(device))
     if bf16 and not _has_bf16(device):
         raise UserError("compute.precision: this device computes no bf16 of its own; allowed: auto, fp32")
-    graph = cuda and training and _wanted(compute.cuda_graphs, steps >= GRAPH_STEPS)
+    several = compute.gpus_per_job > 1
+    graph = cuda and training and not several and _wanted(compute.cuda_graphs, steps >= GRAPH_STEPS)
     # On a CPU compiled training was 0.9 to 1.1 times as fast, forward passes alone 1.0 to 1.2 times.
     compile = _wanted(compute.compile, (cuda or not training) and steps >= COMPILE_STEPS)
     missing = lacking(device) if compile else ""
@@ -91,9 +94,12 @@ def choose_speed(compute: Compute, device: torch.device, steps: int, *, training
     parts = [
         "bf16" if bf16 else "float32 (this GPU has no bf16)" if cuda and not _has_bf16(device) else "float32"
     ]
-    parts += ["CUDA graph" if graph else "step by step"]
+    without = " (no CUDA graph with several GPUs)" if cuda and training and several else ""
+    parts += ["CUDA graph" if graph else f"step by step{without}"]
     parts += [f"not compiled: {missing}" if missing else "compiled" if compile else "not compiled"]
-    return Speed(bf16, graph, compile and not missing, f"{', '.join(parts)} ({steps} steps)")
+    parts += [f"{compute.gpus_per_job} processes"] if several else []
+    reason = f"{', '.join(parts)} ({steps} steps)"
+    return Speed(bf16, graph, compile and not missing, compute.gpus_per_job, reason)
 
 
 def _wanted(choice: str, auto: bool) -> bool:

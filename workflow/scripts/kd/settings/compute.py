@@ -1,10 +1,10 @@
 """`compute:` of a config: where and how fast jobs run."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kd.settings.types import Count, Positive, Threads
+from kd.settings.types import Count, Gpus, Positive, Threads
 
 
 class Compute(BaseModel):
@@ -24,6 +24,12 @@ class Compute(BaseModel):
         300, description="a training writes a checkpoint at least this often"
     )
     slots_per_device: Count = Field(1, description="jobs that share a GPU; --resources gpu=N starts N jobs")
+    gpus_per_job: Gpus = Field(
+        1, description="GPUs that train one network together, each on its part of every batch"
+    )
+    sync_batch_norm: bool = Field(
+        False, description="with several GPUs: batch norm over the batch of all of them"
+    )
     stream: Literal["auto", "always", "never"] = Field(
         "auto", description="copy images to the device batch by batch; auto: where all of them would fill it"
     )
@@ -36,3 +42,14 @@ class Compute(BaseModel):
     cuda_graphs: Literal["auto", "always", "never"] = Field(
         "auto", description="replay training steps as CUDA graphs; auto: in all but the shortest runs"
     )
+
+    @model_validator(mode="after")
+    def _refuse_what_several_cannot(self) -> Self:
+        if self.gpus_per_job > 1:
+            if self.device == "mps":
+                raise ValueError("gpus_per_job: of device mps there is one; allowed: 1")
+            if self.cuda_graphs == "always":
+                raise ValueError("cuda_graphs: always needs gpus_per_job: 1; allowed with more: auto, never")
+        if self.sync_batch_norm and self.device in ("cpu", "mps"):
+            raise ValueError("sync_batch_norm: needs GPUs of CUDA; allowed with this device: false")
+        return self

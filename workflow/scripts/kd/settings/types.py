@@ -58,6 +58,7 @@ Versions = Annotated[int, Field(ge=1, le=10_000), _Number]  # of an image
 Operations = Annotated[int, Field(ge=1, le=20), _Number]
 Strength = Annotated[int, Field(ge=0, le=30), _Number]  # of an augmentation
 Square = Annotated[int, Field(ge=0, le=512), _Number]  # pixels a side; 0: none
+Gpus = Annotated[int, Field(ge=1, le=64), _Number]
 Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
 Generations = Annotated[int, Field(ge=1, le=20), _Number]
 Steps = Annotated[int, Field(ge=2, le=1000), _Number]

@@ -17,7 +17,7 @@ import numpy as np
 
 from kd.data.rows import Rows
 from kd.errors import UserError
-from kd.io.atomic import NotWritten
+from kd.io.atomic import NotWritten, not_written
 from kd.io.locks import locked
 from kd.io.log import logger
 from kd.teachers.chunks import chunk_names, positions_in, span, write_chunk
@@ -78,7 +78,11 @@ def open_store(folder: Path, key: str, samples: int, encoding: Encoding) -> Stor
         for old in [*folder.glob("*.npy"), *(path for path in folder.iterdir() if path.is_dir())]:
             if old.suffix == ".npy" or old.name.partition("-")[0] != key.partition("-")[0]:
                 _remove(old)
-        (folder / key).mkdir(exist_ok=True)
+        with _explained():
+            try:
+                (folder / key).mkdir(exist_ok=True)
+            except OSError as error:
+                raise not_written(folder / key, error) from error
     return Store(folder / key, samples, encoding)
 
 

@@ -10,6 +10,7 @@ from kd.data.views import Split
 from kd.distillation.base import Distillation
 from kd.errors import UserError
 from kd.evaluation.metrics import Score, evaluate
+from kd.runtime.ranks.group import ALONE, Ranks
 from kd.runtime.signals import Stopped
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
@@ -33,6 +34,7 @@ def fit(
     speed: Speed = Speed(),
     callback: Callback | None = None,
     checkpoints: Checkpoints | None = None,
+    ranks: Ranks = ALONE,
 ) -> Training:
     """Train `model` in place by `recipe` and return its history.
 
@@ -40,15 +42,17 @@ def fit(
     recipe, with the learning rate that follows warm-up and an optimizer of their own. Without a `validation`
     split no epoch is selected, and the history has no such columns. Where the recipe has `ema`, the average
     of the weights begins after them; it is what is evaluated, and `model` is left with it. With `checkpoints`
-    it begins where the last one left off, and keeps its state there from time to time.
+    it begins where the last one left off, and keeps its state there from time to time. Several `ranks` train
+    it together: all call this, with networks and methods that begin alike.
     Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is
     to end.
     """
-    callback, loader = callback or Callback(), Loader(train, recipe.batch_size, seed)
+    callback = callback or Callback()
+    loader = Loader(train, recipe.batch_size, seed, ranks.rank, ranks.count)
 
     def new_step(epoch: int) -> AnyStep:
         """For this epoch (from 0) and those that follow in its phase, with a fresh optimizer."""
-        step = Step(model, method, loader, recipe, teacher, speed, epoch < method.preliminary)
+        step = Step(model, method, loader, recipe, teacher, speed, epoch < method.preliminary, ranks)
         return GraphedStep(step, loader) if speed.graph else step
 
     training, step = Training(method.preliminary), None
@@ -58,16 +62,18 @@ def fit(
         callback.on_resume(training.history, len(training.history) + training.done / loader.samples)
     while (epoch := len(training.history)) < method.preliminary + recipe.epochs:
         if step is None or (epoch == method.preliminary and not training.done):
+            if step:
+                step.together.end()
             step = new_step(epoch)
         model.train()
         method.train()
         with speed.rounding():
             means, seconds = _train_epoch(step, training, callback, checkpoints)
         row = {"epoch": epoch + 1, "lr": _lr(step, epoch), **means}
-        unaveraged = score = _validate(model, validation, speed, epoch)
+        unaveraged = score = _validate(model, validation, speed, epoch, ranks)
         with step.averaged():
             if step.average:
-                score = _validate(model, validation, speed, epoch)
+                score = _validate(model, validation, speed, epoch, ranks)
             if score:
                 row |= {"validation_loss": score.loss, "validation_accuracy": score.accuracy}
             row |= {"seconds": seconds, "images_per_second": loader.samples / seconds}
@@ -107,7 +113,7 @@ def _train_epoch(
         if step.recipe.schedule_by == "step":
             step.set_lr(_lr(step, epoch, samples.first // step.loader.batch_size))
         step(samples)
-    totals = dict(step.totals)
+    totals = step.sums()
     sound = int(totals.pop("sound"))
     means = {name: (total / step.loader.samples).item() for name, total in totals.items()}
     seconds = time.perf_counter() - started  # the means were read, so the device has finished
@@ -129,11 +135,13 @@ def _lr(step: AnyStep, epoch: int, number: int = 0) -> float:
     return step.recipe.lr_at(_in_phase(step, epoch), number, step.loader.steps)
 
 
-def _validate(model: nn.Module, validation: Split | None, speed: Speed, epoch: int) -> Score | None:
+def _validate(
+    model: nn.Module, validation: Split | None, speed: Speed, epoch: int, ranks: Ranks
+) -> Score | None:
     if validation is None:
         return None
     with speed.autocast(validation.labels.device):
-        score = evaluate(model, validation.images, validation.labels)
+        score = evaluate(model, validation.images, validation.labels, ranks)
     _check_finite(score.loss, f"the validation loss became {score.loss} after epoch {epoch + 1}")
     return score
 
@@ -142,12 +150,14 @@ def _keep_if_due(
     checkpoints: Checkpoints | None, training: Training, step: AnyStep, epoch_ended: bool = False
 ) -> None:
     """Keep the state between two steps. A broken one is not kept: the last good one stays."""
-    if checkpoints is None or not checkpoints.due(epoch_ended=epoch_ended):
+    if checkpoints is None:
         return
-    if epoch_ended or step.sound:
+    due, signal = checkpoints.due(step.ranks, epoch_ended=epoch_ended)
+    if due and (epoch_ended or step.sound):
         checkpoints.keep(training.state(step))
-    if checkpoints.stopping():
-        raise Stopped(checkpoints.stopping.name)
+    if signal:
+        step.ranks.wait()  # for the first, which writes: the end of one is the end of all
+        raise Stopped(signal)
 
 
 def _check_finite(loss: float, what: str) -> None:

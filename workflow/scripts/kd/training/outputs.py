@@ -19,6 +19,7 @@ from kd.networks.size import size_of
 from kd.networks.state import load_state
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
+from kd.runtime.ranks.group import ALONE, Ranks
 from kd.sweep.values import named
 from kd.training.engine import Diverged, Training
 from kd.training.setup import Setup
@@ -60,41 +61,44 @@ def save_outputs(
     splits: Mapping[str, Split],
     teacher_logits: Path | None,
     outputs: Outputs,
+    ranks: Ranks = ALONE,
 ) -> tuple[dict[str, Any], Tensor | None]:
     """Write the history and, but for a trial, the network with its validation and test logits.
 
     Returns what it has come to, and the validation logits (N, C) float32, None where there are none. Network
     and logits are those of the last epoch. Where the recipe has `ema`, all is of the average, and the
     accuracy of the last weights stands beside. Leaves `setup.network` with the weights of the epoch that
-    validation chose, if it chose one.
+    validation chose, if it chose one. Several `ranks` evaluate together; the first one writes.
     """
-    write_csv(outputs.history, training.history)
+    if ranks.first:
+        write_csv(outputs.history, training.history)
     last = training.history[-1]
     results = {name: last.get(name) for name in ("validation_loss", "validation_accuracy")}
     if job.role == TRIAL:
         return results, None
     network, test = setup.network, splits["test"]
-    scores = {part: _evaluate(job, network, part, splits[part]) for part in ("train", "test")}
+    scores = {part: _evaluate(job, network, part, splits[part], ranks) for part in ("train", "test")}
     if training.last is None and "validation" in splits:
-        training.last = _evaluate(job, network, "validation", splits["validation"])
+        training.last = _evaluate(job, network, "validation", splits["validation"], ranks)
     validation = training.last.logits if training.last else None
-    save_network(outputs.model, network.state_dict(), **setup.about, changes=setup.method.changes)
     logits = scores["test"].logits
-    write_array(outputs.test_logits, logits.numpy())
-    write_array(outputs.validation_logits, (logits[:0] if validation is None else validation).numpy())
+    if ranks.first:
+        save_network(outputs.model, network.state_dict(), **setup.about, changes=setup.method.changes)
+        write_array(outputs.test_logits, logits.numpy())
+        write_array(outputs.validation_logits, (logits[:0] if validation is None else validation).numpy())
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
     results |= named_scores(scores, test.labels.cpu()) | size_of(network, image)
     results["agreement"] = _agreement(logits, teacher_logits)
     if training.unaveraged:
         with training.unaveraged.applied():
-            unaveraged = evaluate(network, test.images, test.labels).accuracy
+            unaveraged = evaluate(network, test.images, test.labels, ranks).accuracy
         results["unaveraged_test_accuracy"] = unaveraged
-    return results | _selected(network, training, scores["test"], test), validation
+    return results | _selected(network, training, scores["test"], test, ranks), validation
 
 
-def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split) -> Score:
+def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split, ranks: Ranks) -> Score:
     logger.info("%s  evaluates on %d %s images", job.label, split.images.samples, part)
-    return evaluate(network, split.images, split.labels)
+    return evaluate(network, split.images, split.labels, ranks)
 
 
 def _agreement(logits: Tensor, teacher_logits: Path | None) -> float | None:
@@ -104,7 +108,9 @@ def _agreement(logits: Tensor, teacher_logits: Path | None) -> float | None:
     return agreement(logits, torch.tensor(read_logits(teacher_logits, *logits.shape)))
 
 
-def _selected(network: nn.Module, training: Training, last: Score, test: Split) -> dict[str, Any]:
+def _selected(
+    network: nn.Module, training: Training, last: Score, test: Split, ranks: Ranks
+) -> dict[str, Any]:
     """The epoch that validation chose, and its weights on the test set; loads them into `network`.
 
     Null where there is no validation split.
@@ -114,7 +120,7 @@ def _selected(network: nn.Module, training: Training, last: Score, test: Split) 
     score = last
     if training.selected_epoch < len(training.history):
         load_state(network, training.selected_weights)
-        score = evaluate(network, test.images, test.labels)
+        score = evaluate(network, test.images, test.labels, ranks)
     return {
         "selected_epoch": training.selected_epoch,
         "selected_validation_accuracy": training.history[training.selected_epoch - 1]["validation_accuracy"],

@@ -35,10 +35,17 @@ class Setup:
 
 
 def set_up(
-    job: TrainJob, data: Dataset[Tensor], device: torch.device, teacher_model: Path | None, cached: bool
+    job: TrainJob,
+    data: Dataset[Tensor],
+    device: torch.device,
+    teacher_model: Path | None,
+    cached: bool,
+    *,
+    synchronised: bool = False,
 ) -> Setup:
     """The network with its first weights, the method, and the teacher unless its logits are `cached`.
 
+    `synchronised`: batch norm is over the batches of all ranks, which then begin alike.
     Raises UserError for a network that the device cannot hold or the images do not fit, for a pair that the
     method cannot be for, and naming the teacher's file if that is not whole.
     """
@@ -58,6 +65,8 @@ def set_up(
     # As the networks lie in memory on a GPU, so that what a method owns meets their maps in their own order.
     method.to(device, **({"memory_format": torch.channels_last} if device.type == "cuda" else {}))
     place(network, device)  # and what the method may have added
+    if synchronised:
+        network, method = map(nn.SyncBatchNorm.convert_sync_batchnorm, (network, method))
     return Setup(network, about, method, teacher)
 
 
@@ -86,8 +95,13 @@ def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: Vi
     return LiveTeacher(setup.teacher, stages="stages" in setup.method.NEEDS)
 
 
-def check_batch(batch_size: int, samples: int) -> None:
-    """UserError if a batch would be larger than the training split."""
+def check_batch(batch_size: int, samples: int, ranks: int = 1) -> None:
+    """UserError if a batch would be larger than the training split, or too small for the ranks."""
+    if batch_size < 2 * ranks:
+        raise UserError(
+            f"batch_size: {batch_size} is too small for compute.gpus_per_job: {ranks}; at least {2 * ranks}"
+            " is allowed, two images for each GPU"
+        )
     if batch_size > samples:
         raise UserError(
             f"batch_size: {batch_size} is more than the {samples} training images; at most {samples} is"

@@ -9,15 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.data.loader import Loader, Samples
+from kd.data.loader import Loader, Mixture, Samples
 from kd.distillation.base import Batch, Distillation, Output
 from kd.distillation.label_loss import LabelLoss
 from kd.networks.state import load_state
+from kd.runtime.ranks.group import ALONE, Ranks
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import Teacher
 from kd.training.optim.average import Average
 from kd.training.optim.optimizer import Optimizer
+from kd.training.together import Together
 
 
 @dataclass(eq=False)
@@ -26,7 +28,8 @@ class Step:
 
     Everything that it reads lies in tensors that stay where they are, so that a CUDA graph can read there
     again; and nothing is read back to the host, which would make it wait for the device in every step.
-    `preliminary`: whether it is a step of the epochs that go before the recipe's.
+    `preliminary`: whether it is a step of the epochs that go before the recipe's. Of several `ranks` each
+    has its part of the batch, and totals of its own.
     """
 
     model: nn.Module
@@ -36,9 +39,11 @@ class Step:
     teacher: Teacher | None
     speed: Speed
     preliminary: bool = False
+    ranks: Ranks = ALONE
 
     def __post_init__(self) -> None:
         recipe, self._device = self.recipe, self.loader.device
+        self.together = Together(self.ranks, self.model, self.method, self._device)
         stages = bool({"stages", "own_stages"} & set(self.method.NEEDS))
         self._student = _Student(self.model, stages=stages)
         self._compiled = self.speed.compiled(self._student)
@@ -73,8 +78,12 @@ class Step:
 
     @property
     def sound(self) -> bool:
-        """Whether the loss was finite in all steps since; reading it waits for the device."""
-        return bool(self._sound)
+        """Whether the loss was finite in all steps since, on all ranks; reading it waits for the device."""
+        return not any(self.ranks.highest(int(not self._sound)))
+
+    def sums(self) -> dict[str, Tensor]:
+        """The totals, over all ranks."""
+        return self.together.sums(self.totals)
 
     def __call__(self, samples: Samples) -> None:
         """One update by the batch of the loader that is at hand.
@@ -83,26 +92,34 @@ class Step:
         and counts in "sound" the steps before the first one whose loss is not finite.
         """
         images, labels, mixture = self.loader.take(samples)
-        runs = (
-            self._run_student,
-            self.teacher and self._run_teacher,
-            partial(self.speed.autocast, self._device),
-        )
-        known = images, labels, samples.indices, self._epoch, self.preliminary
-        batch = Batch(*known, *runs, label_loss=self._label_loss, mixture=mixture)
-        terms = self.method.losses(batch)
+        self.together.seed(self.loader.seed, samples)
+        terms, right = self.together.run(self._terms, images, labels, samples.indices, mixture)
         loss = torch.stack(list(terms.values())).sum()
-        self._update(loss)
+        self._update(self.together.scaled(loss, samples))
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
-        student_ran = "student" in vars(batch)
-        right = batch.student.logits.argmax(1) == labels if student_ran else torch.zeros_like(labels)
         sums["correct"] = right.sum()
         sums["sound"] = self._sound.logical_and_(loss.detach().isfinite()).long()
         for name, value in sums.items():
             if name not in self.totals:
                 self.totals[name] = torch.zeros_like(value)
             self.totals[name] += value
+
+    def _terms(
+        self, images: Tensor, labels: Tensor, indices: Tensor, mixture: Mixture | None
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The terms of the loss by name, and which predictions are right (B,)."""
+        runs = (
+            self._run_student,
+            self.teacher and self._run_teacher,
+            partial(self.speed.autocast, self._device),
+        )
+        known = images, labels, indices, self._epoch, self.preliminary
+        batch = Batch(*known, *runs, label_loss=self._label_loss, mixture=mixture)
+        terms = self.method.losses(batch)
+        student_ran = "student" in vars(batch)
+        right = batch.student.logits.argmax(1) == labels if student_ran else torch.zeros_like(labels)
+        return terms, right
 
     def _update(self, loss: Tensor) -> None:
         self.optimizer.zero_grad()
@@ -113,7 +130,7 @@ class Step:
 
     def _run_student(self, images: Tensor) -> Output:
         # Another size than usual, the last of an epoch, is not worth being compiled for.
-        network = self._compiled if len(images) == self.loader.batch_size else self._student
+        network = self._compiled if len(images) == self.loader.own_size else self._student
         with self.speed.autocast(self._device):
             logits, stages = network(images)
         return Output(logits.float(), tuple(stage.float() for stage in stages))
@@ -128,7 +145,7 @@ class Step:
         weights |= {f"method.{name}": tensor for name, tensor in self.method.state_dict().items()}
         averages = self.average.tensors if self.average else {}
         weights |= {f"average.{name}": tensor for name, tensor in averages.items()}
-        totals = {f"total.{name}": total for name, total in self.totals.items()}
+        totals = {f"total.{name}": total for name, total in self.together.kept(self.totals).items()}
         return weights | self.optimizer.state() | totals
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
@@ -138,7 +155,8 @@ class Step:
         self.optimizer.restore(state)
         if self.average and (kept := parts(state, "average.")):  # none at the end of preliminary epochs
             self.average.restore(kept)
-        self.totals = {name: total.to(self._device) for name, total in parts(state, "total.").items()}
+        totals = {name: self.together.own(total) for name, total in parts(state, "total.").items()}
+        self.totals = {name: total.to(self._device) for name, total in totals.items()}
 
 
 def _label_loss(recipe: Recipe, labels: Tensor) -> Callable[..., Tensor]:

@@ -1,0 +1,84 @@
+"""Two real processes train a network as one does with the same batches; and what each rank does of it."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from small_training import split
+from trained_together import TRAININGS, course, courses
+
+from kd.data.loader import Loader
+from kd.data.sampler import order_seen, step_seed
+from kd.errors import UserError
+from kd.runtime.ranks.run import run_on_devices
+from kd.settings.compute import Compute
+from kd.training.setup import check_batch
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+TIMES = {"seconds", "images_per_second"}
+
+
+def assert_alike(folder, name):
+    """Losses within 1e-5 of one process, relatively, and so the weights; of the same images the same epochs."""
+    (history, weights), (plain, expected) = torch.load(folder / f"{name}.pt"), course(name)
+    assert len(history) == len(plain)
+    for row, by_one in zip(history, plain, strict=True):
+        assert row.keys() == by_one.keys()
+        for key in row.keys() - TIMES:
+            assert row[key] == pytest.approx(by_one[key], rel=1e-5), key
+    for key, weight in weights.items():
+        assert torch.allclose(weight, expected[key], rtol=1e-4, atol=1e-6), key
+
+
+def test_two_processes_have_the_losses_of_one(tmp_path):
+    run_on_devices(Compute(device="cpu", gpus_per_job=2), partial(courses, str(tmp_path), list(TRAININGS)))
+    for name in TRAININGS:
+        assert_alike(tmp_path, name)
+
+
+@pytest.mark.full
+def test_so_do_three_whose_parts_are_unequal(tmp_path):
+    run_on_devices(Compute(device="cpu", gpus_per_job=3), partial(courses, str(tmp_path), ["kd"]))
+    assert_alike(tmp_path, "kd")
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "ranks", "sizes"),
+    [
+        (8, 1, [[8], [8], [8], [3]]),
+        (8, 2, [[4, 4], [4, 4], [6, 5]]),  # 3 would leave one alone
+        (9, 2, [[5, 4], [5, 4], [5, 4]]),
+        (13, 3, [[5, 4, 4], [5, 5, 4]]),
+    ],
+)
+def test_ranks_take_parts_of_the_same_batches(batch_size, ranks, sizes):
+    loaders = [Loader(split(27), batch_size, 5, rank, ranks) for rank in range(ranks)]
+    steps = list(zip(*(loader.epoch(1) for loader in loaders), strict=True))
+    assert [[len(samples.indices) for samples in step] for step in steps] == sizes
+    assert {loader.steps for loader in loaders} == {len(sizes)}
+    order = np.concatenate([samples.indices for step in steps for samples in step])
+    assert order.tolist() == order_seen(5, 1, 27).tolist()
+    for step in steps:
+        whole = sum(len(samples.indices) for samples in step)
+        assert [samples.weight for samples in step] == [ranks * len(s.indices) / whole for s in step]
+        assert len({samples.first for samples in step}) == 1
+
+
+def test_what_is_drawn_in_a_step_depends_on_its_place_and_the_rank():
+    seeds = {
+        step_seed(seed, epoch, first, rank)
+        for seed in range(3)
+        for epoch in range(3)
+        for first in (0, 8)
+        for rank in range(3)
+    }
+    assert len(seeds) == 54
+
+
+def test_a_batch_has_two_images_for_each_rank():
+    check_batch(8, 60, 4)
+    with pytest.raises(
+        UserError, match=r"batch_size: 7 is too small for compute\.gpus_per_job: 4; at least 8"
+    ):
+        check_batch(7, 60, 4)
