@@ -80,13 +80,13 @@ def test_another_seed_adds_to_the_store_and_computes_only_what_it_lacks(
 def test_targets_do_not_depend_on_which_seed_came_first(teacher, dataset, tmp_path, monkeypatch):
     """The last bits of logits depend on the size of its batch, so all batches have one size."""
     sizes, tables = set(), {}
-    original = ViewedImages.raw
+    original = ViewedImages.show
 
-    def raw(self, indices):
-        sizes.add(len(indices))
-        return original(self, indices)
+    def show(self, pixels, shown):
+        sizes.add(len(pixels))
+        return original(self, pixels, shown)
 
-    monkeypatch.setattr(ViewedImages, "raw", raw)
+    monkeypatch.setattr(ViewedImages, "show", show)
     for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
         for seed in seeds:
             _, tables[name, seed] = make_targets(teacher, dataset, tmp_path / name, seed)
@@ -206,7 +206,7 @@ def test_the_largest_logits_alone(teacher, dataset, tmp_path):
 def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tmp_path, monkeypatch):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
     make_targets(teacher, dataset, tmp_path, 4)
-    path = next(path for path in chunks(tmp_path) if path.name in note.read_text())
+    path = chunks(tmp_path)[0]  # of the first seed
     whole = path.read_bytes()
     for place in (len(whole) - 1, len(whole) - 500):
         damaged = bytearray(whole)
@@ -228,22 +228,39 @@ def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tm
 
 def test_another_chunk_under_the_same_name_is_noticed(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    (path,) = chunks(tmp_path)
     make_targets(teacher, dataset, tmp_path, 4)
-    one, other = chunks(tmp_path)
-    path = one if one.name in note.read_text() else other
-    path.write_bytes((other if path == one else one).read_bytes())
+    (other,) = set(chunks(tmp_path)) - {path}
+    path.write_bytes(other.read_bytes())
     with pytest.raises(UserError, match="holds something else than its name says"):
         open_targets(note, PADDED, 4, CPU)
 
 
 def test_a_lost_chunk_is_reported_with_what_to_delete_and_computed_again(teacher, dataset, tmp_path):
     note, before = make_targets(teacher, dataset, tmp_path, 3)
+    written = note.read_bytes()
     (chunk,) = chunks(tmp_path)
     chunk.unlink()
-    with pytest.raises(UserError, match=rf"{chunk.name}: these targets are gone; delete it and {note}"):
+    says = rf"{chunk.parent}: not the targets that {note} declares: some are gone .*; delete {note} to have"
+    with pytest.raises(UserError, match=says):
         open_targets(note, PADDED, 4, CPU)
     _, again = make_targets(teacher, dataset, tmp_path, 3)
     assert np.array_equal(again, before, equal_nan=True)
+    assert note.read_bytes() == written
+
+
+def test_a_note_is_the_same_whatever_chunks_its_targets_lie_in(teacher, dataset, tmp_path, monkeypatch):
+    """Else students would be trained again after a store was deleted that two seeds had filled in turn."""
+    notes = {}
+    for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
+        for seed in seeds:
+            notes[name, seed], _ = make_targets(teacher, dataset, tmp_path / name, seed)
+    monkeypatch.setattr(cache_targets, "_chunk", lambda *about: 17)
+    notes["small chunks", 3], _ = make_targets(teacher, dataset, tmp_path / "small chunks", 3)
+    assert len(chunks(tmp_path / "small chunks")) > 9
+    of_3 = {path.read_bytes() for (_, seed), path in notes.items() if seed == 3}
+    assert len(of_3) == 1
+    assert notes["rising", 4].read_bytes() == notes["falling", 4].read_bytes() not in of_3
 
 
 @pytest.mark.parametrize("content", [b"", b"no chunk", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
