@@ -64,11 +64,13 @@ if workflow.is_main_process and workflow.resource_settings.nodes and workflow.re
 
 
 # Without a limit Snakemake takes "gpu" for endless, and would start every job at once on one device.
-workflow.global_resources.setdefault("gpu", 1)
+workflow.global_resources.setdefault("gpu", study.compute.gpus_per_job)
 GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or has_gpu()))
 # A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
 # make the jobs wait for each other, so each then counts for several.
 THREADS = study.compute.threads * max(1, (workflow.resource_settings.cores or 1) // cpu_count())
+# Of jobs that several GPUs, and as many processes, do together.
+RANKS = study.compute.gpus_per_job
 # For jobs that would measure other jobs as well. On a cluster one: "all" there means a node whose other
 # cores are not its own, and it must ask for no more than it has.
 ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
@@ -87,9 +89,9 @@ from_wildcards = Calls(study=study, checkpoints=checkpoints)
 job_params, minutes = from_wildcards.job_params, from_wildcards.minutes
 
 
-def on_gpu(epochs):
-    """The resources of a job that runs networks for so many epochs; see kd.plan.calls."""
-    return {"gpu": GPU, "runtime": minutes(epochs)}
+def on_gpu(epochs, count=1):
+    """The resources of a job that runs networks for so many epochs, on `count` GPUs; see kd.plan.calls."""
+    return {"gpu": GPU * count, "runtime": minutes(epochs)}
 
 
 def run_outputs(folder):

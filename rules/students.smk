@@ -9,7 +9,7 @@ use rule train_teacher as train_baseline with:
     benchmark:
         layout.benchmark("train_baseline/{student}/{seed}")
     resources:
-        **on_gpu(baseline_job),
+        **on_gpu(baseline_job, RANKS),
     params:
         **job_params("train.py", baseline_job),
 
@@ -24,7 +24,7 @@ use rule train_teacher as distill_student with:
     benchmark:
         layout.benchmark("distill_student/{teacher}/{student}/{method}/{seed}")
     resources:
-        **on_gpu(distill_job),
+        **on_gpu(distill_job, RANKS),
     params:
         **job_params("train.py", distill_job),
 
@@ -40,6 +40,6 @@ use rule train_teacher as distill_intermediate with:
     benchmark:
         layout.benchmark("distill_intermediate/{teacher}/{method}/{chain}/{seed}")
     resources:
-        **on_gpu(intermediate_job),
+        **on_gpu(intermediate_job, RANKS),
     params:
         **job_params("train.py", intermediate_job),

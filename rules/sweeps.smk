@@ -12,7 +12,7 @@ use rule train_teacher as run_trial with:
     benchmark:
         layout.benchmark("run_trial/{teacher}/{student}/{method}/{trial}/{seed}")
     resources:
-        **on_gpu(plan.trial_job),
+        **on_gpu(plan.trial_job, RANKS),
     params:
         **job_params("train.py", plan.trial_job),
 

@@ -13,9 +13,9 @@ rule train_teacher:
         layout.benchmark("train_teacher/{teacher}")
     conda:
         CONDA
-    threads: THREADS
+    threads: THREADS * RANKS
     resources:
-        **on_gpu(teacher_job),
+        **on_gpu(teacher_job, RANKS),
     params:
         **job_params("train.py", teacher_job),
     script:
@@ -36,9 +36,9 @@ rule cache_targets:
         layout.benchmark("cache_targets/{teacher}/{seed}/{epochs}")
     conda:
         CONDA
-    threads: THREADS
+    threads: THREADS * RANKS
     resources:
-        **on_gpu(targets_job),
+        **on_gpu(targets_job, RANKS),
     params:
         **job_params("cache_targets.py", targets_job),
         table_folder=layout.targets_table(),

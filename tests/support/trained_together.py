@@ -15,7 +15,7 @@ PLAIN = Recipe(epochs=2, batch_size=8, lr=0.05)
 TRAININGS = {
     "cross_entropy": ("cross_entropy", {}, PLAIN),
     "kd": ("kd", {}, PLAIN),
-    "preliminary": ("fitnet", {"init_epochs": 1}, PLAIN),
+    "preliminary": ("fsp", {"init_epochs": 1}, PLAIN),
     "ema": ("cross_entropy", {}, Recipe(epochs=2, batch_size=8, lr=0.05, ema=0.9, grad_clip=0.5)),
 }
 

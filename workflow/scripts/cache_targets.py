@@ -20,7 +20,7 @@ from kd.jobs.teachers import TargetsJob
 from kd.monitor.progress import ProgressFile, clock_time
 from kd.networks.checkpoint import load_network
 from kd.runtime.device import device_name, memory_explained
-from kd.runtime.ranks.group import Ranks
+from kd.runtime.ranks.group import ALONE, Ranks
 from kd.runtime.ranks.run import run_on_devices
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
@@ -81,12 +81,13 @@ def cache(
     key = store_key(made, f"{where.type}-{precision}", rows)
     filling = Filling(open_store(table_folder, key, images.samples, encoding), rows.needed(job.epochs))
     filling.check_disk()
+    ranks.wait()  # so that all begin with the same
     speed = choose_speed(compute, where, filling.missing // BATCH, training=False)
     counts = label, filling.needed, filling.missing
     logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
     logger.info("%s  %s", label, speed.reason)
     with ProgressFile(progress if ranks.first else None, label) as shown:
-        fill(filling, network, images, rows, speed, label, shown)
+        fill(filling, network, images, rows, speed, label, shown, ranks)
     ranks.wait()
     if ranks.first:
         filling.look()
@@ -101,6 +102,7 @@ def fill(
     speed: Speed,
     label: str,
     progress: ProgressFile,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Compute the targets that are missing, and add them to the store chunk by chunk.
 
@@ -119,6 +121,7 @@ def fill(
                 f"{label} some logits are not finite in float16; train the teacher with a lower lr"
             )
         filling.add(positions, arrays)
+        ranks.stop_if_asked()
         now, done = time.monotonic(), whole - filling.missing
         left = (now - started) * (whole / done - 1)
         progress.update(share=done / whole, left=left)

@@ -168,7 +168,7 @@ def test_the_card_of_augmented_images():
     lines = data_lines(CARD | {"flip": "alternate", "views": 16, "augmentation": more})
     assert (
         "augmentation: crops after padding by 2 (reflected), mirrored in every other epoch, colour jitter"
-        " 0.4/0.4/0.4/0, RandAugment (2 operations of strength 9), a rectangle erased in 25%, mixup 0.2,"
+        " 0.4/0.4/0.4/0, RandAugment (operations: 2, magnitude: 9), a rectangle erased in 25%, mixup 0.2,"
         " CutMix 1: 16 versions of each image"
     ) in lines
 

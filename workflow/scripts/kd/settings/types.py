@@ -54,11 +54,11 @@ Natural = Annotated[int, Field(ge=0, le=MILLION), _Number]
 BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs two
 Poolings = Literal[3, 4, 5]  # of a VGG network
 Threads = Annotated[int, Field(ge=1, le=1024), _Number]
+Gpus = Annotated[int, Field(ge=1, le=64), _Number]
 Versions = Annotated[int, Field(ge=1, le=10_000), _Number]  # of an image
 Operations = Annotated[int, Field(ge=1, le=20), _Number]
 Strength = Annotated[int, Field(ge=0, le=30), _Number]  # of an augmentation
 Square = Annotated[int, Field(ge=0, le=512), _Number]  # pixels a side; 0: none
-Gpus = Annotated[int, Field(ge=1, le=64), _Number]
 Padding = Annotated[int, Field(ge=0, le=32), _Number]  # pixels on each side
 Generations = Annotated[int, Field(ge=1, le=20), _Number]
 Steps = Annotated[int, Field(ge=2, le=1000), _Number]

@@ -6,10 +6,13 @@ torch calls them ranks, numbered from 0. One process alone is a group as well, w
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from signal import Signals
 from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+
+from kd.runtime.signals import Stopped
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class Ranks:
         yield
         if self.first:
             self.wait()
+
+    def stop_if_asked(self) -> None:
+        """Raise Stopped if the job is to end: in work of which nothing is lost that is done so far."""
+        if self.stop is not None and self.stop.value:
+            raise Stopped(Signals(self.stop.value).name)
 
     def wait(self) -> None:
         """Until all ranks are here."""
