@@ -256,6 +256,19 @@ def test_without_scripts_all_is_there_to_read(browser, report):
     context.close()
 
 
+def test_more_metrics_are_sorted_by_themselves(opened):
+    page = opened().page
+    before = rows(page)
+    heading = page.locator("#more th").filter(has_text="NLL").first
+    cells = f"() => {ROWS[6:].replace('#table', '#more')}.map((row) => row.cells[7].dataset.value)"
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    values = [float(value) for value in page.evaluate(cells)]
+    assert values == sorted(values, reverse=True)
+    assert len(values) == 17  # 3 teachers, 2 baselines, 12 distilled students
+    assert rows(page) == before
+
+
 def test_no_name_runs_as_a_script(opened, tmp_path):
     evil = '<img src=x onerror="document.title=1"></script><script>document.title = 2</script>'
     runs = [fake_run("teacher", evil), fake_run("alone", evil)]

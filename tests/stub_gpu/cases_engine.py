@@ -15,6 +15,7 @@ from stored_targets import held
 from torch import nn
 
 from kd.data import loader
+from kd.data.rows import Rows
 from kd.distillation.base import Batch, Distillation
 from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
@@ -23,6 +24,9 @@ from kd.runtime.device import memory_explained
 from kd.runtime.signals import Stopped, StopSignal
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
+from kd.teachers.encoding import Encoding
+from kd.teachers.reading import FiledTargets
+from kd.teachers.store import Filling, open_store
 from kd.teachers.teacher import CachedTeacher
 from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
@@ -44,6 +48,8 @@ def engine() -> Iterator[Case]:
     yield "a method that reads a number back, in a network with dropout", _reads_back
     yield "on the second of two GPUs", _second
     yield "stopped and resumed", _resumed
+    for top_k in (None, 3):
+        yield f"targets read from files, top_k: {top_k}", partial(_filed, top_k)
     for name, keys in RECIPES.items():
         yield f"recipe: {name}", partial(_recipe, keys)
     yield "a batch that does not fit is halved once", _halved
@@ -129,6 +135,24 @@ def _second() -> list[str]:
         torch.cuda.graph.default_capture_stream = None
     complaints = [] if training.replayed else ["no graph"]
     return complaints + ([] if used[1] and used[0] == before else [f"memory was taken of {used}"])
+
+
+def _filed(top_k: int | None) -> list[str]:
+    """An epoch ahead, into page-locked memory, while steps are recorded and replayed."""
+    train, student = split(), network("resnet8x4")
+    rows = Rows(train.images.augmentation, 0, train.images.samples)
+    encoding = Encoding(10, top_k)
+    with tempfile.TemporaryDirectory() as folder:
+        filling = Filling(open_store(Path(folder), "key", rows.samples, encoding), rows.needed(4))
+        for part in filling.parts(50):
+            logits = torch.arange(10.0) + torch.from_numpy(part % 7)[:, None]
+            arrays = encoding.encode(logits)
+            filling.add(part, {name: array.numpy() for name, array in arrays.items()})
+        device = train.labels.device
+        targets = FiledTargets(filling.store.folder, rows.samples, encoding, device, rows.of_epoch, 4)
+        teacher = CachedTeacher([targets], device, temperature=3.0)
+        training = _fit(student, train, 4, build_method("kd", {}), teacher=teacher)
+    return [] if training.replayed else ["no graph"]
 
 
 class Stops(Callback):

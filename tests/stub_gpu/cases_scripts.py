@@ -72,6 +72,9 @@ def scripts() -> Iterator[Case]:
     yield "train: streamed", trains("streamed", compute=GPU.model_copy(update={"stream": "always"}))
     often = GPU.model_copy(update={"checkpoint_seconds": 1e-6})
     yield "train: checkpoints", trains("kept", compute=often, work=root / "work")
+    without = root / "without.safetensors"
+    _write_data(without, validation=0)
+    yield "train: no validation split", partial(_train, root / "unvalidated", without, _job("alone"), GPU)
     ensemble = EnsembleJob(name="both", members=["a", "b"], weights=[1, 2]), data, [model, other], *both
     yield "build_ensemble", partial(build_ensemble.main, *ensemble, compute=GPU)
     weighted = {**kd, "weights": [1.0, 2.0], "teacher_model": both[0]}
@@ -85,9 +88,9 @@ def scripts() -> Iterator[Case]:
     yield "compare_feature_maps", partial(compare_feature_maps.main, **compared, **cka)
 
 
-def _write_data(path: Path) -> None:
+def _write_data(path: Path, validation: int = 9) -> None:
     random, arrays = np.random.default_rng(0), {}
-    for part, count in (("train", 60), ("validation", 9), ("test", 30)):
+    for part, count in (("train", 60), ("validation", validation), ("test", 30)):
         arrays[f"{part}_images"] = random.integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
         arrays[f"{part}_labels"] = np.arange(count) % 3
     facts = {"classes": ("a", "b", "c"), "mean": (0.5,) * 3, "std": (0.25,) * 3}

@@ -23,7 +23,6 @@ from kd.networks.factory import build_network
 from kd.registry import find_architecture, find_method
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
-from kd.teachers import teacher as teachers
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
 from kd.training import engine
 from kd.training.cuda_graph import GraphedStep
@@ -45,7 +44,6 @@ def patch() -> None:
         classes, device=labels.device
     )  # it counts
     engine._check_finite = lambda loss, what: None
-    teachers.SHARE = -1  # tables stay on the host, where it can be seen what they lack
 
 
 PADDED = Augmentation(4, True)

@@ -14,6 +14,7 @@ import pytest
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parents[1] / "workflow" / "scripts"
+SUPPORT = HERE.parent / "support"
 UNCACHED = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}  # fresh memory is then zero
 OTHER = os.environ.get("STUB_PYTHON")
 
@@ -37,7 +38,7 @@ def complaints(stubs, what, *only, python=sys.executable, **more):
     """What each case of a kind says is wrong, by name."""
     variables = stubs(python) | {
         "STUB_DEVICES": "2",
-        "PYTHONPATH": os.pathsep.join(map(str, (SCRIPTS, HERE))),
+        "PYTHONPATH": os.pathsep.join(map(str, (SCRIPTS, HERE, SUPPORT))),
     }
     command = [python, HERE / "cases.py", what, *only]
     done = subprocess.run(

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from stored_targets import as_table
 import cache_targets
 import train
 from kd.data.augmentation import Augmentation
-from kd.data.dataset import Dataset, as_arrays, read_dataset, write_dataset
+from kd.data.dataset import Dataset, read_dataset, write_dataset
 from kd.data.rows import Rows
 from kd.jobs.teachers import TargetsJob
 from kd.jobs.training import TrainJob
@@ -43,13 +42,6 @@ def dataset(tmp_path_factory):
         "augmentation": Augmentation(1, True),
     }
     write_dataset(path, Dataset(**arrays, **facts))
-    return path
-
-
-def with_views(dataset, folder, augmentation):
-    """The same images, shown in other views."""
-    path = folder / "dataset.safetensors"
-    write_dataset(path, replace(as_arrays(read_dataset(dataset)), augmentation=augmentation))
     return path
 
 
@@ -95,4 +87,4 @@ def make_targets(teacher, dataset, folder, seed, epochs=4, code="abc", **more):
     what = TargetsJob(seed=seed, epochs=epochs, **more)
     model = teacher[0] / "model.safetensors"
     cache_targets.main(what, code, dataset, model, folder / "table", note, compute=CPU)
-    return note, as_table(note, Rows(read_dataset(dataset).augmentation, seed, 60), epochs)
+    return note, as_table(note, Rows(read_dataset(dataset, what.augmentation).augmentation, seed, 60), epochs)

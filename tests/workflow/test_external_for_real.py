@@ -45,7 +45,7 @@ def test_weights_of_another_study(with_weights):
     for key in ("test_accuracy", "validation_accuracy", "parameters", "macs"):
         assert metrics[key] == expected[key], key
     assert metrics["test_loss"] == pytest.approx(expected["test_loss"], rel=1e-5)
-    tables = list((results / "other/targets/mine/table").glob("*.npy"))
+    tables = list((results / "other/targets/mine/table").glob("*/*.safetensors"))
     assert len(tables) == 1  # for its students, and those of the ensemble
     table = (results / "other/table.csv").read_text()
     assert "weights given" in table

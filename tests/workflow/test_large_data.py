@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,7 +35,8 @@ def test_packed_and_streamed_images_give_the_same_networks(finished, fresh):
     fresh.run(model)
 
 
-def test_of_endless_views_no_targets_are_stored_and_the_teacher_runs_live(fresh):
+def test_of_endless_views_nothing_is_stored_for_one_run_of_each_seed(fresh):
+    """The teacher then runs live: no other run would read what is stored of a seed."""
     fresh.configure(dataset=DIGITS | {"crop_area": [0.3, 1.0]}, teachers={"mobilenet": {"width": 0.125}})
     assert "cache_targets" not in fresh.pending()
     fresh.run()
@@ -44,3 +46,21 @@ def test_of_endless_views_no_targets_are_stored_and_the_teacher_runs_live(fresh)
     summary = json.loads((fresh.folder / "results/tiny/data/summary.json").read_text())
     assert summary["views"] == "endless"
     assert fresh.pending() == {}
+
+
+def test_of_endless_views_methods_share_the_targets_of_a_seed_and_agree_with_a_live_teacher(fresh):
+    """Resized crops, mixed: stored by visit, and the students' logits are those of a live teacher, about."""
+    data = DIGITS | {"crop_area": [0.3, 1.0], "mixup": 0.2}
+    one = {"teachers": {"mobilenet": {"width": 0.125}}, "methods": {"kd": {}, "dist": {}}, "seeds": [0]}
+    fresh.configure(dataset=data, **one)
+    assert fresh.pending()["cache_targets"] == {"mobilenet 0 2"}
+    output = fresh.run()
+    assert "teachers.mobilenet: logits are stored, because 2 runs take 2 epochs" in output
+    (store,) = (fresh.folder / "results/tiny/targets/mobilenet/table").glob("*/")
+    assert store.name.endswith("-seed0")
+    assert fresh.pending() == {}
+    place = "results/tiny/distilled/mobilenet/cnn/kd/0/test_logits.npy"
+    stored = np.load(fresh.folder / place)
+    fresh.configure(dataset=data, targets="live", **one)
+    assert "cache_targets" not in fresh.run(place)
+    assert np.allclose(np.load(fresh.folder / place), stored, atol=0.01)

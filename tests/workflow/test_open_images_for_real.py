@@ -105,9 +105,11 @@ def test_from_the_metadata_to_the_table(fresh, server, images):
     for name, value in {"mirror": "http://127.0.0.1:9", "workers": 2, "tolerated_failures": 0.2}.items():
         configure(fresh, server, **{name: value})
         assert set(fresh.pending()) == {"build_report"}, name  # which shows the config
-    for changes in ({"pad": 1}, {"validation": 0.5}, {"flip": False}):
+    configure(fresh, server, validation=0.5)
+    assert fresh.pending().keys() == EVERYTHING - {"gather_data"}
+    for changes in ({"pad": 1}, {"flip": False}, {"mixup": 0.2}):  # no images are written for that
         configure(fresh, server, **changes)
-        assert fresh.pending().keys() == EVERYTHING - {"gather_data"}, changes
+        assert fresh.pending().keys() == EVERYTHING - {"gather_data", "prepare_data"}, changes
 
     # More images: only what is new is fetched.
     configure(fresh, server, images_per_class=13)

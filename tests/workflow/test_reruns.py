@@ -12,7 +12,7 @@ from checkout import TINY, copied, diagnosed
 from diagnoses import checked_diagnoses
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
-PAGE = {"build_report": {""}}  # what shows a diagnosis, and nothing of the table
+PAGE = {"build_report": {""}}
 PAGES = {"build_diagnoses": {""}, **PAGE}  # the report leads to those of diagnoses
 LATENCY = {"measure_latency": {""}}
 ALL_DISTILLED = {"vgg16 cnn kd 0", "vgg16 cnn kd 1", "mobilenet cnn kd 0", "mobilenet cnn kd 1"}
@@ -54,7 +54,7 @@ def test_a_temperature_reruns_the_distilled_students_alone(finished):
 def test_what_pages_show_of_stored_logits_runs_no_network(finished):
     for settings in ({"temperatures": [2]}, {"worst": 3}):
         finished.configure(diagnostics=settings)
-        assert finished.pending() == DIAGNOSES_OF_LOGITS | PAGE
+        assert finished.pending() == DIAGNOSES_OF_LOGITS | REPORT
 
 
 @pytest.mark.full
@@ -62,7 +62,7 @@ def test_stages_are_compared_of_the_networks_that_have_a_teacher_and_of_no_other
     """Nothing is asked of the training images again."""
     finished.configure(diagnostics={"cka": True})
     again = {"compare_feature_maps": set(BOTH.split(", "))} | diagnosed(students=BOTH, networks=False)
-    assert finished.pending() == again | PAGE
+    assert finished.pending() == again | REPORT
     diagnosis = json.loads((grown.folder / "results/tiny/distilled/vgg16/cnn/kd/diagnosis.json").read_text())
     for run in diagnosis["runs"]:
         alike = np.array(run["cka"]["values"])
@@ -404,7 +404,7 @@ def test_a_deleted_result_is_made_again(finished, name):
 
 @pytest.mark.parametrize(
     ("name", "again"),
-    [("diagnosis.json", diagnosed(alone="cnn") | PAGE), ("diagnosis.html", PAGES)],
+    [("diagnosis.json", diagnosed(alone="cnn") | REPORT), ("diagnosis.html", PAGES)],
 )
 def test_a_deleted_diagnosis_is_made_again(finished, name, again):
     (finished.folder / "results/tiny/alone/cnn" / name).unlink()

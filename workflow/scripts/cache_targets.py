@@ -1,6 +1,5 @@
 """Run a teacher over everything that its students of one seed will see, and store its logits."""
 
-import json
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -72,15 +71,14 @@ def cache(
     """As `main`, on the device `where`; several `ranks` fill the store as several jobs do."""
     data = read_dataset(dataset, job.augmentation)
     images = load_split(data, "train", where, compute.stream).images
-    rows, encoding = (
-        Rows(images.augmentation, job.seed, images.samples),
-        Encoding(len(data.classes), job.top_k),
-    )
+    rows = Rows(images.augmentation, job.seed, images.samples)
+    encoding = Encoding(len(data.classes), job.top_k)
     network = load_network(teacher_model, where)
     label = f"[targets of {teacher_model.parent.name}, seed {job.seed}]"
     precision = choose_speed(compute, where, 0, training=False).precision
-    made = f"{code}\0{job.top_k}\0{json.dumps(job.augmentation, sort_keys=True)}"
-    key = store_key(digest(made, dataset, teacher_model), f"{where.type}-{precision}", rows)
+    # The one store that this code makes from these files, on such a device, in this precision.
+    made = digest(f"{code}\0{job.to_json('augmentation', 'top_k')}", dataset, teacher_model)
+    key = store_key(made, f"{where.type}-{precision}", rows)
     filling = Filling(open_store(table_folder, key, images.samples, encoding), rows.needed(job.epochs))
     filling.check_disk()
     ranks.wait()  # so that all begin with the same

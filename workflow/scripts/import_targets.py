@@ -39,7 +39,8 @@ def main(
             f" {job.seed} see in {job.epochs} epochs, the first is sample {sample} in view {view}"
         )
     encoding = Encoding(len(data.classes), job.top_k)
-    key = store_key(digest(f"{code}\0{job.sha256}\0{job.top_k}", dataset), "given", rows)
+    about = job.to_json("sha256", "augmentation", "top_k")
+    key = store_key(digest(f"{code}\0{about}", dataset), "given", rows)
     filling = Filling(open_store(table_folder, key, samples, encoding), needed)
     filling.check_disk()
     for positions in filling.parts(CHUNK):

@@ -30,7 +30,7 @@ from kd.sweep.values import read_values, with_values
 from kd.training.checkpoints import kept_until_done
 from kd.training.engine import Diverged, fit
 from kd.training.outputs import Outputs, describe_run, save_diverged, save_outputs
-from kd.training.setup import check_batch, set_up, teacher_for
+from kd.training.setup import check_batch, note_slow_average, set_up, teacher_for
 
 
 @memory_explained()
@@ -102,6 +102,7 @@ def train(
     validation = splits.get("validation")
     images = splits["train"].images
     check_batch(job.recipe.batch_size, images.samples, ranks.count)
+    note_slow_average(job.label, job.recipe, images.samples)
     with ranks.first_before_others():  # which then find pretrained weights that it has fetched
         synchronised = compute.sync_batch_norm and ranks.count > 1
         setup = set_up(

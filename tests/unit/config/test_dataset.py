@@ -118,10 +118,6 @@ def test_mirrors(mirror, name):
             "dataset.pad_mode: goes with padded crops, crop_area with resized ones; leave one out",
         ),
         (
-            {"dataset": {"name": "digits", "mixup": 0.2}, "targets": "cached"},
-            "targets: 'cached' would store endless views, as dataset.mixup makes them; allowed: auto, live",
-        ),
-        (
             {
                 "dataset": {"name": "digits", "views": 4},
                 "teachers": {"mine": {"logits": "x.npz"}},

@@ -64,6 +64,21 @@ def test_methods_that_need_more_than_logits_cannot_be_cached():
     assert text.startswith("targets.store: 'cached' stores logits only, but at needs more")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"methods": {"kd": {"standardize": True}}},
+        {
+            "methods": {"label_smoothing": {}},
+            "sweep": {"kd": {"over": {"ce_weight": [0, 1]}, "standardize": True}},
+        },
+    ],
+)
+def test_standardized_logits_take_all(changes):
+    (text,) = complaints(**changes, targets={"top_k": 3})
+    assert text == "targets.top_k: kd standardizes logits, which takes all of them; leave one of both out"
+
+
 def stores(**changes):
     study = load_study(config(dataset=RESIZED, **changes))
     return study.stores("vgg16"), [line for line in study.warnings() if line.startswith("teachers.vgg16")]

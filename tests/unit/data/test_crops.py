@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2 import functional as tv
 
 from kd.data.augmentation import ENDLESS, PLAIN, Augmentation
 from kd.data.crops import ResizedCrops
@@ -114,3 +115,22 @@ def test_endless_views_repeat_from_their_numbers_alone():
     assert torch.equal(*taken)
     alone = ResizedCrops(AREA, True).cut(torch.from_numpy(IMAGES[1:2]), torch.tensor(VIEWS[1:2]))
     assert torch.equal(alone[0], taken[0][1])
+
+
+@pytest.mark.parametrize("box", [(1, 2, 4, 6), (0, 0, 6, 9), (2, 3, 3, 3)])
+def test_away_from_its_border_a_resized_crop_is_torchvisions(monkeypatch, box):
+    """Near it ours shows what lies beyond; torchvision has cut that off and repeats the last pixels."""
+    top, left, height, width = box
+    shares = torch.tensor([[top / 6, left / 9, height / 6, width / 9]] * 3)
+    crops = ResizedCrops(AREA, flip=True)
+    monkeypatch.setattr(crops, "boxes", lambda views: (shares, torch.tensor([False, True, False])))
+    mine = crops.cut(torch.from_numpy(IMAGES), torch.tensor(VIEWS)).permute(0, 3, 1, 2)
+    images = torch.from_numpy(IMAGES).permute(0, 3, 1, 2).float()
+    expected = tv.resized_crop(images, top, left, height, width, [6, 9], antialias=False)
+    expected[1] = tv.horizontal_flip(expected[1])
+    rows = (torch.arange(6) + 0.5) * height / 6  # in the crop, where pixels have their middles at halves
+    columns = (torch.arange(9) + 0.5) * width / 9
+    inside = ((rows > 0.5) & (rows < height - 0.5))[:, None] & (columns > 0.5) & (columns < width - 0.5)
+    both = inside & inside.flip(1)
+    assert both.sum() >= 6
+    assert torch.allclose(mine[..., both], expected[..., both], atol=1e-3)

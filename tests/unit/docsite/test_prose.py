@@ -60,19 +60,25 @@ def test_numbers_beside_methods_are_the_measured_ones():
         assert times[name] == time, name
 
 
-def test_the_size_of_cached_logits_is_views_by_images_by_classes_by_two_bytes():
-    page = (DOCS / "how-to" / "cost.md").read_text()
-    for views, images, classes, size in (
-        (9, 251, 10, "45 kB"),
-        (2 * 9**2, 45_000, 10, "146 MB"),
-        (2 * 9**2, 45_000, 100, "1.5 GB"),
-        (2 * 17**2, 90_000, 200, "21 GB"),
-        (2 * 9**2, 90_000, 200, "5.8 GB"),
+def test_the_sizes_of_cached_logits_are_those_of_the_formula():
+    """2 bytes a logit, or 2 and 1 or 2 for a label of the largest with 10 for the rest; 1 to the next entry."""
+    cost, caching = ((DOCS / page).read_text() for page in ("how-to/cost.md", "caching.md"))
+    for views, epochs, images, entry, size in (
+        (9, 240, 251, 20, "47 kB"),
+        (162, 200, 45_000, 20, "109 MB"),
+        (162, 720, 45_000, 200, "1.4 GB"),
+        (578, 100, 90_000, 400, "3.3 GB"),
+        (578, 100, 90_000, 20 * 3 + 10, "0.6 GB"),
+        (None, 100, 90_000, 50 * 3 + 10, "1.45 GB"),
+        (None, 16, 90_000, 400, "0.6 GB"),
+        (None, 300, 1_281_167, 20 * 4 + 10, "35.0 GB"),
+        (None, 16, 1_281_167, 20 * 4 + 10, "1.9 GB"),
     ):
+        seen = epochs if views is None else views * (1 - (1 - 1 / views) ** epochs)
         number, unit = size.split()
-        exact = views * images * classes * 2 / {"kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
+        exact = seen * images * (entry + 1) / {"kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
         assert f"{exact:.{len(number.partition('.')[2])}f}" == number
-        assert f"| {views} | {size} |" in page
+        assert f"| {size} |" in cost + caching
 
 
 def test_times_of_a_long_study_follow_from_those_of_a_step():

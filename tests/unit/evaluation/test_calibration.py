@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from kd.evaluation import logits as pieces
-from kd.evaluation.calibration import answered, calibrate, fit_temperature, threshold_for
+from kd.evaluation.calibration import accepted, calibrate, fit_temperature, threshold_for
 from kd.evaluation.classification import judge
 
 
@@ -76,7 +76,7 @@ RIGHT = np.array([True, False, True, False, True, True])
         (0.6, 0.0),
     ],
 )
-def test_the_threshold_answers_as_many_as_it_may(target, threshold):
+def test_the_threshold_accepts_as_many_as_it_may(target, threshold):
     assert threshold_for(CONFIDENCE, RIGHT, target) == threshold
 
 
@@ -88,10 +88,10 @@ def test_no_threshold_is_enough_where_the_surest_are_wrong():
 
 def test_coverage_and_accuracy_above_a_threshold():
     judged = judge(np.log([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]), np.array([0, 0, 0, 0]))
-    assert answered(judged, 0.75) == {"coverage": 50, "accuracy": 50}
-    assert answered(judged, 0.0) == {"coverage": 100, "accuracy": 75}
-    assert answered(judged, 0.95) == {"coverage": 0, "accuracy": None}
-    assert answered(judged, None) == {"coverage": None, "accuracy": None}
+    assert accepted(judged, 0.75) == {"coverage": 50, "accuracy": 50}
+    assert accepted(judged, 0.0) == {"coverage": 100, "accuracy": 75}
+    assert accepted(judged, 0.95) == {"coverage": 0, "accuracy": None}
+    assert accepted(judged, None) == {"coverage": None, "accuracy": None}
 
 
 def test_what_is_fitted_on_validation_is_measured_on_the_test_split():

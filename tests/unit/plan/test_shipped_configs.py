@@ -11,7 +11,8 @@ from kd.config.load import load_config
 from kd.plan.files import Plan
 
 CONFIG = Path(__file__).parents[3] / "config"
-NEW = ("template", "own_images", "cifar100")
+RECIPES = ("cifar10_16_epochs", "cifar10_vit", "fine_tuning", "imagenet")
+NEW = ("template", "own_images", "cifar100", *RECIPES)
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def plan(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_images(tmp_path / "made")
     shutil.copytree(tmp_path / "made/train", tmp_path / "data/photos")
+    shutil.copytree(tmp_path / "made", tmp_path / "data/imagenet")
 
     def of(name):
         file = CONFIG / f"{name}.yaml"
@@ -63,6 +65,27 @@ def test_the_benchmark_has_the_hyperparameters_of_its_paper(plan):
     assert study.teachers["vgg13"].options["poolings"] == study.students["vgg8"].options["poolings"] == 3
     kd = study.methods["kd"].parts[0][1]
     assert (kd["temperature"], kd["ce_weight"], kd["kd_weight"]) == (4, 0.1, 0.9)
+
+
+def test_the_recipes_are_those_of_their_sources(plan):
+    """Page 2018, DeiT (Touvron et al. 2021, table 9), and torchvision's blog post on its second weights."""
+    page = plan("cifar10_16_epochs").study.students["resnet20"].recipe
+    assert (page.highest_lr, page.nesterov, page.weight_decay) == (pytest.approx(0.4), True, 5e-4)
+    deit = plan("cifar10_vit").study
+    student, teacher = deit.students["vit_tiny"].recipe, deit.teachers["resnet18"].recipe
+    assert (student.optimizer, student.weight_decay, student.weight_decay_on) == ("adamw", 0.05, "weights")
+    assert (teacher.optimizer, teacher.momentum, teacher.weight_decay) == ("sgd", 0.9, 5e-4)
+    vision = plan("imagenet").study.teachers["resnet50"].recipe
+    assert vision.highest_lr * 1024 / vision.batch_size == pytest.approx(0.5)
+    assert (vision.weight_decay, vision.weight_decay_on, vision.warmup_epochs) == (2e-5, "weights", 5)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_recipe_gives_a_warning(plan, name):
+    """For ImageNet the teacher of two students is run for every epoch once, which is said."""
+    lines = plan(name).study.warnings()
+    assert [line for line in lines if "logits are stored" not in line] == []
+    assert len(lines) == (name == "imagenet")
 
 
 @pytest.mark.parametrize("name", NEW)

@@ -168,7 +168,7 @@ def test_the_card_of_augmented_images():
     lines = data_lines(CARD | {"flip": "alternate", "views": 16, "augmentation": more})
     assert (
         "augmentation: crops after padding by 2 (reflected), mirrored in every other epoch, colour jitter"
-        " 0.4/0.4/0.4/0, RandAugment (2 operations of strength 9), a rectangle erased in 25%, mixup 0.2,"
+        " 0.4/0.4/0.4/0, RandAugment (operations: 2, magnitude: 9), a rectangle erased in 25%, mixup 0.2,"
         " CutMix 1: 16 versions of each image"
     ) in lines
 
@@ -304,17 +304,24 @@ def test_more_metrics_are_in_a_table_of_their_own():
     runs = [fake_run("alone", "cnn", seed) for seed in (0, 1)]
     values = {"top5_accuracy": None, "balanced_accuracy": 90.0, "macro_f1": 80.0, "nll": 0.5}
     values |= {"temperature": 1.5, "scaled_nll": 0.25, "scaled_ece": 1.0}
-    table = summarise(runs, [values, values | {"balanced_accuracy": 92.0, "temperature": None}])
-    markdown = to_markdown(table, "mine", [Metrics(**run) for run in runs])
-    section = markdown.split("## More metrics\n\n")[1]
+    metrics = [Metrics(**run) for run in runs]
+
+    def section_of(measured):
+        return to_markdown(summarise(runs, measured), "mine", metrics).split("## More metrics\n\n")[1]
+
+    section = section_of([values, values | {"balanced_accuracy": 92.0}])
     head, _, line = ([cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines()[:3])
-    assert head[4:] == ["balanced accuracy", "macro-F1", "NLL", "ECE", "NLL, scaled", "ECE, scaled"]
+    scaled = ["temperature", "NLL, scaled", "ECE, scaled"]
+    assert head[4:] == ["balanced accuracy", "macro-F1", "NLL", "ECE", *scaled]
     assert line[:2] == ["baseline", "cnn"]
     assert line[4:] == [
         *("91.00 (sd 1.41)", "80.00 (sd 0.00)", "0.5000 (sd 0.0000)"),
-        *("3.21", "0.2500 (sd 0.0000)", "1.00 (sd 0.00)"),
+        *("3.21", "1.500 (sd 0.000)", "0.2500 (sd 0.0000)", "1.00 (sd 0.00)"),
     ]
     assert "- Temperature: what the logits are divided by" in section
+    without = section_of([values | dict.fromkeys(("temperature", "scaled_nll", "scaled_ece"))] * 2)
+    assert "emperature: what" not in without
+    assert "scaled" not in without
     assert "## More metrics" not in page_of(runs)
 
 

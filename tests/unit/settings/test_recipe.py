@@ -155,8 +155,8 @@ def test_newer_keys_in_the_line_of_the_log():
         },
     )
     assert recipe.describe() == (
-        "30 epochs, batches of 512, Muon with lr 0.002 (0.001 · 512 / 256, cosine by step after 2 epochs of"
-        " warm-up), Nesterov momentum 0.95, betas 0.9 and 0.999, weight decay 0.05 of weights, gradients clipped"
+        "30 epochs, batches of 512, Muon with lr 0.002 (0.001 · 512 / 256, cosine by step after warm-up"
+        " for 2), Nesterov momentum 0.95, betas 0.9 and 0.999, weight decay 0.05 of weights, gradients clipped"
         " at 1, labels smoothed by 0.1, balanced class weights, EMA 0.99"
     )
     cycle = Recipe(optimizer="adamw", schedule="one_cycle", weight_decay_on="all").describe()

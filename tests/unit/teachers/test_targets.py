@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_jobs import dataset, make_targets, teacher, with_views  # noqa: F401 (fixtures)
+from small_jobs import dataset, make_targets, teacher  # noqa: F401 (fixtures)
 from stored_targets import as_table
 
 import cache_targets
@@ -80,13 +80,13 @@ def test_another_seed_adds_to_the_store_and_computes_only_what_it_lacks(
 def test_targets_do_not_depend_on_which_seed_came_first(teacher, dataset, tmp_path, monkeypatch):
     """The last bits of logits depend on the size of its batch, so all batches have one size."""
     sizes, tables = set(), {}
-    original = ViewedImages.take
+    original = ViewedImages.show
 
-    def take(self, indices, shown):
-        sizes.add(len(indices))
-        return original(self, indices, shown)
+    def show(self, pixels, shown):
+        sizes.add(len(pixels))
+        return original(self, pixels, shown)
 
-    monkeypatch.setattr(ViewedImages, "take", take)
+    monkeypatch.setattr(ViewedImages, "show", show)
     for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
         for seed in seeds:
             _, tables[name, seed] = make_targets(teacher, dataset, tmp_path / name, seed)
@@ -155,19 +155,41 @@ def test_whether_to_compile_is_decided_by_what_is_missing(teacher, dataset, tmp_
     assert asked[1::2] == [len(visited(3)), 0, len(visited(4) - visited(3))]
 
 
+RESIZED = {"area": [0.5, 1.0], "mixup": 0.2, "randaugment": [2, 9]}
+
+
 def test_where_each_visit_has_its_own_view_a_seed_has_a_store_and_a_longer_run_adds_to_it(
     teacher, dataset, tmp_path
 ):
-    resized = with_views(dataset, tmp_path / "resized", Augmentation(0, True, (0.5, 1.0)))
-    _, short = make_targets(teacher, resized, tmp_path, 3, epochs=2)
-    _, long = make_targets(teacher, resized, tmp_path, 3, epochs=3)
-    make_targets(teacher, resized, tmp_path, 4, epochs=2)
+    _, short = make_targets(teacher, dataset, tmp_path, 3, epochs=2, augmentation=RESIZED)
+    _, long = make_targets(teacher, dataset, tmp_path, 3, epochs=3, augmentation=RESIZED)
+    make_targets(teacher, dataset, tmp_path, 4, epochs=2, augmentation=RESIZED)
     assert short.shape == (2, 60, 3)
     assert np.array_equal(long[:2], short)
     assert not np.isnan(long).any()
     stores = sorted((tmp_path / "table").glob("*/"), key=lambda path: path.name[-1])
     assert [path.name.rpartition("-")[2] for path in stores] == ["seed3", "seed4"]
     assert [len(list(path.glob("*.safetensors"))) for path in stores] == [2, 1]
+
+
+def test_numbered_versions_are_shared_by_all_seeds(teacher, dataset, tmp_path):
+    versions = {"augmentation": RESIZED | {"views": 3}}
+    _, one = make_targets(teacher, dataset, tmp_path, 3, epochs=2, **versions)
+    _, all_of_them = make_targets(teacher, dataset, tmp_path, 4, epochs=3, **versions)
+    assert len(there(one)) == 2 * 60
+    assert len(there(all_of_them)) == 3 * 60
+    shared = ~np.isnan(one)
+    assert np.array_equal(one[shared], all_of_them[shared])
+    _, five = make_targets(teacher, dataset, tmp_path, 5, epochs=9, **versions)
+    assert np.array_equal(five, all_of_them)
+    assert len(chunks(tmp_path)) == 2  # the third seed computes nothing
+
+
+def test_another_augmentation_starts_a_new_store(teacher, dataset, tmp_path):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    make_targets(teacher, dataset, tmp_path, 4, augmentation={"pad": 2})
+    assert not note.exists()
+    assert len(list((tmp_path / "table").glob("*/"))) == 1
 
 
 def test_the_largest_logits_alone(teacher, dataset, tmp_path):
@@ -184,7 +206,7 @@ def test_the_largest_logits_alone(teacher, dataset, tmp_path):
 def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tmp_path, monkeypatch):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
     make_targets(teacher, dataset, tmp_path, 4)
-    path = next(path for path in chunks(tmp_path) if path.name in note.read_text())
+    path = chunks(tmp_path)[0]  # of the first seed
     whole = path.read_bytes()
     for place in (len(whole) - 1, len(whole) - 500):
         damaged = bytearray(whole)
@@ -206,22 +228,39 @@ def test_one_changed_bit_of_what_a_student_reads_is_noticed(teacher, dataset, tm
 
 def test_another_chunk_under_the_same_name_is_noticed(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    (path,) = chunks(tmp_path)
     make_targets(teacher, dataset, tmp_path, 4)
-    one, other = chunks(tmp_path)
-    path = one if one.name in note.read_text() else other
-    path.write_bytes((other if path == one else one).read_bytes())
+    (other,) = set(chunks(tmp_path)) - {path}
+    path.write_bytes(other.read_bytes())
     with pytest.raises(UserError, match="holds something else than its name says"):
         open_targets(note, PADDED, 4, CPU)
 
 
 def test_a_lost_chunk_is_reported_with_what_to_delete_and_computed_again(teacher, dataset, tmp_path):
     note, before = make_targets(teacher, dataset, tmp_path, 3)
+    written = note.read_bytes()
     (chunk,) = chunks(tmp_path)
     chunk.unlink()
-    with pytest.raises(UserError, match=rf"{chunk.name}: these targets are gone; delete it and {note}"):
+    says = rf"{chunk.parent}: not the targets that {note} declares: some are gone .*; delete {note} to have"
+    with pytest.raises(UserError, match=says):
         open_targets(note, PADDED, 4, CPU)
     _, again = make_targets(teacher, dataset, tmp_path, 3)
     assert np.array_equal(again, before, equal_nan=True)
+    assert note.read_bytes() == written
+
+
+def test_a_note_is_the_same_whatever_chunks_its_targets_lie_in(teacher, dataset, tmp_path, monkeypatch):
+    """Else students would be trained again after a store was deleted that two seeds had filled in turn."""
+    notes = {}
+    for name, seeds in (("rising", (3, 4)), ("falling", (4, 3))):
+        for seed in seeds:
+            notes[name, seed], _ = make_targets(teacher, dataset, tmp_path / name, seed)
+    monkeypatch.setattr(cache_targets, "_chunk", lambda *about: 17)
+    notes["small chunks", 3], _ = make_targets(teacher, dataset, tmp_path / "small chunks", 3)
+    assert len(chunks(tmp_path / "small chunks")) > 9
+    of_3 = {path.read_bytes() for (_, seed), path in notes.items() if seed == 3}
+    assert len(of_3) == 1
+    assert notes["rising", 4].read_bytes() == notes["falling", 4].read_bytes() not in of_3
 
 
 @pytest.mark.parametrize("content", [b"", b"no chunk", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])

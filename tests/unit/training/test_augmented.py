@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from small_training import StopsAfter, network, split
+from stored_targets import held
 from torch.nn import functional
 
 from kd.data.augmentation import Augmentation
@@ -63,13 +64,13 @@ def test_stored_and_live_teachers_see_the_same_mixed_pixels():
     table = logits.view(2, 20, 3).half().numpy()
     live, stored, shifted = (
         LiveTeacher(teacher),
-        *(CachedTeacher([it], CPU) for it in (table, table[::-1].copy())),
+        *(CachedTeacher([held(it)], CPU) for it in (table, table[::-1].copy())),
     )
     loader, spread = Loader(data, 8, seed=5), logits.std(0).mean()
     for epoch in range(3):
         batches = loader.epoch(epoch)
         for source in (stored, shifted):
-            source.start_epoch(loader.rows)
+            source.start_epoch(epoch, loader.rows)
         for batch in batches:
             images, _, _ = loader.take(batch)
             seen, kept, other = (it.output(images, batch.indices).logits for it in (live, stored, shifted))

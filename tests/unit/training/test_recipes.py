@@ -16,6 +16,7 @@ from kd.settings.recipe import Recipe
 from kd.training.checkpoints import Checkpoints
 from kd.training.engine import fit
 from kd.training.optim.optimizer import Optimizer
+from kd.training.setup import note_slow_average
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ADAMW = {"optimizer": "adamw", "lr": 0.01}
@@ -200,3 +201,14 @@ def test_the_loss_is_smoothed_and_weighed():
     labels = data.labels[torch.from_numpy(order_seen(5, 0, 20))]
     expected = functional.cross_entropy(seen[0], labels, weight=weights, label_smoothing=0.1)
     assert row["loss"] == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("ema", "warned"), [(0.99, True), (0.9, False)])
+def test_an_average_that_is_too_slow_for_a_training_is_named(caplog, ema, warned):
+    """60 steps: 0.99^60 is 55 %, and 0.9^60 is 0.2 %."""
+    caplog.set_level("WARNING", "kd")
+    note_slow_average("[cnn]", Recipe(epochs=20, batch_size=8, ema=ema), 20)
+    texts = [record.getMessage() for record in caplog.records]
+    assert texts == warned * [
+        "[cnn]  ema: 0.99 is too slow for 60 steps: the first weights are 55 % of the average at its end; lower it"
+    ]

@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as tv
 from kd.data.augment import colour, levels
 from kd.data.augment.policy import BINS, SIGNED, Operation, _rand_magnitudes, _trivial_magnitudes, operate
 
-O = Operation  # noqa: E741
+Op = Operation
 
 
 def ours(images, operation, magnitude):
@@ -24,55 +24,55 @@ def theirs(images, operation, magnitude):
     shear, bilinear = math.degrees(math.atan(magnitude)), tv.InterpolationMode.BILINEAR
     affine = {"angle": 0.0, "scale": 1.0, "interpolation": bilinear, "shear": [0.0, 0.0], "translate": [0, 0]}
     match operation:
-        case O.IDENTITY:
+        case Op.IDENTITY:
             return images
-        case O.SHEAR_X:
+        case Op.SHEAR_X:
             return tv.affine(images, **affine | {"shear": [shear, 0.0]}, center=[0, 0])
-        case O.SHEAR_Y:
+        case Op.SHEAR_Y:
             return tv.affine(images, **affine | {"shear": [0.0, shear]}, center=[0, 0])
-        case O.TRANSLATE_X:
+        case Op.TRANSLATE_X:
             return tv.affine(images, **affine | {"translate": [int(magnitude), 0]})
-        case O.TRANSLATE_Y:
+        case Op.TRANSLATE_Y:
             return tv.affine(images, **affine | {"translate": [0, int(magnitude)]})
-        case O.ROTATE:
+        case Op.ROTATE:
             return tv.rotate(images, angle=magnitude, interpolation=bilinear)
-        case O.BRIGHTNESS:
+        case Op.BRIGHTNESS:
             return tv.adjust_brightness(images, 1 + magnitude)
-        case O.COLOUR:
+        case Op.COLOUR:
             return tv.adjust_saturation(images, 1 + magnitude)
-        case O.CONTRAST:
+        case Op.CONTRAST:
             return tv.adjust_contrast(images, 1 + magnitude)
-        case O.SHARPNESS:
+        case Op.SHARPNESS:
             return tv.adjust_sharpness(images, 1 + magnitude)
-        case O.POSTERIZE:
+        case Op.POSTERIZE:
             return tv.posterize(images, int(magnitude))
-        case O.SOLARIZE:
+        case Op.SOLARIZE:
             return tv.solarize(images, 255 * magnitude)
-        case O.AUTOCONTRAST:
+        case Op.AUTOCONTRAST:
             return tv.autocontrast(images)
-        case O.EQUALIZE:
+        case Op.EQUALIZE:
             return tv.equalize(images)
 
 
 CASES = (
-    [(one, sign * size) for one in (O.SHEAR_X, O.SHEAR_Y) for sign in (1, -1) for size in (0.09, 0.99)]
+    [(one, sign * size) for one in (Op.SHEAR_X, Op.SHEAR_Y) for sign in (1, -1) for size in (0.09, 0.99)]
     + [
         (one, sign * size)
-        for one in (O.TRANSLATE_X, O.TRANSLATE_Y)
+        for one in (Op.TRANSLATE_X, Op.TRANSLATE_Y)
         for sign in (1, -1)
         for size in (4.9, 32.0)
     ]
-    + [(O.ROTATE, angle) for angle in (9.0, -30.0, 135.0)]
+    + [(Op.ROTATE, angle) for angle in (9.0, -30.0, 135.0)]
     + [
         (one, m)
-        for one in (O.BRIGHTNESS, O.COLOUR, O.CONTRAST, O.SHARPNESS)
+        for one in (Op.BRIGHTNESS, Op.COLOUR, Op.CONTRAST, Op.SHARPNESS)
         for m in (0.27, -0.27, 0.99, -0.99)
     ]
-    + [(O.POSTERIZE, bits) for bits in (2.0, 7.0, 8.0)]
-    + [(O.SOLARIZE, share) for share in (0.0, 0.7, 1.0)]
-    + [(O.IDENTITY, 0.0), (O.AUTOCONTRAST, 0.0), (O.EQUALIZE, 0.0)]
+    + [(Op.POSTERIZE, bits) for bits in (2.0, 7.0, 8.0)]
+    + [(Op.SOLARIZE, share) for share in (0.0, 0.7, 1.0)]
+    + [(Op.IDENTITY, 0.0), (Op.AUTOCONTRAST, 0.0), (Op.EQUALIZE, 0.0)]
 )
-EXACT = (O.IDENTITY, O.TRANSLATE_X, O.TRANSLATE_Y, O.POSTERIZE, O.SOLARIZE, O.EQUALIZE)
+EXACT = (Op.IDENTITY, Op.TRANSLATE_X, Op.TRANSLATE_Y, Op.POSTERIZE, Op.SOLARIZE, Op.EQUALIZE)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -84,7 +84,7 @@ def test_an_operation_is_torchvisions_within_a_level(operation, magnitude, chann
     images = photos(channels=channels)
     mine, expected = ours(images, operation, magnitude), theirs(images, operation, magnitude).float()
     assert torch.equal(mine, mine.round())
-    most = 0 if operation in EXACT else 2 if operation in (O.COLOUR, O.CONTRAST) else 1
+    most = 0 if operation in EXACT else 2 if operation in (Op.COLOUR, Op.CONTRAST) else 1
     assert (mine - expected).abs().max() <= most
 
 
@@ -98,7 +98,7 @@ def test_each_image_has_its_own_operation():
         assert torch.equal(
             together[one], operate(images[one : one + 1], every[one : one + 1], magnitude[:1])[0]
         )
-    assert torch.equal(together[O.IDENTITY], images[0])
+    assert torch.equal(together[Op.IDENTITY], images[0])
 
 
 @pytest.mark.parametrize(

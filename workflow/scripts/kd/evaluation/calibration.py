@@ -22,15 +22,13 @@ def calibrate(
     """The temperature and the threshold that the validation split gives, and what they do on the test split.
 
     `validation` and `test`: logits (N, classes) float of one network, labels (N,) int64. `target`: the
-    accuracy, 0 to 1, that the answers above the threshold are to have on validation. Accuracies and coverages
-    are in per cent, NLL in nats. The temperature is null where none fits; the threshold is then one of the
-    probabilities as they are. It is null where no threshold reaches the target.
+    accuracy, 0 to 1, that predictions at or above the threshold are to have on the validation split.
+    Accuracies and coverages are in per cent, NLL in nats. The temperature is null where none fits; the
+    threshold is then one of the probabilities as they are. It is null where no threshold reaches the target.
     """
     temperature = fit_temperature(validation, validation_labels)
-    known, judged = (
-        judge(logits, labels, temperature or 1.0)
-        for logits, labels in ((validation, validation_labels), (test, labels))
-    )
+    known = judge(validation, validation_labels, temperature or 1.0)
+    judged = judge(test, labels, temperature or 1.0)
     threshold = threshold_for(known.confidence, known.right, target)
     bins = reliability(judged)
     scaled = {"nll": float(judged.losses.mean()), "ece": ece_of(bins), "reliability": bins}
@@ -40,10 +38,10 @@ def calibrate(
         "images": len(validation_labels),
         "temperature": temperature,
         **scaled,
-        "target": 100 * target,
+        "target": round(100 * target, 10),
         "threshold": threshold,
-        "validation": answered(known, threshold),
-        "test": answered(judged, threshold),
+        "validation": accepted(known, threshold),
+        "test": accepted(judged, threshold),
     }
 
 
@@ -83,23 +81,23 @@ def _slope(logits: np.ndarray, labels: np.ndarray, expected: Callable[[Tensor], 
 
 
 def threshold_for(confidence: np.ndarray, right: np.ndarray, target: float) -> float | None:
-    """The confidence from which on the share `target` of the answers is right, with the most answers.
+    """The lowest confidence from which on the share `target` of the predictions is right.
 
     confidence: (N,) float, the highest probability of each sample; right: (N,) bool. 0 where no sample has to
-    be left out, None where no threshold is enough. That is the selection function of Geifman & El-Yaniv 2017
+    be rejected, None where no threshold is enough. That is the selection function of Geifman & El-Yaniv 2017
     (arXiv:1705.08500) with the softmax response, without their bound: the share is that of these samples.
     """
     order = np.argsort(-confidence, kind="stable")
     ordered = confidence[order]
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    last = np.append(ordered[1:] < ordered[:-1], True)  # equal confidences are answered together, or not
+    last = np.append(ordered[1:] < ordered[:-1], True)  # equal confidences are accepted together, or not
     enough = np.flatnonzero(last & (accuracy >= target))
     if not len(enough):
         return None
     return 0.0 if enough[-1] == len(order) - 1 else float(ordered[enough[-1]])
 
 
-def answered(judged: Judged, threshold: float | None) -> Mapping[str, float | None]:
+def accepted(judged: Judged, threshold: float | None) -> Mapping[str, float | None]:
     """Coverage, the share of samples at or above the threshold, and the accuracy on these, in per cent."""
     if threshold is None:
         return {"coverage": None, "accuracy": None}

@@ -93,7 +93,7 @@ def figures(judged: Judged) -> dict[str, Any]:
 def _macro_f1(judged: Judged) -> float:
     """The mean of the F1 scores of the classes that have samples, in percent.
 
-    That is the "averaged F1" of Opitz & Burst 2019 (arXiv:1911.03347).
+    That is the "averaged F1" of Opitz & Burst 2019 (arXiv:1911.03347), equation 2.
     """
     known = np.unique(judged.labels)
     scores = f1_score(judged.labels, judged.predicted, labels=known, average="macro", zero_division=0)

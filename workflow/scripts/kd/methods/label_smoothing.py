@@ -20,7 +20,6 @@ class Method(Distillation):
     """
 
     NEEDS = ()
-    ONE_LABEL = True
     ONLY_CE = True
 
     smoothing: Fraction = 0.1

@@ -70,9 +70,9 @@ class Plan:
 
     def logits_targets_job(self, logits_teacher: str, seed: int, epochs: int) -> LogitsTargetsJob:
         """The user's logits that students of this seed and length read."""
-        job, study = self.logits[logits_teacher], self.study
-        made = {"augmentation": study.dataset.augmentation, "top_k": study.targets.top_k}
-        return LogitsTargetsJob(sha256=job.sha256, seed=seed, epochs=epochs, **made)
+        job, data = self.logits[logits_teacher], self.study.dataset
+        about = {"augmentation": data.augmentation, "top_k": self.study.targets.top_k}
+        return LogitsTargetsJob(sha256=job.sha256, seed=seed, epochs=epochs, **about)
 
     def trial_job(self, teacher: str, student: str, method: str, trial: str, seed: int) -> TrainJob:
         """A trial of a sweep."""

@@ -14,8 +14,8 @@ def ensemble_job(study: Study, ensemble: str) -> EnsembleJob:
 
 def targets_job(study: Study, seed: int, epochs: int) -> TargetsJob:
     """The logits of a teacher that students of this seed and length read."""
-    made = {"augmentation": study.dataset.augmentation, "top_k": study.targets.top_k}
-    return TargetsJob(seed=seed, epochs=epochs, **made)
+    about = {"augmentation": study.dataset.augmentation, "top_k": study.targets.top_k}
+    return TargetsJob(seed=seed, epochs=epochs, **about)
 
 
 def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, LogitsTeacherJob]]:

@@ -39,14 +39,14 @@ def _augmentation(summary: Mapping[str, Any]) -> str:
     crops += " (reflected)" if "pad_mode" in more else ""
     if area := summary["area"]:
         crops = f"crops of {area[0]:.0%} to {area[1]:.0%} of the area, resized"
-    steps = [crops, mirrored, *(_STEPS[name](value) for name, value in more.items() if name in _STEPS)]
+    steps = [crops, mirrored, *(say(more[name]) for name, say in _STEPS.items() if name in more)]
     count = views if views == "endless" else f"{views:,}"
     return f"{', '.join(steps)}: {count} {'versions of each image' if 'views' in more else 'views'}"
 
 
 _STEPS: dict[str, Callable[[Any], str]] = {
     "colour_jitter": lambda most: f"colour jitter {'/'.join(f'{size:g}' for size in most)}",
-    "randaugment": lambda how: f"RandAugment ({how[0]} operations of strength {how[1]})",
+    "randaugment": lambda how: f"RandAugment (operations: {how[0]}, magnitude: {how[1]})",
     "trivial_augment": lambda on: "TrivialAugment",
     "erase": lambda chance: f"a rectangle erased in {chance:.0%}",
     "cutout": lambda side: f"cutout of {side} pixels",

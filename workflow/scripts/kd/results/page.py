@@ -42,7 +42,7 @@ def to_markdown(
     if len(classic.columns):
         parts += ["## Teachers", _table([{"": name, **row} for name, row in classic.iterrows()])]
     if columns := text.more_columns(rows):
-        parts += ["## More metrics", _table(_more(rows, columns), left=4), bullets(text.MORE_LEGEND)]
+        parts += ["## More metrics", _table(_more(rows, columns), left=4), bullets(text.more_legend(columns))]
     if data:
         parts += ["## Data", bullets(data_lines(data)), "![images of each class](data/samples.png)"]
     parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in text.provenance(runs).items())]

@@ -56,16 +56,20 @@ MORE = {
     "ECE, scaled": ("scaled_ece", 2),
     "test accuracy without EMA": ("unaveraged_test_accuracy", 2),
 }
-MORE_LEGEND = (
+_MORE_LEGEND = (
     "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature and NLL, the"
     " mean cross-entropy in nats, which is the test loss.",
     "Balanced accuracy: the mean of the accuracies of the classes. Macro-F1: the mean of their F1 scores.",
+)
+_SCALED_LEGEND = (
     "Temperature: what the logits are divided by so that the NLL of the validation split is lowest"
     " (Guo et al. 2017). Scaled: after that division, which changes no prediction.",
-    "With EMA a network is the average of its weights, and all measures but the accuracy without it are the"
-    " average's.",
     f"{DASH}: with one seed at least there is no temperature, because all validation images are predicted"
     " correctly or there are no validation logits.",
+)
+_EMA = (
+    "With EMA a network is the average of its weights, and all measures but the accuracy without it are the"
+    " average's.",
 )
 DIFFERENCE = (
     "Difference to best: the mean over the students and seeds that both have, in percentage points, with its"
@@ -180,6 +184,12 @@ def more_columns(table: pd.DataFrame) -> list[str]:
     columns = {heading: column for heading, (column, _) in MORE.items()}
     known = [heading for heading, column in columns.items() if table[column].notna().any()]
     return known if set(known) - {"ECE"} else []
+
+
+def more_legend(columns: Iterable[str]) -> list[str]:
+    """What the columns of these headings mean."""
+    parts = {"temperature": _SCALED_LEGEND, "test accuracy without EMA": _EMA}
+    return [*_MORE_LEGEND, *(text for column, texts in parts.items() if column in columns for text in texts)]
 
 
 def more_measures(row: Any, headings: Iterable[str]) -> dict[str, tuple[str, float]]:

@@ -174,7 +174,7 @@ class Recipe(BaseModel):
         falls = f" at {', '.join(map(str, self.milestones))}" if self.milestones else ""
         falls += f" with its peak at {self.peak:g}" if self.schedule == "one_cycle" else ""
         falls += " by step" if self.schedule_by == "step" else ""
-        falls += f" after {self.warmup_epochs:g} epochs of warm-up" if self.warmup_epochs else ""
+        falls += f" after warm-up for {self.warmup_epochs:g}" if self.warmup_epochs else ""
         return f"{scaled}{self.schedule}{falls}"
 
 

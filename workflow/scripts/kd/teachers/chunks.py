@@ -2,11 +2,11 @@
 
 A chunk holds the targets of some entries, in rising order of their positions: entry (row, sample) of N
 samples is at row · N + sample. Its name has its first and last position, which say what it may hold, and the
-beginning of its checksum, so that a list of names declares the content.
+beginning of its checksum.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,11 @@ def span(name: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
+def chunk_names(folder: Path) -> list[str]:
+    """Of all chunks in a folder, by their first positions."""
+    return sorted((path.name for path in folder.glob(f"*{SUFFIX}")), key=lambda name: (span(name), name))
+
+
 def read_chunk(path: Path, remedy: str) -> tuple[np.ndarray, dict[str, Tensor]]:
     """The positions (n,) int64 in a chunk and its arrays; `remedy` ends an error.
 
@@ -71,3 +76,21 @@ def positions_in(path: Path, remedy: str) -> np.ndarray:
 
 def _positions(gaps: np.ndarray, first: int) -> np.ndarray:
     return first + np.cumsum(gaps, dtype=np.int64)
+
+
+def entries_in(
+    folder: Path, needed: np.ndarray, remedy: str
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """What the chunks of a folder have of the entries that are `needed` (rows · N,) bool, each entry once.
+
+    Positions (n,) int64 and arrays (n, …), chunk by chunk; errors as of read_chunk.
+    """
+    left = needed.copy()
+    for name in chunk_names(folder):
+        first, last = span(name)
+        if not left[first : last + 1].any():
+            continue
+        positions, arrays = read_chunk(folder / name, remedy)
+        mine = left[np.minimum(positions, len(left) - 1)] & (positions < len(left))
+        left[positions[mine]] = False
+        yield positions[mine], {field: array.numpy()[mine] for field, array in arrays.items()}

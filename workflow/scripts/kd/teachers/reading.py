@@ -3,7 +3,7 @@
 From files the next epoch is read in a thread while this one is trained on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kd.errors import UserError
 from kd.io.tensors import read_unchecked
-from kd.teachers.chunks import positions_in, read_chunk, span
+from kd.teachers.chunks import chunk_names, positions_in, read_chunk, span
 from kd.teachers.encoding import Encoding
 
 Arrays = dict[str, Tensor]
@@ -53,7 +53,6 @@ class FiledTargets:
     def __init__(
         self,
         folder: Path,
-        names: Sequence[str],
         samples: int,
         encoding: Encoding,
         device: torch.device,
@@ -61,7 +60,8 @@ class FiledTargets:
         epochs: int,
         note: object = "its note",
     ) -> None:
-        self._folder, self._spans, self._note = folder, {name: span(name) for name in names}, note
+        self._folder, self._note = folder, note
+        self._spans = {name: span(name) for name in chunk_names(folder)}
         self._rows_of, self._epochs = rows_of, epochs
         self.samples, self.encoding = samples, encoding
         self._checked: set[str] = set()

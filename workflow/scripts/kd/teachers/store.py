@@ -17,10 +17,10 @@ import numpy as np
 
 from kd.data.rows import Rows
 from kd.errors import UserError
-from kd.io.atomic import NotWritten
+from kd.io.atomic import NotWritten, not_written
 from kd.io.locks import locked
 from kd.io.log import logger
-from kd.teachers.chunks import SUFFIX, positions_in, span, write_chunk
+from kd.teachers.chunks import chunk_names, positions_in, span, write_chunk
 from kd.teachers.claims import Claims
 from kd.teachers.encoding import Encoding
 from kd.teachers.size import store_bytes
@@ -40,9 +40,7 @@ class Store:
 
     def names(self) -> list[str]:
         """Of its chunks, by their first positions."""
-        return sorted(
-            (path.name for path in self.folder.glob(f"*{SUFFIX}")), key=lambda name: (span(name), name)
-        )
+        return chunk_names(self.folder)
 
     def add(self, positions: np.ndarray, arrays: Mapping[str, np.ndarray]) -> None:
         """Write a chunk: the targets, as encoded, of the entries at `positions` (n,) int64, rising.
@@ -80,7 +78,11 @@ def open_store(folder: Path, key: str, samples: int, encoding: Encoding) -> Stor
         for old in [*folder.glob("*.npy"), *(path for path in folder.iterdir() if path.is_dir())]:
             if old.suffix == ".npy" or old.name.partition("-")[0] != key.partition("-")[0]:
                 _remove(old)
-        (folder / key).mkdir(exist_ok=True)
+        with _explained():
+            try:
+                (folder / key).mkdir(exist_ok=True)
+            except OSError as error:
+                raise not_written(folder / key, error) from error
     return Store(folder / key, samples, encoding)
 
 
@@ -97,16 +99,15 @@ class Filling:
     """What a store lacks of the entries `needed` (rows, samples) bool, while processes fill it."""
 
     def __init__(self, store: Store, needed: np.ndarray) -> None:
-        self.store, self._needed = store, needed.reshape(-1)
-        self._lacks, self._from = self._needed.copy(), 0  # nothing is missing before
+        self.store, self.entries = store, needed.reshape(-1)
+        self._lacks, self._from = self.entries.copy(), 0  # nothing is missing before
         self._seen: set[str] = set()
-        self.used: list[str] = []  # the chunks that have some of it
         self.look()
 
     @property
     def needed(self) -> int:
         """How many entries are needed."""
-        return int(np.count_nonzero(self._needed))
+        return int(np.count_nonzero(self.entries))
 
     @property
     def missing(self) -> int:
@@ -122,15 +123,11 @@ class Filling:
         """Learn what has been written since; UserError naming a chunk that is not whole."""
         for name in self.store.names():
             first, last = span(name)
-            if name in self._seen or (last >= len(self._needed) and first >= len(self._needed)):
+            if name in self._seen or not self._lacks[first : last + 1].any():
                 continue
             self._seen.add(name)
-            path = self.store.folder / name
-            positions = positions_in(path, "delete it to have it made again")
-            positions = positions[positions < len(self._needed)]
-            if self._needed[positions].any():
-                self.used.append(name)
-            self._lacks[positions] = False
+            positions = positions_in(self.store.folder / name, "delete it to have it made again")
+            self._lacks[positions[positions < len(self._lacks)]] = False
 
     def check_disk(self) -> None:
         """UserError if what is missing is larger than what the disk has left."""

@@ -1,4 +1,4 @@
-"""The note that declares the targets of the runs of one seed and length: the chunks that hold them."""
+"""The note that declares the targets of the runs of one seed and length, and reads them."""
 
 import json
 import os
@@ -12,9 +12,10 @@ import torch
 from kd.data.rows import Rows
 from kd.errors import UserError
 from kd.io.files import not_whole, write_json
-from kd.teachers.chunks import read_chunk
+from kd.teachers.chunks import chunk_names, entries_in
+from kd.teachers.content import content_of
 from kd.teachers.encoding import Encoding
-from kd.teachers.reading import Arrays, FiledTargets, HeldTargets, Targets, remedy
+from kd.teachers.reading import FiledTargets, HeldTargets, Targets, remedy
 from kd.teachers.store import Filling
 
 SHARE = 0.05  # of a GPU's free memory that the targets of a run may fill
@@ -22,17 +23,15 @@ HELD = 2**28  # bytes of them in the memory of the host, at most; more is read f
 
 
 def write_note(path: Path, filling: Filling, compute: Mapping[str, Any] | None = None) -> None:
-    """Declare the chunks with what the run of this note needs, which are all there.
+    """Declare what the run of this note needs, which is all there.
 
-    `compute` says how what this job has added was computed.
+    `compute` says how what this job has added was computed. Raises UserError naming a chunk that is not
+    whole.
     """
     store = filling.store
-    about = {
-        "store": os.path.relpath(store.folder, path.parent),
-        "chunks": filling.used,
-        "samples": store.samples,
-    }
+    about = {"store": os.path.relpath(store.folder, path.parent), "samples": store.samples}
     about |= {"classes": store.encoding.classes, "top_k": store.encoding.top_k}
+    about["content"] = content_of(entries_in(store.folder, filling.entries, remedy(path)))
     write_json(path, about | ({"compute": dict(compute)} if compute else {}))
 
 
@@ -44,24 +43,29 @@ def open_targets(note: Path, rows: Rows, epochs: int, device: torch.device) -> T
     """
     try:
         about = json.loads(note.read_text(encoding="utf-8"))
-        folder, names = Path(os.path.normpath(note.parent / about["store"])), list(about["chunks"])
+        folder, content = Path(os.path.normpath(note.parent / about["store"])), about["content"]
         samples, encoding = about["samples"], Encoding(about["classes"], about["top_k"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise not_whole(note, error, "a whole note of targets") from error
     if samples != rows.samples:
         raise UserError(f"{note}: has targets of {samples} samples, not {rows.samples}; delete it")
-    for name in names:
-        if not (folder / name).exists():
-            raise UserError(f"{folder / name}: these targets are gone; {remedy(note)}")
     # Of a chunk some entries may be of other runs, so that this is the most.
-    size = sum((folder / name).stat().st_size for name in names)
-    place = _place(size, device)
+    place = _place(sum((folder / name).stat().st_size for name in chunk_names(folder)), device)
     if place is None:
-        of = rows.of_epoch, epochs, note
-        return FiledTargets(folder, names, samples, encoding, device, *of)
-    positions, arrays = _held(folder, names, rows.needed(epochs).reshape(-1), remedy(note))
-    arrays = {name: array.to(place) for name, array in arrays.items()}
-    return HeldTargets(positions, arrays, samples, encoding, note)
+        return FiledTargets(folder, samples, encoding, device, rows.of_epoch, epochs, note)
+    parts = list(entries_in(folder, rows.needed(epochs).reshape(-1), remedy(note)))
+    if content_of(parts) != content:
+        raise UserError(
+            f"{folder}: not the targets that {note} declares: some are gone or have changed, or are another"
+            f" run's; delete {note} to have them made again"
+        )
+    positions = np.concatenate([positions for positions, _ in parts])
+    order = np.argsort(positions)
+    arrays = {
+        field: torch.from_numpy(np.concatenate([arrays[field] for _, arrays in parts])[order]).to(place)
+        for field in encoding.fields
+    }
+    return HeldTargets(torch.from_numpy(positions[order]), arrays, samples, encoding, note)
 
 
 def _place(size: int, device: torch.device) -> torch.device | None:
@@ -69,19 +73,3 @@ def _place(size: int, device: torch.device) -> torch.device | None:
     if device.type == "cuda" and size <= SHARE * torch.cuda.mem_get_info(device)[0]:
         return device
     return torch.device("cpu") if size <= HELD else None
-
-
-def _held(folder: Path, names: list[str], needed: np.ndarray, mend: str) -> tuple[torch.Tensor, Arrays]:
-    """Of these chunks what is `needed` (rows · N,) bool, in rising order of its positions."""
-    parts = []
-    for name in names:
-        positions, arrays = read_chunk(folder / name, mend)
-        mine = (positions < len(needed)) & needed[np.minimum(positions, len(needed) - 1)]
-        chosen = torch.from_numpy(np.flatnonzero(mine))
-        parts.append(
-            (torch.from_numpy(positions)[chosen], {field: array[chosen] for field, array in arrays.items()})
-        )
-    positions = torch.cat([positions for positions, _ in parts])
-    order = positions.argsort(stable=True)
-    arrays = {field: torch.cat([arrays[field] for _, arrays in parts])[order] for field in parts[0][1]}
-    return positions[order], arrays

@@ -15,11 +15,13 @@ from kd.data.views import ViewedImages
 from kd.distillation.base import Context, Distillation
 from kd.distillation.combined import build_methods
 from kd.errors import UserError
+from kd.io.log import logger
 from kd.jobs.training import TrainJob
 from kd.networks.checkpoint import load_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.placement import place
+from kd.settings.recipe import Recipe
 from kd.teachers.targets import open_targets
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
 
@@ -107,3 +109,11 @@ def check_batch(batch_size: int, samples: int, ranks: int = 1) -> None:
             f"batch_size: {batch_size} is more than the {samples} training images; at most {samples} is"
             " allowed (in recipe, or for this network alone)"
         )
+
+
+def note_slow_average(label: str, recipe: Recipe, samples: int) -> None:
+    """A warning where the first, random weights would be more than a hundredth of an average at its end."""
+    steps = recipe.epochs * -(-samples // recipe.batch_size)
+    if recipe.ema and (share := recipe.ema**steps) > 0.01:
+        text = "%s  ema: %g is too slow for %d steps: the first weights are %.0f %% of the average at its end"
+        logger.warning(f"{text}; lower it", label, recipe.ema, steps, 100 * share)

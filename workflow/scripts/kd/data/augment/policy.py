@@ -38,9 +38,9 @@ class Operation(IntEnum):
     EQUALIZE = auto()
 
 
-O = Operation  # noqa: E741 (a short name for long lists)
-GEOMETRIC = (O.SHEAR_X, O.SHEAR_Y, O.TRANSLATE_X, O.TRANSLATE_Y, O.ROTATE)
-BLENDING = (O.BRIGHTNESS, O.COLOUR, O.CONTRAST, O.SHARPNESS)
+Op = Operation
+GEOMETRIC = (Op.SHEAR_X, Op.SHEAR_Y, Op.TRANSLATE_X, Op.TRANSLATE_Y, Op.ROTATE)
+BLENDING = (Op.BRIGHTNESS, Op.COLOUR, Op.CONTRAST, Op.SHARPNESS)
 SIGNED = (*GEOMETRIC, *BLENDING)  # whose magnitude is negative by equal chance
 
 
@@ -72,10 +72,10 @@ def _inverse(operation: Tensor, magnitude: Tensor, height: int, width: int) -> T
     def only(one: Operation, otherwise: float = 0.0) -> Tensor:
         return torch.where(operation == one, magnitude, otherwise)
 
-    angle = torch.deg2rad(only(O.ROTATE))
-    shear_x, shear_y = only(O.SHEAR_X), only(O.SHEAR_Y)
+    angle = torch.deg2rad(only(Op.ROTATE))
+    shear_x, shear_y = only(Op.SHEAR_X), only(Op.SHEAR_Y)
     # Whole pixels, as torchvision moves them.
-    right, down = only(O.TRANSLATE_X).trunc(), only(O.TRANSLATE_Y).trunc()
+    right, down = only(Op.TRANSLATE_X).trunc(), only(Op.TRANSLATE_Y).trunc()
     columns = [angle.cos(), shear_x - angle.sin(), shear_x * height / 2 - right]
     rows = [shear_y + angle.sin(), angle.cos(), shear_y * width / 2 - down]
     return torch.stack([torch.stack(columns, dim=1), torch.stack(rows, dim=1)], dim=1)
@@ -83,9 +83,9 @@ def _inverse(operation: Tensor, magnitude: Tensor, height: int, width: int) -> T
 
 def _blended_with(images: Tensor, operation: Tensor) -> Tensor:
     kinds = [
-        (O.COLOUR, colour.grey(images)),
-        (O.CONTRAST, colour.mean_grey(images)),
-        (O.SHARPNESS, colour.smooth(images)),
+        (Op.COLOUR, colour.grey(images)),
+        (Op.CONTRAST, colour.mean_grey(images)),
+        (Op.SHARPNESS, colour.smooth(images)),
     ]
     other = colour.black(images)
     for one, degenerate in kinds:
@@ -95,12 +95,12 @@ def _blended_with(images: Tensor, operation: Tensor) -> Tensor:
 
 def _tables(images: Tensor, operation: Tensor, magnitude: Tensor) -> Tensor:
     tables = same = levels.same(images)
-    bits = torch.where(operation == O.POSTERIZE, magnitude, 8)
-    threshold = torch.where(operation == O.SOLARIZE, magnitude * colour.TOP, levels.LEVELS)
+    bits = torch.where(operation == Op.POSTERIZE, magnitude, 8)
+    threshold = torch.where(operation == Op.SOLARIZE, magnitude * colour.TOP, levels.LEVELS)
     tables = levels.solarized(levels.posterized(tables, bits), threshold)
     for one, changed in (
-        (O.AUTOCONTRAST, levels.stretched(same, images)),
-        (O.EQUALIZE, levels.equalized(same, images)),
+        (Op.AUTOCONTRAST, levels.stretched(same, images)),
+        (Op.EQUALIZE, levels.equalized(same, images)),
     ):
         tables = torch.where((operation == one)[:, None, None], changed, tables)
     return tables
@@ -113,19 +113,19 @@ def _magnitudes(top: dict[Operation, float], bits: int) -> list[list[float]]:
     """
     shares = [bin / (BINS - 1) for bin in range(BINS)]
     table = [[top.get(one, 0.0) * share for share in shares] for one in Operation]
-    table[O.POSTERIZE] = [float(round(8 - share * bits)) for share in shares]
-    table[O.SOLARIZE] = [1 - share for share in shares]
+    table[Op.POSTERIZE] = [float(round(8 - share * bits)) for share in shares]
+    table[Op.SOLARIZE] = [1 - share for share in shares]
     return table
 
 
 def _rand_magnitudes(height: int, width: int) -> list[list[float]]:
-    top = dict.fromkeys(BLENDING, 0.9) | {O.SHEAR_X: 0.3, O.SHEAR_Y: 0.3, O.ROTATE: 30.0}
-    return _magnitudes(top | {O.TRANSLATE_X: 150 / 331 * width, O.TRANSLATE_Y: 150 / 331 * height}, 4)
+    top = dict.fromkeys(BLENDING, 0.9) | {Op.SHEAR_X: 0.3, Op.SHEAR_Y: 0.3, Op.ROTATE: 30.0}
+    return _magnitudes(top | {Op.TRANSLATE_X: 150 / 331 * width, Op.TRANSLATE_Y: 150 / 331 * height}, 4)
 
 
 def _trivial_magnitudes() -> list[list[float]]:
-    top = dict.fromkeys((*BLENDING, O.SHEAR_X, O.SHEAR_Y), 0.99)
-    return _magnitudes(top | {O.TRANSLATE_X: 32.0, O.TRANSLATE_Y: 32.0, O.ROTATE: 135.0}, 6)
+    top = dict.fromkeys((*BLENDING, Op.SHEAR_X, Op.SHEAR_Y), 0.99)
+    return _magnitudes(top | {Op.TRANSLATE_X: 32.0, Op.TRANSLATE_Y: 32.0, Op.ROTATE: 135.0}, 6)
 
 
 class Policy:

@@ -24,7 +24,7 @@ from kd.report.template import render
 from kd.results.data_card import data_lines
 from kd.results.ranking import rank, rank_pairs, tied_with_first, verdict_of, verdict_on_pairs
 from kd.results.table_csv import read_table
-from kd.results.text import DIFFERENCE, MORE_LEGEND, legend, provenance
+from kd.results.text import DIFFERENCE, LAST, legend, more_columns, more_legend, provenance, selects
 
 MOST = 12  # seeds that a next step proposes
 
@@ -58,11 +58,12 @@ def to_page(study: Study) -> str:
         methods=methods_table(ranked),
         verdict=f"{verdict_of(table, ranked)} {DIFFERENCE}" if len(ranked) > 1 else "",
         legend=legend(table),
+        unselected="" if selects(table) else LAST,
         figures=figures_of(study),
         networks=networks_table(table, study),
         everything=full_table(table, study),
         more=more_table(table, study),
-        more_legend=MORE_LEGEND,
+        more_legend=more_legend(more_columns(table)),
         configuration=configuration,
         timing=timing,
         data=data_lines(study.data),
