@@ -1,7 +1,7 @@
 """A made-up folder of images that is larger than what jobs keep in memory, through the whole workflow.
 
 python -m bench.large_data FOLDER [--images 100000] [--side 64]: makes the images in FOLDER, runs a study of
-two small networks for two epochs with packed and streamed images, and prints peak memory and time of each job.
+two small networks for two epochs with packed and streamed images, and prints each job's peak memory and time.
 """
 
 import argparse
