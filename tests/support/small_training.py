@@ -10,11 +10,12 @@ from kd.runtime.signals import StopSignal
 from kd.training.callback import Callback
 
 
-def split(samples, seed=0):
+def split(samples, seed=0, device="cpu"):
     random = np.random.default_rng(seed)
     pixels = torch.from_numpy(random.integers(0, 256, (samples, 8, 8, 1), dtype=np.uint8))
     labels = torch.from_numpy(random.integers(0, 3, samples))
-    return Split(ViewedImages(pixels, Augmentation(1, True), (0.5,), (0.3,)), labels)
+    images = ViewedImages(pixels.to(device), Augmentation(1, True), (0.5,), (0.3,))
+    return Split(images, labels.to(device))
 
 
 def network(seed=0, architecture="cnn"):

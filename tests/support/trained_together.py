@@ -1,7 +1,8 @@
 """Trainings of a network without batch norm, to be run by one process and by several."""
 
+import pytest
 import torch
-from small_training import split
+from small_training import network, split
 from torch import nn
 
 from kd.distillation.base import Context
@@ -39,13 +40,14 @@ class Net(nn.Module):
         return self.forward_stages(images)[1]
 
 
-def course(name, **more):
+def course(name, device="cpu", **more):
     """Train; returns the history, and all weights."""
     method, options, recipe = TRAININGS[name]
-    student, teacher, method = Net(0), Net(1), build_method(method, options)
+    student, teacher, method = Net(0).to(device), Net(1).to(device), build_method(method, options)
     torch.manual_seed(2)
-    train, validation = split(30), split(5, 1)
+    train, validation = split(30, device=device), split(5, 1, device)
     method.prepare(Context(student, teacher, (1, 8, 8), 3, train.labels, recipe.epochs))
+    method.to(device)
     live = LiveTeacher(teacher, stages="stages" in method.NEEDS) if method.NEEDS else None
     training = fit(student, method, train, validation, recipe, seed=5, teacher=live, **more)
     return training.history, student.state_dict()
@@ -54,6 +56,33 @@ def course(name, **more):
 def courses(folder, names, ranks, device):
     """Of several ranks: what the last one has come to."""
     for name in names:
-        history, weights = course(name, ranks=ranks)
+        history, weights = course(name, device, ranks=ranks)
         if ranks.rank == ranks.count - 1:
             torch.save((history, weights), f"{folder}/{name}.pt")
+
+
+def normalised(folder, synchronised, ranks, device):
+    """Of a network with batch norm: the history."""
+    model = network().to(device)
+    if synchronised:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    data = split(30, device=device), split(5, 1, device)
+    training = fit(model, build_method("cross_entropy", {}).to(device), *data, PLAIN, seed=5, ranks=ranks)
+    if ranks.first:
+        torch.save(training.history, f"{folder}/normalised.pt")
+
+
+TIMES = {"seconds", "images_per_second"}
+
+
+def assert_alike(folder, name, device="cpu"):
+    """Losses within 1e-5 of one process, relatively, and so the weights."""
+    history, weights = torch.load(folder / f"{name}.pt", map_location=device)
+    plain, expected = course(name, device)
+    assert len(history) == len(plain)
+    for row, by_one in zip(history, plain, strict=True):
+        assert row.keys() == by_one.keys()
+        for key in row.keys() - TIMES:
+            assert row[key] == pytest.approx(by_one[key], rel=1e-5), key
+    for key, weight in weights.items():
+        assert torch.allclose(weight, expected[key], rtol=1e-4, atol=1e-6), key

@@ -4,9 +4,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-import torch
 from small_training import split
-from trained_together import TRAININGS, course, courses
+from trained_together import TRAININGS, assert_alike, courses
 
 from kd.data.loader import Loader
 from kd.data.sampler import order_seen, step_seed
@@ -16,19 +15,6 @@ from kd.settings.compute import Compute
 from kd.training.setup import check_batch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-TIMES = {"seconds", "images_per_second"}
-
-
-def assert_alike(folder, name):
-    """Losses within 1e-5 of one process, relatively, and so the weights; of the same images the same epochs."""
-    (history, weights), (plain, expected) = torch.load(folder / f"{name}.pt"), course(name)
-    assert len(history) == len(plain)
-    for row, by_one in zip(history, plain, strict=True):
-        assert row.keys() == by_one.keys()
-        for key in row.keys() - TIMES:
-            assert row[key] == pytest.approx(by_one[key], rel=1e-5), key
-    for key, weight in weights.items():
-        assert torch.allclose(weight, expected[key], rtol=1e-4, atol=1e-6), key
 
 
 def test_two_processes_have_the_losses_of_one(tmp_path):
