@@ -59,6 +59,9 @@ def test_several_gpus_have_no_graph_and_say_so(hopper):
     assert (chosen.graph, chosen.compile, chosen.ranks) == (False, True, 4)
     assert "step by step (no CUDA graph with several GPUs), compiled, 4 processes" in chosen.reason
     assert chosen.used(CPU)["ranks"] == 4
+    synchronised = choose_speed(Compute(gpus_per_job=4, sync_batch_norm=True), CUDA, 10**6)
+    assert not synchronised.compile
+    assert "not compiled: batch norm is over all GPUs" in synchronised.reason
     assert "ranks" not in choose_speed(Compute(), CUDA, 10**6).used(CPU)
 
 
