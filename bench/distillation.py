@@ -27,12 +27,14 @@ def measure(setting: Setting) -> Iterator[dict[str, Any]]:
     "ratio" is six live-teacher epochs of the usual loop over our bill: one epoch of targets and six of
     students. "ceiling" is what a live teacher costs by work alone, and "share" the ratio over it;
     "billed_ceiling" is the most that work alone allows once the targets are in the bill.
+    The last row is of resized crops and mixup ("mixed"), whose targets are stored by visit.
     """
-    for teacher, student in PAIRS:
+    for teacher, student, mixed in (*((*pair, False) for pair in PAIRS), (*PAIRS[0], True)):
         images = setting.images or images_of(teacher, setting.device)
-        commands = _commands(teacher, student, images, setting)
+        commands = _commands(teacher, student, images, setting, mixed=mixed)
         rows = interleave(f"distilling {teacher} to {student}", commands, setting.repeats)
         row = {"teacher": teacher, "student": student, "students": STUDENTS, "batch": BATCH, "images": images}
+        row |= {"mixed": True} if mixed else {}
         row |= _summary({loop: column(repetitions, "seconds") for loop, repetitions in rows.items()})
         best = ceiling(teacher, student)
         row |= {"ceiling": best, "billed_ceiling": billed_ceiling(teacher, student, STUDENTS)}
@@ -69,8 +71,11 @@ def _macs(name: str) -> int:
     return count_macs(model, torch.zeros(1, CHANNELS, SIDE, SIDE))
 
 
-def _commands(teacher: str, student: str, images: int, setting: Setting) -> dict[str, list[str]]:
+def _commands(
+    teacher: str, student: str, images: int, setting: Setting, *, mixed: bool
+) -> dict[str, list[str]]:
     shared = {"setting": setting, "images": images, "batch": BATCH, "repetitions": setting.repeats + 1}
+    shared["mixed"] = mixed
     pair = {"network": network(student), "teacher": network(teacher)}
     return {
         "reference": command(Spec(loop="reference", **pair, **shared)),

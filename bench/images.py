@@ -7,6 +7,7 @@ import numpy as np
 
 SIDE, CHANNELS, CLASSES = 32, 3, 10  # of CIFAR-10
 PAD, FLIP = 4, True
+AREA, ALPHA = (0.25, 1.0), 0.2  # of resized crops, and of mixup, where images are augmented so
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 
@@ -21,6 +22,7 @@ class Pictures:
     std: tuple[float, ...] = STD
     pad: int = PAD
     flip: bool = FLIP
+    mixed: bool = False  # crops of AREA that are resized, and mixup, instead of padded crops
 
 
 def load(count: int, dataset: str | None = None) -> Pictures:

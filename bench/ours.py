@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import cache_targets
-from bench.images import Pictures
+from bench.images import ALPHA, AREA, Pictures
 from bench.spec import Network
 from kd import registry
 from kd.data.augmentation import Augmentation
@@ -184,8 +184,14 @@ def time_targets(
 def load_split(pictures: Pictures, device: torch.device, count: int | None = None) -> Split:
     """Pictures as our engine takes them: the first `count`, or all."""
     images, labels = torch.from_numpy(pictures.images[:count]), torch.from_numpy(pictures.labels[:count])
-    how = Augmentation(pictures.pad, pictures.flip), pictures.mean, pictures.std
+    how = _augmentation(pictures), pictures.mean, pictures.std
     return Split(ViewedImages(images.to(device), *how), labels.to(device))
+
+
+def _augmentation(pictures: Pictures) -> Augmentation:
+    if pictures.mixed:
+        return Augmentation(0, pictures.flip, AREA, mixup=ALPHA)
+    return Augmentation(pictures.pad, pictures.flip)
 
 
 def _fill(

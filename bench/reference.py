@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from bench.images import ALPHA, AREA
 from kd.runtime.hardware import cpu_count
 
 WORKERS = 2
@@ -55,23 +56,27 @@ def train(
     cosine: bool = False,
     teacher: nn.Module | None = None,
     tuned: bool = False,
+    mixed: bool = False,
 ) -> Iterator[dict[str, float]]:
     """Train `model` in place, an epoch for each row that is asked for.
 
     images: (N, H, W, C) uint8, labels: (N,); mean and std per channel, of pixels in [0, 1]; `pad` in pixels.
+    `mixed`: resized crops and mixup, as timm's and torchvision's recipes have them, instead of padded crops.
     The learning rate stays at `lr`, or falls to 0 as a cosine. Rows: "seconds" of the whole epoch with the
     start of the DataLoader, "step_seconds" a step counted from the arrival of the first batch, "loss" in
     nats and "accuracy" in percent, both means over the images as they were in passing.
     """
     torch.backends.cudnn.benchmark = True  # as pytorch-cifar has it; without a meaning on a CPU
-    data = TransformedImages(images, labels, _transform(images.shape[1], pad, flip, mean, std))
+    data = TransformedImages(
+        images, labels, _transform(images.shape[1], None if mixed else pad, flip, mean, std)
+    )
     loader = _tuned_loader(data, batch, device) if tuned else _usual_loader(data, batch)
     model.to(device, memory_format=torch.channels_last if tuned else torch.preserve_format)
     if teacher is not None:
         teacher.to(device, memory_format=torch.channels_last if tuned else torch.preserve_format).eval()
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
-    one_epoch = _tuned_epoch if tuned else _usual_epoch
+    one_epoch = _tuned_epoch if tuned else partial(_usual_epoch, mixed=mixed)
     for _ in range(epochs):
         model.train()
         yield one_epoch(model, loader, optimizer, partial(_loss, teacher), device)
@@ -79,8 +84,11 @@ def train(
             scheduler.step()
 
 
-def _transform(size: int, pad: int, flip: bool, mean: Sequence[float], std: Sequence[float]) -> Callable:
-    steps = [transforms.RandomCrop(size, padding=pad)]
+def _transform(
+    size: int, pad: int | None, flip: bool, mean: Sequence[float], std: Sequence[float]
+) -> Callable:
+    resized = transforms.RandomResizedCrop(size, scale=AREA)
+    steps = [resized if pad is None else transforms.RandomCrop(size, padding=pad)]
     steps += [transforms.RandomHorizontalFlip()] if flip else []
     return transforms.Compose([*steps, transforms.ToTensor(), transforms.Normalize(mean, std)])
 
@@ -119,15 +127,23 @@ def _usual_epoch(
     optimizer: torch.optim.Optimizer,
     criterion: Callable,
     device: torch.device,
+    mixed: bool = False,
 ) -> dict[str, float]:
     started, first = _now(device), None
     total_loss, correct = 0.0, 0
     for inputs, labels in loader:
         first = first or _now(device)
         inputs, labels = inputs.to(device), labels.to(device)
+        others = labels
+        if mixed:
+            share, order = np.random.beta(ALPHA, ALPHA), torch.randperm(len(labels), device=device)
+            inputs, others = share * inputs + (1 - share) * inputs[order], labels[order]
         optimizer.zero_grad()
         outputs = model(inputs)
         loss = criterion(inputs, outputs, labels)
+        if mixed:  # with a teacher that runs once for both labels
+            labelled = partial(functional.cross_entropy, outputs)
+            loss = loss + CE_WEIGHT * (1 - share) * (labelled(others) - labelled(labels))
         loss.backward()
         optimizer.step()
         total_loss += loss.item() * len(labels)

@@ -72,7 +72,7 @@ def _training(results: Results) -> str:
 
 def _distillation(results: Results) -> str:
     columns: dict[str, Callable[[Results], str]] = {
-        "distilling": lambda row: f"{row['teacher']} → {row['students']} {row['student']}",
+        "distilling": lambda row: f"{row['teacher']} → {row['students']} {row['student']}{_mixed(row)}",
         "usual loop, an epoch": lambda row: cells.seconds(row["reference_epoch"]),
         "ours, an epoch": lambda row: cells.seconds(row["ours_epoch"]),
         "targets, an epoch": lambda row: cells.seconds(row["targets"]),
@@ -82,6 +82,10 @@ def _distillation(results: Results) -> str:
         "live : stored": lambda row: cells.ratio(row["cached_over_live"]),
     }
     return _of_columns(columns, results["distillation"])
+
+
+def _mixed(row: Results) -> str:
+    return ", resized crops and mixup" if row.get("mixed") else ""
 
 
 def _methods(results: Results) -> str:

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bench.images import load
@@ -42,7 +43,7 @@ def _reference(spec: Spec, turns: Turns) -> None:
 
     torch.set_num_threads(spec.setting.threads)
     torch.manual_seed(0)
-    pictures = load(spec.images, spec.setting.dataset)
+    pictures = replace(load(spec.images, spec.setting.dataset), mixed=spec.mixed)
     shape = pictures.images.shape[-1], pictures.classes
     student, teacher = (
         network and build_network(network.architecture, network.options, *shape)
@@ -59,6 +60,7 @@ def _reference(spec: Spec, turns: Turns) -> None:
         batch=spec.batch,
         pad=pictures.pad,
         flip=pictures.flip,
+        mixed=pictures.mixed,
         teacher=teacher,
         tuned=spec.loop == "tuned",
     )
@@ -72,7 +74,7 @@ def _ours(spec: Spec, turns: Turns) -> None:
     from bench import ours
 
     device = ours.set_up_device(spec.setting.device, spec.setting.threads)
-    pictures = load(spec.images, spec.setting.dataset)
+    pictures = replace(load(spec.images, spec.setting.dataset), mixed=spec.mixed)
     model, teacher = ours.build(spec.network, pictures, device), None
     with tempfile.TemporaryDirectory() as folder:
         if spec.loop == "live":
@@ -93,7 +95,7 @@ def _method(spec: Spec, turns: Turns) -> None:
     from bench import ours
 
     device = ours.set_up_device(spec.setting.device, spec.setting.threads)
-    pictures = load(spec.images, spec.setting.dataset)
+    pictures = replace(load(spec.images, spec.setting.dataset), mixed=spec.mixed)
     model = ours.build(spec.network, pictures, device)
     with tempfile.TemporaryDirectory() as folder:
         prepared = spec.method, model, spec.teacher, pictures, device, spec.repetitions, Path(folder)
@@ -109,7 +111,7 @@ def _targets(spec: Spec, turns: Turns) -> None:
     from bench import ours
 
     device = ours.set_up_device(spec.setting.device, spec.setting.threads)
-    pictures = load(spec.images, spec.setting.dataset)
+    pictures = replace(load(spec.images, spec.setting.dataset), mixed=spec.mixed)
     model = ours.build(spec.network, pictures, device)
     speed = ours.usual_targets_speed(device, spec.setting.compile)
     with tempfile.TemporaryDirectory() as folder:

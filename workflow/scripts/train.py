@@ -58,8 +58,8 @@ def main(
     The file `chosen` has values that a sweep chose, which take the place of the job's. A trial of a sweep is
     never shown the test set, and writes metrics and history alone.
     With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
-    files, `code`, the fingerprint of what it runs, the kind of device, the precision and the number of GPUs
-    are the same. The file `progress` says how far it is.
+    files, `code`, the fingerprint of what it runs, the kind of device, the precision, the number of GPUs and
+    sync_batch_norm are the same. The file `progress` says how far it is.
     """
     inputs = Inputs(dataset, teacher_model, teacher_logits, tuple(targets), chosen)
     if compute.gpus_per_job > 1 and build_methods(job.methods).REMEMBERS_SAMPLES:
@@ -119,8 +119,7 @@ def train(
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.
     files = [path for path in (inputs.dataset, inputs.teacher_model, *targets) if path]
-    made = f"{job.to_json()}\0{code}\0{where.type} {speed.precision}"
-    made += f" {ranks.count}" if ranks.count > 1 else ""
+    made = f"{job.to_json()}\0{code}\0{where.type} {speed.arithmetic}"
     state = work / digest(made, *files) if work else None
     ending = StopSignal(ranks.stop)
     board, progress = (outputs.board, progress) if ranks.first else (None, None)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +129,21 @@ def test_our_loops_give_the_same_rows_and_read_the_stored_answers(tmp_path):
     assert len(rows) == 3
     assert {"seconds", "step_seconds", "loss", "accuracy"} <= set(rows[0])
     assert rows[0]["step_seconds"] == pytest.approx(rows[0]["seconds"] / 4)
+
+
+def test_both_loops_train_on_resized_and_mixed_images(tmp_path):
+    """The stored targets are those of a visit: each sample once for each epoch."""
+    mixed = replace(bright_or_dark(), mixed=True)
+    (row,) = usual(mixed, 1, teacher=small(1), mixed=True)
+    assert np.isfinite(row["loss"])
+    images = ours.load_split(mixed, CPU).images
+    assert (images.augmentation.area, images.augmentation.mixup) == ((0.25, 1.0), 0.2)
+    teacher, rows = ours.stored_teacher(small(1), mixed, CPU, 2, tmp_path), []
+    ours.train(small(), mixed, CPU, batch=16, epochs=2, teacher=teacher, report=rows.append)
+    assert np.isfinite([row["loss"] for row in rows]).all()
+    (store,) = (tmp_path / "table").glob("*/")
+    positions = [read_chunk(path, "")[0] for path in store.glob("*.safetensors")]
+    assert np.concatenate(positions).tolist() == list(range(2 * 64))
 
 
 def test_a_repetition_of_targets_is_one_view_of_every_image(tmp_path):

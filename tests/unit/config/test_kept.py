@@ -116,6 +116,19 @@ def test_a_default_of_none_is_one():
     assert "dataset.pad" not in lines  # which padded crops have alone
 
 
+def test_keys_with_values_inside_are_named_where_their_default_is_none_or_a_word():
+    config = AUGMENTED | {"targets": {"top_k": 3}}
+    lines = changed(load_study(config), config)
+    assert lines["dataset.randaugment"] == {"value": {"operations": 2, "magnitude": 5}, "default": None}
+    assert lines["dataset.colour_jitter"]["value"] == {
+        "brightness": 0.4,
+        "contrast": 0.4,
+        "saturation": 0.4,
+        "hue": 0.0,
+    }
+    assert lines["targets"] == {"value": {"store": "auto", "top_k": 3}, "default": "auto"}
+
+
 def test_one_file_is_kept_byte_for_byte(tmp_path):
     text = "# A comment.\r\nstudy: mine  # {cnn}\n"
     (tmp_path / "mine.yaml").write_bytes(text.encode())

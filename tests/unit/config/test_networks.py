@@ -164,6 +164,13 @@ def test_a_network_with_the_studys_optimizer_takes_its_keys():
     assert study.teachers["vgg16"].recipe == Recipe(**{**recipe, "epochs": 30, "lr": 0.05})
 
 
+def test_null_turns_off_for_a_network_what_the_study_has_on():
+    off = {"ema": None, "grad_clip": None, "epochs": None}  # the last has no value that is none
+    study = load_study(config(recipe={"epochs": 7, "ema": 0.9, "grad_clip": 1}, students={"cnn": off}))
+    assert study.students["cnn"].recipe == Recipe(epochs=7)
+    assert study.teachers["resnet18"].recipe == Recipe(epochs=7, ema=0.9, grad_clip=1)
+
+
 def test_a_network_with_another_schedule_takes_no_milestones():
     recipe = {"epochs": 20, "schedule": "multi_step", "milestones": [10], "gamma": 0.5, "warmup_epochs": 2}
     students = {"cnn": {"schedule": "linear"}, "own": {"architecture": "cnn", "schedule": "one_cycle"}}

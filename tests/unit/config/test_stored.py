@@ -72,6 +72,7 @@ def test_methods_that_need_more_than_logits_cannot_be_cached():
             "methods": {"label_smoothing": {}},
             "sweep": {"kd": {"over": {"ce_weight": [0, 1]}, "standardize": True}},
         },
+        {"methods": {"label_smoothing": {}}, "sweep": {"kd": {"over": {"standardize": [False, True]}}}},
     ],
 )
 def test_standardized_logits_take_all(changes):

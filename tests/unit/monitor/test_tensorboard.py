@@ -101,6 +101,15 @@ def test_values_have_the_names_of_the_config():
     }
 
 
+def test_newer_keys_of_the_recipe_and_the_augmentation_are_there_where_they_are_set():
+    changed = job(recipe=Recipe(epochs=2, ema=0.9), augmentation={"randaugment": [2, 9], "mixup": 0.2})
+    assert hparams_of(changed).items() - hparams_of(job(recipe=Recipe(epochs=2))).items() == {
+        ("recipe.ema", 0.9),
+        ("augmentation.randaugment", "2, 9"),
+        ("augmentation.mixup", 0.2),
+    }
+
+
 def test_in_a_sum_of_methods_what_both_have_gets_distinct_names():
     values = hparams_of(
         job(methods=[("kd", {"temperature": 4.0}), ("crd", {"temperature": 0.07, "memory": "bank"})])

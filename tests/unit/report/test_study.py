@@ -254,3 +254,16 @@ def test_a_file_that_is_not_whole_is_named(broken, tmp_path):
     with pytest.raises(UserError, match=re.escape(str(files[broken][0]))):
         build_report.main(**files)
     assert not files["report"].exists()
+
+
+def test_more_metrics_have_a_row_for_each_network_that_links_to_its_analysis(tmp_path):
+    page = build(tmp_path / "study", fake_pairs([SURE]))
+    table = page.source.split('id="more"')[1].split("</table>")[0]
+    rows = re.findall(r"<tr>(?:(?!</tr>).)*</tr>", table.split("</thead>")[1], re.DOTALL)
+    assert len(rows) == 3
+    assert 'href="distilled/t0/cnn/kd/diagnosis.html">cnn</a>' in rows[2]
+    assert '<td class="words">kd from t0</td>' in rows[2]
+    assert '<td data-value="95.5">95.50 (sd 0.00)</td>' in rows[2]  # the balanced accuracy that is made up
+    assert "1.38 (sd 0.00)" in rows[2]
+    bare = build(tmp_path / "other", fake_pairs([SURE]), diagnosed=False)
+    assert 'id="more"' not in bare.source

@@ -322,8 +322,8 @@ def test_more_metrics_are_in_a_table_of_their_own():
     assert head[4:] == ["balanced accuracy", "macro-F1", "NLL", "ECE", *scaled]
     assert line[:2] == ["baseline", "cnn"]
     assert line[4:] == [
-        *("91.00 (sd 1.41)", "80.00 (sd 0.00)", "0.5000 (sd 0.0000)"),
-        *("3.21", "1.500 (sd 0.000)", "0.2500 (sd 0.0000)", "1.00 (sd 0.00)"),
+        *("91.00 (sd 1.41)", "80.00 (sd 0.00)", "0.500 (sd 0.000)"),
+        *("3.21", "1.50 (sd 0.00)", "0.250 (sd 0.000)", "1.00 (sd 0.00)"),
     ]
     assert "- Temperature: what the logits are divided by" in section
     without = section_of([values | dict.fromkeys(("temperature", "scaled_nll", "scaled_ece"))] * 2)

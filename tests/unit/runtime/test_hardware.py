@@ -1,6 +1,8 @@
 """What the workflow asks of the machine before any job runs."""
 
 import platform
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +10,7 @@ import pytest
 
 from kd.runtime import hardware
 
+SCRIPTS = Path(hardware.__file__).parents[2]
 DRIVER = "/proc/driver/nvidia/gpus"
 
 
@@ -55,3 +58,12 @@ def test_a_hidden_gpu_is_none(machine, monkeypatch, hidden):
     machine([DRIVER], CUDA)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     assert not hardware.has_gpu()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc on this system")
+def test_peak_memory_is_that_of_the_largest_moment():
+    """In a process of its own, where nothing was as large before."""
+    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); from kd.runtime.hardware import peak_memory\n"
+    code += "before = peak_memory(); text = b'x' * 200_000_000; del text; print(peak_memory() - before)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert 190e6 < int(done.stdout) < 260e6

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_a_job_tells_of_itself_below_progress_as_its_log_is_below_logs():
 # --- How it ends.
 
 
-@pytest.mark.parametrize(("verbose", "lines"), [("", 2), ("0", 2), ("1", 3)])
+@pytest.mark.parametrize(("verbose", "lines"), [("", 2), ("0", 2), ("1", 4)])
 def test_messages_go_to_the_log_and_warnings_to_stderr(tmp_path, capsys, monkeypatch, verbose, lines):
     """All of them with KD_VERBOSE=1; what a library prints is no part of stdout."""
 
@@ -127,10 +128,12 @@ def test_messages_go_to_the_log_and_warnings_to_stderr(tmp_path, capsys, monkeyp
     monkeypatch.setenv("KD_VERBOSE", verbose)
     log = tmp_path / "log"
     run(script(log), main, text="hello")
-    assert [line[9:] for line in log.read_text().splitlines()] == ["says hello", "the font is missing"]
+    said, warned, peak = (line[9:] for line in log.read_text().splitlines())
+    assert (said, warned) == ("says hello", "the font is missing")
+    assert re.fullmatch(r"peak memory: \d+\.\d\d GB", peak)
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", lines)
-    assert err.endswith("the font is missing\nprinted\n")
+    assert "the font is missing\nprinted\n" in err
 
 
 def fail(error):

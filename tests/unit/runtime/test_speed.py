@@ -131,6 +131,17 @@ def test_what_was_used_is_recorded():
     }
 
 
+def test_what_a_checkpoint_goes_on_with_names_precision_ranks_and_their_batch_norm():
+    assert Speed(bf16=True, graph=True, compile=True).arithmetic == "bf16"
+    several = Compute(gpus_per_job=2, precision="fp32")
+    assert choose_speed(several, CPU, 9).arithmetic == "float32 2"
+    together = choose_speed(several.model_copy(update={"sync_batch_norm": True}), CPU, 9)
+    assert together.arithmetic == "float32 2 synchronised"
+    assert together.used(CPU)["sync_batch_norm"]
+    assert "sync_batch_norm" not in choose_speed(several, CPU, 9).used(CPU)
+    assert choose_speed(Compute(sync_batch_norm=True, precision="fp32"), CPU, 9).arithmetic == "float32"
+
+
 def test_bf16_is_refused_where_it_would_be_emulated(monkeypatch):
     monkeypatch.setattr(speed, "cpu_has_bf16", lambda: False)
     with pytest.raises(UserError, match=r"compute\.precision: .* allowed: auto, fp32"):

@@ -18,6 +18,7 @@ from kd.settings.types import Architecture
 UNTRAINED = ("ensemble", "logits", "external")  # a teacher with one of these keys is that; the first counts
 
 _LIBRARY_OPTIONS = {"pretrained", "input_size", "stem"}
+OPTIONAL = {name for name, field in Recipe.model_fields.items() if field.default is None}
 _ARCHITECTURE = Field(
     None, description="torchvision/<name> and timm/<name> too; default: the entry's own name"
 )
@@ -48,6 +49,7 @@ def read_network(
     options = options_of(entry, checked)
     shared = info.data.get("recipe", Recipe())  # the defaults where it is wrong, which is reported already
     own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)
+    own |= dict.fromkeys(OPTIONAL & checked.model_fields_set - own.keys())  # null: not as in the recipe
     defaults = fine_tuning(own.get("optimizer", shared.optimizer)) if options.get("pretrained") else {}
     recipe = problems.require(Recipe, {**defaults, **_shared_keys(shared, own), **own})
     _check_side(problems, entry, options, info.data.get("dataset"))

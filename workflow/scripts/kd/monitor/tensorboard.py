@@ -84,7 +84,8 @@ def opened_board(folder: Path | None, job: TrainJob, train: ViewedImages) -> Ite
 def hparams_of(job: TrainJob) -> dict[str, bool | float | str]:
     """What the HParams tab compares: every value that makes this run, by name.
 
-    What one run has and another has not is left empty there.
+    What one run has and another has not is left empty there, as are newer keys of the recipe at their
+    defaults.
 
     An option of a method is called `method.temperature` in all methods, so that these are compared in one
     column; of a sum of methods that share it, `method.kd.temperature`. `base method` is the method's name in
@@ -99,7 +100,8 @@ def hparams_of(job: TrainJob) -> dict[str, bool | float | str]:
         "base method": " + ".join(name for name, _ in job.methods),
         "seed": job.seed,
     }
-    values |= {f"recipe.{name}": value for name, value in job.recipe.model_dump().items()}
+    values |= {f"recipe.{name}": value for name, value in job.recipe.kept().items()}
+    values |= {f"augmentation.{name}": value for name, value in job.augmentation.items()}
     values |= {f"network.{name}": value for name, value in job.options.items()}
     shared = Counter(name for _, options in job.methods for name in options)
     for method, options in job.methods:

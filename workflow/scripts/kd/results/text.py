@@ -49,10 +49,10 @@ MORE = {
     "top-5 accuracy": ("top5_accuracy", 2),
     "balanced accuracy": ("balanced_accuracy", 2),
     "macro-F1": ("macro_f1", 2),
-    "NLL": ("nll", 4),
+    "NLL": ("nll", 3),
     "ECE": ("ece", 2),
-    "temperature": ("temperature", 3),
-    "NLL, scaled": ("scaled_nll", 4),
+    "temperature": ("temperature", 2),
+    "NLL, scaled": ("scaled_nll", 3),
     "ECE, scaled": ("scaled_ece", 2),
     "test accuracy without EMA": ("unaveraged_test_accuracy", 2),
 }

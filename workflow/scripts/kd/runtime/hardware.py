@@ -42,6 +42,12 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
+def peak_memory() -> int | None:
+    """Bytes of this process's largest resident set so far; None where the system does not say (not Linux)."""
+    line = re.search(r"^VmHWM:\s*(\d+) kB", _text(Path("/proc/self/status")), re.MULTILINE)
+    return 1024 * int(line[1]) if line else None
+
+
 def _quotas(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> Iterator[float]:
     """The cores that each control group of this process allows, as `docker --cpus` and Kubernetes set them.
 

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from kd.errors import UserError
 from kd.io.log import log_to, logger
 from kd.runtime.guard import guarded
+from kd.runtime.hardware import peak_memory
 from kd.runtime.parent import end_with_snakemake
 from kd.runtime.signals import Stopped
 
@@ -42,6 +43,8 @@ def run(snakemake: Any, main: Callable[..., None], **arguments: Any) -> None:
         end_with_snakemake()
         with guarded(snakemake), redirect_stdout(sys.stderr):
             main(**fill(snakemake, main, arguments))
+        if peak := peak_memory():
+            logger.info("peak memory: %.2f GB", peak / 1e9)
     except UserError as error:
         logger.error("error: %s", error)
         sys.exit(1)

@@ -30,12 +30,19 @@ class Speed:
     graph: bool = False
     compile: bool = False
     ranks: int = 1  # processes that compute together
+    synchronised: bool = False  # whether batch norm is over the batches of all of them
     reason: str = "float32, step by step"
 
     @property
     def precision(self) -> str:
         """Of the networks' products: "bf16" or "float32"."""
         return "bf16" if self.bf16 else "float32"
+
+    @property
+    def arithmetic(self) -> str:
+        """Names what the sums of a training depend on besides the device: none goes on from another's."""
+        ranks = [str(self.ranks)] if self.ranks > 1 else []
+        return " ".join([self.precision, *ranks, *["synchronised"] * self.synchronised])
 
     def autocast(self, device: torch.device) -> AbstractContextManager:
         """The context of a forward pass."""
@@ -70,6 +77,7 @@ class Speed:
         facts = {"device": device.type, "precision": self.precision, "compiled": self.compile}
         facts |= {"cuda_graph": replayed, "threads": torch.get_num_threads()}
         facts |= {"ranks": self.ranks} if self.ranks > 1 else {}
+        facts |= {"sync_batch_norm": True} if self.synchronised else {}
         return facts | {"deterministic": device.type == "cpu" or torch.are_deterministic_algorithms_enabled()}
 
 
@@ -101,7 +109,8 @@ def choose_speed(compute: Compute, device: torch.device, steps: int, *, training
     parts += [f"not compiled: {missing}" if missing else "compiled" if compile else "not compiled"]
     parts += [f"{compute.gpus_per_job} processes"] if several else []
     reason = f"{', '.join(parts)} ({steps} steps)"
-    return Speed(bf16, graph, compile and not missing, compute.gpus_per_job, reason)
+    synchronised = several and training and compute.sync_batch_norm
+    return Speed(bf16, graph, compile and not missing, compute.gpus_per_job, synchronised, reason)
 
 
 def _wanted(choice: str, auto: bool) -> bool:

@@ -36,8 +36,7 @@ def changed(study: Study, config: Mapping[str, Any]) -> dict[str, Tree]:
     """
     content, default = resolved(study, config), _defaults(study)
     lines = _recipes(study)
-    for path, value in _leaves(content):
-        expected = _at(default, path)
+    for path, value, expected in _leaves(content, default):
         if expected is not _NONE and _same(expected) != _same(value):
             lines[".".join(path)] = {"value": value, "default": expected}
     order = ("dataset", "recipe", "teachers", "students", "pairs", "methods", "sweep", "targets", *SETTINGS)
@@ -105,18 +104,17 @@ def _defaults_of(model: type[BaseModel]) -> Tree:
     return {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
 
 
-def _leaves(tree: Tree, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+def _leaves(tree: Tree, default: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any, Any]]:
+    """Each value with its path and its default; keys whose default is no mapping have one value in all."""
     leaves = []
     for key, value in tree.items():
-        place = (*path, str(key))
-        leaves += _leaves(value, place) if isinstance(value, Mapping) else [(place, value)]
+        place, expected = (
+            (*path, str(key)),
+            default.get(key, _NONE) if isinstance(default, Mapping) else _NONE,
+        )
+        inside = isinstance(value, Mapping) and (expected is _NONE or isinstance(expected, Mapping))
+        leaves += _leaves(value, expected, place) if inside else [(place, value, expected)]
     return leaves
-
-
-def _at(tree: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        tree = tree.get(key, _NONE) if isinstance(tree, Mapping) else _NONE
-    return tree
 
 
 def _same(value: Any) -> Any:

@@ -62,8 +62,10 @@ def _not_top_k(checked: TargetsEntry, info: ValidationInfo) -> str:
     if checked.store == "live":
         return "says what is stored, and with 'live' nothing is; leave it out"
     valid = info.context.valid
+    swept = {method.name: sweep.trials for sweep, method in valid["sweep"].values()}
     for method in [*valid["methods"].values(), *(method for _, method in valid["sweep"].values())]:
-        if any(options.get("standardize") for _, options in method.parts):
+        options = [*(options for _, options in method.parts), *swept.get(method.name, ())]
+        if any(values.get("standardize") for values in options):
             return f"{method.name} standardizes logits, which takes all of them; leave one of both out"
     dataset = info.data.get("dataset")
     classes = classes_of(dataset) if dataset else None

@@ -10,7 +10,7 @@ from kd.report.html import cell, headings, row, table, tag
 from kd.report.study.first.cards import RUNTIMES
 from kd.report.study.pairs import Pair, runtime_of
 from kd.report.study.sources import Study
-from kd.results.format import DASH, count, interval, number, signed, size, verdict, with_sd
+from kd.results.format import count, interval, number, signed, size, verdict, with_sd
 from kd.results.table_csv import key_of
 from kd.results.text import HEADINGS, measures, more_columns, more_measures, ranking, seed_table, selects
 from kd.roles import LABELS, MEAN
@@ -108,21 +108,19 @@ def more_table(results: pd.DataFrame, study: Study) -> Markup:
     measured = more_columns(results)
     if not measured:
         return Markup("")
-    columns = headings(["network"])
-    columns += [tag("th", name, class_="words", scope="col") for name in ("role", "teacher", "method")]
+    columns = [*headings(["network"]), tag("th", "role", class_="words", scope="col")]
     columns += [tag("th", heading(name), scope="col", data_numbers="") for name in measured]
     rows = [_more_row(line, measured, study) for line in results[results["role"] != MEAN].itertuples()]
     return table("Table of more metrics", columns, rows, id="more", kind="sortable dense")
 
 
 def _more_row(line: Any, measured: list[str], study: Study) -> Markup:
-    """On a narrow screen role, teacher and method stand below the name."""
-    role, _, teacher, method = key = key_of(line)
-    words = [LABELS[role], teacher or DASH, method or DASH]
-    below = tag("small", " from ".join(filter(None, (method, teacher))) or LABELS[role], class_="narrow")
-    name = study.analysed(line.name, key) + " " + below
+    """On a narrow screen the role stands below the name."""
+    key, taught = key_of(line), " from ".join(filter(None, (line.method, line.teacher)))
+    role = taught or LABELS[line.role]
+    name = study.analysed(line.name, key) + " " + tag("small", role, class_="narrow")
     numbers = [cell(text, value) for text, value in more_measures(line, measured).values()]
-    return row(name, [*(tag("td", text, class_="words") for text in words), *numbers], data_name=line.name)
+    return row(name, [tag("td", role, class_="words"), *numbers], data_name=line.name)
 
 
 def _full_row(line: Any, study: Study, selected: bool) -> Markup:
