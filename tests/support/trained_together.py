@@ -1,5 +1,8 @@
 """Trainings of a network without batch norm, to be run by one process and by several."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from small_training import network, split
@@ -7,6 +10,9 @@ from torch import nn
 
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
+from kd.errors import UserError
+from kd.networks.ensemble import Ensemble
+from kd.registry import find_method
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import LiveTeacher
 from kd.training.engine import fit
@@ -59,6 +65,33 @@ def courses(folder, names, ranks, device):
         history, weights = course(name, device, ranks=ranks)
         if ranks.rank == ranks.count - 1:
             torch.save((history, weights), f"{folder}/{name}.pt")
+
+
+def every_method(folder, names, ranks, device):
+    """Train by each: whether the ranks' weights are finite in the end and the same, or the error."""
+    told = {}
+    for name in names:
+        options = find_method(name).options.model_fields
+        settings = {"init_epochs": 1} if "init_epochs" in options else {}
+        settings |= {"batch_size": 8} if "batch_size" in options else {}
+        method, student, teacher = build_method(name, settings), network(0), network(1)
+        train = split(24)
+        try:
+            method.prepare(Context(student, teacher, (1, 8, 8), 3, train.labels, 1, members=2))
+        except UserError as error:
+            told[name] = str(error)
+            continue
+        both = Ensemble([teacher, network(2)], (1.0, 1.0))
+        live = LiveTeacher(both if "members" in method.NEEDS else teacher, stages="stages" in method.NEEDS)
+        recipe = Recipe(epochs=1, batch_size=8, lr=0.01)
+        fit(student, method, train, split(5, 1), recipe, seed=5, teacher=live, ranks=ranks)
+        # Without buffers, which the others get before their next step.
+        learnt = [*student.parameters(), *method.parameters()]
+        weights = torch.cat([parameter.detach().flatten() for parameter in learnt])
+        rows = ranks.gathered(weights[None], ranks.count)
+        told[name] = [bool(rows.isfinite().all()), bool((rows == rows[0]).all())]
+    if ranks.first:
+        Path(folder, "methods.json").write_text(json.dumps(told))
 
 
 def normalised(folder, synchronised, ranks, device):

@@ -40,8 +40,10 @@ def together(plan: Plan, cores: str) -> tuple[int, str]:
     compute = plan.study.compute
     number = cpu_count() if cores == "all" else int(cores)
     if compute.device in ("cuda", "mps") or (compute.device == "auto" and has_gpu()):
+        if compute.gpus_per_job > 1:
+            return 1, f"one job at a time on {compute.gpus_per_job} GPUs, as if on one"
         return 1, "one job at a time on the GPU"
-    count = max(1, number // compute.threads)
+    count = max(1, number // (compute.threads * compute.gpus_per_job))
     return count, f"{plural(count, 'job')} at a time on {plural(number, 'core')}"
 
 

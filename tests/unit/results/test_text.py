@@ -243,6 +243,13 @@ def test_provenance_lists_every_device_version_and_commit():
     }
 
 
+def test_runs_by_several_processes_are_told_from_those_by_one():
+    ways = [{"device": "cuda", "precision": "bf16"} | ranks for ranks in ({"ranks": 4}, {})]
+    facts = provenance([Metrics(**fake_run(seed=seed), compute=way) for seed, way in enumerate(ways)])
+    assert facts["computed on"] == "cuda, bf16; cuda, bf16, 4 processes"
+    assert "differ in device, precision or number of processes (1 on cuda, bf16; 1 on" in facts["warning"]
+
+
 def test_runs_that_were_computed_in_different_ways_are_named_in_one_line():
     """So that nobody takes the difference for that of their methods."""
     here, there = {"device": "cpu", "precision": "float32"}, {"device": "cuda", "precision": "bf16"}

@@ -54,6 +54,17 @@ def train(how=Speed(), epochs=2, streamed=False):
     return model.state_dict(), training.history
 
 
+def test_several_gpus_have_no_graph_and_say_so(hopper):
+    chosen = choose_speed(Compute(gpus_per_job=4), CUDA, 10**6)
+    assert (chosen.graph, chosen.compile, chosen.ranks) == (False, True, 4)
+    assert "step by step (no CUDA graph with several GPUs), compiled, 4 processes" in chosen.reason
+    assert chosen.used(CPU)["ranks"] == 4
+    synchronised = choose_speed(Compute(gpus_per_job=4, sync_batch_norm=True), CUDA, 10**6)
+    assert not synchronised.compile
+    assert "not compiled: batch norm is over all GPUs" in synchronised.reason
+    assert "ranks" not in choose_speed(Compute(), CUDA, 10**6).used(CPU)
+
+
 @pytest.mark.parametrize("steps", [1, 10**6])
 def test_a_cpu_computes_float32_as_it_is_however_long_the_run(steps):
     chosen = choose_speed(Compute(), CPU, steps)

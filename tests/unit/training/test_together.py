@@ -1,15 +1,17 @@
 """Two real processes train a network as one does with the same batches; and what each rank does of it."""
 
+import json
 from functools import partial
 
 import numpy as np
 import pytest
 from small_training import split
-from trained_together import TRAININGS, assert_alike, courses
+from trained_together import TRAININGS, assert_alike, courses, every_method
 
 from kd.data.loader import Loader
 from kd.data.sampler import order_seen, step_seed
 from kd.errors import UserError
+from kd.registry import find_method, method_names
 from kd.runtime.ranks.run import run_on_devices
 from kd.settings.compute import Compute
 from kd.training.setup import check_batch
@@ -68,3 +70,11 @@ def test_a_batch_has_two_images_for_each_rank():
         UserError, match=r"batch_size: 7 is too small for compute\.gpus_per_job: 4; at least 8"
     ):
         check_batch(7, 60, 4)
+
+
+@pytest.mark.full
+def test_every_method_can_and_all_ranks_end_alike(tmp_path):
+    names = [name for name in method_names() if not find_method(name).constants.get("REMEMBERS_SAMPLES")]
+    run_on_devices(Compute(device="cpu", gpus_per_job=2), partial(every_method, str(tmp_path), names))
+    told = json.loads((tmp_path / "methods.json").read_text())
+    assert told == {name: [True, True] for name in names}

@@ -34,8 +34,9 @@ class TrialMetrics(BaseModel):
     diverged: str | None = None  # why a trial ended early; missing where it did not
     seconds: float | None = None  # of the run, with those before it was resumed
     device: str | None = None
-    # How it was computed: kind of device, precision, compiled, cuda_graph, threads, deterministic; null: a
-    # teacher that was not trained here, and runs of older versions.
+    # How it was computed: kind of device, precision, compiled, cuda_graph, threads, deterministic, and ranks,
+    # the number of processes, where there were several; null: a teacher that was not trained here, and runs
+    # of older versions.
     compute: dict[str, Any] | None = None
     versions: dict[str, str] | None = None  # of Python and the libraries
     commit: str | None = None  # of the project; "+" at its end: with changes

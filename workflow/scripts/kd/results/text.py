@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -138,18 +138,24 @@ def provenance(runs: Sequence[Metrics]) -> dict[str, str]:
 
 
 def _computed(runs: Sequence[Metrics]) -> dict[str, str]:
-    """On which kinds of device and in which precision, and a warning where that is more than one.
+    """On which kinds of device, in which precision and by how many processes; a warning where that differs.
 
     A difference between two such runs is not that of their methods alone.
     """
-    kinds = Counter(f"{run.compute['device']}, {run.compute['precision']}" for run in runs if run.compute)
+    kinds = Counter(_kind(run.compute) for run in runs if run.compute)
     facts = {"computed on": "; ".join(sorted(kinds))} if kinds else {}
     if len(kinds) > 1:
         counts = "; ".join(f"{count} on {kind}" for kind, count in sorted(kinds.items()))
-        facts["warning"] = (
-            f"runs of this table differ in device or precision ({counts}), which moves results too"
-        )
+        ranks = {run.compute.get("ranks", 1) for run in runs if run.compute}
+        what = "device, precision or number of processes" if len(ranks) > 1 else "device or precision"
+        facts["warning"] = f"runs of this table differ in {what} ({counts}), which moves results too"
     return facts
+
+
+def _kind(compute: Mapping[str, Any]) -> str:
+    ranks = compute.get("ranks", 1)
+    together = f", {ranks} processes" if ranks > 1 else ""
+    return f"{compute['device']}, {compute['precision']}{together}"
 
 
 def names(row: Any) -> dict[str, str]:

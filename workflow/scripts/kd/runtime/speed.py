@@ -97,6 +97,8 @@ def choose_speed(compute: Compute, device: torch.device, steps: int, *, training
     # On a CPU compiled training was 0.9 to 1.1 times as fast, forward passes alone 1.0 to 1.2 times.
     compile = _wanted(compute.compile, (cuda or not training) and steps >= COMPILE_STEPS)
     missing = lacking(device) if compile else ""
+    if compile and several and compute.sync_batch_norm:
+        missing = "batch norm is over all GPUs"
     if missing and compute.compile == "always":
         raise UserError(f"compute.compile: always cannot work here: {missing}; allowed: auto, never")
     parts = [

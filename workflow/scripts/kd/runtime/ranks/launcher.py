@@ -89,6 +89,7 @@ def _environment() -> Iterator[None]:
     """Of the ranks, which take it over: no port is open to other machines, no name of a host is asked for."""
     loopback = next((name for _, name in socket.if_nameindex() if name in ("lo", "lo0")), "")
     wanted = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", "GLOO_SOCKET_IFNAME": loopback}
+    wanted |= {"TORCH_CPP_LOG_LEVEL": "ERROR"}  # no advice on the options of DistributedDataParallel
     added = {name: value for name, value in wanted.items() if value and name not in os.environ}
     os.environ |= added
     try:

@@ -22,7 +22,7 @@ from kd.runtime.ranks.failures import report
 from kd.runtime.ranks.group import Ranks
 from kd.settings.compute import Compute
 
-PATIENCE = timedelta(days=1)  # with a rank that writes; one that has died is noticed at once
+PATIENCE = timedelta(hours=1)  # with a rank that writes or fetches; one that has died is noticed at once
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ def _join(start: Start, rank: int, device: torch.device) -> Ranks:
         rank=rank,
         world_size=count,
         timeout=PATIENCE,
-        device_id=device if device.type == "cuda" else None,
     )
     host = distributed.new_group(backend="gloo", timeout=PATIENCE)
     return Ranks(rank, count, host, start.stop)
