@@ -176,7 +176,8 @@ def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teach
 def test_targets_of_another_seed_are_not_enough(teacher, dataset, tmp_path):
     note, _ = make_targets(teacher, dataset, tmp_path, 4)
     with pytest.raises(
-        UserError, match=r"the teacher's targets lack sample \d+ in row \d+ .*; delete .*4\.json"
+        UserError,
+        match=r"not the targets that .*4\.json declares: some are gone .* are another run's; delete .*4\.json",
     ):
         distill(tmp_path / "out", dataset, teacher, targets=[note])
     assert not (tmp_path / "out" / "metrics.json").exists()
