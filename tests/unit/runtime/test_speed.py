@@ -62,6 +62,9 @@ def test_several_gpus_have_no_graph_and_say_so(hopper):
     synchronised = choose_speed(Compute(gpus_per_job=4, sync_batch_norm=True), CUDA, 10**6)
     assert not synchronised.compile
     assert "not compiled: batch norm is over all GPUs" in synchronised.reason
+    # A teacher's forward passes have its own statistics.
+    of_teacher = Compute(gpus_per_job=4, sync_batch_norm=True, compile="always")
+    assert choose_speed(of_teacher, CUDA, 10**6, training=False).compile
     assert "ranks" not in choose_speed(Compute(), CUDA, 10**6).used(CPU)
 
 

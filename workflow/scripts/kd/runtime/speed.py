@@ -97,7 +97,8 @@ def choose_speed(compute: Compute, device: torch.device, steps: int, *, training
     # On a CPU compiled training was 0.9 to 1.1 times as fast, forward passes alone 1.0 to 1.2 times.
     compile = _wanted(compute.compile, (cuda or not training) and steps >= COMPILE_STEPS)
     missing = lacking(device) if compile else ""
-    if compile and several and compute.sync_batch_norm:
+    synchronised = several and training and compute.sync_batch_norm
+    if compile and synchronised:
         missing = "batch norm is over all GPUs"
     if missing and compute.compile == "always":
         raise UserError(f"compute.compile: always cannot work here: {missing}; allowed: auto, never")
@@ -109,7 +110,6 @@ def choose_speed(compute: Compute, device: torch.device, steps: int, *, training
     parts += [f"not compiled: {missing}" if missing else "compiled" if compile else "not compiled"]
     parts += [f"{compute.gpus_per_job} processes"] if several else []
     reason = f"{', '.join(parts)} ({steps} steps)"
-    synchronised = several and training and compute.sync_batch_norm
     return Speed(bf16, graph, compile and not missing, compute.gpus_per_job, synchronised, reason)
 
 
