@@ -59,7 +59,7 @@ def test_a_file_where_the_results_should_be(fresh):
         (100, "data/dataset"),
         (172, "No space left on device"),
         (222, r"model\.safetensors|(test|validation)_logits\.npy|history\.csv"),
-        (290, "targets"),
+        (256, "targets"),
     ],
     ids=["data set", "events", "network", "targets"],
 )

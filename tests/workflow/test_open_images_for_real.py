@@ -107,7 +107,11 @@ def test_from_the_metadata_to_the_table(fresh, server, images):
         assert set(fresh.pending()) == {"build_report"}, name  # which shows the config
     configure(fresh, server, validation=0.5)
     assert fresh.pending().keys() == EVERYTHING - {"gather_data"}
-    for changes in ({"pad": 1}, {"flip": False}, {"mixup": 0.2}):  # no images are written for that
+    for changes in (
+        {"pad": 1},
+        {"flip": False},
+        {"mixup": 0.2, "views": 4},
+    ):  # no images are written for that
         configure(fresh, server, **changes)
         assert fresh.pending().keys() == EVERYTHING - {"gather_data", "prepare_data"}, changes
 

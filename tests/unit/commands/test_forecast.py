@@ -84,7 +84,7 @@ def test_the_disk_is_that_of_images_tables_and_weights(plan, job):
     seen = 100 * 18 * (1 - (17 / 18) ** 2)  # of 18 views, by two epochs of 100 images
     entry = 10 * 2 + 1
     assert disk["cached teacher logits"] == pytest.approx(2 * seen * entry, abs=1300)  # and headers
-    assert disk["weights and logs"] == 1000 * 4 + 50 * 10 * 4 + 200_000
+    assert disk["weights and logs"] == 1000 * 4 + (20 + 50) * 10 * 4 + 200_000
     Path("results/s/data").mkdir(parents=True)
     Path("results/s/data/dataset.safetensors").touch()
     Path("results/s/targets/big/0").mkdir(parents=True)

@@ -240,3 +240,11 @@ def test_checking_a_config_does_not_import_torch():
         "sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'pandas')))"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow" / "scripts", check=True)
+
+
+def test_synchronised_batch_norm_of_one_gpu_is_said_to_do_nothing():
+    lines = {
+        count: load_study(config(compute={"sync_batch_norm": True, "gpus_per_job": count})).warnings()
+        for count in (1, 2)
+    }
+    assert lines == {1: ["compute.sync_batch_norm: has no effect with gpus_per_job: 1"], 2: []}

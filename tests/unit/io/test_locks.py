@@ -12,7 +12,7 @@ import pytest
 
 from kd.io import locks
 from kd.io.atomic import NotWritten
-from kd.io.locks import locked
+from kd.io.locks import is_locked, locked
 
 processes = multiprocessing.get_context("fork")
 NO_FLOCK = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP]
@@ -93,3 +93,17 @@ def test_a_place_that_cannot_be_written_to_is_one_line(tmp_path):
         locked(tmp_path / "file/lock", "waits"),
     ):
         pass
+
+
+def test_whether_a_lock_is_held_is_seen_without_waiting(disk, tmp_path):
+    assert not is_locked(tmp_path / "lock")
+    holder, _ = held(tmp_path, 30)
+    started = time.monotonic()
+    assert is_locked(tmp_path / "lock")
+    assert time.monotonic() - started < 20
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    deadline = time.monotonic() + 20
+    while is_locked(tmp_path / "lock"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

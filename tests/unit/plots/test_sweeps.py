@@ -83,6 +83,19 @@ def test_the_script_reads_what_the_choice_wrote(tmp_path):
     assert written == ["kd.png", "kd.svg", "narrow/kd.svg", "trials.csv"]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("keys", [["ema"], ["ema", "w"]])
+def test_a_number_that_is_not_set_in_some_trials_is_the_word_none(keys, tmp_path, monkeypatch):
+    """As `recipe.ema: [null, 0.9]` gives it."""
+    kept = []
+    monkeypatch.setattr(draw_sweep, "save_plot", lambda plot, stem: kept.append(plot.draw(6.3)))
+    values = [{"ema": ema, "w": w} for ema in (0.9, None) for w in (1, 2)]
+    table(values, chosen=2).to_csv(tmp_path / "trials.csv", index=False)
+    draw_sweep.main([tmp_path / "trials.csv"], ["one"], keys, [], tmp_path / "kd")
+    labels = [label.get_text() for label in kept[0].axes[0].get_xticklabels()]
+    assert labels == ["0.9", "none"]
+
+
 def test_parallel_coordinates_have_a_line_for_each_trial_and_a_thick_one_for_the_choice():
     _, ax, *_ = draw({"one": table(GRID, chosen=5)}, ["t", "w"], ["t"]).axes
     lines = [line for line in ax.lines if len(line.get_xdata()) == 3]

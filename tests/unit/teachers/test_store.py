@@ -12,7 +12,8 @@ import torch
 
 from kd.errors import UserError
 from kd.teachers import store as stores
-from kd.teachers.chunks import positions_in, read_chunk, span
+from kd.teachers.chunks import entries_in, positions_in, read_chunk, span
+from kd.teachers.content import content_of
 from kd.teachers.encoding import Encoding
 from kd.teachers.size import store_bytes
 from kd.teachers.store import Filling, open_store
@@ -65,6 +66,16 @@ def test_a_later_run_adds_what_it_lacks(tmp_path):
     second = fill(tmp_path, other)
     assert content(tmp_path).tolist() == np.flatnonzero(one | other).tolist()
     assert set(names) < set(second.store.names())
+
+
+def test_chunks_of_another_run_between_ones_own_are_passed_over(tmp_path):
+    one, other = np.zeros((2, 50), bool), np.ones((2, 50), bool)
+    one[:, 1::2] = True
+    fill(tmp_path, one, count=20)
+    store = fill(tmp_path, other, count=20).store  # all that it adds lies among what is there
+    parts = list(entries_in(store.folder, one.reshape(-1), ""))
+    assert np.concatenate([positions for positions, _ in parts]).tolist() == np.flatnonzero(one).tolist()
+    assert content_of(parts) == content_of([(np.flatnonzero(one), values(np.flatnonzero(one)))])
 
 
 @pytest.mark.parametrize("gap", [1, 255, 256, 70_000])

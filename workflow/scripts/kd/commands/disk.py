@@ -63,4 +63,4 @@ def _run(plan: Plan, job: PlannedJob, images: Images, earlier: Earlier, paces: M
         return 0
     pace = paces.get(key_of(run))
     weights = earlier.weights(run) or (pace.parameters * WEIGHT if pace else 0)
-    return weights + images.test * images.classes * LOGIT + BOARD
+    return weights + (images.validation + images.test) * images.classes * LOGIT + BOARD

@@ -135,7 +135,9 @@ class Study:
 
     def warnings(self) -> list[str]:
         """What is worth a look before anything runs, a sentence each."""
-        return [*self.unsupported(), *self._high_rates(), *self._storing()]
+        alone = self.compute.sync_batch_norm and self.compute.gpus_per_job == 1
+        unused = ["compute.sync_batch_norm: has no effect with gpus_per_job: 1"] if alone else []
+        return [*self.unsupported(), *self._high_rates(), *self._storing(), *unused]
 
     def _high_rates(self) -> list[str]:
         sides = {"teachers": self.teachers, "students": self.students}

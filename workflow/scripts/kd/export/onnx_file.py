@@ -34,7 +34,7 @@ def write_plain(model: onnx.ModelProto, path: Path, notes: Mapping[str, str] = {
     """
     batch = model.graph.input[0].type.tensor_type.shape.dim[0]
     _clear(model, batch.dim_param)
-    onnx.helper.set_model_props(model, dict(notes))
+    onnx.helper.set_model_props(model, dict(sorted(notes.items())))
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 

@@ -92,5 +92,7 @@ def entries_in(
             continue
         positions, arrays = read_chunk(folder / name, remedy)
         mine = left[np.minimum(positions, len(left) - 1)] & (positions < len(left))
+        if not mine.any():  # those of another run, between which this run's are
+            continue
         left[positions[mine]] = False
         yield positions[mine], {field: array.numpy()[mine] for field, array in arrays.items()}

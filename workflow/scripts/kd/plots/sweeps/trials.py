@@ -122,7 +122,7 @@ def _draw_points(ax: Axes, table: pd.DataFrame, keys: Keys, logarithmic: Keys, s
 
 
 def _draw_line(ax: Axes, table: pd.DataFrame, key: str, logarithmic: Keys) -> None:
-    rows = table.sort_values(key)
+    rows = table.sort_values(key, key=lambda values: values if _is_number(values) else values.map(str))
     x, accuracies = _placed(ax, "x", rows[key], logarithmic), rows["validation_accuracy"]
     spread = rows["validation_accuracy_std"].astype(float).fillna(0)
     ax.errorbar(x, accuracies, spread, color=COLOURS(0.0), marker="o", capsize=2)
@@ -137,7 +137,7 @@ def _placed(ax: Axes, which: str, values: pd.Series, logarithmic: Keys) -> pd.Se
     """Where these values stand on the axis "x" or "y", which is labelled; words stand side by side."""
     axis = getattr(ax, f"{which}axis")
     axis.set_label_text(values.name)
-    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+    if _is_number(values):
         if values.name in logarithmic:
             getattr(ax, f"set_{which}scale")("log")
             axis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
@@ -147,3 +147,7 @@ def _placed(ax: Axes, which: str, values: pd.Series, logarithmic: Keys) -> pd.Se
     names = sorted(map(str, values.unique()))
     axis.set_ticks(range(len(names)), list(map(short, names)))
     return values.map(lambda value: names.index(str(value)))
+
+
+def _is_number(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
