@@ -31,6 +31,7 @@ def log(tmp_path):
     logging.getLogger("kd").handlers.clear()
 
 
+@pytest.mark.full
 def test_two_ranks_have_the_same_numbers_and_the_first_one_writes(tmp_path, log, capfd):
     run_on_devices(TWO, partial(in_ranks.talk, str(tmp_path)))
     for rank in range(2):
