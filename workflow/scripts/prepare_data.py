@@ -13,6 +13,7 @@ from kd.data.dataset import SHARDS, RawSplits, write_dataset
 from kd.data.preparation.packing import Packing
 from kd.data.preparation.prepare import describe, packs, prepare
 from kd.errors import UserError
+from kd.io.atomic import NotWritten
 from kd.io.files import check_sum, write_json
 from kd.io.log import logger
 
@@ -45,6 +46,8 @@ def main(
     try:
         prepared = prepare(raw, **settings, packing=packing if packs(raw, cfg["shards"]) else None)
         _refuse_changed(raw, cfg["listing"], places or cfg["options"])
+    except NotWritten:
+        raise  # what is packed by then is whole
     except UserError:
         shutil.rmtree(packing.folder, ignore_errors=True)
         raise

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from kd.data.shards import BYTES, Packed, write_shard
-from kd.errors import UserError
+from kd.io.atomic import NotWritten
 from kd.io.files import NotRead
 from kd.io.log import logger
 from kd.io.tensors import Corrupt, read_tensors, write_tensors
@@ -53,7 +53,7 @@ class Packing:
     def pack(self, part: str, source: np.ndarray | Remembering, indices: np.ndarray) -> Packed:
         """Pack the images `indices` (N,) int64 of `source`, whose rows are (H, W, C) uint8.
 
-        Raises UserError where the disk has no room for them, and NotWritten where a shard cannot be written.
+        Raises NotWritten where the disk has no room for them, or a shard cannot be written.
         """
         shape = len(indices), *source.shape[1:]
         images = max(1, self.most // int(np.prod(shape[1:])))
@@ -110,7 +110,7 @@ class Packing:
         self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
         if needed > free:
-            raise UserError(
+            raise NotWritten(
                 f"{self.folder}: to pack the images takes {needed / 1e9:.1f} GB more, and the disk has"
                 f" {free / 1e9:.1f} GB; free some space, or lower dataset.image_size"
             )
