@@ -127,7 +127,9 @@ def test_nulls_change_nothing(exported_student, tmp_path, capsys):
     Image.fromarray(exported_student.images[0]).save(tmp_path / "one.png")
     assert predict.main([str(folder), str(tmp_path / "one.png"), "--calibrated"]) == 0
     assert predict.main([str(folder), str(tmp_path / "one.png")]) == 0
-    calibrated, plain = capsys.readouterr().out.splitlines()
+    output = capsys.readouterr()
+    calibrated, plain = output.out.splitlines()
+    assert output.err == "note: no rejection threshold in this export: nothing is rejected\n"
     assert calibrated.split() == plain.split()
 
 
