@@ -32,9 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         file = "model_int8.onnx" if options.int8 else "model.onnx"
         exported = load_exported(options.export, file, calibrated=options.calibrated)
         if options.calibrated and not exported.threshold:
-            print(
-                "note: this export has no rejection threshold, so no prediction is rejected", file=sys.stderr
-            )
+            print("note: no rejection threshold in this export: nothing is rejected", file=sys.stderr)
         files, wrong = find(options.pictures)
         table = None if STDOUT in (options.csv, options.json) else sys.stdout
         rows = predict(exported, files, options.top, wrong, table, options.calibrated)
