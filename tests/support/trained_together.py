@@ -69,7 +69,7 @@ def courses(folder, names, ranks, device):
 
 def every_method(folder, names, ranks, device):
     """Train by each: whether the ranks' weights are finite in the end and the same, or the error."""
-    told = {}
+    outcomes = {}
     for name in names:
         options = find_method(name).options.model_fields
         settings = {"init_epochs": 1} if "init_epochs" in options else {}
@@ -79,7 +79,7 @@ def every_method(folder, names, ranks, device):
         try:
             method.prepare(Context(student, teacher, (1, 8, 8), 3, train.labels, 1, members=2))
         except UserError as error:
-            told[name] = str(error)
+            outcomes[name] = str(error)
             continue
         both = Ensemble([teacher, network(2)], (1.0, 1.0))
         live = LiveTeacher(both if "members" in method.NEEDS else teacher, stages="stages" in method.NEEDS)
@@ -89,9 +89,9 @@ def every_method(folder, names, ranks, device):
         learnt = [*student.parameters(), *method.parameters()]
         weights = torch.cat([parameter.detach().flatten() for parameter in learnt])
         rows = ranks.gathered(weights[None], ranks.count)
-        told[name] = [bool(rows.isfinite().all()), bool((rows == rows[0]).all())]
+        outcomes[name] = [bool(rows.isfinite().all()), bool((rows == rows[0]).all())]
     if ranks.first:
-        Path(folder, "methods.json").write_text(json.dumps(told))
+        Path(folder, "methods.json").write_text(json.dumps(outcomes))
 
 
 def normalised(folder, synchronised, ranks, device):

@@ -390,22 +390,3 @@ def test_the_data_reruns_everything(finished):
         *LATENCY,
         *REPORT,
     }
-
-
-NAMES = ["metrics.json", "history.csv", "model.safetensors", "validation_logits.npy", "test_logits.npy"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_deleted_result_is_made_again(finished, name):
-    (finished.folder / "results/tiny/distilled/vgg16/cnn/kd/0" / name).unlink()
-    again = {"distill_student": {"vgg16 cnn kd 0"}, **diagnosed(students="vgg16 cnn kd")}
-    assert finished.pending() == {**again, **REPORT}
-
-
-@pytest.mark.parametrize(
-    ("name", "again"),
-    [("diagnosis.json", diagnosed(alone="cnn") | REPORT), ("diagnosis.html", PAGES)],
-)
-def test_a_deleted_diagnosis_is_made_again(finished, name, again):
-    (finished.folder / "results/tiny/alone/cnn" / name).unlink()
-    assert finished.pending() == again

@@ -48,7 +48,7 @@ class CachedTeacher:
     ) -> None:
         self._targets, self._weights, self._temperature = targets, weights, temperature
         # These stay where they are: see step.py.
-        self._epoch = [each.encoding.empty(each.samples, device=device) for each in targets]
+        self._epoch = [member.encoding.empty(member.samples, device=device) for member in targets]
 
     def start_epoch(self, epoch: int, rows: np.ndarray) -> None:
         """Gather the targets of epoch `epoch`, whose rows are (N,) int64; UserError if one is missing."""

@@ -60,9 +60,9 @@ def report(error: Exception, path: Path) -> None:
     if isinstance(error, OSError):
         number, file = error.errno or errors.EIO, error.filename and str(error.filename)
         text = error.strerror or text
-    told = Report(time.monotonic(), kind, text, number, file, traceback.format_exc())
+    content = Report(time.monotonic(), kind, text, number, file, traceback.format_exc())
     temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(asdict(told)), encoding="utf-8")
+    temporary.write_text(json.dumps(asdict(content)), encoding="utf-8")
     temporary.replace(path)
 
 
@@ -79,7 +79,7 @@ def first_failure(reports: Mapping[int, Report], ended: Mapping[int, str], count
 
     `ended`: how ranks ended that are known to have, by their number: the name of a signal, or a status.
     """
-    own = {rank: told for rank, told in reports.items() if not told.lost_another}
+    own = {rank: report for rank, report in reports.items() if not report.lost_another}
     if own:
         rank = min(own, key=lambda rank: own[rank].at)
         return own[rank].error(rank)
