@@ -66,10 +66,10 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
     torch.set_num_threads(1)
     original = resume.Checkpoints.due
 
-    def after_a_step(self, **more):
+    def after_a_step(self, *ranks, **more):
         (folder / "begun").touch()
         time.sleep(slow)
-        return original(self, **more)
+        return original(self, *ranks, **more)
 
     resume.Checkpoints.due = after_a_step
     job = TrainJob(

@@ -6,6 +6,7 @@ SLOW_EPOCH holds a training up by so many seconds an epoch, so that it can be ki
 import os
 import sys
 import time
+from typing import Any
 
 if any(".snakemake/scripts/" in word for word in sys.orig_argv):
     import on_stub
@@ -15,8 +16,8 @@ if any(".snakemake/scripts/" in word for word in sys.orig_argv):
     on_stub.patch()
     due = Checkpoints.due
 
-    def slowly(self: Checkpoints, *, epoch_ended: bool) -> bool:
+    def slowly(self: Checkpoints, *ranks: Any, epoch_ended: bool) -> tuple[bool, str]:
         time.sleep(float(os.environ.get("SLOW_EPOCH", "0")) * epoch_ended)
-        return due(self, epoch_ended=epoch_ended)
+        return due(self, *ranks, epoch_ended=epoch_ended)
 
     Checkpoints.due = slowly
