@@ -141,7 +141,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "key-is-a-number": ({3: 1}, ["3: Keys should be strings"]),
     "option-of-another": (
         dataset_config("digits", path="x"),
-        ["dataset.path: unknown key; allowed: crop_area, flip, "],
+        ["dataset.path: unknown key; allowed: colour_jitter, crop_area, "],
     ),
     "seed-of-a-student": (student_config(seed=1), ["students.cnn.seed: unknown key; allowed: "]),
     "architecture-typo": (
@@ -306,7 +306,8 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "recipe.batch_size: should be a valid integer, got a number with a fractional part (it is 2.5)",
             "recipe.momentum: should be less than 1 (it is 1)",
             "recipe.weight_decay: should be greater than or equal to 0 (it is -1)",
-            "recipe.schedule: should be 'cosine', 'multi_step' or 'constant' (it is 'cosinus')",
+            "recipe.schedule: should be 'cosine', 'multi_step', 'constant', 'linear' or 'one_cycle'"
+            " (it is 'cosinus')",
         ],
     ),
     "networks": (
@@ -373,7 +374,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "diagnostics.temperatures.1: should be greater than 0 (it is -1)",
             "diagnostics.worst: should be less than or equal to 200 (it is 10000)",
             "diagnostics.cka: should be a valid boolean, …(it is 'perhaps')",
-            "diagnostics.shap: unknown key; allowed: cka, temperatures, worst",
+            "diagnostics.shap: unknown key; allowed: cka, target_accuracy, temperatures, worst",
         ],
     ),
 }
