@@ -36,7 +36,7 @@ def study(tmp_path):
     copy_code(tmp_path / "fresh")
     checkout = Checkout(tmp_path / "fresh", warm=False)
     checkout.configure(**STUDY)
-    paths = (HERE / "study", HERE, checkout.folder / "workflow" / "scripts")
+    paths = HERE / "study", HERE, HERE.parent / "support", checkout.folder / "workflow" / "scripts"
     with tempfile.TemporaryDirectory() as folder:
         variables = cuda_stub.build(Path(folder)) | {
             "STUB_DEVICES": "2",
