@@ -72,7 +72,7 @@ def test_code_that_is_another_for_a_while_makes_no_result(cold):
     text, before = path.read_text(), path.stat()
     process = start(cold, MODEL)
     wait_for_job(process, "prepare_data.py")
-    path.write_text(text.replace("functional.cross_entropy(", "2 * functional.cross_entropy("))
+    path.write_text(text.replace("batch.cross_entropy(", "2 * batch.cross_entropy("))
     assert path.read_text() != text
     job = wait_for_job(process, "train.py")
     time.sleep(0.5)

@@ -28,4 +28,8 @@ def test_a_plan_has_the_jobs_of_a_run(finished, warm_environment):
     assert "train_teacher" not in jobs
     assert re.search(r"^  time  about \d+ minutes?, 2 jobs at a time on 2 cores", done.stdout, re.MULTILINE)
     assert "from: finished runs of this study\n" in done.stdout
-    assert re.search(r"^  disk  \d+ MB \(weights and logs \d+ MB\); ", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^  disk  \d+ MB \(cached teacher logits \d+ MB, weights and logs \d+ MB\); ",
+        done.stdout,
+        re.MULTILINE,
+    )

@@ -74,13 +74,22 @@ def test_what_another_key_packed_is_packed_again(tmp_path):
     assert not (tmp_path / "train-00009.u8").exists()
 
 
-@pytest.mark.parametrize("lost", ["train-00001.u8", "train-00001.u8.known.safetensors"])
-def test_a_shard_that_is_gone_or_unknown_is_packed_again(tmp_path, lost):
+@pytest.mark.parametrize("change", ["gone", "unknown", "short", "one bit"])
+def test_a_shard_that_is_not_whole_is_packed_again(tmp_path, change):
     packed(tmp_path, Source())
-    (tmp_path / lost).unlink()
+    shard = tmp_path / "train-00001.u8"
+    content = bytearray(shard.read_bytes())
+    if change in ("gone", "unknown"):
+        (shard if change == "gone" else tmp_path / f"{shard.name}.known.safetensors").unlink()
+    elif change == "short":
+        shard.write_bytes(content[:-1])
+    else:
+        content[50] ^= 1
+        shard.write_bytes(content)
     source = Source()
-    packed(tmp_path, source)
+    written = packed(tmp_path, source)
     assert source.read == [5, 6, 7, 9]
+    assert np.array_equal(Shards(tmp_path, written)[:], IMAGES[INDICES])
 
 
 def test_the_size_is_said_before_and_a_full_disk_is_one_line(tmp_path, caplog, monkeypatch):

@@ -15,7 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
-from kd.data.shards import BYTES, Packed, write_shard
+from kd.data.shards import BYTES, Packed, Shards, write_shard
+from kd.errors import UserError
 from kd.io.atomic import NotWritten
 from kd.io.files import NotRead
 from kd.io.log import logger
@@ -59,7 +60,9 @@ class Packing:
         images = max(1, self.most // int(np.prod(shape[1:])))
         rows = [indices[first : first + images] for first in range(0, len(indices), images)]
         files = [f"{part}-{number:05}.u8" for number in range(len(rows))]
-        known = [self._known(file, len(samples)) for file, samples in zip(files, rows, strict=True)]
+        known = [
+            self._known(file, (len(samples), *shape[1:])) for file, samples in zip(files, rows, strict=True)
+        ]
         missing = [len(samples) for samples, there in zip(rows, known, strict=True) if there is None]
         progress = _Progress(part, sum(missing), int(np.prod(shape[1:])), len(files) - len(missing))
         self._check_room(sum(missing) * int(np.prod(shape[1:])))
@@ -80,10 +83,17 @@ class Packing:
             if path.name.removesuffix(KNOWN) not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def _known(self, file: str, count: int) -> dict[str, np.ndarray] | None:
-        """What is known of the images of a shard that is there; None if it is to be packed."""
+    def _known(self, file: str, shape: tuple[int, ...]) -> dict[str, np.ndarray] | None:
+        """What is known of the images of a shard that is whole; None if it is to be packed."""
         known = self._read(self.folder / f"{file}{KNOWN}")
-        return known if known and len(known["checksums"]) == count and (self.folder / file).exists() else None
+        if known is None or len(known["checksums"]) != shape[0]:
+            return None
+        with suppress(UserError):  # of a shard that is gone or damaged
+            shard = Shards(self.folder, Packed((file,), shape[0], shape, known["checksums"]))
+            for _ in _blocks(shard, np.arange(shape[0])):  # each image is compared with its checksum
+                continue
+            return known
+        return None
 
     def _read(self, path: Path) -> dict[str, np.ndarray] | None:
         with suppress(Corrupt, NotRead):
@@ -116,7 +126,7 @@ class Packing:
             )
 
 
-def _blocks(source: np.ndarray | Remembering, samples: np.ndarray) -> Iterator[np.ndarray]:
+def _blocks(source: np.ndarray | Shards | Remembering, samples: np.ndarray) -> Iterator[np.ndarray]:
     size = max(1, BLOCK // int(np.prod(source.shape[1:])))
     for first in range(0, len(samples), size):
         yield source[samples[first : first + size]]
