@@ -38,7 +38,8 @@ BOARD = """timeout 60 {} > "$SCRATCH/board" 2>&1 & until grep -q ' at http' "$SC
 NO_GPU = "hours on a GPU: a dry run of the same command line, which reads the config and plans every job"
 RULES = (
     # The documents' default study is one of half a minute in the copy of the repository that the test works in.
-    Rule(r"make run", "{}", "unchanged"),
+    Rule(r"make (plan|run)", "{}", "unchanged"),
+    Rule(r"make demo", "{} ARGS=--dry-run", "two minutes: its jobs are planned"),
     Rule(
         r"VENV=/some/venv make run",
         'VENV="$VENV" make run',
@@ -122,6 +123,11 @@ RULES = (
         'make bench BENCH="--only training --networks cnn --images 8 --repeats 1 --folder $SCRATCH"',
         "25 minutes: one network, few images, once",
         tier="full",
+    ),
+    Rule(
+        r"PYTHONPATH=workflow/scripts python -m bench\.top_k .*",
+        "PYTHONPATH=workflow/scripts python -m bench.top_k --help",
+        "of CIFAR-10, for hours: its options",
     ),
     Rule(r"make bench BENCH=.*(methods|grid).*", "{} --dry-run", "as above; test_bench.py has each section"),
     Rule(
