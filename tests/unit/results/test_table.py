@@ -7,9 +7,9 @@ import pytest
 from fake_runs import fake_run, fake_study
 
 from kd.errors import UserError
+from kd.results.runs import DIAGNOSED
 from kd.results.significance import t_half_width
 from kd.results.table import cell_row, summarise
-from kd.results.table_csv import DIAGNOSED
 from kd.results.text import seed_table
 
 T_2 = 4.302652729911275  # the 0.975 quantile of Student's t, 2 degrees of freedom

@@ -7,10 +7,12 @@ from typing import Any
 
 from kd.io.files import read_json
 from kd.results.metrics import Metrics, read_metrics
-from kd.results.table_csv import DIAGNOSED
 from kd.roles import ROLES, TEACHER
 
 SCALED = "scaled_"  # by the temperature
+# Measures of the logits, as a diagnosis.json has them.
+DIAGNOSED = ["top5_accuracy", "balanced_accuracy", "macro_f1", "nll"]
+DIAGNOSED += ["temperature", f"{SCALED}nll", f"{SCALED}ece"]
 
 
 @dataclass(frozen=True)

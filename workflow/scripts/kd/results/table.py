@@ -12,8 +12,9 @@ import pandas as pd
 
 from kd.errors import UserError
 from kd.results.metrics import Metrics
+from kd.results.runs import DIAGNOSED
 from kd.results.significance import t_half_width
-from kd.results.table_csv import COLUMNS, DIAGNOSED, INTEGERS, KEY, KINDS
+from kd.results.table_csv import COLUMNS, INTEGERS, KEY, KINDS
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, LABELS, MEAN, ROLES
 
 _SETTINGS = ["architecture", "epochs", "loss_function", "parameters", "macs"]  # must not vary with the seed

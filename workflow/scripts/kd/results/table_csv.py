@@ -7,6 +7,7 @@ import pandas as pd
 
 from kd.io.atomic import atomic
 from kd.io.files import not_whole
+from kd.results.runs import DIAGNOSED
 
 KEY = ["role", "name", "teacher", "method"]  # names a row
 WORDS = ["role", "name", "teacher", "architecture", "method", "loss_function"]
@@ -18,9 +19,6 @@ COLUMNS = [
     *("selected_validation_accuracy", "selected_test_accuracy", "selected_test_accuracy_std"),
     *("gain", "gain_ci95", "gain_n", "agreement", "ece", "parameters", "macs", "seconds"),
 ]
-# Of the logits, as a diagnosis.json has them (see kd.results.runs); each has its deviation beside it.
-DIAGNOSED = ["top5_accuracy", "balanced_accuracy", "macro_f1", "nll"]
-DIAGNOSED += ["temperature", "scaled_nll", "scaled_ece"]
 COLUMNS += [column for measure in DIAGNOSED for column in (measure, f"{measure}_std")]
 COLUMNS += ["unaveraged_test_accuracy"]  # where runs are averages of weights
 KINDS = {column: "str" if column in WORDS else "Int64" if column in INTEGERS else float for column in COLUMNS}
