@@ -98,7 +98,7 @@ def test_targets_do_not_depend_on_which_seed_came_first(teacher, dataset, tmp_pa
 def test_other_code_or_another_teacher_starts_a_new_store_and_the_old_ones_notes_go(
     teacher, dataset, tmp_path, caplog
 ):
-    """A note that outlived its store would be taken for targets that are there."""
+    """A note that outlived its store would declare targets that are not there."""
     caplog.set_level("INFO", "kd")
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
     (old,) = (tmp_path / "table").glob("*/")

@@ -14,7 +14,8 @@ import numpy as np
 
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import PARTS, Dataset
-from kd.data.preparation.prepare import blocks, channel_statistics
+from kd.data.preparation.packing import blocks
+from kd.data.preparation.prepare import channel_statistics
 from kd.data.shards import Shards
 from kd.io.log import logger
 

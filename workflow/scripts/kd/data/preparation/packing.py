@@ -57,15 +57,16 @@ class Packing:
         Raises NotWritten where the disk has no room for them, or a shard cannot be written.
         """
         shape = len(indices), *source.shape[1:]
-        images = max(1, self.most // int(np.prod(shape[1:])))
+        size = int(np.prod(shape[1:]))
+        images = max(1, self.most // size)
         rows = [indices[first : first + images] for first in range(0, len(indices), images)]
         files = [f"{part}-{number:05}.u8" for number in range(len(rows))]
         known = [
             self._known(file, (len(samples), *shape[1:])) for file, samples in zip(files, rows, strict=True)
         ]
         missing = [len(samples) for samples, there in zip(rows, known, strict=True) if there is None]
-        progress = _Progress(part, sum(missing), int(np.prod(shape[1:])), len(files) - len(missing))
-        self._check_room(sum(missing) * int(np.prod(shape[1:])))
+        progress = _Progress(part, sum(missing), size, len(files) - len(missing))
+        self._check_room(sum(missing) * size)
         checksums = []
         for file, samples, there in zip(files, rows, known, strict=True):
             if there is None:
@@ -90,7 +91,7 @@ class Packing:
             return None
         with suppress(UserError):  # of a shard that is gone or damaged
             shard = Shards(self.folder, Packed((file,), shape[0], shape, known["checksums"]))
-            for _ in _blocks(shard, np.arange(shape[0])):  # each image is compared with its checksum
+            for _ in blocks(shard):  # each image is compared with its checksum
                 continue
             return known
         return None
@@ -106,7 +107,7 @@ class Packing:
         self, file: str, source: np.ndarray | Remembering, samples: np.ndarray, progress: "_Progress"
     ) -> dict[str, np.ndarray]:
         pixels, done = np.empty((len(samples), *source.shape[1:]), dtype=np.uint8), 0
-        for block in progress.counted(_blocks(source, samples)):
+        for block in progress.counted(blocks(source, samples)):
             pixels[done : done + len(block)] = block
             done += len(block)
         known = {"checksums": np.array([zlib.crc32(image) for image in pixels], dtype=np.int64)}
@@ -126,7 +127,11 @@ class Packing:
             )
 
 
-def _blocks(source: np.ndarray | Shards | Remembering, samples: np.ndarray) -> Iterator[np.ndarray]:
+def blocks(
+    source: np.ndarray | Shards | Remembering, samples: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """The rows `samples` (n,) int64 of images, or all, in pieces of BLOCK bytes at most, or of one row."""
+    samples = np.arange(source.shape[0]) if samples is None else samples
     size = max(1, BLOCK // int(np.prod(source.shape[1:])))
     for first in range(0, len(samples), size):
         yield source[samples[first : first + size]]

@@ -3,7 +3,7 @@
 Apart from data.py because no training job runs this code: an edit here must not make one run again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import PARTS, Dataset, RawSplits
 from kd.data.groups import grouped_split
-from kd.data.preparation.packing import BLOCK, Packing
+from kd.data.preparation.packing import Packing, blocks
 from kd.data.shards import Shards
 from kd.errors import UserError
 from kd.io.log import logger
@@ -44,14 +44,6 @@ def stratified_split(
             )
         cut[members[np.argsort(ranks[members], kind="stable")[:count]]] = True
     return np.flatnonzero(~cut), np.flatnonzero(cut)
-
-
-def blocks(array: np.ndarray | Shards, indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
-    """The rows `indices` (n,) int64 of an array, or all, in pieces of 16 MB at most, or of one row."""
-    indices = np.arange(len(array)) if indices is None else indices
-    size = max(1, BLOCK // int(np.prod(array.shape[1:])))
-    for start in range(0, len(indices), size):
-        yield array[indices[start : start + size]]
 
 
 def channel_statistics(*images: np.ndarray | Shards) -> tuple[tuple[float, ...], tuple[float, ...]]:
