@@ -19,14 +19,6 @@ from kd.data.dataset import Dataset, write_dataset
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["train", "torch._dynamo"])
 EPOCHS, ALWAYS, NEVER = 6, 1e-6, 1000.0
-FILES = (
-    "metrics.json",
-    "history.csv",
-    "model.safetensors",
-    "test_logits.npy",
-    "board",
-    "validation_logits.npy",
-)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +44,7 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
     import sys
 
     import torch
+    from small_jobs import outputs_in
 
     import train
     from kd.errors import UserError
@@ -60,7 +53,6 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
     from kd.settings.compute import Compute
     from kd.settings.recipe import Recipe
     from kd.training import checkpoints as resume
-    from kd.training.outputs import Outputs
 
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run with nohup
     torch.set_num_threads(1)
@@ -83,8 +75,7 @@ def train_in(folder, dataset, every, lr=0.05, slow=0.0, code="code"):
     )
     compute = Compute(device="cpu", checkpoint_seconds=every)
     try:
-        outputs = Outputs(*(folder / name for name in FILES))
-        train.main(job, dataset, outputs, compute=compute, work=folder / "work", code=code)
+        train.main(job, dataset, outputs_in(folder), compute=compute, work=folder / "work", code=code)
     except (Stopped, UserError) as error:
         (folder / "message").write_text(str(error))
         sys.exit(1)
