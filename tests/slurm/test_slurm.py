@@ -17,6 +17,8 @@ from kd.monitor.status import read_study
 
 # Two baselines need nothing but the data, so they run side by side.
 MODELS = [f"results/tiny/alone/cnn/{seed}/model.safetensors" for seed in (0, 1)]
+# Seconds; a limit, no measure: other tests may keep the machine busy.
+PATIENCE = 900
 DIAGNOSE_RULES = ["diagnose_teacher", "diagnose_baseline", "diagnose_distilled"]
 LONG = {
     "teachers": {"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
@@ -62,7 +64,7 @@ def in_job(process, job):
         return False
 
 
-def wait_for(holds, process, checkout, seconds=90):
+def wait_for(holds, process, checkout, seconds=PATIENCE):
     """The first true value of `holds()`, while `process` runs."""
     deadline = time.monotonic() + seconds
     while not (value := holds()):
@@ -155,7 +157,7 @@ def test_running_jobs_are_shown_with_their_epochs(submitted):
         study = read_study(folder)
         return study if study and len([job for job in study.running if job.epoch and job.left]) == 2 else None
 
-    study = wait_for(telling, process, submitted, seconds=180)
+    study = wait_for(telling, process, submitted)
     assert study.phase == "running"
     assert sorted(job.label for job in study.running) == ["cnn, seed 0", "cnn, seed 1"]
     assert {job.epochs for job in study.running} == {400}
@@ -163,7 +165,7 @@ def test_running_jobs_are_shown_with_their_epochs(submitted):
     command = [sys.executable, "workflow/scripts/watch.py", "results/tiny", "--once"]
     shown = subprocess.run(command, cwd=submitted.folder, capture_output=True, text=True)
     assert re.search(r"cnn, seed 1 +\d+/400 .* left", shown.stdout), shown
-    assert process.wait(240) == 0, log_of(submitted)[-5000:]
+    assert process.wait(PATIENCE) == 0, log_of(submitted)[-5000:]
     assert read_study(folder).phase == "done"
     assert [path.name for path in (folder / "progress").rglob("*.json")] == ["study.json"]
 
@@ -171,33 +173,34 @@ def test_running_jobs_are_shown_with_their_epochs(submitted):
 def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, uninterrupted):
     before = len(cluster.jobs())
     submitted.configure(**LONG)
-    # The shortest limit there is, longer with each attempt as in the profile.
+    # Longer with each attempt as in the profile.
     profile = submitted.folder / "profiles/slurm/config.yaml"
-    text, changed = re.subn(r"(?m)^    # runtime:.*$", "    runtime: attempt * 1", profile.read_text())
+    text, changed = re.subn(r"(?m)^    # runtime:.*$", "    runtime: attempt * 30", profile.read_text())
     assert changed
     profile.write_text(text)
 
     process = started(submitted, *MODELS)
     wait_for(lambda: len(checkpoints(submitted)) == 2, process, submitted)
     late, cancelled = jobs_since(cluster, before, "train_baseline")
-    assert (late["TimeLimit"], cancelled["TimeLimit"]) == ("00:01:00", "00:01:00")
-    # Held up until its time is over; Slurm wakes it when it tells it to end.
+    assert (late["TimeLimit"], cancelled["TimeLimit"]) == ("00:30:00", "00:30:00")
+    # Held up until its time is over, which is cut short; Slurm wakes it when it tells it to end.
     (training,) = [training for training in trainings(submitted) if in_job(training, late)]
     training.suspend()
     held = time.time()
+    cluster.ask("scontrol", "update", f"JobId={late['JobId']}", "TimeLimit=1")
     cluster.ask("scancel", cancelled["JobId"])
-    wait_for(lambda: state(cluster, late) == "TIMEOUT", process, submitted, seconds=150)
+    wait_for(lambda: state(cluster, late) == "TIMEOUT", process, submitted)
     kept = [path.stat().st_mtime for path in checkpoints(submitted)]
     assert kept, "the job that is late has no state"
     assert min(kept) > held, "when terminated, a job did not keep its state"
-    assert process.wait(240) == 0, log_of(submitted)[-5000:]
+    assert process.wait(PATIENCE) == 0, log_of(submitted)[-5000:]
 
     jobs = jobs_since(cluster, before, "train_baseline")
     states = {job["JobId"]: job["JobState"] for job in jobs}
     assert len(jobs) == 4, states
     assert (states.pop(late["JobId"]), states.pop(cancelled["JobId"])) == ("TIMEOUT", "CANCELLED")
     assert set(states.values()) == {"COMPLETED"}
-    assert {job["TimeLimit"] for job in jobs[2:]} == {"00:02:00"}
+    assert {job["TimeLimit"] for job in jobs[2:]} == {"01:00:00"}
     # Slurm's own logs are kept of those that failed.
     logs = {path.stem for path in (submitted.folder / "results/_slurm").rglob("*.log")}
     assert logs == {late["JobId"], cancelled["JobId"]}
@@ -234,13 +237,13 @@ def test_ctrl_c_cancels_all_jobs(submitted, cluster):
     wait_for(lambda: len(jobs_since(cluster, before, "train_baseline")) == 3, process, submitted)
     running = trainings(submitted)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) != 0
-    deadline = time.monotonic() + 30
+    assert process.wait(PATIENCE) != 0
+    deadline = time.monotonic() + PATIENCE
     while cluster.active():
         assert time.monotonic() < deadline, "a job goes on"
         time.sleep(0.2)
     jobs = jobs_since(cluster, before, "train_baseline")
     assert [job["JobState"] for job in jobs] == ["CANCELLED"] * 3
     assert len(running) == 2
-    assert psutil.wait_procs(running, timeout=20)[1] == [], "a training goes on for nobody"
+    assert psutil.wait_procs(running, timeout=PATIENCE)[1] == [], "a training goes on for nobody"
     assert len(checkpoints(submitted)) == 2, "what they had is kept"
