@@ -58,7 +58,13 @@ def main(
     torch.manual_seed(0)  # what is drawn is overwritten
     network = build_network(*about.values(), **shape)
     image = (shape["in_channels"], *data.train_images.shape[1:3])
-    load_weights(network, checkpoint, weights, about, image[1])
+    whose = load_weights(network, checkpoint, weights, about, image[1])
+    if whose and not own:
+        logger.warning(
+            "[%s]  %s: a network of %s knows images by another mean and std than this data set's; set both as"
+            " docs/how-to/teachers.md has them",
+            *(job.name, weights, whose),
+        )
     check_image(network, job.architecture, image, torch.device("cpu"))
     save_network(model, network.state_dict(), **about, **shape, statistics=own)
     results, logits = measure(load_network(model, where), data, where, compute.stream, started)

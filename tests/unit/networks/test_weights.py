@@ -1,6 +1,7 @@
 """Teachers with weights of the user's own: what fits is taken as it is, and what does not is reported in one line."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -282,3 +283,25 @@ def test_weights_under_the_names_of_their_library(tmp_path):
     path, sha256 = user_file(tmp_path, network.state_dict())
     load_weights(again, read_weights(path, sha256, ABOUT), path, ABOUT, 8)
     assert torch.equal(again.network.fc.weight, theirs["fc.weight"])
+
+
+def test_a_checkpoint_under_the_names_of_its_library_says_so(tmp_path, caplog):
+    """With the prefix of several GPUs, and the layers' names of the oldest DenseNets."""
+    caplog.set_level("INFO", "kd")
+    about = {"architecture": "torchvision/densenet121", "options": {}}
+    with torch.device("meta"):
+        network = build_network("torchvision/densenet121", {}, 3, 3)
+        theirs = models.densenet121(num_classes=3).state_dict()
+    network.to_empty(device="cpu")
+    old = {
+        "module." + re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)", r"\1.\2", name): torch.ones(
+            tensor.shape, dtype=tensor.dtype
+        )
+        for name, tensor in theirs.items()
+    }
+    assert any("norm.1" in name for name in old)
+    assert load_weights(network, Checkpoint(old), tmp_path / "a.pth", about, 32) == "torchvision"
+    assert all((tensor == 1).all() for tensor in network.state_dict().values())
+    assert (
+        f"{len(theirs)} tensors taken by name; left out: the prefix 'module.' of their names" in caplog.text
+    )

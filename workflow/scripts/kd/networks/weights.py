@@ -22,19 +22,19 @@ WHOLE = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
 
 def load_weights(
     network: nn.Module, checkpoint: Checkpoint, path: Path, about: Mapping[str, Any], side: int
-) -> None:
+) -> str | None:
     """Load the tensors of `checkpoint` into `network`: all of its tensors and no others, of finite numbers.
 
     `about`: architecture and options of the network, for images of `side` pixels. Its tensors may have our
     names, those that the network's library gives, or those of a form that another collection has of it; see
-    kd.networks.imported. Counters of norms may be missing. Logs what was taken and what was left out. Raises
-    UserError naming the file and the first names of each kind that are missing, not known, of another shape
-    or kind, or not finite.
+    kd.networks.imported. Counters of norms may be missing. Logs what was taken and what was left out. Returns
+    whose names they were; None for ours. Raises UserError naming the file and the first names of each kind
+    that are missing, not known, of another shape or kind, or not finite.
     """
     weights, notes = cleaned(checkpoint.tensors, network.state_dict())
-    inner = getattr(network, "network", None)
+    inner, whose = getattr(network, "network", None), None
     if isinstance(inner, nn.Module) and not network.state_dict().keys() & weights.keys():
-        network = inner
+        network, whose = inner, about["architecture"].partition("/")[0]
     state = network.state_dict()
     form = form_of(weights, about["architecture"])
     if form:
@@ -52,6 +52,7 @@ def load_weights(
     load_state(network, state | fitted)
     keys = [f"{few(checkpoint.left_out)} of the file"] if checkpoint.left_out else []
     logger.info("%s: %s", path, _summary(fitted, state, form, keys + notes))
+    return form.collection if form else whose
 
 
 def _check(
