@@ -51,9 +51,9 @@ class Problems:
         """Report `text` at a key path below the entry."""
         self._texts.setdefault(place, text)
 
-    def require(self, model: type[BaseModel], value: Any) -> Any:
-        """`value` as `model`; ends the entry after its mistakes have been added."""
-        if (checked := self.check(model, value)) is None:
+    def require(self, model: type[BaseModel], value: Any, place: tuple = ()) -> Any:
+        """`value` as `model`; ends the entry after its mistakes have been added below `place`."""
+        if (checked := self.check(model, value, place)) is None:
             raise Ended
         return checked
 

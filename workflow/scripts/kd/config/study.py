@@ -15,6 +15,7 @@ from kd.settings.recipe import Recipe
 from kd.sweep.trials import Sweep
 
 STORABLE = {"logits", "members"}  # what can be stored of a teacher
+Pair = tuple[str, str]  # names of a teacher and a student
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never starts with "_"
 
 
@@ -69,6 +70,13 @@ class Method:
     needs: tuple[str, ...]  # see kd.distillation.base.Distillation
     via: tuple[str, ...] = ()  # networks between the teacher and the student
     generations: int = 1  # of the student
+    pairs: tuple[Pair, ...] = ()  # the only ones that it is run with; none: all of the study
+    # The parts of a network that learns from another, where they differ from `parts` in an option.
+    by_pair: dict[Pair, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
+
+    def parts_of(self, teacher: str, student: str) -> list[tuple[str, dict[str, Any]]]:
+        """The parts with the options of this student, where it learns from this network."""
+        return self.by_pair.get((teacher, student), self.parts)
 
     def chain(self, student: str) -> tuple[str, ...]:
         """Networks trained in between: the first distilled from the teacher, the next from the one before."""
@@ -102,7 +110,7 @@ class Study:
     teachers: dict[str, Network]
     ensembles: dict[str, Ensemble]
     students: dict[str, Network]
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[Pair, ...]
     methods: dict[str, Method]
     seeds: tuple[int, ...]
     targets: Storing
@@ -118,12 +126,13 @@ class Study:
         """The teachers that this study does not train."""
         return (*self.ensembles, *self.externals, *self.logits_teachers)
 
-    def pairs_of(self, method: str) -> tuple[tuple[str, str], ...]:
+    def pairs_of(self, method: str) -> tuple[Pair, ...]:
         """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""
-        needed = self.methods[method].of_teacher
+        needed, own = self.methods[method].of_teacher, self.methods[method].pairs
+        pairs = [pair for pair in self.pairs if not own or pair in own]
         if not needed:
-            return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in self.pairs))
-        return tuple(pair for pair in self.pairs if needed <= self._gives(pair[0])[0])
+            return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in pairs))
+        return tuple(pair for pair in pairs if needed <= self._gives(pair[0])[0])
 
     def _gives(self, teacher: str) -> tuple[set[str], str]:
         """What methods may need of a teacher, and what it is that it gives no more."""

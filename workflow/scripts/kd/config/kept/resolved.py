@@ -60,10 +60,22 @@ def _network(network: Network | External) -> Tree:
 def _method(method: Method) -> Tree:
     links: Tree = {"via": list(method.via)} if method.via else {}
     links |= {"generations": method.generations} if method.generations > 1 else {}
-    if len(method.parts) == 1:
-        ((name, options),) = method.parts
+    links |= {"pairs": list(map(list, method.pairs))} if method.pairs else {}
+    parts = {name: options | by_pair_of(method, name) for name, options in method.parts}
+    if len(parts) == 1:
+        ((name, options),) = parts.items()
         return {"method": name} | options | links
-    return {name: dict(options) for name, options in method.parts} | links
+    return parts | links
+
+
+def by_pair_of(method: Method, part: str) -> Tree:
+    """The key `by_pair` of a part: the options of single pairs that the others do not have; {} for none."""
+    usual, own = dict(method.parts)[part], {}
+    for (teacher, student), parts in method.by_pair.items():
+        options = {key: value for key, value in dict(parts)[part].items() if value != usual[key]}
+        if options:
+            own.setdefault(teacher, {})[student] = options
+    return {"by_pair": own} if own else {}
 
 
 def _sweeps(study: Study, config: Mapping[str, Any]) -> dict[str, Tree]:
