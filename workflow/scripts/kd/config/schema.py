@@ -18,6 +18,7 @@ from kd.config.method.pairs import Pairs, refuse_repeats
 from kd.config.methods import MethodSection
 from kd.config.networks import StudentSection
 from kd.config.problems import Problems
+from kd.config.reference.published import PublishedSection
 from kd.config.stored.section import Targets
 from kd.config.sweep import SweepSection
 from kd.config.teachers import TeacherSection
@@ -81,6 +82,9 @@ class StudyFile(BaseModel):
     )
     compute: Compute = Field(default_factory=Compute, description="where jobs run")
     export: Export = Field(default_factory=Export, description="how students are exported")
+    published: PublishedSection = Field(
+        (), description="accuracies by others, beside ours: tables, or names of files in config/published/"
+    )
 
 
 def json_schema() -> str:

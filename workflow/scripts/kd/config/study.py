@@ -89,6 +89,23 @@ class Method:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A test accuracy in per cent that others have published, and what it is of: a row of the table."""
+
+    role: str  # see kd.roles
+    name: str
+    teacher: str  # of a distilled student: its name, or NO_TEACHER; of others empty
+    method: str  # likewise
+    accuracy: float
+    source: str
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """What it is of."""
+        return self.role, self.name, self.teacher, self.method
+
+
+@dataclass(frozen=True)
 class Storing:
     """Whether logits of teachers are stored, as a word, and how many of each image; None for all."""
 
@@ -120,6 +137,8 @@ class Study:
     logits_teachers: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     export: Export = field(default_factory=Export)
+    published: tuple[Published, ...] = ()  # of rows that the table has
+    unmatched: int = field(default=0, compare=False)  # published accuracies of none of its rows
 
     @property
     def untrained(self) -> tuple[str, ...]:
@@ -146,7 +165,13 @@ class Study:
         """What is worth a look before anything runs, a sentence each."""
         alone = self.compute.sync_batch_norm and self.compute.gpus_per_job == 1
         unused = ["compute.sync_batch_norm: has no effect with gpus_per_job: 1"] if alone else []
-        return [*self.unsupported(), *self._high_rates(), *self._storing(), *unused]
+        return [*self.unsupported(), *self._high_rates(), *self._storing(), *unused, *self._unmatched()]
+
+    def _unmatched(self) -> list[str]:
+        count, whole = self.unmatched, self.unmatched + len(self.published)
+        if not count:
+            return []
+        return [f"published: {count} of {whole} accuracies are of networks, pairs or methods not run here"]
 
     def _high_rates(self) -> list[str]:
         sides = {"teachers": self.teachers, "students": self.students}

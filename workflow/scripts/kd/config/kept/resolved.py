@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from kd.config.augment.changes import in_file
-from kd.config.study import External, Method, Network, Study
+from kd.config.study import NO_TEACHER, External, Method, Network, Study
+from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER
 
 SETTINGS = ("diagnostics", "compute", "export")
 Tree = dict[str, Any]
+_SIDES = {TEACHER: "teachers", BASELINE_ROW: "baselines"}  # of a published accuracy
 
 
 def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
@@ -29,6 +31,7 @@ def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
         "seeds": list(study.seeds),
         "targets": study.targets.in_file,
         **{name: getattr(study, name).model_dump(mode="json", exclude_none=True) for name in SETTINGS},
+        **({"published": _published(study)} if study.published else {}),
     }
 
 
@@ -76,6 +79,20 @@ def by_pair_of(method: Method, part: str) -> Tree:
         if options:
             own.setdefault(teacher, {})[student] = options
     return {"by_pair": own} if own else {}
+
+
+def _published(study: Study) -> list[Tree]:
+    """A table for each source."""
+    tables: dict[str, Tree] = {}
+    for cell in study.published:
+        table = tables.setdefault(cell.source, {"source": cell.source})
+        if cell.role != DISTILLED_STUDENT:
+            table.setdefault(_SIDES[cell.role], {})[cell.name] = cell.accuracy
+            continue
+        taught = table.setdefault("methods", {}).setdefault(cell.method, {})
+        by_student = taught if cell.teacher == NO_TEACHER else taught.setdefault(cell.teacher, {})
+        by_student[cell.name] = cell.accuracy
+    return list(tables.values())
 
 
 def _sweeps(study: Study, config: Mapping[str, Any]) -> dict[str, Tree]:
