@@ -50,6 +50,7 @@ class Method(Distillation):
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     init_epochs: Count = 30
+    init_lr: Positive | None = None
     margin: Positive = 1.0
     temperature: Positive = 4.0
     ce_weight: NonNegative = 0.1

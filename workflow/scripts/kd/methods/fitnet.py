@@ -46,6 +46,7 @@ class Method(Distillation):
     NEEDS = ("stages",)
 
     init_epochs: Natural = 30
+    init_lr: Positive | None = None
     weight: NonNegative = 100.0
     ce_weight: NonNegative = 0.1
     kd_weight: NonNegative = 0.9

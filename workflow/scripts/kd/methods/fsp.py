@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import fit_channels, match_chain, same_size
-from kd.settings.types import Natural, NonNegative
+from kd.settings.types import Natural, NonNegative, Positive
 
 
 def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:
@@ -54,6 +54,7 @@ class Method(Distillation):
     NEEDS = ("stages",)
 
     init_epochs: Natural = 30
+    init_lr: Positive | None = None
     weight: NonNegative = 1.0
 
     def describe(self) -> str:
