@@ -18,7 +18,7 @@ from layers_by_hand import (
     relu,
     repeat,
 )
-from parts import LABELS, SMALL, Shaped, prepared, random_outputs, real_batch, real_pair
+from parts import LABELS, SMALL, Shaped, context_of, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
@@ -182,9 +182,8 @@ def test_all_of_the_student_but_the_classifier_learns():
 
 def peers():
     student, teacher = real_pair("cnn", "resnet8x4", 8)
-    torch.manual_seed(1)
     method = build_method("dml", {"weight": 0.5})
-    method.prepare(Context(student, teacher, (3, 8, 8), 7, LABELS, 5))
+    method.prepare(context_of(student, teacher, 8, LABELS))
     return student, teacher, method
 
 
@@ -212,24 +211,16 @@ def test_peers_teach_each_other_and_neither_is_pulled_by_the_others_loss():
     assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
 
 
-def test_a_peer_has_the_shape_of_the_teacher_and_nothing_of_what_it_learnt():
-    _, teacher, method = peers()
-    with torch.no_grad():  # as if it had been trained
-        for tensor in teacher.state_dict().values():
-            tensor += 3
-    again = build_method("dml", {})
-    again.prepare(Context(None, teacher, (3, 8, 8), 7, LABELS, 5))
-    weights = teacher.state_dict()
-    for name, value in again.peer.state_dict().items():
-        assert value.shape == weights[name].shape
-        assert not torch.equal(value, weights[name]), name
-    norms = [module for module in again.peer.modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    assert all(module.running_mean.eq(0).all() and module.running_var.eq(1).all() for module in norms)
-    assert all(parameter.requires_grad for parameter in again.peer.parameters())
-    assert not any(parameter.requires_grad for parameter in teacher.parameters())
-    assert again.peer.training
-    first, second = next(method.parameters()), next(again.parameters())
-    assert not torch.equal(first, second)  # drawn from torch's generator, which has gone on
+def test_a_peer_is_a_network_made_anew_and_learns():
+    student, teacher = real_pair("cnn", "resnet8x4", 8)
+    made = real_pair("cnn", "resnet8x4", 8, seed=3)[0]
+    method = build_method("dml", {})
+    context = Context(student, teacher, (3, 8, 8), 7, LABELS, 5, new_teacher=lambda: made)
+    method.prepare(context)
+    assert method.peer is made
+    assert [key for key, _ in method.named_parameters()] == [
+        f"peer.{key}" for key, _ in made.named_parameters()
+    ]
 
 
 def test_hint_of_two_features():
