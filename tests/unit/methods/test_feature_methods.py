@@ -97,6 +97,27 @@ def test_fitnet_regresses_the_middle_stage_to_the_hint():
     assert set(terms) == {"hint"}
 
 
+@pytest.mark.parametrize(
+    ("asked", "lowest", "expected"),
+    [("as_hint", 0, True), ("as_hint", -1, False), ("always", -1, True), ("never", 0, False)],
+)
+def test_the_regressor_has_the_nonlinearity_of_the_hint(asked, lowest, expected):
+    teacher = Staged(TEACHER_SHAPES)
+    teacher.forward_stages = lambda images: (
+        [torch.full((len(images), *shape), float(lowest)) for shape in TEACHER_SHAPES],
+        None,
+    )
+    method = build_method("fitnet", {"regressor_relu": asked})
+    known = (3, 8, 8), 10, torch.zeros(20, dtype=torch.int64), 10
+    method.prepare(Context(Staged(SHAPES), teacher, *known))
+    convolution, _norm, *relu = method.regressor
+    assert [type(layer) for layer in relu] == [torch.nn.ReLU] * expected
+    maps = torch.randn(6, *SHAPES[1], dtype=torch.float64)
+    x = functional.conv2d(maps, convolution.double().weight)
+    x = (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), unbiased=False, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(method.regressor.double()(maps), x.clamp(min=0) if expected else x)
+
+
 def test_fitnet_distils_in_its_second_stage_as_kd_does():
     method, batch = prepared("fitnet"), a_batch()
     expected = build_method("kd", {}).losses(batch)
@@ -183,7 +204,7 @@ DESCRIBED = {
     "cc": ({"weight": 100.0, "gamma": 0.4, "order": 2}, "CE + 100·CC, gamma=0.4, order 2"),
     "fitnet": (
         {"init_epochs": 30, "weight": 100.0, "ce_weight": 0.1, "kd_weight": 0.9, "temperature": 4.0}
-        | {"init_lr": None},
+        | {"init_lr": None, "regressor_relu": "as_hint"},
         "30 epochs of 100·hint, then 0.1·CE + 0.9·T²·KL, T=4",
     ),
     "fsp": ({"init_epochs": 30, "weight": 1.0, "init_lr": None}, "30 epochs of 1·FSP, then CE"),

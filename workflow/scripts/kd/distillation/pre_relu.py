@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from functools import partial
 
+import torch
 from torch import Tensor, nn
+
+from kd.distillation.base import Shape
 
 
 def closing_relu(stage: nn.Module) -> nn.ReLU | None:
@@ -16,6 +19,16 @@ def closing_relu(stage: nn.Module) -> nn.ReLU | None:
         stage = stage[-1]
     last = getattr(stage, "relu", stage)
     return last if isinstance(last, nn.ReLU) else None
+
+
+def never_negative(network: nn.Module, image: Shape) -> list[bool]:
+    """Of each stage, whether its maps are of no negative numbers, as after a ReLU: for four random images."""
+    was_training, parameter = network.training, next(network.parameters())
+    images = torch.randn(4, *image, generator=torch.Generator().manual_seed(0)).to(parameter)
+    with torch.no_grad():
+        stages, _ = network.eval().forward_stages(images)
+    network.train(was_training)
+    return [bool(stage.min() >= 0) for stage in stages]
 
 
 class BeforeReLU:
