@@ -63,15 +63,43 @@ def test_only_the_side_of_the_teacher_counts():
 
 @pytest.mark.parametrize("margin", [0.5, 1.0])
 def test_boundaries_are_those_of_the_paper(margin):
-    """Stages from deep to shallow count 1, 1/2 and 1/4, times 3/1000."""
+    """Stages from deep to shallow count 1, 1/2 and 1/4, times 3/1000; the second pair has one shape."""
     method, batch = ab(margin=margin), both()
     expected = 0.0
     for index, weight in ((0, 0.25), (1, 0.5), (2, 1.0)):
-        fitted = conv_bn(array(batch.student.stages[index]), method.connectors[index])
+        fitted = array(batch.student.stages[index])
+        if index != 1:
+            fitted = conv_bn(fitted, method.connectors[index])
         expected += weight * boundaries_by_hand(fitted, array(batch.teacher.stages[index]), margin)
     terms = method.losses(batch)
     assert set(terms) == {"boundaries"}
     assert terms["boundaries"].item() == pytest.approx(0.003 * expected, rel=1e-9)
+
+
+def test_boundaries_are_before_the_relus_or_where_the_stages_end():
+    """A network with a stage of its own ReLU, and one whose maps the next stage's norm takes."""
+    student, teacher = real_pair("wrn_16_1", "resnet8", 8)
+    images, labels = torch.randn(4, 3, 8, 8), torch.arange(4)
+    known = (3, 8, 8), 7, labels, 3
+    for before_relu in (True, False):
+        method = build_method("ab", {"before_relu": before_relu})
+        method.prepare(Context(student, teacher, *known))
+        assert [len(list(part.parameters())) for part in method.connectors] == [0 if before_relu else 3] * 3
+        terms = method.losses(real_batch(student, teacher, images, labels, preliminary=True))
+        if before_relu:
+            x = student.stages[0](images)
+            ours = [student.stages[1][0].activate[0](x)]
+            x = student.stages[1](x)
+            ours.append(student.stages[2][0].activate[0](x))
+            *blocks, norm, _ = student.stages[2]
+            ours.append(norm(torch.nn.Sequential(*blocks)(x)))
+        else:
+            stages = student.forward_stages(images)[0]
+            ours = [part(stage) for part, stage in zip(method.connectors, stages, strict=True)]
+        theirs = teacher.forward_stages(images)[0]
+        pairs = zip((0.25, 0.5, 1), map(array, ours), map(array, theirs), strict=True)
+        expected = 0.003 * sum(weight * boundaries_by_hand(s, t, 1.0) for weight, s, t in pairs)
+        assert terms["boundaries"].item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_boundaries_of_maps_of_another_size():

@@ -94,6 +94,7 @@ class BeforeReLU:
         self._heard[number] = maps[0]  # a block may use its ReLU twice: the last time counts
 
     def __call__(self, stages: Sequence[Tensor]) -> list[Tensor]:
-        """Of the network's latest run, whose stages put out `stages`: the same shapes, float32."""
+        """Of the network's latest run, whose stages put out `stages`: the same shapes, float32 or more."""
         # Taken out: a map that stayed would keep the whole graph of its step, and that step's stream, alive.
-        return [self._heard.pop(number, stage).float() for number, stage in enumerate(stages)]
+        heard = [self._heard.pop(number, stage) for number, stage in enumerate(stages)]
+        return [maps.to(torch.promote_types(maps.dtype, torch.float32)) for maps in heard]
