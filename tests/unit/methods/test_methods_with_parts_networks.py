@@ -94,6 +94,30 @@ def test_review_fuses_from_deep_to_shallow(shapes, epoch, grown):
     )
 
 
+@pytest.mark.parametrize("before_relu", [True, False])
+def test_the_teachers_maps_are_those_before_its_relus_and_the_pooled_ones_are_not(before_relu):
+    student, teacher = real_pair("cnn", "resnet8", 8)
+    images, method = torch.randn(4, 3, 8, 8), build_method("reviewkd", {"before_relu": before_relu})
+    method.prepare(Context(student, teacher, (3, 8, 8), 7, LABELS, 5))
+    batch = real_batch(student, teacher, images, LABELS)
+    terms = method.losses(batch)
+    own, x, sums = [array(stage) for stage in batch.student.stages], images, []
+    for stage in teacher.stages:  # one block each; that of the first comes after the stem
+        *stem, last = stage
+        *stem, block = (*stem, *last) if stem else [last]
+        x = torch.nn.Sequential(*stem)(x)
+        sums.append(block.residual(x) + block.shortcut(x))
+        x = sums[-1].relu()
+    targets = [array(maps if before_relu else maps.relu()) for maps in sums]
+    levels = [(own[-1].mean(axis=(2, 3), keepdims=True), array(x).mean(axis=(2, 3), keepdims=True))]
+    levels += [(own[one], targets[other]) for one, other in method.pairs]
+    expected, deeper = 0.0, None
+    for fusion, (stage, target) in zip(method.fusions, levels, strict=True):
+        compared, deeper = fused_by_hand(fusion, stage, deeper, target.shape[2])
+        expected += context_by_hand(compared, target)
+    assert terms["review"].item() == pytest.approx(expected / 20, rel=1e-3)
+
+
 def test_shallow_stages_of_the_teacher_teach_the_deep_ones_of_the_student():
     """What the method is for: the comparison with the first stage alone reaches the student's last."""
     method, batch = prepared("reviewkd"), both()
