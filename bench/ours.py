@@ -119,7 +119,8 @@ def prepared_method(
         teacher = CachedTeacher([stored] * members, device, [1.0] * members)
     elif needs:
         taught_by = build(network, pictures, device)
-        teacher = LiveTeacher(taught_by, stages="stages" in needs)
+        options = {"stages": "stages" in needs, "batch_statistics": method.batch_statistics}
+        teacher = LiveTeacher(taught_by, **options)
     image = (pictures.images.shape[-1], *pictures.images.shape[1:3])
     labels = load_split(pictures, device).labels
     known = image, pictures.classes, labels, epochs, members

@@ -8,7 +8,7 @@ from parts import real_batch, real_pair
 from torch import nn
 
 from kd.distillation.base import Context
-from kd.distillation.combined import build_method
+from kd.distillation.combined import build_method, build_methods
 from kd.distillation.pre_relu import BeforeReLU, never_negative, stage_relus
 from kd.methods.ofd import Margin, partial_distance
 from kd.networks.factory import build_network
@@ -100,6 +100,10 @@ def test_deeper_stages_count_twice_as_much():
         by_hand += distance_by_hand(fitted, target, mean) / 2 ** (3 - place)
     assert terms["ofd"].item() == pytest.approx(0.001 * by_hand, rel=1e-4)
     assert build_method("ofd", {}).describe() == "CE + 0.001·OFD"
+    assert build_method("ofd", {}).batch_statistics
+    assert not build_method("ofd", {"teacher_mode": "eval"}).batch_statistics
+    assert build_methods([("kd", {}), ("ofd", {})]).batch_statistics
+    assert not build_methods([("kd", {}), ("at", {})]).batch_statistics
 
 
 @pytest.mark.parametrize("name", every_architecture())

@@ -119,6 +119,8 @@ class Distillation(nn.Module):
     preliminary: int = 0
     # Their learning rate: option init_lr. None: that of the recipe after warm-up.
     preliminary_lr: float | None = None
+    # Whether the teacher's batch norms go by the batch at hand, as in train mode; what they learnt stays.
+    batch_statistics: bool = False
 
     def __init_subclass__(cls) -> None:
         if "__init__" not in vars(cls):  # which would name its options itself

@@ -11,6 +11,8 @@ $$
 With connectors r, and m the mean of what is negative in each channel of the teacher.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -64,11 +66,22 @@ class Method(Distillation):
     ends with an addition, its maps are taken behind the norm of the next block, as there for WRN. Where no
     ReLU follows (a pooling, another activation, the last stage of pytorch-cifar's pre-activation ResNets),
     they are taken as they are. Their code has the margins from the norm ahead of the ReLU.
+
+    As in their trainer and in mdistiller the teacher's batch norms are in train mode: they go by the batch at
+    hand, as those of the student do (table 8 of the paper). In a sum the other methods see that teacher too.
+
+    `teacher_mode`: mode of the teacher's batch norms; eval: by the statistics of its own training
     """
 
     NEEDS = ("stages",)
 
     weight: NonNegative = 0.001
+    teacher_mode: Literal["train", "eval"] = "train"
+
+    @property
+    def batch_statistics(self) -> bool:
+        """Whether the teacher's batch norms are in train mode."""
+        return self.teacher_mode == "train"
 
     def describe(self) -> str:
         """The loss as the table names it."""

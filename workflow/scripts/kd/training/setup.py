@@ -70,6 +70,8 @@ def set_up(
     place(network, device)  # and what the method may have added
     if synchronised:
         network, method = map(nn.SyncBatchNorm.convert_sync_batchnorm, (network, method))
+        if method.batch_statistics:
+            teacher = nn.SyncBatchNorm.convert_sync_batchnorm(teacher)
     return Setup(network, about, method, teacher)
 
 
@@ -95,7 +97,10 @@ def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: Vi
         return CachedTeacher(stored, images.device, job.weights, setup.method.softened_at)
     if setup.teacher is None:
         return None
-    return LiveTeacher(setup.teacher, stages="stages" in setup.method.NEEDS)
+    method = setup.method
+    return LiveTeacher(
+        setup.teacher, stages="stages" in method.NEEDS, batch_statistics=method.batch_statistics
+    )
 
 
 def check_batch(batch_size: int, samples: int, ranks: int = 1) -> None:
