@@ -87,7 +87,8 @@ def batch_of_networks(student, teacher, size, preliminary=False, own=None):
 def learns(name, student, teacher, size, own):
     """Its loss without the cross-entropy, finite; and so are gradients of the answer `own`, and all its own."""
     torch.manual_seed(0)
-    method = build_method(name, {})
+    # The stem is listened to, and what these networks put out is shared by all methods.
+    method = build_method(name, {"stem": False} if name == "fsp" else {})
     method.prepare(context(student, teacher, size))
     method.train()
     batch = batch_of_networks(student, teacher, size, preliminary=name in TWO_STAGES, own=own)

@@ -85,13 +85,20 @@ class BeforeReLU:
 
     def __init__(self, network: nn.Module, image: Shape) -> None:
         self._heard: dict[int, Tensor] = {}
+        self._hooks = []
         for number, relu in enumerate(stage_relus(network, image)):
             if relu:
                 relu.inplace = False  # else it would overwrite what is listened to
-                relu.register_forward_pre_hook(partial(self._hear, number))
+                self._hooks.append(relu.register_forward_pre_hook(partial(self._hear, number)))
 
     def _hear(self, number: int, relu: nn.Module, maps: tuple[Tensor]) -> None:
         self._heard[number] = maps[0]  # a block may use its ReLU twice: the last time counts
+
+    def close(self) -> None:
+        """Listen no longer."""
+        while self._hooks:
+            self._hooks.pop().remove()
+        self._heard.clear()
 
     def __call__(self, stages: Sequence[Tensor]) -> list[Tensor]:
         """Of the network's latest run, whose stages put out `stages`: the same shapes, float32 or more."""

@@ -87,6 +87,9 @@ class Method(Distillation):
         """The boundaries, in preliminary epochs; after those the classes."""
         if batch.preliminary:
             return {"boundaries": self._boundaries(batch)}
+        if self.before_relu:  # what were heard and not used would keep the graph of its step alive
+            self.of_student.close()
+            self.of_teacher.close()
         student, teacher = batch.student.logits, batch.teacher.logits
         return {
             "ce": self.ce_weight * batch.cross_entropy(student),
