@@ -78,6 +78,8 @@ def _part(name: str, base: type[BaseModel], content: Any) -> Part:
         entry, checked = resolve(problems, registry.find_method, base, content, "method", name)
         options = options_of(entry, checked)
         check_one_above_zero(problems, entry, options)
+        if options.get("init_lr") and not options["init_epochs"]:
+            problems.add(("init_lr",), "is the learning rate of first epochs, and init_epochs is 0")
         return entry, options
 
 
@@ -101,10 +103,12 @@ def _check_sum(problems: Problems, parts: list[Part]) -> None:
         if entry.constants.get("ONLY_CE"):
             text = "is a cross-entropy and nothing else, and a sum has that of its first method; put it first"
             problems.add((entry.name,), text)
-    first = {entry.name: options["init_epochs"] for entry, options in parts if options.get("init_epochs")}
-    if len(set(first.values())) > 1:
-        epochs = ", ".join(f"{name} {epochs}" for name, epochs in first.items())
-        problems.add((), f"init_epochs differ ({epochs}); in a sum they must be equal, or 0")
+    first = {entry.name: options for entry, options in parts if options.get("init_epochs")}
+    for key, otherwise in (("init_epochs", ", or 0"), ("init_lr", "")):
+        values = {name: options.get(key) for name, options in first.items()}
+        if len(set(values.values())) > 1:
+            shown = ", ".join(f"{name} {value or 'none'}" for name, value in values.items())
+            problems.add((), f"{key} differ ({shown}); in a sum they must be equal{otherwise}")
 
 
 def _check_chain(problems: Problems, method: Method, written: Mapping[str, Mapping[str, Any]]) -> None:

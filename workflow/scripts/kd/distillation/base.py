@@ -88,6 +88,8 @@ class Context:
     labels: Tensor  # (N,) int64, of every training sample in order
     epochs: int  # of the recipe
     members: int = 1  # networks that the teacher is made of
+    # Builds a network of the teacher's architecture anew, with first weights, on its device, in train mode.
+    new_teacher: Callable[[], nn.Module] | None = None
 
     @cached_property
     def student_stages(self) -> list[Shape]:
@@ -113,8 +115,12 @@ class Distillation(nn.Module):
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
     REMEMBERS_SAMPLES = False  # whether its buffers are of single samples: then one process has all of them
-    # Epochs before the recipe's, at its first learning rate, with a loss of their own: option init_epochs.
+    # Epochs before the recipe's, with a loss of their own: option init_epochs.
     preliminary: int = 0
+    # Their learning rate: option init_lr. None: that of the recipe after warm-up.
+    preliminary_lr: float | None = None
+    # Whether the teacher's batch norms go by the batch at hand, as in train mode; what they learnt stays.
+    batch_statistics: bool = False
 
     def __init_subclass__(cls) -> None:
         if "__init__" not in vars(cls):  # which would name its options itself
@@ -123,6 +129,7 @@ class Distillation(nn.Module):
     def __post_init__(self) -> None:
         Distillation.__init__(self)
         self.preliminary = vars(self).get("init_epochs", 0)
+        self.preliminary_lr = vars(self).get("init_lr")
 
     def __init__(self) -> None:
         super().__init__()
