@@ -14,6 +14,7 @@ With e = +1 where the teacher's neuron responds and −1 where not, connectors r
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.distillation.activations import require_relu
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, match_stages, resized
 from kd.methods.kd import kd_loss
@@ -62,6 +63,7 @@ class Method(Distillation):
 
     def prepare(self, context: Context) -> None:
         """A connector (1x1 convolution and norm) from each of the student's stages to its partner."""
+        require_relu(context.teacher, "ab")
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         self.connectors = nn.ModuleList(Regressor(student[one], teacher[other]) for one, other in self.pairs)
