@@ -76,6 +76,8 @@ class LibraryNetwork(nn.Module):
         self._tokens = {
             number: stage.extra for number, stage in enumerate(stages) if isinstance(stage, Stage)
         }
+        # Whether its stages are of tokens, which some put out in their grid, channels last, as Swin does.
+        self.of_tokens = bool(self._tokens) or any(channels_last(call.result) for call in calls)
         # Only while it runs, so that no map outlives its use.
         self._heard: dict[int | str, Tensor] | None = None
         for number, call in enumerate(calls):
