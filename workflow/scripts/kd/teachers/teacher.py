@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from kd.distillation.base import Output
+from kd.distillation.outputs import as_output, outputs_of
 from kd.networks.ensemble import Ensemble, mean_of
 from kd.teachers.reading import Targets
 
@@ -37,8 +38,7 @@ class LiveTeacher:
                 return Output(mean_of(members, self._network.weights), members=tuple(members))
             if not self._stages:
                 return Output(self._network(images).float())
-            stages, logits = self._network.forward_stages(images)
-            return Output(logits.float(), tuple(stage.float() for stage in stages))
+            return as_output(*outputs_of(self._network, images))
 
 
 class CachedTeacher:
