@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -118,10 +119,13 @@ def prepared_method(
         teacher = CachedTeacher([stored] * members, device, [1.0] * members)
     elif needs:
         taught_by = build(network, pictures, device)
-        teacher = LiveTeacher(taught_by, stages="stages" in needs)
+        options = {"stages": "stages" in needs, "batch_statistics": method.batch_statistics}
+        teacher = LiveTeacher(taught_by, **options)
     image = (pictures.images.shape[-1], *pictures.images.shape[1:3])
     labels = load_split(pictures, device).labels
-    method.prepare(Context(student, taught_by, image, pictures.classes, labels, epochs, members))
+    known = image, pictures.classes, labels, epochs, members
+    anew = partial(build, network, pictures, device)
+    method.prepare(Context(student, taught_by, *known, new_teacher=anew))
     student.to(device=device, memory_format=torch.channels_last)
     return method.to(device), teacher
 

@@ -1,5 +1,7 @@
 """Methods that own modules, prepared for networks that are specified by shapes only, or for real ones."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -56,6 +58,12 @@ def real_pair(student, teacher, size, seed=0):
     options = {"width": 0.125}
     pair = build_network(student, options, 3, 7), build_network(teacher, options, 3, 7)
     return pair[0].train(), pair[1].eval().requires_grad_(False)
+
+
+def context_of(student, teacher, size, labels):
+    """What methods are told of a real pair. Another teacher is a copy of it."""
+    anew = copy.deepcopy(teacher).train().requires_grad_(True)
+    return Context(student, teacher, (3, size, size), 7, labels, 3, new_teacher=lambda: anew)
 
 
 def real_batch(student, teacher, images, labels, *, preliminary=False, asked=None):

@@ -79,6 +79,14 @@ def test_methods_add_up_under_one_name():
             "methods.two: init_epochs differ (fitnet 3, ab 2); in a sum they must be equal, or 0",
         ),
         (
+            {"two": {"fitnet": {"init_lr": 0.02}, "ab": {}}},
+            "methods.two: init_lr differ (fitnet 0.02, ab none); in a sum they must be equal",
+        ),
+        (
+            {"fitnet": {"init_epochs": 0, "init_lr": 0.02}},
+            "methods.fitnet.init_lr: is the learning rate of first epochs, and init_epochs is 0",
+        ),
+        (
             {"multi_head": {}},
             "methods.multi_head: needs an ensemble among the teachers, and no pair has that",
         ),

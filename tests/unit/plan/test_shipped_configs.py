@@ -12,7 +12,7 @@ from kd.plan.files import Plan
 from kd.plan.training import distill_job
 
 CONFIG = Path(__file__).parents[3] / "config"
-RECIPES = ("cifar10_16_epochs", "cifar10_vit", "fine_tuning", "imagenet")
+RECIPES = ("cifar10_fast", "cifar10_vit", "fine_tuning", "imagenet")
 BENCHMARKS = ("crd", "imagenet_r34_r18")
 NEW = ("template", "own_images", "cifar100", *BENCHMARKS, *RECIPES)
 
@@ -140,7 +140,7 @@ def test_the_usual_pair_of_imagenet(plan):
 
 def test_the_recipes_are_those_of_their_sources(plan):
     """Page 2018, DeiT (Touvron et al. 2021, table 9), and torchvision's blog post on its second weights."""
-    page = plan("cifar10_16_epochs").study.students["resnet20"].recipe
+    page = plan("cifar10_fast").study.teachers["resnet18"].recipe
     assert (page.highest_lr, page.nesterov, page.weight_decay) == (pytest.approx(0.4), True, 5e-4)
     deit = plan("cifar10_vit").study
     student, teacher = deit.students["vit_tiny"].recipe, deit.teachers["resnet18"].recipe

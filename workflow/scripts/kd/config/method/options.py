@@ -46,6 +46,8 @@ def options_by_pair(
         merged = {key: value for layer in layers for key, value in layer.items()}
         options = problems.require(entry.options, merged, place).model_dump(mode="json")
         check_one_above_zero(problems, entry, options, place)
+        if options.get("init_lr") and not options["init_epochs"]:
+            problems.add((*place, "init_lr"), "is the learning rate of first epochs, and init_epochs is 0")
         return options
 
     base, others = whole((), preset.options, explicit), {}

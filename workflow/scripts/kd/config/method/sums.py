@@ -48,7 +48,9 @@ def check_sum(problems: Problems, parts: Sequence[Part]) -> None:
             text = "is a cross-entropy and nothing else, and a sum has that of its first method; put it first"
             problems.add((part.entry.name,), text)
     for variant in variants_of(parts).values():
-        first = {name: options["init_epochs"] for name, options in variant if options.get("init_epochs")}
-        if len(set(first.values())) > 1:
-            epochs = ", ".join(f"{name} {epochs}" for name, epochs in first.items())
-            problems.add((), f"init_epochs differ ({epochs}); in a sum they must be equal, or 0")
+        first = {name: options for name, options in variant if options.get("init_epochs")}
+        for key, otherwise in (("init_epochs", ", or 0"), ("init_lr", "")):
+            values = {name: options.get(key) for name, options in first.items()}
+            if len(set(values.values())) > 1:
+                shown = ", ".join(f"{name} {value or 'none'}" for name, value in values.items())
+                problems.add((), f"{key} differ ({shown}); in a sum they must be equal{otherwise}")
