@@ -57,6 +57,16 @@ def of_others(values: Tensor, labels: Tensor) -> Tensor:
     return values.gather(1, classes + (classes >= labels[:, None]))
 
 
+def log_binary(logits: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """log p_t and log(1 − p_t) of the classes `labels` (B,) at a temperature, (B, C) -> (B, 2).
+
+    From the log-odds, for 1 − p_t itself would round to 0.
+    """
+    softened = logits / temperature
+    odds = of_label(softened, labels) - of_others(softened, labels).logsumexp(dim=1, keepdim=True)
+    return functional.logsigmoid(torch.cat([odds, -odds], dim=1))
+
+
 def described(ce_weight: float, terms: str, *, standardize: bool = False) -> str:
     """How the table names cross-entropy and the terms that go with it."""
     cross_entropy = "CE" if ce_weight == 1 else f"{ce_weight:g}·CE"
