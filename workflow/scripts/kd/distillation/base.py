@@ -88,6 +88,9 @@ class Context:
     labels: Tensor  # (N,) int64, of every training sample in order
     epochs: int  # of the recipe
     members: int = 1  # networks that the teacher is made of
+    # The teacher's of every training sample as the first epoch shows it, (N, classes) float32: computed, or
+    # read from the cache, in each call. None where there is no teacher.
+    teacher_logits: Callable[[], Tensor] | None = None
 
     @cached_property
     def student_stages(self) -> list[Shape]:
