@@ -42,6 +42,11 @@ def divergence(log_student: Tensor, log_teacher: Tensor) -> Tensor:
     return functional.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
 
 
+def divergences(log_student: Tensor, log_teacher: Tensor) -> Tensor:
+    """KL(teacher ‖ student) of log-probabilities (B, C) of each sample, in nats: (B,)."""
+    return (log_teacher.exp() * (log_teacher - log_student)).sum(dim=1)
+
+
 def of_label(values: Tensor, labels: Tensor) -> Tensor:
     """What (B, C) holds for each sample's own class: (B, 1)."""
     return values.gather(1, labels[:, None])

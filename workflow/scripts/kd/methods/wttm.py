@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from kd.distillation.base import Batch, Distillation
-from kd.distillation.logits import compared, described, log_probabilities
+from kd.distillation.logits import compared, described, divergences, log_probabilities
 from kd.settings.types import NonNegative, Positive
 
 
@@ -37,9 +37,8 @@ def wttm_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
     student, teacher: (B, C) float logits. Returns a scalar, in nats.
     """
-    log_teacher = log_probabilities(teacher, temperature)
-    differences = log_teacher.exp() * (log_teacher - log_probabilities(student, 1.0))
-    return (smoothness(teacher, temperature) * differences.sum(dim=1)).mean()
+    values = divergences(log_probabilities(student, 1.0), log_probabilities(teacher, temperature))
+    return (smoothness(teacher, temperature) * values).mean()
 
 
 class Method(Distillation):
