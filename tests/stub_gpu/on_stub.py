@@ -1,6 +1,7 @@
 """What runs inside a process on the stand-in: a split, networks, methods with teachers, and the steps of all."""
 
 import ctypes
+import functools
 import itertools
 import traceback
 import warnings
@@ -23,7 +24,7 @@ from kd.networks.factory import build_network
 from kd.registry import find_architecture, find_method
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
-from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
+from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher, first_logits
 from kd.training import engine
 from kd.training.cuda_graph import GraphedStep
 from kd.training.step import Step
@@ -101,7 +102,8 @@ def prepared(
         runs, kind = teacher, LiveTeacher(teacher, stages="stages" in needs)
     # Labels on the host for crd, which counts them: the stand-in cannot.
     labels = torch.arange(data.images.samples) % CLASSES if name == "crd" else data.labels
-    method.prepare(Context(student, runs, (3, 32, 32), CLASSES, labels, RECIPE.epochs, members))
+    first = kind and functools.partial(first_logits, kind, data.images, 0)
+    method.prepare(Context(student, runs, (3, 32, 32), CLASSES, labels, RECIPE.epochs, members, first))
     student.to(device=DEVICE, memory_format=torch.channels_last)
     return method.to(device=DEVICE, memory_format=torch.channels_last), kind
 

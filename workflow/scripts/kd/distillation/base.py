@@ -101,6 +101,9 @@ class Context:
     members: int = 1  # networks that the teacher is made of
     # Builds a network of the teacher's architecture anew, with first weights, on its device, in train mode.
     new_teacher: Callable[[], nn.Module] | None = None
+    # The teacher's of every training sample as the first epoch shows it, (N, classes) float32: computed, or
+    # read from the cache, in each call. None where there is no teacher.
+    teacher_logits: Callable[[], Tensor] | None = None
 
     @cached_property
     def student_stages(self) -> list[Shape]:
