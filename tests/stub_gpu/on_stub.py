@@ -100,8 +100,9 @@ def prepared(
         table = np.ones((data.images.augmentation.count, data.images.samples, CLASSES), np.float16)
         kind = CachedTeacher([held(table)] * members, DEVICE, [1.0] * members)
     elif needs:
-        runs, kind = teacher, LiveTeacher(
-            teacher, stages="stages" in needs, batch_statistics=method.batch_statistics
+        runs, kind = (
+            teacher,
+            LiveTeacher(teacher, stages="stages" in needs, batch_statistics=method.batch_statistics),
         )
     # Labels on the host for crd, which counts them: the stand-in cannot.
     labels = torch.arange(data.images.samples) % CLASSES if name == "crd" else data.labels

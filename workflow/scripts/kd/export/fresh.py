@@ -1,7 +1,6 @@
 """Networks with fresh weights, which take as long as trained ones."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -32,10 +31,7 @@ def fresh_network(about: Mapping[str, Any], image: tuple[int, int, int], classes
     labels = torch.arange(classes)  # an image of each: how many there are changes no layer of a student
     for taught in others:
         student = _plain(taught, image, classes)
-        # What these draw or compute from the teacher changes no layer of the student either.
-        of_teacher = {"new_teacher": partial(deepcopy, network), "teacher_logits": partial(torch.eye, classes)}
-        context = Context(student, network, image, classes, labels, epochs=1, **of_teacher)
-        build_methods(methods).prepare(context)
+        build_methods(methods).prepare(Context(student, network, image, classes, labels, epochs=1))
         network = student.eval()
     return network.requires_grad_(False)
 
