@@ -77,6 +77,11 @@ RULES = (
     Rule(
         r"make run STUDY=(cifar10|zoo)", "{} --dry-run", "hours: as the commands of Snakemake above and below"
     ),
+    Rule(
+        r"make (plan|run) STUDY=crd",
+        "{} --dry-run",
+        "months on a GPU: make reads it; tests/unit/plan/test_shipped_configs.py plans the study",
+    ),
     Rule(r"make export BEST=1", "{}", "unchanged"),
     Rule(r"make (open|help)", "{}", "unchanged; without a browser it prints the path"),
     Rule(r"make check STUDY=digits", "{} --dry-run", "the study here is another one; test_check.py compares"),

@@ -34,6 +34,8 @@ def prepared(name, options=None, shapes=SMALL, labels=LABELS, seed=0, teacher=No
     for parameter in method.parameters():  # norms begin as 1 and 0, which a mistake may hide behind
         if parameter.requires_grad:
             parameter.data += 0.3 * torch.randn_like(parameter)
+    for network in networks:  # whose classifiers a method may read
+        network.double()
     return method.double().train()
 
 

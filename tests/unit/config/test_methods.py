@@ -121,7 +121,9 @@ def test_what_needs_no_teacher_is_trained_once_for_each_student():
 def test_keys_of_chains_are_among_those_allowed():
     """They stand beside the options of one method, and beside the methods of a sum."""
     (line,) = complaints(methods={"kd": {"generation": 2}})
-    assert line.startswith("methods.kd.generation: unknown key; did you mean 'generations'?; allowed: ce_w")
-    assert line.endswith(", generations, kd_weight, method, standardize, temperature, via")
+    assert line.startswith("methods.kd.generation: unknown key; did you mean 'generations'?; allowed: by_p")
+    assert line.endswith(", generations, kd_weight, method, pairs, preset, standardize, temperature, via")
     (line,) = complaints(methods={"both": {"kd": {"via": ["cnn"]}, "at": {}}})
-    assert line.startswith("methods.both.kd.via: unknown key; allowed: ce_weight, kd_weight, method, ")
+    assert line.startswith(
+        "methods.both.kd.via: unknown key; allowed: by_pair, ce_weight, kd_weight, method, "
+    )

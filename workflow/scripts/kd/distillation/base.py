@@ -5,9 +5,9 @@ the optimizer is made, and `losses` in every step; nothing else. It knows no met
 neither optimizer, schedule nor data set.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, dataclass_transform
 
@@ -27,6 +27,17 @@ class Output:
     logits: Tensor  # (B, classes) float32
     stages: tuple[Tensor, ...] = ()  # every stage's feature maps (B, C_i, H_i, W_i) float32, if needed
     members: tuple[Tensor, ...] = ()  # of an ensemble, the logits (B, classes) float32 of each network
+    # Of a network that cuts images into tokens: of every stage those called "class" and "distillation"
+    # (B, C_i), where it has them, and what its classifier reads (B, C).
+    tokens: tuple[Mapping[str, Tensor], ...] = ()
+    read: Tensor | None = None
+    # Of one with a classifier on each of both tokens, their logits (B, classes), whose mean `logits` is.
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def features(self) -> Tensor:
+        """The last features (B, C): what the classifier reads, the means of the last maps unless `read`."""
+        return self.stages[-1].mean(dim=(2, 3)) if self.read is None else self.read
 
 
 @dataclass(eq=False)
@@ -90,6 +101,9 @@ class Context:
     members: int = 1  # networks that the teacher is made of
     # Builds a network of the teacher's architecture anew, with first weights, on its device, in train mode.
     new_teacher: Callable[[], nn.Module] | None = None
+    # The teacher's of every training sample as the first epoch shows it, (N, classes) float32: computed, or
+    # read from the cache, in each call. None where there is no teacher.
+    teacher_logits: Callable[[], Tensor] | None = None
 
     @cached_property
     def student_stages(self) -> list[Shape]:
@@ -181,5 +195,5 @@ def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[S
         stages, _ = network.eval().forward_stages(torch.zeros(1, *image, device=parameter.device))
     network.train(was_training)
     if not stages:
-        raise UserError(f"{none}: it cuts images into tokens, as vision transformers do")
+        raise UserError(f"{none}: it cuts images into tokens, and their places are not known")
     return [tuple(stage.shape[1:]) for stage in stages]

@@ -14,6 +14,7 @@ With e = +1 where the teacher's neuron responds and −1 where not, connectors r
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.distillation.activations import require_relu
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, match_stages, resized
 from kd.distillation.pre_relu import BeforeReLU
@@ -71,6 +72,7 @@ class Method(Distillation):
 
     def prepare(self, context: Context) -> None:
         """A connector (1x1 convolution and norm) from each of the student's stages to its partner."""
+        require_relu(context.teacher, "ab")
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         shapes = [(student[one], teacher[other]) for one, other in self.pairs]

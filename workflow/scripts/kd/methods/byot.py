@@ -89,8 +89,8 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the last classifier; of the heads the three parts, each summed."""
-        logits, (*earlier, last) = batch.student.logits, batch.student.stages
-        deepest, teacher = pooled(last), logits.detach()
+        logits, (*earlier, _) = batch.student.logits, batch.student.stages
+        deepest, teacher = batch.student.features, logits.detach()
         labels = soft = hints = 0.0
         for head, stage in zip(self.heads, earlier, strict=True):
             features, outputs = head(stage)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from kd.distillation.base import Batch, Distillation
-from kd.distillation.features import pooled, unit
+from kd.distillation.features import unit
 from kd.settings.types import Count, NonNegative, Positive
 
 
@@ -68,7 +68,7 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and difference of the correlations."""
-        features = pooled(batch.student.stages[-1]), pooled(batch.teacher.stages[-1])
+        features = batch.student.features, batch.teacher.features
         return {
             "ce": batch.cross_entropy(batch.student.logits),
             "cc": self.weight * cc_loss(*features, self.gamma, self.order),

@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from kd.distillation.activations import require_relu
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, match_stages, resized
 from kd.distillation.pre_relu import BeforeReLU
@@ -89,6 +90,7 @@ class Method(Distillation):
 
     def prepare(self, context: Context) -> None:
         """A connector from each of the student's stages to its partner, and the margins of that."""
+        require_relu(context.teacher, "ofd")
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         self.connectors = nn.ModuleList(Regressor(student[one], teacher[other]) for one, other in self.pairs)
