@@ -46,6 +46,7 @@ DESCRIBED = {
     "ickd": "CE + 2.5·ICKD",
     "wkd_f": "CE + 0.08·(4·mean + deviation) (WKD-F)",
     "semckd": "CE + 100·SemCKD + 1·T²·KL, T=4",
+    "nd": "CE + 2·ND",
     "diffkd": "CE + 1·features + 1·T²·KL, denoised (DiffKD), T=1",
 }
 DEFAULTS = {
@@ -67,6 +68,7 @@ DEFAULTS = {
     "ickd": {"weight": 2.5},
     "wkd_f": {"weight": 0.08, "mean_weight": 4.0, "constant_share": 0.625},
     "semckd": {"weight": 100.0, "samples": 64, "kd_weight": 1.0, "temperature": 4.0},
+    "nd": {"weight": 2.0},
     "diffkd": {
         "weight": 1.0,
         "kd_weight": 1.0,
