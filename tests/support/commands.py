@@ -192,6 +192,11 @@ RULES = (
         "{} --help",
         "test_soft_targets.py draws; the study here is another one",
     ),
+    Rule(
+        r"PYTHONPATH=workflow/scripts:tests/support python tests/support/parity\.py --table",
+        "PYTHONPATH=workflow/scripts:tests/support python -c 'import parity'",
+        "a minute; test_parity.py compares the same numbers",
+    ),
     Rule(r"python -m docsite\.tour", "python -c 'import docsite.tour'", "test_tour.py runs the notebook"),
 )
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from kd.distillation.base import Batch, Context, Output
 from kd.distillation.combined import build_method
+from kd.distillation.outputs import outputs_of
 from kd.networks.factory import build_network
 
 LABELS = torch.tensor([0, 2, 1, 1])
@@ -34,6 +35,8 @@ def prepared(name, options=None, shapes=SMALL, labels=LABELS, seed=0, teacher=No
     for parameter in method.parameters():  # norms begin as 1 and 0, which a mistake may hide behind
         if parameter.requires_grad:
             parameter.data += 0.3 * torch.randn_like(parameter)
+    for network in networks:  # whose classifiers a method may read
+        network.double()
     return method.double().train()
 
 
@@ -72,8 +75,8 @@ def real_batch(student, teacher, images, labels, *, preliminary=False, asked=Non
 
     def run(who, network):
         asked.append(who)
-        stages, logits = network.forward_stages(images)
-        return Output(logits, tuple(stages))
+        logits, stages, named = outputs_of(network, images)
+        return Output(logits, stages, **named)
 
     def run_teacher(*_):
         with torch.no_grad():

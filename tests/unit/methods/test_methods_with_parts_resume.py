@@ -31,7 +31,14 @@ METHODS = {
     "ab": {"init_epochs": 2},
     "ft": {"init_epochs": 2, "weight": 5},
     "dml": {},
+    "mgd": {"masked_share": 0.5},
+    "pad": {"plain_share": 0.5},
+    "semckd": {"samples": 8},
+    "diffkd": {},
+    "nd": {},
+    "vkd": {},
 }
+NEWER = ("srd", "vkd", "pefd", "itrd", "pad", "mgd", "catkd", "ickd", "wkd_f", "semckd", "diffkd", "nd")
 
 
 def course(name, **more):
@@ -66,6 +73,7 @@ def timeless(history):
 @pytest.mark.parametrize(
     ("name", "steps"),
     [("crd", 1), ("crd", 2), ("crd", 5), ("crd-queue", 3), ("crd-queue", 6), ("dml", 2), ("dml", 4)]
+    + [(name, steps) for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd") for steps in (2, 5)]
     # two preliminary epochs of three steps: the border is before the seventh
     + [("ab", steps) for steps in (1, 2, 4, 6, 7, 8, 10, 12)]
     + [("ft", steps) for steps in (3, 6, 7, 9)],
@@ -154,6 +162,7 @@ def test_the_paraphraser_stays_after_its_epochs(tmp_path, uninterrupted):
         ("ft", {"init_epochs": 1}),
         ("dml", {}),
         ("byot", {}),
+        *[(name, {}) for name in NEWER],
     ],
 )
 def test_a_student_is_trained_by_the_script_and_its_file_holds_nothing_of_the_method(

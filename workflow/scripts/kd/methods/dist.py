@@ -29,7 +29,7 @@ def inter_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
     student, teacher: (B, C) float logits. Returns a scalar without unit, from 0 to 2 · T².
     """
-    return temperature**2 * _distances(*_softened(student, teacher, temperature)).mean()
+    return temperature**2 * distances(*_softened(student, teacher, temperature)).mean()
 
 
 def intra_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -39,14 +39,14 @@ def intra_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     Shapes and units as in `inter_loss`.
     """
     student, teacher = _softened(student, teacher, temperature)
-    return temperature**2 * _distances(student.T, teacher.T).mean()
+    return temperature**2 * distances(student.T, teacher.T).mean()
 
 
 def _softened(student: Tensor, teacher: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     return (student / temperature).softmax(dim=1), (teacher / temperature).softmax(dim=1)
 
 
-def _distances(first: Tensor, second: Tensor) -> Tensor:
+def distances(first: Tensor, second: Tensor) -> Tensor:
     """1 − Pearson's correlation of each row with its fellow, (N, M) twice -> (N,).
 
     1e-8 is added to the product of the norms, as by the authors: a row that does not vary correlates with

@@ -14,12 +14,10 @@ $$
 With b = (p_y, 1 − p_y), p̂ and q̂ without the labelled class, and the warm-up u = min(1, epoch / `warmup`).
 """
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
-from kd.distillation.logits import compared, described, divergence, log_probabilities, of_label, of_others
+from kd.distillation.logits import compared, described, divergence, log_binary, log_probabilities, of_others
 from kd.settings.types import Count, NonNegative, Positive
 
 
@@ -30,7 +28,7 @@ def tckd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: flo
 
     student, teacher: (B, C) float logits; labels: (B,) int64. Returns a scalar, in nats: mean over samples.
     """
-    log_student, log_teacher = (_log_binary(logits, labels, temperature) for logits in (student, teacher))
+    log_student, log_teacher = (log_binary(logits, labels, temperature) for logits in (student, teacher))
     return divergence(log_student, log_teacher) * temperature**2
 
 
@@ -45,13 +43,6 @@ def nckd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: flo
         log_probabilities(of_others(logits, labels), temperature) for logits in (student, teacher)
     )
     return divergence(log_student, log_teacher) * temperature**2
-
-
-def _log_binary(logits: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """log p_t and log(1 − p_t), (B, 2): from the log-odds, for 1 − p_t itself would round to 0."""
-    softened = logits / temperature
-    odds = of_label(softened, labels) - of_others(softened, labels).logsumexp(dim=1, keepdim=True)
-    return functional.logsigmoid(torch.cat([odds, -odds], dim=1))
 
 
 class Method(Distillation):

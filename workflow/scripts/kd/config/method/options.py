@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from kd.config.method.sums import check_one_above_zero
+from kd.config.method.sums import check_first_epochs, check_one_above_zero
 from kd.config.plugins import Context, options_of
 from kd.config.problems import Ended, Problems
 from kd.config.reference.presets import Preset, preset_of
@@ -46,8 +46,7 @@ def options_by_pair(
         merged = {key: value for layer in layers for key, value in layer.items()}
         options = problems.require(entry.options, merged, place).model_dump(mode="json")
         check_one_above_zero(problems, entry, options, place)
-        if options.get("init_lr") and not options["init_epochs"]:
-            problems.add((*place, "init_lr"), "is the learning rate of first epochs, and init_epochs is 0")
+        check_first_epochs(problems, options, place)
         return options
 
     base, others = whole((), preset.options, explicit), {}

@@ -38,6 +38,12 @@ def check_one_above_zero(problems: Problems, entry: Entry, options: Options, pla
         problems.add(place, f"{they}, so nothing would be learnt; one of them must be above 0")
 
 
+def check_first_epochs(problems: Problems, options: Options, place: tuple = ()) -> None:
+    """Report a learning rate of first epochs that there are none of."""
+    if options.get("init_lr") and not options["init_epochs"]:
+        problems.add((*place, "init_lr"), "is the learning rate of first epochs, and init_epochs is 0")
+
+
 def check_sum(problems: Problems, parts: Sequence[Part]) -> None:
     """Report what one method may be and several at once may not."""
     names = [part.entry.name for part in parts]
