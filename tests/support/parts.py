@@ -7,6 +7,7 @@ from torch import nn
 
 from kd.distillation.base import Batch, Context, Output
 from kd.distillation.combined import build_method
+from kd.distillation.outputs import outputs_of
 from kd.networks.factory import build_network
 
 LABELS = torch.tensor([0, 2, 1, 1])
@@ -74,8 +75,8 @@ def real_batch(student, teacher, images, labels, *, preliminary=False, asked=Non
 
     def run(who, network):
         asked.append(who)
-        stages, logits = network.forward_stages(images)
-        return Output(logits, tuple(stages))
+        logits, stages, named = outputs_of(network, images)
+        return Output(logits, stages, **named)
 
     def run_teacher(*_):
         with torch.no_grad():

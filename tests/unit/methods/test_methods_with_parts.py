@@ -46,6 +46,8 @@ DESCRIBED = {
     "ickd": "CE + 2.5·ICKD",
     "wkd_f": "CE + 0.08·(4·mean + deviation) (WKD-F)",
     "semckd": "CE + 100·SemCKD + 1·T²·KL, T=4",
+    "nd": "CE + 2·ND",
+    "diffkd": "CE + 1·features + 1·T²·KL, denoised (DiffKD), T=1",
 }
 DEFAULTS = {
     "crd": {"weight": 0.8, "temperature": 0.07, "dimensions": 128, "negatives": 16384, "momentum": 0.5},
@@ -66,6 +68,14 @@ DEFAULTS = {
     "ickd": {"weight": 2.5},
     "wkd_f": {"weight": 0.08, "mean_weight": 4.0, "constant_share": 0.625},
     "semckd": {"weight": 100.0, "samples": 64, "kd_weight": 1.0, "temperature": 4.0},
+    "nd": {"weight": 2.0},
+    "diffkd": {
+        "weight": 1.0,
+        "kd_weight": 1.0,
+        "noise_weight": 1.0,
+        "temperature": 1.0,
+        "compressed": 0.5,
+    },
 }
 ALL_AT_ONCE = {"pad": {"plain_share": 0.0}}  # the variance would have no part in the first epochs
 EVERY = pytest.mark.parametrize("name", DESCRIBED)

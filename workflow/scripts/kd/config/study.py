@@ -58,7 +58,9 @@ class External:
     name: str
     architecture: str
     options: dict[str, Any]
-    file: str  # .safetensors
+    file: str
+    mean: tuple[float, ...] = ()  # of its own training, per channel; those of the data set where it is empty
+    std: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ def has_relu(network: nn.Module) -> bool:
     return not any("GELU" in type(module).__name__ for module in network.modules())
 
 
-def require_relu(teacher: nn.Module, method: str) -> None:
-    """UserError for a teacher without ReLU."""
+def require_relu(teacher: nn.Module) -> None:
+    """UserError for a teacher without ReLU, for a method that is about where its neurons begin to respond."""
     if not has_relu(teacher):
         raise UserError(
-            f"{method} compares on which side of their ReLU neurons are, and this teacher has GELU and no"
+            "this method compares on which side of its ReLU a neuron is, and this teacher has GELU and no"
             " ReLU; use another teacher or method"
         )

@@ -39,6 +39,11 @@ class Output:
         """The last features (B, C): what the classifier reads, the means of the last maps unless `read`."""
         return self.stages[-1].mean(dim=(2, 3)) if self.read is None else self.read
 
+    def first(self, count: int) -> "Output":
+        """Those of the first `count` images."""
+        stages, members = (tuple(part[:count] for part in parts) for parts in (self.stages, self.members))
+        return Output(self.logits[:count], stages, members)
+
 
 @dataclass(eq=False)
 class Batch:
@@ -86,6 +91,28 @@ class Batch:
         if self.run_teacher is None:
             raise TypeError("this method asks for a teacher that its NEEDS do not name")
         return self.run_teacher(self.images, self.indices)
+
+    def student_on(self, images: Tensor) -> Output:
+        """The student's for `images` (M, C, H, W), the first B of which are the batch's own.
+
+        For methods that show more views than the batch has. One run, of which `student` is then the first B;
+        if the student has already run, for another method of a sum, it runs twice in this step.
+        """
+        output = self.run_student(images)
+        self.student = output.first(len(self.labels))
+        return output
+
+    def teacher_on(self, images: Tensor) -> Output:
+        """The teacher's for such images, whole rounds of the batch: it has to be one that runs.
+
+        Of cached logits there are none of other views, so NEEDS has "stages" or "network". `teacher` is then
+        the first B.
+        """
+        if self.run_teacher is None:
+            raise TypeError("this method asks for a teacher that its NEEDS do not name")
+        output = self.run_teacher(images, self.indices.repeat(len(images) // len(self.labels)))
+        self.teacher = output.first(len(self.labels))
+        return output
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class Method(Distillation):
 
     def prepare(self, context: Context) -> None:
         """A connector (1x1 convolution and norm) from each of the student's stages to its partner."""
-        require_relu(context.teacher, "ab")
+        require_relu(context.teacher)
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         shapes = [(student[one], teacher[other]) for one, other in self.pairs]

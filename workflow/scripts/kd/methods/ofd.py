@@ -90,7 +90,7 @@ class Method(Distillation):
 
     def prepare(self, context: Context) -> None:
         """A connector from each of the student's stages to its partner, and the margins of that."""
-        require_relu(context.teacher, "ofd")
+        require_relu(context.teacher)
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
         self.connectors = nn.ModuleList(Regressor(student[one], teacher[other]) for one, other in self.pairs)

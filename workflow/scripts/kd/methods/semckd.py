@@ -66,11 +66,12 @@ class Method(Distillation):
     """CE + `kd_weight` · T² · KL + `weight` · SemCKD, over all pairs of feature maps.
 
     The authors' weight for CIFAR-100 is 400, at a learning rate of 0.05. The fits end without a norm, so that
-    the loss diverges with it at a rate of 0.1: hence 100. KD of weight 1 at T = 4 is theirs. Their queries
-    and keys are computed from the similarities with all samples of the batch, 64 there, and a shorter last batch is left
-    out of the training. Here no batch is: of a longer one the first `samples` count, and in a shorter one the
-    others are 0. Of maps that differ in size, the larger are averaged down. All parts are gone when the
-    training ends.
+    the loss diverges with it at a rate of 0.1: hence 100. KD of weight 1 at T = 4 is theirs.
+
+    Their queries and keys are computed from the similarities with all samples of the batch, 64 there, and a
+    shorter last batch is left out of the training. Here no batch is: of a longer one the first `samples`
+    count, and in a shorter one the others are 0. Of maps that differ in size, the larger are averaged down.
+    All parts are gone when the training ends.
 
     `samples`: similarities of an image that queries and keys are computed from
     """

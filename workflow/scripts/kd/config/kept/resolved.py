@@ -56,7 +56,8 @@ def _teachers(study: Study) -> dict[str, Tree]:
 def _network(network: Network | External) -> Tree:
     entry = {"architecture": network.architecture} | network.options
     if isinstance(network, External):
-        return entry | {"external": network.file}
+        own = {"mean": list(network.mean), "std": list(network.std)} if network.mean else {}
+        return entry | {"external": network.file} | own
     return entry | network.recipe.applicable() | ({} if network.seed is None else {"seed": network.seed})
 
 
