@@ -85,7 +85,8 @@ def quick() -> Iterator[Case]:
     for name, pair in (
         ("kd", PAIRS[0]),
         ("ft", PAIRS[0]),
-        ("fsp", PAIRS[1]),
+        ("fsp", PAIRS[0]),
+        ("ab", PAIRS[4]),
         ("ofd", PAIRS[0]),
         ("crd", PAIRS[2]),
         ("vkd", PAIRS[0]),
