@@ -107,6 +107,7 @@ def prepared_method(
     device: torch.device,
     epochs: int,
     folder: Path,
+    batch: int,
 ) -> tuple[Distillation, Teacher | None]:
     """A method as a job prepares it, and the teacher that it needs: two networks where it wants several."""
     options = registry.find_method(name).options.model_fields
@@ -122,7 +123,7 @@ def prepared_method(
         teacher = LiveTeacher(taught_by, stages="stages" in needs)
     image = (pictures.images.shape[-1], *pictures.images.shape[1:3])
     data = load_split(pictures, device)
-    known = image, pictures.classes, data.labels, epochs, members
+    known = image, pictures.classes, data.labels, epochs, members, batch
     first = teacher and partial(first_logits, teacher, data.images, SEED)
     method.prepare(Context(student, taught_by, *known, first))
     student.to(device=device, memory_format=torch.channels_last)

@@ -103,7 +103,7 @@ def prepared(
     # Labels on the host for crd, which counts them: the stand-in cannot.
     labels = torch.arange(data.images.samples) % CLASSES if name == "crd" else data.labels
     first = kind and functools.partial(first_logits, kind, data.images, 0)
-    method.prepare(Context(student, runs, (3, 32, 32), CLASSES, labels, RECIPE.epochs, members, first))
+    method.prepare(Context(student, runs, (3, 32, 32), CLASSES, labels, RECIPE.epochs, members, BATCH, first))
     student.to(device=DEVICE, memory_format=torch.channels_last)
     return method.to(device=DEVICE, memory_format=torch.channels_last), kind
 
@@ -120,7 +120,7 @@ def steps(
     complaints = []
     for preliminary in ([True] if method.preliminary else []) + [False]:
         student.train(), method.train()
-        loader = Loader(data, BATCH, 0)
+        loader = Loader(data, BATCH, 0, companions=method.COMPANIONS)
         common = student, method, loader, recipe, teacher, speed, preliminary
         graphed, copies = GraphedStep(Step(*common), loader), stub.stub_count(2)
         for epoch in range(2):

@@ -101,6 +101,11 @@ def _check_sum(problems: Problems, parts: list[Part]) -> None:
         if entry.constants.get("ONLY_CE"):
             text = "is a cross-entropy and nothing else, and a sum has that of its first method; put it first"
             problems.add((entry.name,), text)
+    kinds = {entry.name: kind for entry, _ in parts if (kind := entry.constants.get("COMPANIONS"))}
+    if len(set(kinds.values())) > 1:
+        problems.add(
+            (), f"{' and '.join(kinds)} show a second image each, of different kinds; not in one sum"
+        )
     first = {entry.name: options["init_epochs"] for entry, options in parts if options.get("init_epochs")}
     if len(set(first.values())) > 1:
         epochs = ", ".join(f"{name} {epochs}" for name, epochs in first.items())

@@ -71,7 +71,8 @@ def set_up(
 
     known = image, len(data.classes), data.train_labels.to(device), job.recipe.epochs
     first = teacher_logits if targets or teacher else None
-    method.prepare(Context(network, teacher, *known, members=len(job.weights), teacher_logits=first))
+    more = {"members": len(job.weights), "batch_size": job.recipe.batch_size, "teacher_logits": first}
+    method.prepare(Context(network, teacher, *known, **more))
     # As the networks lie in memory on a GPU, so that what a method owns meets their maps in their own order.
     method.to(device, **({"memory_format": torch.channels_last} if device.type == "cuda" else {}))
     place(network, device)  # and what the method may have added
