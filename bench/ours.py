@@ -120,12 +120,14 @@ def prepared_method(
         teacher = CachedTeacher([stored] * members, device, [1.0] * members)
     elif needs:
         taught_by = build(network, pictures, device)
-        teacher = LiveTeacher(taught_by, stages="stages" in needs)
+        options = {"stages": "stages" in needs, "batch_statistics": method.batch_statistics}
+        teacher = LiveTeacher(taught_by, **options)
     image = (pictures.images.shape[-1], *pictures.images.shape[1:3])
     data = load_split(pictures, device)
     known = image, pictures.classes, data.labels, epochs, members, batch
+    anew = partial(build, network, pictures, device)
     first = teacher and partial(first_logits, teacher, data.images, SEED)
-    method.prepare(Context(student, taught_by, *known, first))
+    method.prepare(Context(student, taught_by, *known, new_teacher=anew, teacher_logits=first))
     student.to(device=device, memory_format=torch.channels_last)
     return method.to(device), teacher
 

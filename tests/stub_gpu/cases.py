@@ -88,6 +88,11 @@ def quick() -> Iterator[Case]:
         ("fsp", PAIRS[1]),
         ("ofd", PAIRS[0]),
         ("crd", PAIRS[2]),
+        ("vkd", PAIRS[0]),
+        ("mgd", PAIRS[1]),
+        ("semckd", PAIRS[3]),
+        ("diffkd", PAIRS[0]),
+        ("nd", PAIRS[1]),
     ):
         yield f"{name}: {pair[0]} -> {pair[1]}", functools.partial(_method, name, *pair)
     for name in ("resnet8x4", "torchvision/vit_b_16"):

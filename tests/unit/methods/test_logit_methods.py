@@ -107,9 +107,9 @@ def test_nothing_is_left_to_learn_from_a_teacher_whom_the_student_equals(name, o
     terms = terms_of(name, options, student, tensor(STUDENT))
     distilled = {term: value for term, value in terms.items() if term not in ("ce", "target")}
     sum(distilled.values()).backward()
-    assert student.grad.abs().max().item() == pytest.approx(0, abs=1e-5)  # the 1e-8 of dist
+    assert student.grad.abs().max().item() == pytest.approx(0, abs=3e-5)  # the 1e-8 of dist
     if name not in ("nkd", "wsld"):
-        assert numbers(distilled) == pytest.approx(dict.fromkeys(distilled, 0), abs=1e-5)
+        assert numbers(distilled) == pytest.approx(dict.fromkeys(distilled, 0), abs=3e-5)
 
 
 @pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] in TAUGHT])

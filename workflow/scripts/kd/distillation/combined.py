@@ -20,6 +20,10 @@ class Combined(Distillation):
         kinds = {method.COMPANIONS for method in methods.values()} - {None}
         self.COMPANIONS = next(iter(kinds)) if kinds else None
         self.preliminary = max(method.preliminary for method in methods.values())
+        # A config has checked that it is the same for all that have such epochs.
+        rates = [method.preliminary_lr for method in methods.values() if method.preliminary]
+        self.preliminary_lr = rates[0] if rates else None
+        self.batch_statistics = any(method.batch_statistics for method in methods.values())
 
     def describe(self) -> str:
         """Each of the losses, in order."""

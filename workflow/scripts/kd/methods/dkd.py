@@ -49,8 +49,9 @@ class Method(Distillation):
     """`ce_weight` · CE(labels) + warm-up · (`tckd_weight` · TCKD + `nckd_weight` · NCKD), all with their T².
 
     The warm-up rises linearly to 1 over `warmup` epochs. The authors count epochs from 1, so it begins with
-    1/`warmup`, not with 0. The defaults are theirs for CIFAR-100: alpha = 1, beta = 8, T = 4 and
-    20 epochs.
+    1/`warmup`, not with 0. The defaults are theirs for CIFAR-100: alpha = 1, T = 4, 20 epochs, and the beta
+    of resnet32x4 and of resnet50 → mobilenetv2, 8. It is 6 for wrn_40_2 → wrn_16_2 or wrn_40_1 and for vgg13,
+    2 for resnet56 → resnet20 and resnet110 → resnet32.
 
     `tckd_weight`: weight of the labelled class against all others (the paper's alpha)
     `nckd_weight`: weight of the other classes among themselves (the paper's beta)

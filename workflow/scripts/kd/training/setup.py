@@ -17,7 +17,7 @@ from kd.distillation.combined import build_methods
 from kd.errors import UserError
 from kd.io.log import logger
 from kd.jobs.training import TrainJob
-from kd.networks.checkpoint import load_network
+from kd.networks.checkpoint import build_again, load_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.placement import place
@@ -70,15 +70,19 @@ def set_up(
         return first_logits(teacher_for(job, setup, targets, images), images, job.seed)
 
     known = image, len(data.classes), data.train_labels.to(device), job.recipe.epochs
+    anew = partial(build_again, teacher_model, device) if teacher else None
     first = teacher_logits if targets or teacher else None
-    more = {"members": len(job.weights), "batch_size": job.recipe.batch_size, "teacher_logits": first}
-    method.prepare(Context(network, teacher, *known, **more))
+    of_teacher = {"new_teacher": anew, "teacher_logits": first}
+    more = {"members": len(job.weights), "batch_size": job.recipe.batch_size}
+    method.prepare(Context(network, teacher, *known, **more, **of_teacher))
     # As the networks lie in memory on a GPU, so that what a method owns meets their maps in their own order.
     method.to(device, **({"memory_format": torch.channels_last} if device.type == "cuda" else {}))
     place(network, device)  # and what the method may have added
     if synchronised:
         network, method = map(nn.SyncBatchNorm.convert_sync_batchnorm, (network, method))
-    return replace(setup, network=network, method=method)
+        if method.batch_statistics:
+            teacher = nn.SyncBatchNorm.convert_sync_batchnorm(teacher)
+    return replace(setup, network=network, method=method, teacher=teacher)
 
 
 def _first_weights(job: TrainJob, build: partial, device: torch.device) -> nn.Module:
@@ -103,7 +107,10 @@ def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: Vi
         return CachedTeacher(stored, images.device, job.weights, setup.method.softened_at)
     if setup.teacher is None:
         return None
-    return LiveTeacher(setup.teacher, stages="stages" in setup.method.NEEDS)
+    method = setup.method
+    return LiveTeacher(
+        setup.teacher, stages="stages" in method.NEEDS, batch_statistics=method.batch_statistics
+    )
 
 
 def check_batch(batch_size: int, samples: int, ranks: int = 1) -> None:

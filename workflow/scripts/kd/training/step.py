@@ -12,6 +12,7 @@ from torch.nn import functional
 from kd.data.loader import Loader, Mixture, Samples
 from kd.distillation.base import Batch, Companions, Distillation, Output
 from kd.distillation.label_loss import LabelLoss
+from kd.distillation.outputs import Outputs, as_output, outputs_of
 from kd.networks.state import load_state
 from kd.runtime.ranks.group import ALONE, Ranks
 from kd.runtime.speed import Speed
@@ -140,8 +141,8 @@ class Step:
         # Another size than usual, the last of an epoch, is not worth being compiled for.
         network = self._compiled if len(images) == self.loader.own_size else self._student
         with self.speed.autocast(self._device):
-            logits, stages = network(images)
-        return Output(logits.float(), tuple(stage.float() for stage in stages))
+            outputs = network(images)
+        return as_output(*outputs)
 
     def _run_teacher(self, images: Tensor, indices: Tensor) -> Output:
         with self.speed.autocast(self._device):
@@ -175,17 +176,14 @@ def _label_loss(recipe: Recipe, labels: Tensor) -> Callable[..., Tensor]:
 
 
 class _Student(nn.Module):
-    """A network's logits, and the feature maps of its `stages` where they are needed."""
+    """A network's logits, and its feature maps and tokens where `stages` are needed."""
 
     def __init__(self, network: nn.Module, *, stages: bool) -> None:
         super().__init__()
         self.network, self._stages = network, stages
 
-    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        if not self._stages:
-            return self.network(images), ()
-        stages, logits = self.network.forward_stages(images)
-        return logits, tuple(stages)
+    def forward(self, images: Tensor) -> Outputs:
+        return outputs_of(self.network, images) if self._stages else (self.network(images), (), {})
 
 
 def parts(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
