@@ -97,7 +97,10 @@ class Step:
         self.together.seed(self.loader.seed, samples)
         terms, right = self.together.run(self._terms, images, labels, samples.indices, mixture, others)
         loss = torch.stack(list(terms.values())).sum()
-        self._update(self.together.scaled(loss, samples))
+        if self.optimizer.apart and "ce" in terms and len(terms) > 1:
+            self._update_apart(terms)
+        else:
+            self._update(self.together.scaled(loss, samples))
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
         sums["correct"] = right.sum()
@@ -134,6 +137,16 @@ class Step:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+        if self.average:
+            self.average.update()
+
+    def _update_apart(self, terms: Mapping[str, Tensor]) -> None:
+        """With the gradients of the cross-entropy and of the other terms apart; on one GPU."""
+        self.optimizer.zero_grad()
+        torch.stack([term for name, term in terms.items() if name != "ce"]).sum().backward(retain_graph=True)
+        distilled = self.optimizer.gradients()
+        terms["ce"].backward()
+        self.optimizer.step_apart(self.optimizer.gradients(), distilled)
         if self.average:
             self.average.update()
 
