@@ -65,6 +65,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    ASKS_TEACHER = ("relu",)
 
     weight: NonNegative = 0.001
 
