@@ -1,10 +1,13 @@
 """Methods that own modules, prepared for networks that are specified by shapes only, or for real ones."""
 
+import copy
+
 import torch
 from torch import nn
 
 from kd.distillation.base import Batch, Context, Output
 from kd.distillation.combined import build_method
+from kd.distillation.outputs import outputs_of
 from kd.networks.factory import build_network
 
 LABELS = torch.tensor([0, 2, 1, 1])
@@ -32,6 +35,8 @@ def prepared(name, options=None, shapes=SMALL, labels=LABELS, seed=0, teacher=No
     for parameter in method.parameters():  # norms begin as 1 and 0, which a mistake may hide behind
         if parameter.requires_grad:
             parameter.data += 0.3 * torch.randn_like(parameter)
+    for network in networks:  # whose classifiers a method may read
+        network.double()
     return method.double().train()
 
 
@@ -58,18 +63,24 @@ def real_pair(student, teacher, size, seed=0):
     return pair[0].train(), pair[1].eval().requires_grad_(False)
 
 
+def context_of(student, teacher, size, labels):
+    """What methods are told of a real pair. Another teacher is a copy of it."""
+    anew = copy.deepcopy(teacher).train().requires_grad_(True)
+    return Context(student, teacher, (3, size, size), 7, labels, 3, new_teacher=lambda: anew)
+
+
 def real_batch(student, teacher, images, labels, *, preliminary=False, asked=None):
     """A batch that real networks run on; `asked` notes who was."""
     asked = [] if asked is None else asked
 
-    def run(who, network):
+    def run(who, network, shown):
         asked.append(who)
-        stages, logits = network.forward_stages(images)
-        return Output(logits, tuple(stages))
+        logits, stages, named = outputs_of(network, shown)
+        return Output(logits, stages, **named)
 
-    def run_teacher(*_):
+    def run_teacher(shown, _):
         with torch.no_grad():
-            return run("teacher", teacher)
+            return run("teacher", teacher, shown)
 
     indices = torch.arange(len(labels))
     return Batch(
@@ -78,6 +89,6 @@ def real_batch(student, teacher, images, labels, *, preliminary=False, asked=Non
         indices,
         torch.tensor(0.0),
         preliminary,
-        lambda _: run("student", student),
+        lambda shown: run("student", student, shown),
         run_teacher,
     )

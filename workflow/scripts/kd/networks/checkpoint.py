@@ -78,6 +78,17 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
     return place(model, device).eval().requires_grad_(False)
 
 
+def build_again(path: Path, device: torch.device) -> nn.Module:
+    """A network as that in `path` was before its training: first weights, drawn anew, in train mode.
+
+    Without the layers that a method gave it, and without pretrained weights.
+    Raises UserError naming the file if it is not whole, or an ensemble.
+    """
+    with _whole(path):
+        network = read_tensors(path)[1]
+        return place(_build({**network, "changes": {}}), device).train()
+
+
 def _build(network: Mapping[str, Any]) -> nn.Module:
     model = build_network(
         network["architecture"], network["options"], network["in_channels"], network["num_classes"]
