@@ -5,6 +5,7 @@
 writes the table of docs/methods.md.
 """
 
+import copy
 from functools import cache
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def step(name, pair):
     torch.manual_seed(0)
     method = build_method(name, {})
     labels = torch.arange(20) % CLASSES
-    method.prepare(Context(student, teacher, (3, SIDE, SIDE), CLASSES, labels, 3))
+    anew = copy.deepcopy(teacher).train().requires_grad_()
+    known = (3, SIDE, SIDE), CLASSES, labels, 3
+    method.prepare(Context(student, teacher, *known, new_teacher=lambda: anew))
     images = torch.randn(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     terms = []
     for preliminary in [True, False][not method.preliminary :]:

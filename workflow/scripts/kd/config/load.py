@@ -70,7 +70,11 @@ def _study(file: StudyFile) -> Study:
 def _check_taught(problems: Problems, study: Study) -> None:
     """A method that no pair can run would leave the table without a word."""
     for name, method in study.methods.items():
-        if not study.pairs_of(name):
+        refused = [refusal for pair in study.pairs for refusal in study.refusals(name, pair)]
+        if not study.pairs_of(name) and refused:
+            why = "; ".join(f"{place}, {text}" for place, text in dict.fromkeys(refused))
+            problems.add(("methods", name), f"cannot run with any pair: not with {why}")
+        elif not study.pairs_of(name):
             several = "members" in method.needs
             what = "an ensemble among the teachers" if several else "a teacher that is one network"
             both = several and not method.of_teacher <= STORABLE

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, product
 from typing import Any
 
 from kd.config.dataset import Dataset
 from kd.config.stored.repays import Passes, passes_of
+from kd.models.libraries.lacking import refusals
 from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
@@ -153,7 +154,18 @@ class Study:
         pairs = [pair for pair in self.pairs if not own or pair in own]
         if not needed:
             return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in pairs))
-        return tuple(pair for pair in pairs if needed <= self._gives(pair[0])[0])
+        served = (pair for pair in pairs if needed <= self._gives(pair[0])[0])
+        return tuple(pair for pair in served if not self.refusals(method, pair))
+
+    def refusals(self, method: str, pair: Pair) -> list[tuple[str, str]]:
+        """Networks of a pair that lack what a method asks of them, and what that is, as far as names tell."""
+        networks = {"teachers": {**self.teachers, **self.externals}, "students": self.students}
+        architectures = {
+            f"{side}.{name}": those[name].architecture
+            for (side, those), name in zip(networks.items(), pair, strict=True)
+            if name in those
+        }
+        return refusals([name for name, _ in self.methods[method].parts], architectures)
 
     def _gives(self, teacher: str) -> tuple[set[str], str]:
         """What methods may need of a teacher, and what it is that it gives no more."""
@@ -188,7 +200,12 @@ class Study:
             provided, kind = self._gives(teacher)
             if without := [name for name, needed in needs.items() if not needed <= provided]:
                 sentences.append(f"not run with teachers.{teacher}, {kind}: {', '.join(without)}")
-        return sentences
+        lacks: dict[tuple[str, str], dict[str, None]] = {}
+        for method, pair in product(self.methods, self.pairs):
+            for refusal in self.refusals(method, pair):
+                lacks.setdefault(refusal, {})[method] = None
+        texts = {", ".join(refusal): ", ".join(without) for refusal, without in lacks.items()}
+        return sentences + [f"not run with {refusal}: {without}" for refusal, without in texts.items()]
 
     def weights(self, teacher: str) -> list[float]:
         """Of the networks that a teacher is made of."""

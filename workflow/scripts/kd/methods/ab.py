@@ -55,6 +55,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("logits", "stages")
+    ASKS_TEACHER = ("relu",)
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
 
     init_epochs: Count = 30

@@ -75,6 +75,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    ASKS_TEACHER = ("relu",)
 
     weight: NonNegative = 0.001
     teacher_mode: Literal["train", "eval"] = "train"

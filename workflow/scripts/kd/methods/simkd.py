@@ -61,6 +61,8 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages", "network")
+    ASKS_TEACHER = ("classifier", "maps")
+    ASKS_STUDENT = ("place",)
     CHANGES_STUDENT = True
     ONE_ABOVE_ZERO = ("weight",)
 

@@ -42,6 +42,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages", "network")
+    ASKS_TEACHER = ("classifier",)
 
     feature_weight: NonNegative = 1.0
     regression_weight: NonNegative = 1.0
