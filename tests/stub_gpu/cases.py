@@ -37,6 +37,8 @@ def methods() -> Iterator[Case]:
     """Every method on pairs of like and unlike stages."""
     for name in method_names():
         for teacher, student in PAIRS:
+            if name.startswith("sd_") and "vgg16" in (teacher, student):
+                continue  # it ends with maps of one pixel, which have no regions
             yield f"{name}: {teacher} -> {student}", functools.partial(_method, name, teacher, student)
 
 
@@ -83,7 +85,8 @@ def quick() -> Iterator[Case]:
     for name, pair in (
         ("kd", PAIRS[0]),
         ("ft", PAIRS[0]),
-        ("fsp", PAIRS[1]),
+        ("fsp", PAIRS[0]),
+        ("ab", PAIRS[4]),
         ("ofd", PAIRS[0]),
         ("crd", PAIRS[2]),
         ("vkd", PAIRS[0]),

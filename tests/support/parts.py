@@ -1,10 +1,13 @@
 """Methods that own modules, prepared for networks that are specified by shapes only, or for real ones."""
 
+import copy
+
 import torch
 from torch import nn
 
 from kd.distillation.base import Batch, Context, Output
 from kd.distillation.combined import build_method
+from kd.distillation.outputs import outputs_of
 from kd.networks.factory import build_network
 
 LABELS = torch.tensor([0, 2, 1, 1])
@@ -60,14 +63,20 @@ def real_pair(student, teacher, size, seed=0):
     return pair[0].train(), pair[1].eval().requires_grad_(False)
 
 
+def context_of(student, teacher, size, labels):
+    """What methods are told of a real pair. Another teacher is a copy of it."""
+    anew = copy.deepcopy(teacher).train().requires_grad_(True)
+    return Context(student, teacher, (3, size, size), 7, labels, 3, new_teacher=lambda: anew)
+
+
 def real_batch(student, teacher, images, labels, *, preliminary=False, asked=None):
     """A batch that real networks run on; `asked` notes who was."""
     asked = [] if asked is None else asked
 
     def run(who, network, shown):
         asked.append(who)
-        stages, logits = network.forward_stages(shown)
-        return Output(logits, tuple(stages))
+        logits, stages, named = outputs_of(network, shown)
+        return Output(logits, stages, **named)
 
     def run_teacher(shown, _):
         with torch.no_grad():

@@ -18,6 +18,7 @@ from kd.errors import UserError
 
 RESNET = [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
 VGG = [*RESNET, (512, 1, 1)]
+VIT = [(192, 8, 8)] * 4
 
 
 @pytest.mark.parametrize(
@@ -31,9 +32,15 @@ VGG = [*RESNET, (512, 1, 1)]
         ([(4, 32, 32), (8, 32, 32)], RESNET, [(1, 0)]),
         ([(8, 7, 7), (8, 5, 5)], RESNET, [(1, 3)]),
         ([(8, 16, 16), (8, 5, 5)], RESNET, [(0, 1), (1, 3)]),
+        # a network of tokens: by depth, the last of the longer one's parts; and with fewer stages than it
+        (VIT, VIT, [(0, 0), (1, 1), (2, 2), (3, 3)]),
+        (VIT, RESNET, [(0, 0), (1, 1), (2, 2), (3, 3)]),
+        (RESNET, VIT, [(0, 0), (1, 1), (2, 2), (3, 3)]),
+        ([(4, 64, 64), *VGG], VIT, [(1, 0), (2, 1), (4, 2), (5, 3)]),
+        (VIT, RESNET[2:], [(1, 0), (3, 1)]),
     ],
 )
-def test_stages_of_one_resolution_are_compared(student, teacher, pairs):
+def test_which_stages_are_compared(student, teacher, pairs):
     assert match_stages(student, teacher) == pairs
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from batches import batch_of
-from parts import LABELS, Shaped, prepared, random_outputs, real_batch, real_pair
+from parts import LABELS, Shaped, context_of, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
@@ -61,7 +61,7 @@ DEFAULTS = {
     "srrl": {"feature_weight": 1.0, "regression_weight": 1.0},
     "simkd": {"weight": 1.0, "factor": 2},
     "ab": {"preliminary": 30, "margin": 1.0, "temperature": 4.0, "ce_weight": 0.1, "kd_weight": 0.9},
-    "ft": {"weight": 500.0, "rate": 0.5, "preliminary": 30},
+    "ft": {"weight": 500.0, "rate": 0.5, "preliminary": 30, "reconstruction": "l1", "preliminary_lr": None},
     "dml": {"weight": 1.0, "preliminary": 0},
     "byot": {"alpha": 0.3, "feature_weight": 0.03, "temperature": 3.0},
     "srd": {"feature_weight": 2.0, "exponent": 4.0, "kd_weight": 1.0, "temperature": 1.0},
@@ -130,7 +130,7 @@ def test_any_two_architectures_fit(name, size, number):
     student, teacher = real_pair(NETWORKS[number], partner, size)
     images, labels = torch.randn(2, 3, size, size), torch.arange(20) % 7
     method = build_method(name, {})
-    method.prepare(Context(student, teacher, (3, size, size), 7, labels, 3))
+    method.prepare(context_of(student, teacher, size, labels))
     trained = {key for key, parameter in method.named_parameters() if parameter.requires_grad}
     for preliminary in [True, False][not method.preliminary :]:
         for parameter in [*student.parameters(), *method.parameters()]:
@@ -153,7 +153,7 @@ def test_every_part_gets_a_gradient_that_is_not_zero(name):
     student, teacher = real_pair("cnn", "resnet8x4", 8)
     images, labels = torch.randn(8, 3, 8, 8), torch.arange(20) % 7
     method = build_method(name, ALL_AT_ONCE.get(name, {}))
-    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    method.prepare(context_of(student, teacher, 8, labels))
     for preliminary in [True, False][not method.preliminary :]:
         batch = real_batch(student, teacher, images, labels[:8], preliminary=preliminary)
         sum(method.losses(batch).values()).backward()
@@ -191,7 +191,7 @@ def test_nothing_is_read_back(name, monkeypatch):
     student, teacher = real_pair("cnn", "resnet8x4", 8)
     labels = torch.arange(20) % 7
     method = build_method(name, {})
-    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    method.prepare(context_of(student, teacher, 8, labels))
     for reading in ("item", "tolist", "__bool__", "__int__", "__float__", "cpu", "numpy"):
         monkeypatch.setattr(torch.Tensor, reading, _refused)
     for preliminary in [True, False][not method.preliminary :]:
@@ -208,7 +208,7 @@ def test_buffers_stay_where_they_are(name):
     student, teacher = real_pair("cnn", "resnet8x4", 8)
     labels = torch.arange(20) % 7
     method = build_method(name, {})
-    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    method.prepare(context_of(student, teacher, 8, labels))
     places = {key: buffer.data_ptr() for key, buffer in method.named_buffers()}
     method.losses(real_batch(student, teacher, torch.randn(4, 3, 8, 8), labels[:4]))
     assert {key: buffer.data_ptr() for key, buffer in method.named_buffers()} == places

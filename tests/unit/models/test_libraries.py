@@ -118,19 +118,6 @@ def test_compiled_it_gives_the_same():
                 torch.testing.assert_close(features, right)
 
 
-def test_tokens_are_no_stages():
-    with torch.device("meta"):  # 88 million weights, of which none matters
-        network = build("torchvision/vit_b_32", input_size=32, classes=3)
-        assert network.forward_stages(images().to("meta"))[0] == []
-    context = Context(build("cnn", classes=3), network, (3, 32, 32), 3, None, 1)
-    with pytest.raises(UserError, match="the teacher has none that could be: it cuts images into tokens"):
-        _ = context.teacher_stages
-    other = Context(network, build("cnn", classes=3), (3, 32, 32), 3, None, 1)
-    for name in ("sp", "at", "srrl"):
-        with pytest.raises(UserError, match="the student has none that could be"):
-            build_method(name, {}).prepare(other)
-
-
 # --- The stem, and the channels and size of images.
 
 

@@ -5,9 +5,9 @@ the optimizer is made, and `losses` in every step; nothing else. It knows no met
 neither optimizer, schedule nor data set.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, dataclass_transform
 
@@ -27,11 +27,35 @@ class Output:
     logits: Tensor  # (B, classes) float32
     stages: tuple[Tensor, ...] = ()  # every stage's feature maps (B, C_i, H_i, W_i) float32, if needed
     members: tuple[Tensor, ...] = ()  # of an ensemble, the logits (B, classes) float32 of each network
+    # Of a network that cuts images into tokens: of every stage those called "class" and "distillation"
+    # (B, C_i), where it has them, and what its classifier reads (B, C).
+    tokens: tuple[Mapping[str, Tensor], ...] = ()
+    read: Tensor | None = None
+    # Of one with a classifier on each of both tokens, their logits (B, classes), whose mean `logits` is.
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def features(self) -> Tensor:
+        """The last features (B, C): what the classifier reads, the means of the last maps unless `read`."""
+        return self.stages[-1].mean(dim=(2, 3)) if self.read is None else self.read
 
     def first(self, count: int) -> "Output":
         """Those of the first `count` images."""
         stages, members = (tuple(part[:count] for part in parts) for parts in (self.stages, self.members))
-        return Output(self.logits[:count], stages, members)
+        *tokens, heads = (
+            {name: part[:count] for name, part in parts.items()} for parts in (*self.tokens, self.heads)
+        )
+        read = None if self.read is None else self.read[:count]
+        return Output(self.logits[:count], stages, members, tuple(tokens), read, heads)
+
+
+@dataclass(frozen=True)
+class Companions:
+    """Of each of B samples another one, in a view of its own; no teacher's logits of it are cached."""
+
+    images: Tensor  # (B, C, H, W) float32, normalised
+    labels: Tensor  # (B,) int64
+    indices: Tensor  # (B,) int64, the samples' numbers in the training split
 
 
 @dataclass(eq=False)
@@ -52,6 +76,7 @@ class Batch:
     label_loss: Callable[..., Tensor] = functional.cross_entropy
     # Of mixed images, the other labels (B,) int64, and the share (B,) float32 of `labels`, at least a half.
     mixture: tuple[Tensor, Tensor] | None = None
+    companions: Companions | None = None  # where the method's COMPANIONS asks for them
 
     def cross_entropy(self, logits: Tensor, **options: float) -> Tensor:
         """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats.
@@ -115,6 +140,12 @@ class Context:
     labels: Tensor  # (N,) int64, of every training sample in order
     epochs: int  # of the recipe
     members: int = 1  # networks that the teacher is made of
+    batch_size: int = 0  # images in a step; the last one of an epoch may have one more
+    # Builds a network of the teacher's architecture anew, with first weights, on its device, in train mode.
+    new_teacher: Callable[[], nn.Module] | None = None
+    # The teacher's of every training sample as the first epoch shows it, (N, classes) float32: computed, or
+    # read from the cache, in each call. None where there is no teacher.
+    teacher_logits: Callable[[], Tensor] | None = None
 
     @cached_property
     def student_stages(self) -> list[Shape]:
@@ -139,9 +170,15 @@ class Distillation(nn.Module):
 
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
+    # What `batch.companions` are: of the same class ("class"), or of the batch before ("previous").
+    COMPANIONS: str | None = None
     REMEMBERS_SAMPLES = False  # whether its buffers are of single samples: then one process has all of them
-    # Epochs before the recipe's, at its first learning rate, with a loss of their own: option init_epochs.
+    # Epochs before the recipe's, with a loss of their own: option init_epochs.
     preliminary: int = 0
+    # Their learning rate: option init_lr. None: that of the recipe after warm-up.
+    preliminary_lr: float | None = None
+    # Whether the teacher's batch norms go by the batch at hand, as in train mode; what they learnt stays.
+    batch_statistics: bool = False
 
     def __init_subclass__(cls) -> None:
         if "__init__" not in vars(cls):  # which would name its options itself
@@ -150,6 +187,7 @@ class Distillation(nn.Module):
     def __post_init__(self) -> None:
         Distillation.__init__(self)
         self.preliminary = vars(self).get("init_epochs", 0)
+        self.preliminary_lr = vars(self).get("init_lr")
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,5 +239,5 @@ def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[S
         stages, _ = network.eval().forward_stages(torch.zeros(1, *image, device=parameter.device))
     network.train(was_training)
     if not stages:
-        raise UserError(f"{none}: it cuts images into tokens, as vision transformers do")
+        raise UserError(f"{none}: it cuts images into tokens, and their places are not known")
     return [tuple(stage.shape[1:]) for stage in stages]

@@ -14,14 +14,25 @@ def match_stages(student: Sequence[Shape], teacher: Sequence[Shape]) -> list[tup
     """Pairs of stage numbers (of the student, of the teacher), rising, that are compared with each other.
 
     Of every resolution that both networks have, the last stage of each; and the last stage of both, where
-    neither is among those.
+    neither is among those. Where all stages of one are of one resolution, as those of networks of tokens are,
+    those of equal depth: the last of both, and so many before it as the shorter network has, spread evenly.
     """
+    if _isotropic(student) or _isotropic(teacher):
+        count = min(len(student), len(teacher))
+        depths = [
+            [-(-(k + 1) * len(shapes) // count) - 1 for shapes in (student, teacher)] for k in range(count)
+        ]
+        return [(one, other) for one, other in depths]
     ends = [{shape[1:]: index for index, shape in enumerate(shapes)} for shapes in (student, teacher)]
     pairs = [(index, ends[1][size]) for size, index in ends[0].items() if size in ends[1]]
     last = len(student) - 1, len(teacher) - 1
     if all(pair[0] != last[0] and pair[1] != last[1] for pair in pairs):
         pairs.append(last)
     return pairs
+
+
+def _isotropic(shapes: Sequence[Shape]) -> bool:
+    return len(shapes) > 2 and len({shape[1:] for shape in shapes}) == 1
 
 
 def match_chain(context: Context) -> list[tuple[int, int]]:

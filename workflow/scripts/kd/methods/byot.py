@@ -59,7 +59,8 @@ class Method(Distillation):
 
     0.3, 0.03 and T = 3 are those of the first author's later code for self-distillation. It differs from the
     paper, and from here: it has no T², and takes the distance unsquared, over the whole batch and through one
-    more linear layer, and leaves one head out of it. The heads are gone when the training ends.
+    more linear layer, and leaves one head out of it. Its heads have separable convolutions and attention, and
+    its images AutoAugment and Cutout. The heads are gone when the training ends.
 
     `alpha`: share of the divergence from the final classifier in a head's loss; the labels have the rest
     `feature_weight`: weight of the distance between the features of a head and the final ones
@@ -88,8 +89,8 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the last classifier; of the heads the three parts, each summed."""
-        logits, (*earlier, last) = batch.student.logits, batch.student.stages
-        deepest, teacher = pooled(last), logits.detach()
+        logits, (*earlier, _) = batch.student.logits, batch.student.stages
+        deepest, teacher = batch.student.features, logits.detach()
         labels = soft = hints = 0.0
         for head, stage in zip(self.heads, earlier, strict=True):
             features, outputs = head(stage)

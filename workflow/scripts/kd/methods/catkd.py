@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import resized, unit
+from kd.errors import UserError
 from kd.settings.types import Count, NonNegative
 
 
@@ -55,6 +56,8 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages", "network")
+    ASKS_TEACHER = ("classifier", "maps")
+    ASKS_STUDENT = ("classifier", "maps")
 
     weight: NonNegative = 40.0
     size: Count = 2
@@ -68,6 +71,12 @@ class Method(Distillation):
     def prepare(self, context: Context) -> None:
         """Note both classifiers, which stay parts of their networks."""
         super().prepare(context)
+        for network, whose in ((context.student, "student"), (context.teacher, "teacher")):
+            if not getattr(network, "classifies_maps", True):
+                raise UserError(
+                    f"catkd sees classes in feature maps by the classifier, and that of this {whose} reads"
+                    " its class token; use another method, or another network"
+                )
         # In a tuple, so that they are no parts of the method.
         self.classifiers = context.student.classifier, context.teacher.classifier
 

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled
 from kd.errors import UserError
 from kd.settings.types import Count, Momentum, NonNegative, Positive
 
@@ -105,7 +104,7 @@ class Method(Distillation):
         """Cross-entropy with the labels, and the contrast; then the memory learns of this batch."""
         outputs = batch.student, batch.teacher
         vectors = [
-            functional.normalize(embed(pooled(output.stages[-1])), eps=1e-6)
+            functional.normalize(embed(output.features), eps=1e-6)
             for embed, output in zip(self.embed, outputs, strict=True)
         ]
         counts, contrast, log_z = self._counts(batch.labels), 0.0, []

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled, unit
+from kd.distillation.features import unit
 from kd.settings.types import NonNegative, Positive
 
 
@@ -84,7 +84,7 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and both measures of what the networks share."""
-        student, teacher = pooled(batch.student.stages[-1]), pooled(batch.teacher.stages[-1])
+        student, teacher = batch.student.features, batch.teacher.features
         embedded = self.embed(student)
         compared = student if student.shape == teacher.shape else embedded
         return {

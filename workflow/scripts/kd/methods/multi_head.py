@@ -17,7 +17,6 @@ With p of the mean of the M teachers' logits, p_m of each of them, and q_m of it
 from torch import Tensor, nn
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 
@@ -51,7 +50,7 @@ class Method(Distillation):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and divergence from the mean and from each teacher."""
         student, teacher = batch.student, batch.teacher
-        features = pooled(student.stages[-1])
+        features = student.features
         apart = [
             kd_loss(head(features), target, self.temperature)
             for head, target in zip(self.heads, teacher.members, strict=True)

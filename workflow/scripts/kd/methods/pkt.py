@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kd.distillation.base import Batch, Distillation
-from kd.distillation.features import pooled, unit
+from kd.distillation.features import unit
 from kd.settings.types import NonNegative
 
 LEAST = 1e-7  # of a kernel whose logarithm is taken: two features may point in opposite directions
@@ -61,7 +61,7 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and divergence of the neighbours."""
-        student, teacher = pooled(batch.student.stages[-1]), pooled(batch.teacher.stages[-1])
+        student, teacher = batch.student.features, batch.teacher.features
         return {
             "ce": batch.cross_entropy(batch.student.logits),
             "pkt": self.weight * pkt_loss(student, teacher),

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
-from kd.distillation.features import pooled, unit
+from kd.distillation.features import unit
 from kd.settings.types import NonNegative
 
 
@@ -74,7 +74,7 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and differences of the relations."""
-        student, teacher = pooled(batch.student.stages[-1]), pooled(batch.teacher.stages[-1])
+        student, teacher = batch.student.features, batch.teacher.features
         return {
             "ce": batch.cross_entropy(batch.student.logits),
             "rkd_distance": self.distance_weight * rkd_distance_loss(student, teacher),

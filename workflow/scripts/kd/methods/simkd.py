@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.distillation.activations import has_relu
 from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import resized
 from kd.errors import UserError
@@ -38,14 +39,17 @@ class _Resized(nn.Module):
         return resized(maps, self.size)
 
 
-def _projector(source: Shape, target: Shape, middle: int) -> nn.Sequential:
-    """1x1, 3x3 and 1x1 convolutions, each with norm and ReLU, on maps of the smaller size."""
+def _projector(source: Shape, target: Shape, middle: int, *, relu: bool) -> nn.Sequential:
+    """1x1, 3x3 and 1x1 convolutions, each with norm and ReLU, on maps of the smaller size.
+
+    Without the last `relu` it can reach the maps of a teacher that has none, which may be negative.
+    """
     size = tuple(min(sides) for sides in zip(source[1:], target[1:], strict=True))
     parts: list[nn.Module] = [] if size == source[1:] else [_Resized(size)]
     for ins, outs, kernel in ((source[0], middle, 1), (middle, middle, 3), (middle, target[0], 1)):
         convolution = nn.Conv2d(ins, outs, kernel, padding=kernel // 2, bias=False)
         parts += [convolution, nn.BatchNorm2d(outs), nn.ReLU()]
-    return nn.Sequential(*parts)
+    return nn.Sequential(*(parts if relu else parts[:-1]))
 
 
 class Method(Distillation):
@@ -57,6 +61,8 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages", "network")
+    ASKS_TEACHER = ("classifier", "maps")
+    ASKS_STUDENT = ("place",)
     CHANGES_STUDENT = True
     ONE_ABOVE_ZERO = ("weight",)
 
@@ -76,14 +82,20 @@ class Method(Distillation):
                 "simkd puts a projector behind the student's last feature maps, and this network of a library"
                 " has no place for it; as a student it can have other methods"
             )
-        student.stages.append(_projector(source, target, facts["middle"]))
+        student.stages.append(_projector(source, target, facts["middle"], relu=facts.get("relu", True)))
         classes = student.classifier.out_features
         student.classifier = nn.Linear(target[0], classes).requires_grad_(False)
 
     def prepare(self, context: Context) -> None:
         """Give the student its projector and the teacher's classifier, which stays as it is."""
         source, target = context.student_stages[-1], context.teacher_stages[-1]
+        if not getattr(context.teacher, "classifies_maps", True):
+            raise UserError(
+                "simkd puts the teacher's classifier behind feature maps, and that of this teacher reads its"
+                " class token; use srrl, or another teacher"
+            )
         facts = {"source": source, "target": target, "middle": max(1, target[0] // self.factor)}
+        facts |= {} if has_relu(context.teacher) else {"relu": False}
         self.changes = {"simkd": facts}
         self.change(context.student, facts)
         context.student.classifier.load_state_dict(context.teacher.classifier.state_dict())

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 
@@ -69,8 +68,8 @@ class Method(Distillation):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, distance of the features, divergence of the logits."""
         student, teacher = batch.student, batch.teacher
-        projected = self.projector(pooled(student.stages[-1]))
-        loss = srd_loss(projected, pooled(teacher.stages[-1]), self.exponent)
+        projected = self.projector(student.features)
+        loss = srd_loss(projected, teacher.features, self.exponent)
         terms = {"ce": batch.cross_entropy(student.logits), "srd": self.feature_weight * loss}
         if self.kd_weight:
             terms["kd"] = self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature)

@@ -18,6 +18,7 @@ from copy import deepcopy
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.distillation.activations import has_relu
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, pooled
 from kd.settings.types import NonNegative
@@ -41,6 +42,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages", "network")
+    ASKS_TEACHER = ("classifier",)
 
     feature_weight: NonNegative = 1.0
     regression_weight: NonNegative = 1.0
@@ -50,17 +52,22 @@ class Method(Distillation):
         return f"CE + {self.feature_weight:g}·FM + {self.regression_weight:g}·SR"
 
     def prepare(self, context: Context) -> None:
-        """The connector (1x1 convolution, norm, ReLU), and a copy of the teacher's classifier that stays."""
+        """The connector (1x1 convolution, norm, ReLU), and a copy of the teacher's classifier that stays.
+
+        Of a teacher without ReLU, whose features may be negative, the connector has none either.
+        """
         source, target = context.student_stages[-1], context.teacher_stages[-1]
-        self.connector = nn.Sequential(Regressor(source, target), nn.ReLU())
+        last = nn.ReLU() if has_relu(context.teacher) else nn.Identity()
+        self.connector = nn.Sequential(Regressor(source, target), last)
         self.classifier = deepcopy(context.teacher.classifier).requires_grad_(False)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, distance of the features, and of what they are classified as."""
         student, teacher = batch.student, batch.teacher
-        features = pooled(self.connector(student.stages[-1]))
+        seen = student.stages[-1] if student.read is None else student.read[:, :, None, None]
+        features = pooled(self.connector(seen))
         matching, regression = srrl_losses(
-            features, pooled(teacher.stages[-1]), self.classifier(features), teacher.logits
+            features, teacher.features, self.classifier(features), teacher.logits
         )
         return {
             "ce": batch.cross_entropy(student.logits),

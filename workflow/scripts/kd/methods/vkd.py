@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 
@@ -102,7 +101,7 @@ class Method(Distillation):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, difference of the features, divergence of the logits."""
         student, teacher = batch.student, batch.teacher
-        loss = vkd_loss(self.project(pooled(student.stages[-1])), pooled(teacher.stages[-1]))
+        loss = vkd_loss(self.project(student.features), teacher.features)
         terms = {"ce": batch.cross_entropy(student.logits), "vkd": self.weight * loss}
         if self.kd_weight:
             terms["kd"] = self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature)

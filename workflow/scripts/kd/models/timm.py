@@ -19,6 +19,37 @@ NAMES = {
 }
 INSTALL = "envs/requirements-timm.txt"
 
+# Names of what lacks something that methods ask for; see kd.models.libraries.lacking.
+LACKS = {
+    "relu": (
+        "vit_tiny_patch*",
+        "vit_small_patch*",
+        "vit_base_patch*",
+        "vit_large_patch*",
+        "deit_*",
+        "deit3_*",
+        "beit_*",
+        "cait_*",
+        "xcit_*",
+        "convit_*",
+        "mixer_*",
+        "resmlp_*",
+        "swin_*",
+    ),
+    "maps": (
+        "vit_tiny_patch*",
+        "vit_small_patch*",
+        "vit_base_patch??_224*",
+        "vit_large_patch??_224*",
+        "deit_*",
+        "deit3_*",
+        "cait_*",
+        "xcit_*",
+        "convit_*",
+    ),
+    "classifier": ("*_distilled_*", "levit_*"),
+}
+
 
 def library(
     name: str,

@@ -19,6 +19,9 @@ INSTALL = "envs/requirements.txt"
 # Pixels a side that families need, with a stem of their own; a config is checked by it before anything runs.
 SMALLEST = {"alexnet": 63, "convnext": 32, "densenet": 29, "googlenet": 15, "inception_v3": 75, "vgg": 32}
 
+# Names of what lacks something that methods ask for; see kd.models.libraries.lacking.
+LACKS = {"relu": ("vit_*", "swin_*", "convnext_*"), "maps": ("vit_*",)}
+
 
 def library(
     name: str,

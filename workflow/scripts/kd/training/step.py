@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.data.loader import Loader, Mixture, Samples
-from kd.distillation.base import Batch, Distillation, Output
+from kd.distillation.base import Batch, Companions, Distillation, Output
 from kd.distillation.label_loss import LabelLoss
+from kd.distillation.outputs import Outputs, as_output, outputs_of
 from kd.networks.state import load_state
 from kd.runtime.ranks.group import ALONE, Ranks
 from kd.runtime.speed import Speed
@@ -92,10 +93,14 @@ class Step:
         and counts in "sound" the steps before the first one whose loss is not finite.
         """
         images, labels, mixture = self.loader.take(samples)
+        others = self.loader.companions(samples)
         self.together.seed(self.loader.seed, samples)
-        terms, right = self.together.run(self._terms, images, labels, samples.indices, mixture)
+        terms, right = self.together.run(self._terms, images, labels, samples.indices, mixture, others)
         loss = torch.stack(list(terms.values())).sum()
-        self._update(self.together.scaled(loss, samples))
+        if self.optimizer.apart and "ce" in terms and len(terms) > 1:
+            self._update_apart(terms)
+        else:
+            self._update(self.together.scaled(loss, samples))
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
         sums["correct"] = right.sum()
@@ -106,7 +111,12 @@ class Step:
             self.totals[name] += value
 
     def _terms(
-        self, images: Tensor, labels: Tensor, indices: Tensor, mixture: Mixture | None
+        self,
+        images: Tensor,
+        labels: Tensor,
+        indices: Tensor,
+        mixture: Mixture | None,
+        others: tuple[Tensor, Tensor, Tensor] | None,
     ) -> tuple[dict[str, Tensor], Tensor]:
         """The terms of the loss by name, and which predictions are right (B,)."""
         runs = (
@@ -115,7 +125,9 @@ class Step:
             partial(self.speed.autocast, self._device),
         )
         known = images, labels, indices, self._epoch, self.preliminary
-        batch = Batch(*known, *runs, label_loss=self._label_loss, mixture=mixture)
+        companions = others and Companions(*others)
+        more = {"label_loss": self._label_loss, "mixture": mixture, "companions": companions}
+        batch = Batch(*known, *runs, **more)
         terms = self.method.losses(batch)
         student_ran = "student" in vars(batch)
         right = batch.student.logits.argmax(1) == labels if student_ran else torch.zeros_like(labels)
@@ -128,12 +140,22 @@ class Step:
         if self.average:
             self.average.update()
 
+    def _update_apart(self, terms: Mapping[str, Tensor]) -> None:
+        """With the gradients of the cross-entropy and of the other terms apart; on one GPU."""
+        self.optimizer.zero_grad()
+        torch.stack([term for name, term in terms.items() if name != "ce"]).sum().backward(retain_graph=True)
+        distilled = self.optimizer.gradients()
+        terms["ce"].backward()
+        self.optimizer.step_apart(self.optimizer.gradients(), distilled)
+        if self.average:
+            self.average.update()
+
     def _run_student(self, images: Tensor) -> Output:
         # Another size than usual, the last of an epoch, is not worth being compiled for.
         network = self._compiled if len(images) == self.loader.own_size else self._student
         with self.speed.autocast(self._device):
-            logits, stages = network(images)
-        return Output(logits.float(), tuple(stage.float() for stage in stages))
+            outputs = network(images)
+        return as_output(*outputs)
 
     def _run_teacher(self, images: Tensor, indices: Tensor) -> Output:
         with self.speed.autocast(self._device):
@@ -167,17 +189,14 @@ def _label_loss(recipe: Recipe, labels: Tensor) -> Callable[..., Tensor]:
 
 
 class _Student(nn.Module):
-    """A network's logits, and the feature maps of its `stages` where they are needed."""
+    """A network's logits, and its feature maps and tokens where `stages` are needed."""
 
     def __init__(self, network: nn.Module, *, stages: bool) -> None:
         super().__init__()
         self.network, self._stages = network, stages
 
-    def forward(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        if not self._stages:
-            return self.network(images), ()
-        stages, logits = self.network.forward_stages(images)
-        return logits, tuple(stages)
+    def forward(self, images: Tensor) -> Outputs:
+        return outputs_of(self.network, images) if self._stages else (self.network(images), (), {})
 
 
 def parts(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 Only shapes are computed, so this costs neither memory nor time worth mentioning, whatever the network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, takewhile
@@ -15,7 +15,7 @@ from torch.func import functional_call
 
 HALVED = 1.5  # two sides are those of one stage if they differ by less: some layers cut a border off
 JUMP = 2.5  # what shrinks a side by more than this is looked into: it is several stages at once
-_OF_A_HEAD = nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d  # which may make small maps larger
+OF_A_HEAD = nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d  # which may make small maps larger
 
 
 @dataclass(eq=False)
@@ -92,14 +92,14 @@ def find_stages(root: Call) -> list[Call]:
     logits is in no stage.
     """
     last = last_layer(root)
-    calls = list(takewhile(lambda call: call is not last and last not in call.leaves(), _units(root)))
+    calls = list(takewhile(lambda call: call is not last and last not in call.leaves(), units(root)))
     names = [call.name for call in calls]
     stages: list[Call] = []
     for call in calls:
         side = side_of(call.result)
         if len(call.result) == 3:
             stages = []  # (B, tokens, features): what the maps were cut into
-        elif side > 1 and names.count(call.name) == 1 and not isinstance(call.module, _OF_A_HEAD):
+        elif side > 1 and names.count(call.name) == 1 and not isinstance(call.module, OF_A_HEAD):
             before = side_of(stages[-1].result) if stages else 0
             if stages and side < before * HALVED and side * HALVED > before:
                 stages.pop()
@@ -108,11 +108,11 @@ def find_stages(root: Call) -> list[Call]:
     return stages
 
 
-def _units(call: Call) -> Iterator[Call]:
+def units(call: Call, side: Callable[[tuple[int, ...]], int] = side_of) -> Iterator[Call]:
     """The parts of a network in order, each so small that it halves the resolution once at most."""
     for inner in call.inner:
-        if inner.inner and side_of(inner.source) > JUMP * side_of(inner.result):
-            yield from _units(inner)
+        if inner.inner and side(inner.source) > JUMP * side(inner.result):
+            yield from units(inner, side)
         yield inner
 
 

@@ -6,7 +6,7 @@ What they are is looked up in a run of shapes (trace.py), so that no network nee
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from kd.errors import UserError
 from kd.models.libraries.stems import cifar_stem
+from kd.models.libraries.tokens import HEADS, Stage, as_maps, find_heads, find_token_stages, token_names
 from kd.models.libraries.trace import Call, channels_last, find_stages, last_layer, trace
 
 Stem = Literal["own", "cifar"]
@@ -57,26 +58,46 @@ class LibraryNetwork(nn.Module):
         if root.result != (1, num_classes):
             raise UserError(f"{title}: is no classifier of images: it puts out {root.result or 'no tensor'}")
         self._last = last_layer(root).name
-        self._new = {self._last}  # layers that the library's weights are not for
+        self._new = {self._last, *find_heads(root)}  # layers that the library's weights are not for
         if stem == "cifar":
             self._new.add(cifar_stem(title, network, root))
             root = self._traced()
-        self._listen(find_stages(root))
+        self._listen(find_stages(root) or find_token_stages(root))
+        self._listen_to_heads(find_heads(root) if self._tokens else [])
 
     def _traced(self) -> Call:
         with buildable(self.title):
             return trace(self.network, self._probe)
 
-    def _listen(self, stages: list[Call]) -> None:
-        self._names = [call.name for call in stages]
-        self._heard: dict[int, Tensor] | None = None  # only while it runs, so that no map outlives its use
-        for number, call in enumerate(stages):
+    def _listen(self, stages: list[Call | Stage]) -> None:
+        calls = [stage.call if isinstance(stage, Stage) else stage for stage in stages]
+        self._names = [call.name for call in calls]
+        # By number, of stages that put tokens out: how many are not the image's.
+        self._tokens = {
+            number: stage.extra for number, stage in enumerate(stages) if isinstance(stage, Stage)
+        }
+        # Whether its stages are of tokens, which some put out in their grid, channels last, as Swin does.
+        self.of_tokens = bool(self._tokens) or any(channels_last(call.result) for call in calls)
+        # Only while it runs, so that no map outlives its use.
+        self._heard: dict[int | str, Tensor] | None = None
+        for number, call in enumerate(calls):
             turned = channels_last(call.result)
             call.module.register_forward_hook(partial(self._hear, number, turned))
 
-    def _hear(self, number: int, turned: bool, module: nn.Module, inputs: tuple, maps: Tensor) -> None:
+    def _listen_to_heads(self, heads: list[str]) -> None:
+        self._heads = dict(zip(HEADS, heads, strict=False)) if len(heads) > 1 else {}
+        for name in heads[:1]:
+            self.network.get_submodule(name).register_forward_pre_hook(self._hear_input)
+        for called, name in self._heads.items():
+            self.network.get_submodule(name).register_forward_hook(partial(self._hear, called, False))
+
+    def _hear(self, key: int | str, turned: bool, module: nn.Module, inputs: tuple, maps: Tensor) -> None:
         if self._heard is not None:
-            self._heard[number] = maps.permute(0, 3, 1, 2) if turned else maps
+            self._heard[key] = maps.permute(0, 3, 1, 2) if turned else maps
+
+    def _hear_input(self, module: nn.Module, inputs: tuple) -> None:
+        if self._heard is not None:
+            self._heard["read"] = inputs[0]
 
     @property
     def stages(self) -> tuple[nn.Module, ...]:
@@ -85,27 +106,36 @@ class LibraryNetwork(nn.Module):
 
     @property
     def classifier(self) -> nn.Linear:
-        """The layer that makes the logits of the last maps' means.
+        """The layer that makes the logits of the last features: the last maps' means, or what a token became.
 
         Raises UserError where the logits are made otherwise, which a run on two random images tells.
         """
         layer = self.network.get_submodule(self._last)
-        if isinstance(layer, nn.Linear) and self._names:
-            was_training, device = self.training, layer.weight.device
-            images = torch.randn(2, *self._probe, generator=torch.Generator().manual_seed(0)).to(device)
-            with torch.no_grad():
-                stages, logits = self.eval().forward_stages(images)
-                means = stages[-1].mean(dim=(2, 3))
-                same = means.shape[1] == layer.in_features and torch.allclose(
-                    layer(means), logits, rtol=1e-3, atol=1e-3 * logits.abs().max().item()
-                )
-            self.train(was_training)
-            if same:
+        if isinstance(layer, nn.Linear) and self._names and not self._heads:
+            features, _, logits = self._tried()
+            close = {"rtol": 1e-3, "atol": 1e-3 * logits.abs().max().item()}
+            if features.shape[1] == layer.in_features and torch.allclose(layer(features), logits, **close):
                 return layer
         raise UserError(
             f"{self.title}: its logits are not one linear layer on the means of its last maps, which is what"
             " this method takes over from a teacher; use another teacher or method"
         )
+
+    @property
+    def classifies_maps(self) -> bool:
+        """Whether it is the means of the last maps that the `classifier` reads, and no token."""
+        features, means, _ = self._tried()
+        return features.shape == means.shape and torch.allclose(features, means, rtol=1e-3, atol=1e-5)
+
+    @torch.no_grad()
+    def _tried(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Of two random images: what the classifier reads, the means of the last maps, and the logits."""
+        was_training, device = self.training, next(self.parameters()).device
+        images = torch.randn(2, *self._probe, generator=torch.Generator().manual_seed(0)).to(device)
+        stages, logits, named = self.eval().forward_named(images)
+        self.train(was_training)
+        means = stages[-1].mean(dim=(2, 3))
+        return named.get("read", means), means, logits
 
     def load_pretrained(self) -> None:
         """Take the library's weights over, where the options ask for them; what is new here stays as drawn.
@@ -135,12 +165,37 @@ class LibraryNetwork(nn.Module):
     def forward_stages(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Every stage's maps, each (B, C_i, H_i, W_i) float, and the logits (B, num_classes) float.
 
-        images: (B, in_channels, H, W) float. The list is empty where the network has no maps, but tokens.
+        images: (B, in_channels, H, W) float. Tokens are put in the places that they were cut from. The list
+        is empty where they have no such grid.
         """
-        self._heard = {}
-        logits = self.network(self._fitted(images))
+        return self.forward_named(images)[:2]
+
+    def forward_named(self, images: Tensor) -> tuple[list[Tensor], Tensor, dict[str, Any]]:
+        """The same; and where there are tokens, what else an `Output` of kd.distillation has, by name.
+
+        "tokens": of each stage, by name, those that are not the image's (B, C_i); "read" (B, C): what the
+        classifier reads; "heads": of two classifiers, the logits of each (B, num_classes).
+        """
+        images, self._heard = self._fitted(images), {}
+        logits = self.network(images)
         heard, self._heard = self._heard, None
-        return [heard[number] for number in range(len(self._names))], logits
+        count = range(len(self._names))
+        if not self._tokens:
+            return [heard[number] for number in count], logits, {}
+        stages = [
+            as_maps(heard[number], self._tokens[number], images.shape[2:])
+            if number in self._tokens
+            else heard[number]
+            for number in count
+        ]
+        tokens = [self._named_tokens(heard[number], self._tokens.get(number, 0)) for number in count]
+        named = {"tokens": tuple(tokens), "heads": {called: heard[called] for called in self._heads}}
+        if heard["read"].shape == stages[-1].shape[:2]:  # else it is something else again, of several stages
+            named["read"] = heard["read"]
+        return stages, logits, named
+
+    def _named_tokens(self, tokens: Tensor, extra: int) -> dict[str, Tensor]:
+        return {called: tokens[:, place] for place, called in enumerate(token_names(self.network, extra))}
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) float of images (B, in_channels, H, W) float."""
