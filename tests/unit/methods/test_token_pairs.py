@@ -20,6 +20,11 @@ QUICK = "CNN → ViT", "ViT → CNN"
 WITH_RELU, PLACE, TOKEN = "has GELU and no ReLU", "has no place for it", "reads its class token"
 REFUSED = {("ab", pair): WITH_RELU for pair in ("ViT → CNN", "ViT → ViT", "Swin → CNN")}
 REFUSED |= {("ofd", pair): WITH_RELU for _, pair in REFUSED}
+REFUSED |= {
+    (f"sd_{loss}", pair): "classifier reads a token"
+    for loss in ("kd", "dkd", "nkd")
+    for pair in ("CNN → ViT", "ViT → CNN", "ViT → ViT")
+}
 REFUSED |= {("simkd", pair): TOKEN for pair in ("ViT → CNN", "ViT → ViT")}
 REFUSED |= {("simkd", pair): PLACE for pair in ("CNN → ViT", "CNN → Swin", "CNN → Mixer")}
 REFUSED |= {("catkd", pair): TOKEN for pair in ("CNN → ViT", "ViT → CNN", "ViT → ViT")}
