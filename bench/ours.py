@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from kd.teachers.encoding import Encoding
 from kd.teachers.reading import Targets
 from kd.teachers.store import Filling, open_store
 from kd.teachers.targets import open_targets, write_note
-from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
+from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher, first_logits
 from kd.training.callback import Callback
 from kd.training.engine import fit
 
@@ -118,10 +119,14 @@ def prepared_method(
         teacher = CachedTeacher([stored] * members, device, [1.0] * members)
     elif needs:
         taught_by = build(network, pictures, device)
-        teacher = LiveTeacher(taught_by, stages="stages" in needs)
+        options = {"stages": "stages" in needs, "batch_statistics": method.batch_statistics}
+        teacher = LiveTeacher(taught_by, **options)
     image = (pictures.images.shape[-1], *pictures.images.shape[1:3])
-    labels = load_split(pictures, device).labels
-    method.prepare(Context(student, taught_by, image, pictures.classes, labels, epochs, members))
+    data = load_split(pictures, device)
+    known = image, pictures.classes, data.labels, epochs, members
+    anew = partial(build, network, pictures, device)
+    first = teacher and partial(first_logits, teacher, data.images, SEED)
+    method.prepare(Context(student, taught_by, *known, new_teacher=anew, teacher_logits=first))
     student.to(device=device, memory_format=torch.channels_last)
     return method.to(device), teacher
 

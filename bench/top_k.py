@@ -36,6 +36,7 @@ TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
 SAMPLES = 1024  # of which the losses are compared
 EPOCHS, WEAK_EPOCHS = 20, 1  # of the teacher, and of the network whose logits stand for a student's
 BATCH = 128
+MLKD = ("instance_weight", "batch_weight", "class_weight")  # the paper's: all the same
 LOSSES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"kd, T={T:g}": ("kd", {"temperature": T, "ce_weight": 0.0}) for T in TEMPERATURES},
     "kd, T=2, standardized": ("kd", {"temperature": 2.0, "ce_weight": 0.0, "standardize": True}),
@@ -43,7 +44,7 @@ LOSSES: dict[str, tuple[str, dict[str, Any]]] = {
     "nkd": ("nkd", {"ce_weight": 0.0}),
     "wsld": ("wsld", {"ce_weight": 0.0}),
     "dist": ("dist", {"ce_weight": 0.0}),
-    "mlkd": ("mlkd", {"ce_weight": 0.0}),
+    "mlkd": ("mlkd", {"ce_weight": 0.0, **dict.fromkeys(MLKD, 0.9)}),
     "ctkd": ("ctkd", {"ce_weight": 0.0}),
 }
 Restore = Callable[[Tensor, int, float], Tensor]

@@ -25,6 +25,7 @@ COMMON = {  # options that several plug-ins share
     "kd_weight": "weight of the divergence from the teacher",
     "standardize": "standardise the logits of both networks first",
     "init_epochs": "separate first epochs, in addition to those of the recipe",
+    "init_lr": "learning rate of these first epochs; default: that of the recipe, after warm-up",
     "width": "factor of every channel count",
 }
 EXPLAINED = re.compile(r"(?ms)^`(\w+)`: (.*?)\.?$(?=\n`\w+`: |\n\n|\Z)")

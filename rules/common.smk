@@ -86,7 +86,7 @@ if workflow.is_main_process:
 
 
 from_wildcards = Calls(study=study, checkpoints=checkpoints)
-job_params, minutes = from_wildcards.job_params, from_wildcards.minutes
+job_params, minutes, priority = from_wildcards.job_params, from_wildcards.minutes, from_wildcards.priority
 
 
 def on_gpu(epochs, count=1):

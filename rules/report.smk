@@ -1,5 +1,6 @@
 from kd.config.kept.changed import resolved_yaml
 from kd.config.kept.given import as_given
+from kd.config.reference.matched import cells_of
 
 CONFIG_FILES = [*reversed(BASES), *workflow.configfiles]
 RUNS = plan.runs()
@@ -7,7 +8,9 @@ MEASURED_RUNS = [*RUNS, *map(layout.teacher, study.untrained)]
 METRICS = [run.file("metrics") for run in MEASURED_RUNS]
 HISTORIES = [run.file("history") for run in RUNS]
 # Their order is that of the rows.
-REPORT = json.dumps({"study": study.name, "runs": [run.path for run in MEASURED_RUNS]})
+SHOWN = {"study": study.name, "runs": [run.path for run in MEASURED_RUNS]}
+REPORT = json.dumps(SHOWN)
+PUBLISHED = {"published": cells_of(study)} if study.published else {}
 # In the order of the page.
 ACCURACY = [f"accuracy_{cost}" for cost in ("parameters", "latency", "size")]
 FIGURES = [*ACCURACY, "gain", "heat_map", "teacher_gain", "learning_curves", "loss_curves"]
@@ -34,7 +37,8 @@ rule build_table:
     conda:
         CONDA
     params:
-        cfg=REPORT,
+        # A function, because Snakemake sees wildcards in the braces of a text.
+        cfg=lambda wildcards: json.dumps(SHOWN | PUBLISHED),
         code=fingerprint("build_table.py"),
     script:
         "../workflow/scripts/build_table.py"

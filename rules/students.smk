@@ -8,6 +8,7 @@ use rule train_teacher as train_baseline with:
         layout.log("train_baseline/{student}/{seed}"),
     benchmark:
         layout.benchmark("train_baseline/{student}/{seed}")
+    priority: priority(1, baseline_job)
     resources:
         **on_gpu(baseline_job, RANKS),
     params:
@@ -23,6 +24,7 @@ use rule train_teacher as distill_student with:
         layout.log("distill_student/{teacher}/{student}/{method}/{seed}"),
     benchmark:
         layout.benchmark("distill_student/{teacher}/{student}/{method}/{seed}")
+    priority: priority(1, distill_job)
     resources:
         **on_gpu(distill_job, RANKS),
     params:
@@ -39,6 +41,7 @@ use rule train_teacher as distill_intermediate with:
         layout.log("distill_intermediate/{teacher}/{method}/{chain}/{seed}"),
     benchmark:
         layout.benchmark("distill_intermediate/{teacher}/{method}/{chain}/{seed}")
+    priority: priority(2, intermediate_job)
     resources:
         **on_gpu(intermediate_job, RANKS),
     params:

@@ -11,6 +11,7 @@ use rule train_teacher as run_trial with:
         layout.log("run_trial/{teacher}/{student}/{method}/{trial}/{seed}"),
     benchmark:
         layout.benchmark("run_trial/{teacher}/{student}/{method}/{trial}/{seed}")
+    priority: priority(2, plan.trial_job)
     resources:
         **on_gpu(plan.trial_job, RANKS),
     params:

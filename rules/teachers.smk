@@ -11,6 +11,7 @@ rule train_teacher:
         layout.log("train_teacher/{teacher}"),
     benchmark:
         layout.benchmark("train_teacher/{teacher}")
+    priority: priority(3, teacher_job)
     conda:
         CONDA
     threads: THREADS * RANKS
@@ -34,6 +35,7 @@ rule cache_targets:
         layout.log("cache_targets/{teacher}/{seed}/{epochs}"),
     benchmark:
         layout.benchmark("cache_targets/{teacher}/{seed}/{epochs}")
+    priority: priority(2, targets_job)
     conda:
         CONDA
     threads: THREADS * RANKS
@@ -61,6 +63,7 @@ rule build_ensemble:
         layout.log("build_ensemble/{ensemble}"),
     benchmark:
         layout.benchmark("build_ensemble/{ensemble}")
+    priority: priority(3)
     conda:
         CONDA
     threads: THREADS
@@ -82,6 +85,7 @@ rule import_weights:
         layout.log("import_weights/{external}"),
     benchmark:
         layout.benchmark("import_weights/{external}")
+    priority: priority(3)
     conda:
         CONDA
     threads: THREADS

@@ -12,7 +12,9 @@ import yaml
 # Images per second of a training where the probe brought nothing: half of what was estimated for an H100.
 GUESS = {"resnet18": 25e3, "preact_resnet18": 26e3, "vgg16": 45e3, "mobilenet": 40e3, "googlenet": 7e3}
 GUESS |= {"densenet": 7e3, "cnn": 150e3}
-OPTIONS = {"densenet": {"growth": 32}, "vgg16": {"lr": 0.05}, "mobilenet": {"lr": 0.05}}  # diverge at 0.1
+OPTIONS = {"densenet": {"growth": 32}}
+# What is taken of it into the study: its recipe and its augmentation.
+FAST = Path(__file__).parents[2] / "config" / "cifar10_fast.yaml"
 STUDENT, JOBS, STRIP = "cnn", 3, 500  # jobs at once, images of a strip
 START = 12.0  # seconds of a job before its first step and after its last
 SURE = 0.75  # of the time is planned with; the rest is for what nobody knows
@@ -51,12 +53,13 @@ def options(name: str, width: float) -> dict:
 
 
 def config(teachers: list[str], epochs: int, strips: int, width: float) -> dict:
-    """The study: each teacher, one baseline and a student of each; a short recipe that needs no warm-up."""
-    recipe = {"epochs": epochs, "batch_size": 128, "lr": 0.1, "momentum": 0.9, "nesterov": True}
+    """The study: each teacher, one baseline and a student of each, as cifar10_fast.yaml trains them."""
+    fast = yaml.safe_load(FAST.read_text())
+    data = {"name": "strips", "path": "results/strips", "strips": strips, "views": epochs}
     return {
         "study": "lent",
-        "dataset": {"name": "strips", "path": "results/strips", "strips": strips, "validation": 0.1},
-        "recipe": recipe | {"weight_decay": 5e-4, "schedule": "cosine"},
+        "dataset": fast["dataset"] | data,
+        "recipe": fast["recipe"] | {"epochs": epochs},
         "teachers": {name: options(name, width) for name in teachers},
         "students": {STUDENT: {}},
         "pairs": "all",

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,8 @@ def test_methods_with_parts_repeat_replayed_or_not(cuda, name):
         method = build_method(name, {})
         method.preliminary = min(method.preliminary, 1)
         labels = split(cuda, 512).labels
-        method.prepare(Context(model, teacher, (3, 32, 32), 10, labels, 2))
+        anew = partial(network, cuda, "resnet18", 2)
+        method.prepare(Context(model, teacher, (3, 32, 32), 10, labels, 2, new_teacher=anew))
         method.to(cuda, memory_format=torch.channels_last)
         model.to(cuda, memory_format=torch.channels_last)
         stages = "stages" in method.NEEDS

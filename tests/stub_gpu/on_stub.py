@@ -1,6 +1,8 @@
 """What runs inside a process on the stand-in: a split, networks, methods with teachers, and the steps of all."""
 
+import copy
 import ctypes
+import functools
 import itertools
 import traceback
 import warnings
@@ -23,7 +25,7 @@ from kd.networks.factory import build_network
 from kd.registry import find_architecture, find_method
 from kd.runtime.speed import Speed
 from kd.settings.recipe import Recipe
-from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
+from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher, first_logits
 from kd.training import engine
 from kd.training.cuda_graph import GraphedStep
 from kd.training.step import Step
@@ -98,10 +100,19 @@ def prepared(
         table = np.ones((data.images.augmentation.count, data.images.samples, CLASSES), np.float16)
         kind = CachedTeacher([held(table)] * members, DEVICE, [1.0] * members)
     elif needs:
-        runs, kind = teacher, LiveTeacher(teacher, stages="stages" in needs)
+        runs, kind = (
+            teacher,
+            LiveTeacher(teacher, stages="stages" in needs, batch_statistics=method.batch_statistics),
+        )
     # Labels on the host for crd, which counts them: the stand-in cannot.
     labels = torch.arange(data.images.samples) % CLASSES if name == "crd" else data.labels
-    method.prepare(Context(student, runs, (3, 32, 32), CLASSES, labels, RECIPE.epochs, members))
+    first = kind and functools.partial(first_logits, kind, data.images, 0)
+
+    def anew() -> nn.Module:
+        return copy.deepcopy(teacher).train().requires_grad_()
+
+    known = (3, 32, 32), CLASSES, labels, RECIPE.epochs, members
+    method.prepare(Context(student, runs, *known, new_teacher=anew, teacher_logits=first))
     student.to(device=DEVICE, memory_format=torch.channels_last)
     return method.to(device=DEVICE, memory_format=torch.channels_last), kind
 

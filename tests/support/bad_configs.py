@@ -70,10 +70,15 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         named("a/b", "a/b")[0],
         [*(line for line in named("a/b", "a/b")[1] if "architecture" not in line), f"students.a/b.{LIBRARY}"],
     ),
-    "external-pickle": (
-        {"teachers": {"mine": {"architecture": "cnn", "external": "mine.pth"}}},
+    "external-mean": (
+        {"teachers": {"mine": {"architecture": "cnn", "external": "mine.pth", "mean": [0.5]}}},
+        ["teachers.mine.std: as many numbers as mean has are needed, one for each channel"],
+    ),
+    "trained-mean": (
+        {"teachers": {"cnn": {"mean": [0.5], "std": [0.5]}}},
         [
-            "teachers.mine.external: 'mine.pth' is no .safetensors file; make one: safetensors.torch.save_file("
+            "teachers.cnn.mean: goes with external, weights that were trained elsewhere",
+            "teachers.cnn.std: goes with external, weights that were trained elsewhere",
         ],
     ),
     "external-missing": (

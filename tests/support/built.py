@@ -54,3 +54,11 @@ def ready(network, images):
     with torch.no_grad():
         network.train()(images)
     return network.eval()
+
+
+def closing_relu(stage):
+    """The ReLU that a stage ends with: its last layer, or the `relu` of its last block; or None."""
+    while isinstance(stage, nn.Sequential) and len(stage):
+        stage = stage[-1]
+    last = getattr(stage, "relu", stage)
+    return last if isinstance(last, nn.ReLU) else None

@@ -77,6 +77,11 @@ RULES = (
     Rule(
         r"make run STUDY=(cifar10|zoo)", "{} --dry-run", "hours: as the commands of Snakemake above and below"
     ),
+    Rule(
+        r"make (plan|run) STUDY=crd",
+        "{} --dry-run",
+        "months on a GPU: make reads it; tests/unit/plan/test_shipped_configs.py plans the study",
+    ),
     Rule(r"make export BEST=1", "{}", "unchanged"),
     Rule(r"make (open|help)", "{}", "unchanged; without a browser it prints the path"),
     Rule(r"make check STUDY=digits", "{} --dry-run", "the study here is another one; test_check.py compares"),
@@ -186,6 +191,11 @@ RULES = (
         r"python -m docsite\.drawings\.soft_targets results/digits",
         "{} --help",
         "test_soft_targets.py draws; the study here is another one",
+    ),
+    Rule(
+        r"PYTHONPATH=workflow/scripts:tests/support python tests/support/parity\.py --table",
+        "PYTHONPATH=workflow/scripts:tests/support python -c 'import parity'",
+        "a minute; test_parity.py compares the same numbers",
     ),
     Rule(r"python -m docsite\.tour", "python -c 'import docsite.tour'", "test_tour.py runs the notebook"),
 )

@@ -1,5 +1,7 @@
 """Methods that own modules, prepared for networks that are specified by shapes only, or for real ones."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -33,6 +35,8 @@ def prepared(name, options=None, shapes=SMALL, labels=LABELS, seed=0, teacher=No
     for parameter in method.parameters():  # norms begin as 1 and 0, which a mistake may hide behind
         if parameter.requires_grad:
             parameter.data += 0.3 * torch.randn_like(parameter)
+    for network in networks:  # whose classifiers a method may read
+        network.double()
     return method.double().train()
 
 
@@ -57,6 +61,12 @@ def real_pair(student, teacher, size, seed=0):
     options = {"width": 0.125}
     pair = build_network(student, options, 3, 7), build_network(teacher, options, 3, 7)
     return pair[0].train(), pair[1].eval().requires_grad_(False)
+
+
+def context_of(student, teacher, size, labels):
+    """What methods are told of a real pair. Another teacher is a copy of it."""
+    anew = copy.deepcopy(teacher).train().requires_grad_(True)
+    return Context(student, teacher, (3, size, size), 7, labels, 3, new_teacher=lambda: anew)
 
 
 def real_batch(student, teacher, images, labels, *, preliminary=False, asked=None):

@@ -39,6 +39,10 @@ LABELS = torch.tensor([0, 3, 5, 0])
 
 @cache
 def network(kind, role):
+    return new(kind, role)
+
+
+def new(kind, role):
     if kind != "cnn":
         return tiny(kind, seed=len(role))
     torch.manual_seed(len(role))
@@ -55,7 +59,8 @@ def step(name, pair):
     torch.manual_seed(0)
     method = build_method(name, {})
     labels = torch.arange(20) % CLASSES
-    method.prepare(Context(student, teacher, (3, SIDE, SIDE), CLASSES, labels, 3))
+    known = (3, SIDE, SIDE), CLASSES, labels, 3
+    method.prepare(Context(student, teacher, *known, new_teacher=lambda: new(of_teacher, "peer")))
     images = torch.randn(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     terms = []
     for preliminary in [True, False][not method.preliminary :]:

@@ -77,7 +77,8 @@ def every_method(folder, names, ranks, device):
         method, student, teacher = build_method(name, settings), network(0), network(1)
         train = split(24)
         try:
-            method.prepare(Context(student, teacher, (1, 8, 8), 3, train.labels, 1, members=2))
+            known = (1, 8, 8), 3, train.labels, 1, 2
+            method.prepare(Context(student, teacher, *known, new_teacher=lambda: network(3)))
         except UserError as error:
             outcomes[name] = str(error)
             continue

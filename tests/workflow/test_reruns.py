@@ -212,6 +212,27 @@ def test_another_order_of_teachers_reruns_the_report_alone(finished):
     assert finished.pending() == REPORT
 
 
+def test_published_accuracies_rerun_the_report_alone(finished):
+    table = {"source": "A {paper}", "baselines": {"cnn": 12}, "methods": {"kd": {"vgg16": {"cnn": 12.5}}}}
+    finished.configure(published=table)
+    assert finished.pending() == REPORT
+    finished.run("results/tiny/table.csv")
+    table["baselines"]["cnn"] = 13
+    finished.configure(published=table)
+    assert finished.pending() == REPORT
+    rows = pd.read_csv(finished.folder / "results/tiny/table.csv").set_index(["role", "teacher"])
+    assert list(rows.columns[-2:]) == ["published_within", "published_source"]
+    student = rows.loc["distilled student", "vgg16"]
+    assert student["published_difference"] == pytest.approx(student["test_accuracy"] - 12.5)
+    assert rows.loc[("student alone", np.nan), "published"] == 12
+
+
+def test_options_of_a_pair_rerun_the_students_of_that_pair(finished):
+    finished.configure(methods={"kd": {"temperature": 4, "by_pair": {"vgg16": {"cnn": {"temperature": 5}}}}})
+    students = {"distill_student": {"vgg16 cnn kd 0", "vgg16 cnn kd 1"}}
+    assert finished.pending() == {**students, **diagnosed(students="vgg16 cnn kd"), **REPORT}
+
+
 def test_a_teacher_without_a_student_stays_in_the_table(finished):
     finished.configure(pairs=[["vgg16", "cnn"]])
     assert finished.pending() == PAGES | REPORT

@@ -105,9 +105,7 @@ def train(
     note_slow_average(job.label, job.recipe, images.samples)
     with ranks.first_before_others():  # which then find pretrained weights that it has fetched
         synchronised = compute.sync_batch_norm and ranks.count > 1
-        setup = set_up(
-            job, data, where, inputs.teacher_model, cached=bool(targets), synchronised=synchronised
-        )
+        setup = set_up(job, data, where, inputs.teacher_model, targets, images, synchronised=synchronised)
     epochs = setup.method.preliminary + job.recipe.epochs
     speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
     results = describe_run(job, setup.method.describe(), values) | made_by

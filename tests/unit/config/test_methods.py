@@ -79,6 +79,14 @@ def test_methods_add_up_under_one_name():
             "methods.two: init_epochs differ (fitnet 3, ab 2); in a sum they must be equal, or 0",
         ),
         (
+            {"two": {"fitnet": {"init_lr": 0.02}, "ab": {}}},
+            "methods.two: init_lr differ (fitnet 0.02, ab none); in a sum they must be equal",
+        ),
+        (
+            {"fitnet": {"init_epochs": 0, "init_lr": 0.02}},
+            "methods.fitnet.init_lr: is the learning rate of first epochs, and init_epochs is 0",
+        ),
+        (
             {"multi_head": {}},
             "methods.multi_head: needs an ensemble among the teachers, and no pair has that",
         ),
@@ -113,7 +121,9 @@ def test_what_needs_no_teacher_is_trained_once_for_each_student():
 def test_keys_of_chains_are_among_those_allowed():
     """They stand beside the options of one method, and beside the methods of a sum."""
     (line,) = complaints(methods={"kd": {"generation": 2}})
-    assert line.startswith("methods.kd.generation: unknown key; did you mean 'generations'?; allowed: ce_w")
-    assert line.endswith(", generations, kd_weight, method, standardize, temperature, via")
+    assert line.startswith("methods.kd.generation: unknown key; did you mean 'generations'?; allowed: by_p")
+    assert line.endswith(", generations, kd_weight, method, pairs, preset, standardize, temperature, via")
     (line,) = complaints(methods={"both": {"kd": {"via": ["cnn"]}, "at": {}}})
-    assert line.startswith("methods.both.kd.via: unknown key; allowed: ce_weight, kd_weight, method, ")
+    assert line.startswith(
+        "methods.both.kd.via: unknown key; allowed: by_pair, ce_weight, kd_weight, method, "
+    )

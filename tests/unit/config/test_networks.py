@@ -74,7 +74,7 @@ def test_a_mistake_in_a_network_is_reported_at_it_alone():
         ({"logits": "mine.npz", "lr": -1}, "logits"),
         (
             {"external": "mine.safetensors", "architecture": "cnn", "lr": -1},
-            "architecture, channels, external, width",
+            "architecture, channels, external, mean, std, width",
         ),
     ],
 )

@@ -19,6 +19,7 @@ DISTILLED = {
     "ctkd": {"kd"},
     "nkd": {"nontarget"},
     "wsld": {"wsl"},
+    "rld": {"scd", "mcd"},
 }
 
 

@@ -20,7 +20,7 @@ from kd.io.arrays import read_logits
 from kd.io.files import check_sum, digest, existing_folder, read_json, write_json
 from kd.io.tensors import read_tensors, write_tensors
 from kd.networks.checkpoint import load_network
-from kd.networks.weights import read_weights
+from kd.networks.imported.files import read_weights
 from kd.plots.curves.history import read_epochs
 from kd.results.table_csv import read_table
 from kd.runtime.signals import StopSignal

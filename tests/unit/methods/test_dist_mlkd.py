@@ -95,8 +95,8 @@ def test_a_turned_prediction_is_as_far_as_can_be():
 
 def test_dist_as_published():
     method = build_method("dist", {})
-    assert (method.ce_weight, method.inter_weight, method.intra_weight, method.temperature) == (1, 1, 1, 1)
-    assert method.describe() == "CE + 1·inter + 1·intra (DIST), T=1"
+    assert (method.ce_weight, method.inter_weight, method.intra_weight, method.temperature) == (1, 2, 2, 1)
+    assert method.describe() == "CE + 2·inter + 2·intra (DIST), T=1"
     terms = terms_of("dist", temperature=4, inter_weight=2, intra_weight=3)
     assert terms["inter"] == pytest.approx(2 * inter_loss(*tensors(), 4.0).item())
     assert terms["intra"] == pytest.approx(3 * intra_loss(*tensors(), 4.0).item())
@@ -149,8 +149,9 @@ def test_mlkd_as_published():
     method = build_method("mlkd", {})
     assert method.temperatures == (2, 3, 4, 5, 6)
     weights = method.ce_weight, method.instance_weight, method.batch_weight, method.class_weight
-    assert weights == (0.1, 0.9, 0.9, 0.9)
-    assert method.describe() == "0.1·CE + 0.9·instance + 0.9·batch + 0.9·class (MLKD), T=2, 3, 4, 5, 6"
+    # Of the authors' 0.1 and 0.9: twice, one and a half times, and a half each.
+    assert weights == pytest.approx((2 * 0.1, 1.5 * 0.9, 0.5 * 0.9, 0.5 * 0.9))
+    assert method.describe() == "0.2·CE + 1.35·instance + 0.45·batch + 0.45·class (MLKD), T=2, 3, 4, 5, 6"
     options = {"temperatures": [1.5, 4], "instance_weight": 2, "batch_weight": 3, "class_weight": 4}
     terms, several = terms_of("mlkd", **options), (1.5, 4.0)
     assert terms["instance"] == pytest.approx(2 * instance_loss(*tensors(), several).item())

@@ -1,9 +1,12 @@
 """Methods that compare features: which feature maps, weights, terms and gradients."""
 
+import itertools
+
 import pytest
 import torch
 from batches import batch_of
 from features_by_hand import near, paper_cc
+from parts import real_batch, real_pair
 from torch.nn import functional
 
 from kd.distillation.base import Context
@@ -31,7 +34,7 @@ class Staged(torch.nn.Module):
 
     def __init__(self, shapes):
         super().__init__()
-        self.shapes, self.any = shapes, torch.nn.Parameter(torch.zeros(1))
+        self.shapes, self.any, self.stages = shapes, torch.nn.Parameter(torch.zeros(1)), ()
 
     def forward_stages(self, images):
         return [torch.zeros(len(images), *shape) for shape in self.shapes], None
@@ -97,6 +100,27 @@ def test_fitnet_regresses_the_middle_stage_to_the_hint():
     assert set(terms) == {"hint"}
 
 
+@pytest.mark.parametrize(
+    ("asked", "lowest", "expected"),
+    [("as_hint", 0, True), ("as_hint", -1, False), ("always", -1, True), ("never", 0, False)],
+)
+def test_the_regressor_has_the_nonlinearity_of_the_hint(asked, lowest, expected):
+    teacher = Staged(TEACHER_SHAPES)
+    teacher.forward_stages = lambda images: (
+        [torch.full((len(images), *shape), float(lowest)) for shape in TEACHER_SHAPES],
+        None,
+    )
+    method = build_method("fitnet", {"regressor_relu": asked})
+    known = (3, 8, 8), 10, torch.zeros(20, dtype=torch.int64), 10
+    method.prepare(Context(Staged(SHAPES), teacher, *known))
+    convolution, _norm, *relu = method.regressor
+    assert [type(layer) for layer in relu] == [torch.nn.ReLU] * expected
+    maps = torch.randn(6, *SHAPES[1], dtype=torch.float64)
+    x = functional.conv2d(maps, convolution.double().weight)
+    x = (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), unbiased=False, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(method.regressor.double()(maps), x.clamp(min=0) if expected else x)
+
+
 def test_fitnet_distils_in_its_second_stage_as_kd_does():
     method, batch = prepared("fitnet"), a_batch()
     expected = build_method("kd", {}).losses(batch)
@@ -122,6 +146,31 @@ def test_fsp_first_follows_the_flow_and_then_the_labels():
     assert set(terms) == {"fsp"}
     assert set(method.losses(a_batch())) == {"ce"}
     assert set(prepared("fsp", init_epochs=0).losses(a_batch())) == {"ce", "fsp"}
+
+
+@pytest.mark.parametrize("stem", [True, False])
+def test_the_chain_of_fsp_begins_with_the_stems(stem):
+    student, teacher = real_pair("resnet8", "wrn_16_1", 8)
+    images, labels = torch.randn(4, 3, 8, 8), torch.arange(4)
+    method = build_method("fsp", {"stem": stem})
+    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    terms = method.losses(real_batch(student, teacher, images, labels, preliminary=True))
+    chains = [network.forward_stages(images)[0] for network in (student, teacher)]
+    if stem:
+        for network, chain in zip((student, teacher), chains, strict=True):
+            chain.insert(0, network.stages[0][0](images))
+    expected = 0
+    flows = [[] for _ in chains]
+    for chain, matrices in zip(chains, flows, strict=True):
+        for first, second in itertools.pairwise(chain):
+            size = second.shape[2:]
+            pooled = functional.adaptive_avg_pool2d(first, size)
+            matrices.append(torch.einsum("bchw,bdhw->bcd", pooled, second) / size.numel())
+    for own, others in zip(*flows, strict=True):
+        expected += (own - others).square().mean()
+    assert len(flows[0]) == 2 + stem
+    near(terms["fsp"], expected)
+    assert set(method.losses(real_batch(student, teacher, images, labels))) == {"ce"}
 
 
 @pytest.mark.parametrize("name", ["fsp", "kdsvd"])
@@ -182,10 +231,11 @@ DESCRIBED = {
     "at": ({"weight": 1000.0}, "CE + 1000·AT"),
     "cc": ({"weight": 100.0, "gamma": 0.4, "order": 2}, "CE + 100·CC, gamma=0.4, order 2"),
     "fitnet": (
-        {"init_epochs": 30, "weight": 100.0, "ce_weight": 0.1, "kd_weight": 0.9, "temperature": 4.0},
+        {"init_epochs": 30, "weight": 100.0, "ce_weight": 0.1, "kd_weight": 0.9, "temperature": 4.0}
+        | {"init_lr": None, "regressor_relu": "as_hint"},
         "30 epochs of 100·hint, then 0.1·CE + 0.9·T²·KL, T=4",
     ),
-    "fsp": ({"init_epochs": 30, "weight": 1.0}, "30 epochs of 1·FSP, then CE"),
+    "fsp": ({"init_epochs": 30, "weight": 1.0, "init_lr": None, "stem": True}, "30 epochs of 1·FSP, then CE"),
     "kdsvd": ({"weight": 1.0}, "CE + 1·KDSVD"),
     "nst": ({"weight": 50.0}, "CE + 50·NST"),
     "pkt": ({"weight": 30000.0}, "CE + 30000·PKT"),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from batches import batch_of
-from parts import LABELS, Shaped, prepared, random_outputs, real_batch, real_pair
+from parts import LABELS, Shaped, context_of, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
@@ -36,6 +36,18 @@ DESCRIBED = {
     "ft": "paraphraser (30 epochs), then CE + 500·FT",
     "dml": "CE + 1·KL, mutually with an untrained peer",
     "byot": "CE + Σ heads (0.7·CE + 0.3·T²·KL + 0.03·L2), T=3",
+    "srd": "CE + 2·SRD, power 4 + 1·T²·KL, T=1",
+    "vkd": "CE + 1·VkD + 1·T²·KL, T=1",
+    "pefd": "CE + 25·PEFD, 3 projectors",
+    "itrd": "CE + 2·correlation + 1·mutual (ITRD), alpha 1.01",
+    "pad": "CE + 1·PAD-L2 (0.77 of the epochs L2)",
+    "mgd": "CE + 0.0012·MGD, 0.15 masked",
+    "catkd": "CE + 40·CAT, 2x2",
+    "ickd": "CE + 2.5·ICKD",
+    "wkd_f": "CE + 0.08·(4·mean + deviation) (WKD-F)",
+    "semckd": "CE + 100·SemCKD + 1·T²·KL, T=4",
+    "nd": "CE + 2·ND",
+    "diffkd": "CE + 1·features + 1·T²·KL, denoised (DiffKD), T=1",
 }
 DEFAULTS = {
     "crd": {"weight": 0.8, "temperature": 0.07, "dimensions": 128, "negatives": 16384, "momentum": 0.5},
@@ -43,10 +55,29 @@ DEFAULTS = {
     "srrl": {"feature_weight": 1.0, "regression_weight": 1.0},
     "simkd": {"weight": 1.0, "factor": 2},
     "ab": {"preliminary": 30, "margin": 1.0, "temperature": 4.0, "ce_weight": 0.1, "kd_weight": 0.9},
-    "ft": {"weight": 500.0, "rate": 0.5, "preliminary": 30},
+    "ft": {"weight": 500.0, "rate": 0.5, "preliminary": 30, "reconstruction": "l1", "preliminary_lr": None},
     "dml": {"weight": 1.0, "preliminary": 0},
     "byot": {"alpha": 0.3, "feature_weight": 0.03, "temperature": 3.0},
+    "srd": {"feature_weight": 2.0, "exponent": 4.0, "kd_weight": 1.0, "temperature": 1.0},
+    "vkd": {"weight": 1.0, "kd_weight": 1.0, "temperature": 1.0},
+    "pefd": {"weight": 25.0, "projectors": 3},
+    "itrd": {"correlation_weight": 2.0, "mutual_weight": 1.0, "alpha": 1.01},
+    "pad": {"weight": 1.0, "plain_share": 0.77},
+    "mgd": {"weight": 0.0012, "masked_share": 0.15},
+    "catkd": {"weight": 40.0, "size": 2, "normalize": True},
+    "ickd": {"weight": 2.5},
+    "wkd_f": {"weight": 0.08, "mean_weight": 4.0, "constant_share": 0.625},
+    "semckd": {"weight": 100.0, "samples": 64, "kd_weight": 1.0, "temperature": 4.0},
+    "nd": {"weight": 2.0},
+    "diffkd": {
+        "weight": 1.0,
+        "kd_weight": 1.0,
+        "noise_weight": 1.0,
+        "temperature": 1.0,
+        "compressed": 0.5,
+    },
 }
+ALL_AT_ONCE = {"pad": {"plain_share": 0.0}}  # the variance would have no part in the first epochs
 EVERY = pytest.mark.parametrize("name", DESCRIBED)
 
 
@@ -75,7 +106,7 @@ def test_any_two_architectures_fit(name, size, number):
     student, teacher = real_pair(NETWORKS[number], partner, size)
     images, labels = torch.randn(2, 3, size, size), torch.arange(20) % 7
     method = build_method(name, {})
-    method.prepare(Context(student, teacher, (3, size, size), 7, labels, 3))
+    method.prepare(context_of(student, teacher, size, labels))
     trained = {key for key, parameter in method.named_parameters() if parameter.requires_grad}
     for preliminary in [True, False][not method.preliminary :]:
         for parameter in [*student.parameters(), *method.parameters()]:
@@ -97,8 +128,8 @@ def test_any_two_architectures_fit(name, size, number):
 def test_every_part_gets_a_gradient_that_is_not_zero(name):
     student, teacher = real_pair("cnn", "resnet8x4", 8)
     images, labels = torch.randn(8, 3, 8, 8), torch.arange(20) % 7
-    method = build_method(name, {})
-    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    method = build_method(name, ALL_AT_ONCE.get(name, {}))
+    method.prepare(context_of(student, teacher, 8, labels))
     for preliminary in [True, False][not method.preliminary :]:
         batch = real_batch(student, teacher, images, labels[:8], preliminary=preliminary)
         sum(method.losses(batch).values()).backward()
@@ -136,7 +167,7 @@ def test_nothing_is_read_back(name, monkeypatch):
     student, teacher = real_pair("cnn", "resnet8x4", 8)
     labels = torch.arange(20) % 7
     method = build_method(name, {})
-    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    method.prepare(context_of(student, teacher, 8, labels))
     for reading in ("item", "tolist", "__bool__", "__int__", "__float__", "cpu", "numpy"):
         monkeypatch.setattr(torch.Tensor, reading, _refused)
     for preliminary in [True, False][not method.preliminary :]:
@@ -153,7 +184,7 @@ def test_buffers_stay_where_they_are(name):
     student, teacher = real_pair("cnn", "resnet8x4", 8)
     labels = torch.arange(20) % 7
     method = build_method(name, {})
-    method.prepare(Context(student, teacher, (3, 8, 8), 7, labels, 3))
+    method.prepare(context_of(student, teacher, 8, labels))
     places = {key: buffer.data_ptr() for key, buffer in method.named_buffers()}
     method.losses(real_batch(student, teacher, torch.randn(4, 3, 8, 8), labels[:4]))
     assert {key: buffer.data_ptr() for key, buffer in method.named_buffers()} == places

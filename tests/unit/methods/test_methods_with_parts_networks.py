@@ -18,7 +18,7 @@ from layers_by_hand import (
     relu,
     repeat,
 )
-from parts import LABELS, SMALL, Shaped, prepared, random_outputs, real_batch, real_pair
+from parts import LABELS, SMALL, Shaped, context_of, prepared, random_outputs, real_batch, real_pair
 
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
@@ -92,6 +92,30 @@ def test_review_fuses_from_deep_to_shallow(shapes, epoch, grown):
     assert terms["ce"].item() == pytest.approx(
         cross_entropy(array(batch.student.logits), LABELS.numpy()), rel=1e-12
     )
+
+
+@pytest.mark.parametrize("before_relu", [True, False])
+def test_the_teachers_maps_are_those_before_its_relus_and_the_pooled_ones_are_not(before_relu):
+    student, teacher = real_pair("cnn", "resnet8", 8)
+    images, method = torch.randn(4, 3, 8, 8), build_method("reviewkd", {"before_relu": before_relu})
+    method.prepare(Context(student, teacher, (3, 8, 8), 7, LABELS, 5))
+    batch = real_batch(student, teacher, images, LABELS)
+    terms = method.losses(batch)
+    own, x, sums = [array(stage) for stage in batch.student.stages], images, []
+    for stage in teacher.stages:  # one block each; that of the first comes after the stem
+        *stem, last = stage
+        *stem, block = (*stem, *last) if stem else [last]
+        x = torch.nn.Sequential(*stem)(x)
+        sums.append(block.residual(x) + block.shortcut(x))
+        x = sums[-1].relu()
+    targets = [array(maps if before_relu else maps.relu()) for maps in sums]
+    levels = [(own[-1].mean(axis=(2, 3), keepdims=True), array(x).mean(axis=(2, 3), keepdims=True))]
+    levels += [(own[one], targets[other]) for one, other in method.pairs]
+    expected, deeper = 0.0, None
+    for fusion, (stage, target) in zip(method.fusions, levels, strict=True):
+        compared, deeper = fused_by_hand(fusion, stage, deeper, target.shape[2])
+        expected += context_by_hand(compared, target)
+    assert terms["review"].item() == pytest.approx(expected / 20, rel=1e-3)
 
 
 def test_shallow_stages_of_the_teacher_teach_the_deep_ones_of_the_student():
@@ -182,9 +206,8 @@ def test_all_of_the_student_but_the_classifier_learns():
 
 def peers():
     student, teacher = real_pair("cnn", "resnet8x4", 8)
-    torch.manual_seed(1)
     method = build_method("dml", {"weight": 0.5})
-    method.prepare(Context(student, teacher, (3, 8, 8), 7, LABELS, 5))
+    method.prepare(context_of(student, teacher, 8, LABELS))
     return student, teacher, method
 
 
@@ -212,24 +235,16 @@ def test_peers_teach_each_other_and_neither_is_pulled_by_the_others_loss():
     assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
 
 
-def test_a_peer_has_the_shape_of_the_teacher_and_nothing_of_what_it_learnt():
-    _, teacher, method = peers()
-    with torch.no_grad():  # as if it had been trained
-        for tensor in teacher.state_dict().values():
-            tensor += 3
-    again = build_method("dml", {})
-    again.prepare(Context(None, teacher, (3, 8, 8), 7, LABELS, 5))
-    weights = teacher.state_dict()
-    for name, value in again.peer.state_dict().items():
-        assert value.shape == weights[name].shape
-        assert not torch.equal(value, weights[name]), name
-    norms = [module for module in again.peer.modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    assert all(module.running_mean.eq(0).all() and module.running_var.eq(1).all() for module in norms)
-    assert all(parameter.requires_grad for parameter in again.peer.parameters())
-    assert not any(parameter.requires_grad for parameter in teacher.parameters())
-    assert again.peer.training
-    first, second = next(method.parameters()), next(again.parameters())
-    assert not torch.equal(first, second)  # drawn from torch's generator, which has gone on
+def test_a_peer_is_a_network_made_anew_and_learns():
+    student, teacher = real_pair("cnn", "resnet8x4", 8)
+    made = real_pair("cnn", "resnet8x4", 8, seed=3)[0]
+    method = build_method("dml", {})
+    context = Context(student, teacher, (3, 8, 8), 7, LABELS, 5, new_teacher=lambda: made)
+    method.prepare(context)
+    assert method.peer is made
+    assert [key for key, _ in method.named_parameters()] == [
+        f"peer.{key}" for key, _ in made.named_parameters()
+    ]
 
 
 def test_hint_of_two_features():

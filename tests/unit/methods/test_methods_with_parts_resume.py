@@ -3,6 +3,7 @@
 # ruff: noqa: F811 (fixtures of another file, which pytest asks for by name)
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from kd.distillation.base import Context
 from kd.distillation.combined import build_method, build_methods
 from kd.errors import UserError
 from kd.networks.checkpoint import load_network, save_network
+from kd.networks.factory import build_network
 from kd.runtime.signals import Stopped, StopSignal
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import LiveTeacher
@@ -29,14 +31,24 @@ METHODS = {
     "ab": {"init_epochs": 2},
     "ft": {"init_epochs": 2, "weight": 5},
     "dml": {},
+    "mgd": {"masked_share": 0.5},
+    "pad": {"plain_share": 0.5},
+    "semckd": {"samples": 8},
+    "diffkd": {},
+    "nd": {},
+    "vkd": {},
 }
+NEWER = ("srd", "vkd", "pefd", "itrd", "pad", "mgd", "catkd", "ickd", "wkd_f", "semckd", "diffkd", "nd")
 
 
 def course(name, **more):
     """A training of three steps an epoch, the last one of which is short: student, method, history."""
     student, taught_by, data = network(0), network(1, "resnet8x4"), split(20)
     method = build_method(name.partition("-")[0], METHODS.get(name, {}))
-    method.prepare(Context(student, taught_by, (1, 8, 8), 3, data.labels, RECIPE.epochs))
+    torch.manual_seed(7)
+    anew = partial(build_network, "resnet8x4", {"width": 0.125}, 1, 3)
+    known = (1, 8, 8), 3, data.labels, RECIPE.epochs
+    method.prepare(Context(student, taught_by, *known, new_teacher=anew))
     live = LiveTeacher(taught_by, stages="stages" in method.NEEDS)
     before = copy.deepcopy(taught_by.state_dict())
     history = fit(student, method, data, split(10, 1), RECIPE, seed=5, teacher=live, **more).history
@@ -61,6 +73,7 @@ def timeless(history):
 @pytest.mark.parametrize(
     ("name", "steps"),
     [("crd", 1), ("crd", 2), ("crd", 5), ("crd-queue", 3), ("crd-queue", 6), ("dml", 2), ("dml", 4)]
+    + [(name, steps) for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd") for steps in (2, 5)]
     # two preliminary epochs of three steps: the border is before the seventh
     + [("ab", steps) for steps in (1, 2, 4, 6, 7, 8, 10, 12)]
     + [("ft", steps) for steps in (3, 6, 7, 9)],
@@ -111,12 +124,21 @@ def test_preliminary_epochs_have_their_own_terms(uninterrupted):
     assert ft[0]["validation_loss"] == ft[1]["validation_loss"]  # the student has not moved
 
 
+def test_preliminary_epochs_have_their_own_learning_rate(uninterrupted):
+    assert [row["lr"] for row in uninterrupted["ab"][2][:3]] == [0.05, 0.05, 0.05]
+    student, taught_by, data = network(0), network(1, "resnet8x4"), split(20)
+    method = build_methods([("ab", {"init_epochs": 1, "init_lr": 0.01}), ("kd", {})])
+    method.prepare(Context(student, taught_by, (1, 8, 8), 3, data.labels, RECIPE.epochs))
+    live = LiveTeacher(taught_by, stages=True)
+    history = fit(student, method, data, split(10, 1), RECIPE, seed=5, teacher=live).history
+    assert [row["lr"] for row in history[:2]] == [0.01, 0.05]
+
+
 def test_the_peer_learns(uninterrupted):
-    fresh = build_method("dml", {})
-    torch.manual_seed(1)
-    fresh.prepare(Context(None, network(1, "resnet8x4"), (1, 8, 8), 3, split(20).labels, 2))
+    torch.manual_seed(7)
+    fresh = build_network("resnet8x4", {"width": 0.125}, 1, 3).state_dict()
     trained = uninterrupted["dml"][1].state_dict()
-    assert not any(torch.equal(value, trained[key]) for key, value in fresh.state_dict().items())
+    assert not any(torch.equal(value, trained[f"peer.{key}"]) for key, value in fresh.items())
 
 
 def test_the_paraphraser_stays_after_its_epochs(tmp_path, uninterrupted):
@@ -140,6 +162,7 @@ def test_the_paraphraser_stays_after_its_epochs(tmp_path, uninterrupted):
         ("ft", {"init_epochs": 1}),
         ("dml", {}),
         ("byot", {}),
+        *[(name, {}) for name in NEWER],
     ],
 )
 def test_a_student_is_trained_by_the_script_and_its_file_holds_nothing_of_the_method(

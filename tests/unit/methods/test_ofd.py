@@ -8,8 +8,8 @@ from parts import real_batch, real_pair
 from torch import nn
 
 from kd.distillation.base import Context
-from kd.distillation.combined import build_method
-from kd.distillation.pre_relu import BeforeReLU, closing_relu
+from kd.distillation.combined import build_method, build_methods
+from kd.distillation.pre_relu import BeforeReLU, never_negative, stage_relus
 from kd.methods.ofd import Margin, partial_distance
 from kd.networks.factory import build_network
 from kd.training.step import _Student
@@ -19,24 +19,19 @@ RANDOM = np.random.default_rng(0)
 STUDENT, TEACHER = RANDOM.normal(size=(2, 4, 3, 2, 2))
 MARGIN = np.array([-0.5, -0.1, -2.0])
 
-# Stages that end with a ReLU, where a network has fewer than two such or should have more.
-LEAST_CLOSED = {
-    "preact_resnet18": 0,
-    "densenet": 1,
+# Stages that end with a ReLU or whose maps a norm and a ReLU take, where it should not be two or more.
+LEAST_HEARD = {
+    "preact_resnet18": 3,
     "vgg16": 4,
-    "wrn_16_1": 1,
-    "wrn_16_2": 1,
-    "wrn_40_1": 1,
-    "wrn_40_2": 1,
+    "wrn_16_1": 3,
+    "wrn_16_2": 3,
+    "wrn_40_1": 3,
+    "wrn_40_2": 3,
     "mobilenetv2": 1,
     "mobilenetv2_half": 1,
-    "preact_resnet34": 0,
-    "preact_resnet50": 0,
-    "senet18": 0,
+    "preact_resnet34": 3,
+    "preact_resnet50": 3,
     "efficientnet_b0": 0,
-    "densenet121": 1,
-    "densenet169": 1,
-    "densenet_cifar": 1,
 }
 
 
@@ -105,28 +100,85 @@ def test_deeper_stages_count_twice_as_much():
         by_hand += distance_by_hand(fitted, target, mean) / 2 ** (3 - place)
     assert terms["ofd"].item() == pytest.approx(0.001 * by_hand, rel=1e-4)
     assert build_method("ofd", {}).describe() == "CE + 0.001·OFD"
+    assert build_method("ofd", {}).batch_statistics
+    assert not build_method("ofd", {"teacher_mode": "eval"}).batch_statistics
+    assert build_methods([("kd", {}), ("ofd", {})]).batch_statistics
+    assert not build_methods([("kd", {}), ("at", {})]).batch_statistics
 
 
 @pytest.mark.parametrize("name", every_architecture())
-def test_what_is_heard_is_the_input_of_the_relu(name):
-    """Its positive part is the stage's output; where a stage has no last ReLU, it is that itself."""
+def test_what_is_heard_is_the_input_of_a_relu(name):
+    """Its positive part is the stage's output; or it is what a norm makes of that; or else that itself."""
     torch.manual_seed(0)
     network = build_network(name, {"width": 0.125}, 3, 7)
-    images = torch.randn(4, 3, 32, 32)
+    heard_count = heard_in(network)
+    assert heard_count >= LEAST_HEARD.get(name, 2)
+
+
+def heard_in(network, image=(3, 32, 32)):
+    """Checks what is heard of each stage; returns of how many a ReLU was recognised."""
+    images = torch.randn(4, *image)
     plain = [stage.clone() for stage in network.eval().forward_stages(images)[0]]
-    before = BeforeReLU(network)
+    relus = stage_relus(network, image)
+    before = BeforeReLU(network, image)
     stages, _ = network.forward_stages(images)
-    heard = before(stages)
-    closed = 0
-    for stage, maps, old, layer in zip(stages, heard, plain, network.stages, strict=True):
+    for stage, maps, old, relu in zip(stages, before(stages), plain, relus, strict=True):
         assert torch.equal(stage, old)
-        if closing_relu(layer):
-            closed += 1
-            assert torch.equal(maps.relu(), stage)
-            assert (maps < 0).any()
-        else:
+        if relu is None:
             assert torch.equal(maps, stage)
-    assert closed >= LEAST_CLOSED.get(name, 2)
+        elif not torch.equal(maps.relu(), stage):  # not negative if it is that of the stage
+            norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+            assert any(normed(norm, stage, maps) for norm in norms)
+        assert relu is None or (maps < 0).any()
+    closed = [stage.min() >= 0 for stage in plain]
+    assert never_negative(network, image) == closed
+    return len(relus) - relus.count(None)
+
+
+def normed(norm, stage, maps):
+    if norm.num_features != stage.shape[1]:
+        return False
+    mean, variance, weight, bias = (
+        part[:, None, None] for part in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    )
+    expected = (stage - mean) / (variance + norm.eps).sqrt() * weight + bias
+    return torch.allclose(maps, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "heard"),
+    [
+        ("torchvision/resnet18", 5),
+        ("torchvision/regnet_y_400mf", 5),
+        pytest.param("torchvision/resnet50", 5, marks=pytest.mark.full),
+        pytest.param("timm/resnet18", 5, marks=pytest.mark.full),
+        pytest.param("timm/regnetx_002", 5, marks=pytest.mark.full),
+        pytest.param("timm/resnetv2_50", 4, marks=pytest.mark.full),
+    ],
+)
+def test_relus_of_libraries_are_recognised_whatever_they_are_called(name, heard):
+    package = name.partition("/")[0]
+    pytest.importorskip(package)
+    torch.manual_seed(0)
+    network = build_network(name, {}, 3, 7)
+    for (
+        module
+    ) in network.modules():  # timm begins the last norm of a block with 0, and then no sum is negative
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight)
+    assert heard_in(network, (3, 64, 64)) == heard
+
+
+def test_a_norm_that_is_listened_to_counts_a_batch_once():
+    torch.manual_seed(0)
+    network, images = build_network("wrn_16_1", {"width": 0.5}, 3, 7), torch.randn(4, 3, 8, 8)
+    before = BeforeReLU(network, (3, 8, 8))
+    norm = network.stages[1][0].activate[0]
+    stages, _ = network.train().forward_stages(images)
+    assert norm.num_batches_tracked == 1
+    raw = stages[0]
+    mean, variance = raw.mean((0, 2, 3), keepdim=True), raw.var((0, 2, 3), unbiased=False, keepdim=True)
+    torch.testing.assert_close(before(stages)[0], (raw - mean) / (variance + norm.eps).sqrt())
 
 
 def test_only_the_student_and_the_connectors_learn():
@@ -160,18 +212,27 @@ def test_a_block_that_uses_its_relu_twice_is_heard_the_last_time():
         def forward(self, x):
             return self.relu(self.relu(x) - 1)
 
-    network = nn.Module()
-    network.stages = nn.ModuleList([nn.Sequential(nn.Identity(), Twice())])
-    before = BeforeReLU(network)
-    network.stages[0](torch.tensor([0.25, 3.0]))
-    assert before([None])[0].tolist() == [-0.75, 2.0]
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.twice, self.classifier = Twice(), nn.Linear(1, 1)
+
+        def forward_stages(self, x):
+            return [self.twice(x)], None
+
+    network = Network()
+    before = BeforeReLU(network, (1, 1, 2))
+    stages, _ = network.forward_stages(torch.tensor([0.25, 3.0]))
+    assert stages[0].tolist() == [0, 2]
+    assert before(stages)[0].tolist() == [-0.75, 2.0]
+    assert not network.twice.relu.inplace
 
 
 @pytest.mark.full
 def test_a_compiled_network_is_heard_too():
     torch.manual_seed(0)
     network = build_network("resnet8x4", {"width": 0.125}, 3, 7).eval()
-    before, images = BeforeReLU(network), torch.randn(2, 3, 8, 8)
+    before, images = BeforeReLU(network, (3, 8, 8)), torch.randn(2, 3, 8, 8)
     plain = [maps.detach() for maps in before(network.forward_stages(images)[0])]
     compiled = torch.compile(_Student(network, stages=True), backend="eager", fullgraph=True)
     for _ in range(2):

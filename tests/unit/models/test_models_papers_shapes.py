@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from built import on_meta, stage_shapes
+from built import closing_relu, on_meta, stage_shapes
 
-from kd.distillation.pre_relu import closing_relu
 from kd.networks.size import count_macs
 
 

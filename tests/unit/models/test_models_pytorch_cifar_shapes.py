@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from built import on_meta
+from built import closing_relu, on_meta
 
-from kd.distillation.pre_relu import closing_relu
 from kd.networks.factory import build_network
 from kd.networks.size import count_macs
 

@@ -6,7 +6,7 @@ import torch
 
 from kd.errors import UserError
 from kd.io.tensors import write_tensors
-from kd.networks.checkpoint import load_network, save_network
+from kd.networks.checkpoint import build_again, load_network, save_network
 from kd.networks.factory import build_network
 
 CPU = torch.device("cpu")
@@ -30,6 +30,27 @@ def test_a_network_comes_back_without_its_config(saved):
     assert torch.equal(loaded(images), network(images))
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [("cnn", {"width": 0.125}), pytest.param("torchvision/swin_t", {}, marks=pytest.mark.full)],
+)
+def test_a_network_built_again_has_nothing_that_was_learnt(tmp_path, architecture, options):
+    """Transformers have embeddings and biases that no layer's reset_parameters would draw again."""
+    torch.manual_seed(0)
+    network = build_network(architecture, options, 1, 3)
+    state = {name: tensor + 3 for name, tensor in network.state_dict().items()}  # as if it had been trained
+    about = {"architecture": architecture, "options": options, "in_channels": 1, "num_classes": 3}
+    save_network(tmp_path / "model", state, **about)
+    torch.manual_seed(0)
+    again = build_again(tmp_path / "model", CPU)
+    for name, tensor in again.state_dict().items():
+        assert torch.equal(tensor, network.state_dict()[name]), name
+    assert again.training
+    assert all(parameter.requires_grad for parameter in again.parameters())
+    first = next(again.parameters())
+    assert not torch.equal(first, next(build_again(tmp_path / "model", CPU).parameters()))
 
 
 def test_the_same_network_gives_the_same_bytes(saved, tmp_path):

@@ -10,6 +10,7 @@ from torch import nn
 import kd
 from kd.networks.checkpoint import load_network, save_network
 from kd.networks.factory import build_network
+from kd.networks.imported.state_dict import Checkpoint
 from kd.networks.state import load_state
 from kd.networks.weights import load_weights
 
@@ -52,7 +53,8 @@ def test_mnasnet_is_read_again_from_a_network_file_and_from_weights_of_torchvisi
     save_network(tmp_path / "model.safetensors", network.state_dict(), **about)
     again = load_network(tmp_path / "model.safetensors", torch.device("cpu"))
     theirs = build_network(NAME, {}, 3, 4)
-    load_weights(theirs, dict(network.network.state_dict()), tmp_path / "theirs.safetensors")
+    checkpoint = Checkpoint(dict(network.network.state_dict()))
+    load_weights(theirs, checkpoint, tmp_path / "theirs.safetensors", about, 32)
     for read in (again, theirs):
         assert all(map(torch.equal, network.state_dict().values(), read.state_dict().values()))
 

@@ -2,28 +2,21 @@
 
 import json
 import re
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from small_config import complaints, config
 from torchvision import models
 
-import import_weights
 from kd.config.load import load_study
-from kd.data.augmentation import Augmentation
-from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
-from kd.io.tensors import write_tensors
-from kd.jobs.teachers import ExternalJob
-from kd.networks.checkpoint import load_network, save_ensemble, save_network
 from kd.networks.factory import build_network
-from kd.networks.weights import load_weights, read_weights
+from kd.networks.imported.files import read_weights
+from kd.networks.imported.state_dict import Checkpoint
+from kd.networks.weights import load_weights
 from kd.plan.teachers import ensemble_job, user_teachers
 from kd.plan.user_files import content
-from kd.settings.compute import Compute
 
 CPU = torch.device("cpu")
 OPTIONS = {"channels": [4, 8], "width": 1.0}
@@ -49,7 +42,7 @@ def user_file(tmp_path, weights, name="mine.safetensors"):
 def loaded(tmp_path, weights):
     path, sha256 = user_file(tmp_path, weights)
     network = cnn(seed=9)
-    load_weights(network, read_weights(path, sha256, ABOUT), path)
+    load_weights(network, read_weights(path, sha256, ABOUT), path, ABOUT, 8)
     return network
 
 
@@ -74,14 +67,13 @@ def test_in_a_config():
 @pytest.mark.parametrize(
     ("entry", "line"),
     [
-        ({"lr": 0.1}, "lr: unknown key; allowed: architecture, channels, external, width"),
+        ({"lr": 0.1}, "lr: unknown key; allowed: architecture, channels, external, mean, std, width"),
         ({"seed": 3}, "seed: unknown key; allowed: "),
         ({"widht": 1}, "widht: unknown key; did you mean 'width'?"),
-        (
-            {"external": "a.pth"},
-            "external: 'a.pth' is no .safetensors file; make one: safetensors.torch.save_file({name: tensor.c",
-        ),
-        ({"external": "a.pt"}, "external: 'a.pt' is no .safetensors file"),
+        ({"mean": [0.5]}, "std: as many numbers as mean has are needed, one for each channel"),
+        ({"std": [0.5, 0.5], "mean": [0.5]}, "mean: as many numbers as std has are needed"),
+        ({"mean": [125.3], "std": [0.2]}, "mean.0: should be less than or equal to 1 (it is 125.3)"),
+        ({"mean": [0.5], "std": [0]}, "std.0: should be greater than 0 (it is 0)"),
         ({"external": ""}, "external: "),
         ({"external": 3}, "external: should be a valid string (it is 3)"),
         ({"architecture": "cn"}, "architecture: there is no architecture 'cn'"),
@@ -91,34 +83,6 @@ def test_mistakes_in_a_config(entry, line):
     teachers = {**TEACHERS, "mine": TEACHERS["mine"] | entry}
     (complaint,) = complaints(teachers=teachers)
     assert complaint.startswith(f"teachers.mine.{line}")
-
-
-def checkpoints():
-    """What people keep in .pth files, by a name."""
-    weights = cnn().to(memory_format=torch.channels_last).state_dict()
-    tied = weights | {"classifier.bias": weights["stages.0.0.1.bias"][:3]}
-    return {
-        "plain": weights,
-        "lightning": {"epoch": 3, "state_dict": weights, "optimizer_states": []},
-        "kuangliu": {"net": weights, "acc": 90.0, "epoch": 3},
-        "crd": {"epoch": 3, "model": weights, "optimizer": {"state": {}}},
-        "tied": tied | {"stages.0.0.1.bias": weights["stages.0.0.1.bias"]},
-    }
-
-
-@pytest.mark.parametrize("name", checkpoints())
-def test_the_lines_of_the_documents_make_a_file_that_is_taken(name, tmp_path, monkeypatch):
-    document = (Path(__file__).parents[3] / "config/README.md").read_text(encoding="utf-8")
-    (lines,) = [
-        code for code in re.findall(r"```python\n(.*?)```", document, re.DOTALL) if "save_file" in code
-    ]
-    monkeypatch.chdir(tmp_path)
-    torch.save(checkpoints()[name], "mine.pth")
-    exec(lines, {})
-    path = tmp_path / "mine.safetensors"
-    network = cnn(seed=9)
-    load_weights(network, read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT), path)
-    assert torch.equal(network.classifier.weight, cnn().classifier.weight)
 
 
 def test_where_it_has_no_place():
@@ -143,6 +107,32 @@ def test_every_file_that_cannot_be_read_has_a_line(tmp_path, monkeypatch):
         "teachers.absent.external: 'absent.safetensors' cannot be read: No such file or directory",
         "teachers.folder.external: 'folder.safetensors' cannot be read: Is a directory",
     ]
+
+
+def test_what_is_no_file_of_weights_is_said_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.pth").write_text("<html>not found</html>")
+    teachers = {"mine": {"architecture": "cnn", "external": "page.pth"}}
+    with pytest.raises(UserError) as caught:
+        user_teachers(load_study(config(teachers=teachers)))
+    assert str(caught.value) == (
+        "teachers.mine.external: 'page.pth' is a page of HTML or XML, as a download leaves that was refused;"
+        " download it again"
+    )
+
+
+def test_the_mean_and_deviation_of_a_file_belong_to_its_job(tmp_path, monkeypatch):
+    """And without them the job's text is as it was before there were any."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.pth").write_bytes(b"abc")
+
+    def job(**own):
+        teachers = {"mine": {"architecture": "cnn", "external": "a.pth", **own}}
+        return user_teachers(load_study(config(teachers=teachers)))[0]["mine"]
+
+    assert not {"mean", "std"} & json.loads(job().to_json()).keys()
+    own = json.loads(job(mean=[0.49, 0.48, 0.45], std=[0.2, 0.2, 0.2]).to_json())
+    assert (own["mean"], own["std"]) == ([0.49, 0.48, 0.45], [0.2, 0.2, 0.2])
 
 
 def test_a_job_is_what_the_file_holds_and_not_where_it_is(tmp_path, monkeypatch):
@@ -230,17 +220,21 @@ def test_counters_of_norms_may_be_missing(tmp_path):
     """torch itself takes such files, which it wrote before it had counters."""
     theirs = {name: tensor for name, tensor in norms().items() if not name.endswith("num_batches_tracked")}
     network = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
-    load_weights(network, theirs, tmp_path / "theirs.safetensors")
+    load_weights(network, Checkpoint(theirs), tmp_path / "theirs.safetensors", ABOUT, 8)
     assert all(torch.equal(network.network.state_dict()[name], tensor) for name, tensor in theirs.items())
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod."])
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod.", "module.student."]
+)
 def test_a_prefix_of_all_names_is_left_out_and_reported(tmp_path, prefix, caplog):
     caplog.set_level("INFO", "kd")
     weights = {prefix + name: tensor for name, tensor in cnn().state_dict().items()}
     assert torch.equal(loaded(tmp_path, weights).classifier.weight, cnn().classifier.weight)
-    parts = [part + "." for part in prefix.split(".") if part]
-    assert [re.findall("prefix '(.*)'", message) for message in caplog.messages] == [[part] for part in parts]
+    (message,) = caplog.messages
+    assert message.endswith(
+        f"{len(weights)} tensors taken by name; left out: the prefix {prefix!r} of their names"
+    )
 
 
 def test_a_prefix_of_some_names_is_named(tmp_path):
@@ -256,7 +250,7 @@ def test_names_are_shown_as_the_users_file_has_them(tmp_path):
     del theirs["fc.bias"]
     network = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
     with pytest.raises(UserError, match=r"it lacks fc\.bias$"):
-        load_weights(network, theirs, tmp_path / "theirs.safetensors")
+        load_weights(network, Checkpoint(theirs), tmp_path / "theirs.safetensors", ABOUT, 8)
 
 
 def test_names_have_no_signs_that_a_terminal_obeys(tmp_path):
@@ -272,75 +266,9 @@ def test_auxiliary_heads_of_googlenet_are_left_out(tmp_path, caplog):
     assert any(name.startswith("aux1.") for name in theirs)
     network.to_empty(device="cpu")
     weights = {name: torch.ones(tensor.shape, dtype=tensor.dtype) for name, tensor in theirs.items()}
-    load_weights(network, weights, tmp_path / "theirs.safetensors")
+    load_weights(network, Checkpoint(weights), tmp_path / "theirs.safetensors", ABOUT, 8)
     assert all((tensor == 1).all() for tensor in network.state_dict().values())
-    assert "auxiliary heads are left out" in caplog.text
-
-
-@pytest.mark.parametrize(
-    "facts", [3, [], None, {"architecture": "cnn"}, {"architecture": "cnn", "options": 1}]
-)
-def test_facts_of_another_form(tmp_path, facts):
-    path = tmp_path / "ours.safetensors"
-    write_tensors(path, {"a": np.zeros(1)}, facts)
-    with pytest.raises(UserError, match=r"ours\.safetensors: does not say which"):
-        read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT)
-
-
-def test_facts_that_are_nested_too_deep(tmp_path):
-    path, text = tmp_path / "ours.safetensors", "[" * 100_000
-    save_file({"a": torch.zeros(1)}, path, {"sealed": text})
-    with pytest.raises(UserError, match=r"ours\.safetensors: not a whole safetensors file"):
-        read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT)
-
-
-def test_a_file_that_is_none(tmp_path):
-    path, sha256 = user_file(tmp_path, cnn().state_dict())
-    whole = path.read_bytes()
-    for content_ in (whole[:-1], whole[:20], b"", b"\0" * 100):
-        path.write_bytes(content_)
-        digest = content(str(path), "x", tmp_path / "cache")
-        with pytest.raises(UserError, match=r"mine\.safetensors: not a whole safetensors file"):
-            read_weights(path, digest, ABOUT)
-        with pytest.raises(UserError, match="has changed since the study was read"):
-            read_weights(path, sha256, ABOUT)
-    torch.save(cnn().state_dict(), path)  # a pickle under another name
-    with pytest.raises(UserError, match="not a whole safetensors file"):
-        read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT)
-
-
-def ours(tmp_path, options=OPTIONS, name="ours.safetensors", **changes):
-    network = build_network("cnn", options, 1, 3)
-    path = tmp_path / name
-    about = {"architecture": "cnn", "options": options, "in_channels": 1, "num_classes": 3}
-    save_network(path, network.state_dict(), **about, **changes)
-    return path, content(str(path), "x", tmp_path / "cache")
-
-
-def test_a_file_of_this_workflow_says_what_it_holds(tmp_path):
-    path, sha256 = ours(tmp_path)
-    read_weights(path, sha256, ABOUT)
-    says = r"ours\.safetensors: holds cnn .*'channels': \[4, 8\].*, not cnn .*'channels': \[4, 9\]"
-    with pytest.raises(UserError, match=says):
-        read_weights(path, sha256, {"architecture": "cnn", "options": OPTIONS | {"channels": [4, 9]}})
-    with pytest.raises(UserError, match=r"holds cnn .*, not vgg16"):
-        read_weights(path, sha256, {"architecture": "vgg16", "options": {"width": 1.0}})
-    path, sha256 = ours(tmp_path, name="changed.safetensors", changes={"simkd": {}})
-    with pytest.raises(UserError, match="holds layers that a method added"):
-        read_weights(path, sha256, ABOUT)
-    save_ensemble(tmp_path / "both.safetensors", [ours(tmp_path)[0]] * 2, [1, 1])
-    sha256 = content(str(tmp_path / "both.safetensors"), "x", tmp_path / "cache")
-    with pytest.raises(UserError, match="holds several networks; name its members"):
-        read_weights(tmp_path / "both.safetensors", sha256, ABOUT)
-
-
-def test_a_changed_bit_in_a_file_of_this_workflow(tmp_path):
-    path, _ = ours(tmp_path)
-    damaged = bytearray(path.read_bytes())
-    damaged[-2] ^= 1
-    path.write_bytes(damaged)
-    with pytest.raises(UserError, match="its checksum is wrong"):
-        read_weights(path, content(str(path), "x", tmp_path / "cache"), ABOUT)
+    assert "left out: auxiliary heads (20 tensors), which nothing here uses" in caplog.text
 
 
 def test_weights_under_the_names_of_their_library(tmp_path):
@@ -349,45 +277,31 @@ def test_weights_under_the_names_of_their_library(tmp_path):
     theirs = models.shufflenet_v2_x0_5(num_classes=3).state_dict()
     network = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
     path, sha256 = user_file(tmp_path, theirs)
-    load_weights(network, read_weights(path, sha256, ABOUT), path)
+    load_weights(network, read_weights(path, sha256, ABOUT), path, ABOUT, 8)
     assert torch.equal(network.network.fc.weight, theirs["fc.weight"])
     again = build_network("torchvision/shufflenet_v2_x0_5", {}, 3, 3)
     path, sha256 = user_file(tmp_path, network.state_dict())
-    load_weights(again, read_weights(path, sha256, ABOUT), path)
+    load_weights(again, read_weights(path, sha256, ABOUT), path, ABOUT, 8)
     assert torch.equal(again.network.fc.weight, theirs["fc.weight"])
 
 
-# --- The script.
-
-PARTS = ("train", "validation", "test")
-
-
-def test_its_metrics_are_those_of_the_weights(tmp_path):
-    random = np.random.default_rng(0)
-    arrays = {f"{part}_images": random.integers(0, 256, (30, 8, 8, 1), dtype=np.uint8) for part in PARTS}
-    labels = np.arange(30) % 3
-    arrays |= {f"{part}_labels": labels for part in PARTS}
-    facts = {
-        "classes": ("a", "b", "c"),
-        "mean": (0.5,),
-        "std": (0.25,),
-        "augmentation": Augmentation(1, True),
+def test_a_checkpoint_under_the_names_of_its_library_says_so(tmp_path, caplog):
+    """With the prefix of several GPUs, and the layers' names of the oldest DenseNets."""
+    caplog.set_level("INFO", "kd")
+    about = {"architecture": "torchvision/densenet121", "options": {}}
+    with torch.device("meta"):
+        network = build_network("torchvision/densenet121", {}, 3, 3)
+        theirs = models.densenet121(num_classes=3).state_dict()
+    network.to_empty(device="cpu")
+    old = {
+        "module." + re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)", r"\1.\2", name): torch.ones(
+            tensor.shape, dtype=tensor.dtype
+        )
+        for name, tensor in theirs.items()
     }
-    write_dataset(tmp_path / "data.safetensors", Dataset(**arrays, **facts))
-    path, sha256 = user_file(tmp_path, cnn().state_dict())
-    made = [
-        tmp_path / name
-        for name in ("model.safetensors", "metrics.json", "test_logits.npy", "validation_logits.npy")
-    ]
-    job = ExternalJob(name="mine", **ABOUT, sha256=sha256)
-    import_weights.main(job, tmp_path / "data.safetensors", path, *made, compute=Compute(device="cpu"))
-    images = (torch.from_numpy(arrays["test_images"]).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
-    with torch.no_grad():
-        expected = cnn().eval()(images)
-    np.testing.assert_allclose(np.load(made[2]), expected.numpy(), rtol=1e-4, atol=1e-5)
-    metrics = json.loads(made[1].read_text())
-    assert metrics["test_accuracy"] == pytest.approx(100 * (expected.argmax(1).numpy() == labels).mean())
-    assert (metrics["name"], metrics["role"], metrics["architecture"]) == ("mine", "teacher", "cnn")
-    assert metrics["loss_function"] == f"weights given ({sha256[:8]})"
-    assert metrics["epochs"] is None
-    assert torch.equal(load_network(made[0], CPU).classifier.weight, cnn().classifier.weight)
+    assert any("norm.1" in name for name in old)
+    assert load_weights(network, Checkpoint(old), tmp_path / "a.pth", about, 32) == "torchvision"
+    assert all((tensor == 1).all() for tensor in network.state_dict().values())
+    assert (
+        f"{len(theirs)} tensors taken by name; left out: the prefix 'module.' of their names" in caplog.text
+    )

@@ -29,3 +29,20 @@ def test_the_time_limit_grows_with_what_is_read_and_with_each_attempt(epochs, at
 
     limit = Calls().minutes(job if epochs == "of the job" else epochs)
     assert limit(WILDCARDS, SimpleNamespace(size_mb=250), attempt) == minutes
+
+
+def test_jobs_that_others_wait_for_are_first_and_then_the_longest():
+    """Seed 3 has 200 epochs here, seed 4 has 300."""
+
+    def job(seed: int):
+        return SimpleNamespace(epochs=100 * seed - 100)
+
+    priority = Calls().priority
+    order = [
+        priority(2)({}),
+        priority(1, job)({"seed": "4"}),
+        priority(1, job)({"seed": "3"}),
+        priority(1)({}),
+    ]
+    assert order == sorted(order, reverse=True)
+    assert len(set(order)) == 4

@@ -9,10 +9,20 @@ from bad_images import make_images
 
 from kd.config.load import load_config
 from kd.plan.files import Plan
+from kd.plan.training import distill_job
 
 CONFIG = Path(__file__).parents[3] / "config"
-RECIPES = ("cifar10_16_epochs", "cifar10_vit", "fine_tuning", "imagenet")
-NEW = ("template", "own_images", "cifar100", *RECIPES)
+RECIPES = ("cifar10_fast", "cifar10_vit", "fine_tuning", "imagenet")
+BENCHMARKS = ("crd", "imagenet_r34_r18")
+NEW = ("template", "own_images", "cifar100", *BENCHMARKS, *RECIPES)
+
+CRD_PAIRS = (
+    *("wrn_40_2 wrn_16_2", "wrn_40_2 wrn_40_1", "resnet56 resnet20", "resnet110 resnet20"),
+    *("resnet110 resnet32", "resnet32x4 resnet8x4", "vgg13 vgg8"),
+    *("vgg13 mobilenetv2_half", "resnet50 mobilenetv2_half", "resnet50 vgg8"),
+    *("resnet32x4 shufflenetv1", "resnet32x4 shufflenetv2", "wrn_40_2 shufflenetv1"),
+)
+CRD_METHODS = {"kd", "fitnet", "at", "sp", "cc", "vid", "rkd", "pkt", "ab", "ft", "fsp", "nst", "crd"}
 
 
 @pytest.fixture
@@ -67,9 +77,70 @@ def test_the_benchmark_has_the_hyperparameters_of_its_paper(plan):
     assert (kd["temperature"], kd["ce_weight"], kd["kd_weight"]) == (4, 0.1, 0.9)
 
 
+def test_the_whole_benchmark_is_trained_as_by_its_authors(plan):
+    """Tian et al. 2020, tables 1 and 2: 7 pairs of one architectural type and 6 of two."""
+    study = plan("crd").study
+    assert {f"{teacher} {student}" for teacher, student in study.pairs} == set(CRD_PAIRS)
+    for name, network in (study.teachers | study.students).items():
+        recipe = network.recipe
+        slow = name in ("mobilenetv2_half", "shufflenetv1", "shufflenetv2")
+        assert (recipe.epochs, recipe.batch_size, recipe.lr) == (240, 64, 0.01 if slow else 0.05)
+        assert (recipe.milestones, recipe.gamma, recipe.weight_decay) == ((150, 180, 210), 0.1, 5e-4)
+        assert (recipe.momentum, recipe.nesterov, recipe.schedule) == (0.9, False, "multi_step")
+    assert (study.dataset.validation, len(study.seeds)) == (0, 5)
+    assert len(study.methods) == 13 + 6  # DKD, DIST, MLKD; KD, DKD and MLKD with standardized logits
+    assert {method for method in study.methods if len(study.pairs_of(method)) < 13} == {"fsp"}
+    assert study.warnings() == []
+
+
+def test_the_weights_of_a_pair_are_those_of_the_authors(plan):
+    """mdistiller, configs/cifar100/dkd, and the logs that logit-standardization-KD names for its pairs."""
+    study = plan("crd").study
+
+    def options(method):
+        return [distill_job(study, *pair.split(), method, 0).methods[0][1] for pair in CRD_PAIRS]
+
+    assert [values["nckd_weight"] for values in options("dkd")] == list(map(int, "6622286688888"))
+    standardized = [
+        (int(values["temperature"]), int(values["kd_weight"])) for values in options("kd_standardized")
+    ]
+    usual = (2, 9)
+    assert standardized == [
+        *(usual, usual, usual, (4, 12), usual, usual, (3, 9)),
+        *((3, 9), (3, 1), usual, usual, usual, usual),
+    ]
+    assert {tuple(values["temperatures"]) for values in options("mlkd_standardized")} == {(2, 2, 3, 5, 6)}
+
+
+def test_published_accuracies_of_the_benchmark(plan):
+    """Some of table 1 and 2, the number of all, and one pair for which there is none."""
+    cells = {cell.row: cell.accuracy for cell in plan("crd").study.published}
+    student = "distilled student"
+    assert cells["teacher", "resnet32x4", "", ""] == 79.42
+    assert cells["student alone", "shufflenetv2", "", ""] == 71.82
+    assert cells[student, "wrn_16_2", "wrn_40_2", "kd"] == 74.92
+    assert cells[student, "vgg8", "resnet50", "crd"] == 74.30
+    assert cells[student, "mobilenetv2_half", "resnet50", "at"] == 58.58
+    assert cells[student, "resnet8x4", "resnet32x4", "mlkd_standardized"] == 78.28
+    assert len([row for row in cells if row[0] == student and row[3] in CRD_METHODS]) == 12 * 13 + 6
+    assert (student, "vgg8", "resnet50", "dkd") not in cells
+    assert len(cells) == 15 + 162 + 12 + 6 + 4 * 10
+
+
+def test_the_usual_pair_of_imagenet(plan):
+    study = plan("imagenet_r34_r18").study
+    recipe = study.students["resnet18"].recipe
+    assert (recipe.epochs, recipe.batch_size, recipe.highest_lr, recipe.weight_decay) == (100, 256, 0.1, 1e-4)
+    assert (recipe.milestones, study.dataset.validation) == ((30, 60, 90), 0)
+    assert study.externals["resnet34"].architecture == "torchvision/resnet34"
+    cells = {cell.method or cell.role: cell.accuracy for cell in study.published}
+    assert (cells["teacher"], cells["student alone"], cells["dist"]) == (73.31, 69.76, 72.07)
+    assert cells.keys() - {"teacher", "student alone"} == study.methods.keys()
+
+
 def test_the_recipes_are_those_of_their_sources(plan):
     """Page 2018, DeiT (Touvron et al. 2021, table 9), and torchvision's blog post on its second weights."""
-    page = plan("cifar10_16_epochs").study.students["resnet20"].recipe
+    page = plan("cifar10_fast").study.teachers["resnet18"].recipe
     assert (page.highest_lr, page.nesterov, page.weight_decay) == (pytest.approx(0.4), True, 5e-4)
     deit = plan("cifar10_vit").study
     student, teacher = deit.students["vit_tiny"].recipe, deit.teachers["resnet18"].recipe

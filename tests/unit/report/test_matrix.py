@@ -8,8 +8,10 @@ import pytest
 from fake_results import study_of
 from fake_runs import fake_pairs, fake_run
 
-from kd.report.study.matrix import Matrix, drawn, matrix_of, texts
+from kd.report.study.forms import drawn, texts
+from kd.report.study.matrix import Matrix, matrix_of
 from kd.report.study.pairs import pairs_of
+from kd.results.published.columns import with_published
 
 NAN = float("nan")
 
@@ -104,3 +106,32 @@ def test_no_name_breaks_a_line_of_latex():
 
 def test_without_distilled_students_there_is_none():
     assert matrix_of([]) is None
+
+
+def test_published_accuracies_stand_below_ours_and_are_not_ranked(tmp_path):
+    """Of the teacher, a baseline and a method, in all forms."""
+    study, table = study_of(tmp_path, fake_pairs([[2.0, 2.2]], [[1.0, 1.2]], seeds=2, methods=("kd", "at")))
+    row = {"source": "A paper", "teacher": "", "method": ""}
+    cells = [
+        row | {"role": "teacher", "name": "t0", "accuracy": 94.5},
+        row | {"role": "student alone", "name": "cnn", "accuracy": 79.5},
+        row | {"role": "distilled student", "name": "cnn", "teacher": "t0", "method": "kd", "accuracy": 99.5},
+    ]
+    several = matrix_of(pairs_of(with_published(table, cells), study))
+    forms = texts(several)
+    names = ["teacher", "teacher, published", "baseline", "baseline, published"]
+    names += ["kd", "kd, published", "at"]
+    assert list(several.lines) == names
+    latex = forms["LaTeX"].splitlines()
+    assert [line for line in latex if "published" in line] == [
+        r"teacher, published & 94.50 \\",
+        r"baseline, published & 79.50 \\",
+        r"kd, published & 99.50 \\",
+    ]
+    assert latex[latex.index(r"baseline, published & 79.50 \\") + 1] == r"\midrule"
+    kd = next(line for line in latex if line.startswith("kd &"))
+    assert r"\textbf{82.10}" in kd  # the best of ours
+    lines = list(csv.reader(io.StringIO(forms["CSV"])))
+    assert ["kd, published", "99.5000", ""] in lines
+    assert "| kd, published" in forms["Markdown"]
+    assert "kd, published</th><td>99.50</td>" in drawn(several)

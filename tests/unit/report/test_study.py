@@ -13,6 +13,8 @@ from html_page import Page
 import build_report
 from kd.errors import UserError
 from kd.results.latency import ONNX, milliseconds
+from kd.results.published.columns import with_published
+from kd.results.table_csv import read_table, write_table
 
 EVIL = '</script><script>alert("1")</script>{{ 7 }}&amp;'
 MINUS = "\N{MINUS SIGN}"
@@ -207,6 +209,24 @@ def test_the_page_holds_all_it_shows_and_forbids_itself_requests(tmp_path):
 ABOUT = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 2"><metadata
   xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:RDF>
   <dc:title>A &amp; b</dc:title><dc:description>Less &lt; {} words.</dc:description></rdf:RDF></metadata></svg>"""
+
+
+def test_published_accuracies_have_columns_and_their_sources_are_named(tmp_path):
+    files = write_results(tmp_path / "study", fake_pairs([SURE, UNSURE]))
+    row = {"role": "distilled student", "name": "cnn", "teacher": "t0", "method": "kd"}
+    cells = [row | {"accuracy": 83.5, "source": "A <b>paper</b>"}]
+    write_table(files["table"], with_published(read_table(files["table"]), cells))
+    build_report.main(**files)
+    page = Page(files["report"].read_text(encoding="utf-8"))
+    assert "1 is above." in page.text
+    assert "Published by: A <b>paper</b>." in page.text
+    ranked = page.source.split('id="table"')[1].split("</table>")[0]
+    assert "<td>\N{EN DASH}</td>" not in ranked.split("83.50")[0]
+    cells = ranked.split("83.50</td>")[1].split("</td>")[:2]
+    assert [re.sub("<[^>]*>", "", cell) for cell in cells] == [
+        f"{MINUS}1.50 [{MINUS}1.75, {MINUS}1.25]",
+        "no",
+    ]
 
 
 def test_figures_are_within_the_page_with_the_captions_that_they_carry(tmp_path):

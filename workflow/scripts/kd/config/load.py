@@ -11,6 +11,7 @@ from kd.config.files.extends import extended
 from kd.config.files.repeated import refuse_repeated_keys
 from kd.config.plugins import Context
 from kd.config.problems import Problems, lines
+from kd.config.reference.matched import with_published
 from kd.config.schema import ANCHORS, StudyFile
 from kd.config.study import STORABLE, Ensemble, External, Network, Study
 from kd.errors import UserError
@@ -62,7 +63,8 @@ def _study(file: StudyFile) -> Study:
     for name, teacher in file.teachers.items():
         teachers[next(key for key, kind in kinds.items() if isinstance(teacher, kind))][name] = teacher
     shared = {key: getattr(file, key) for key in same}
-    return Study(name=file.study, methods=methods, sweeps=sweeps, **shared, **teachers)
+    study = Study(name=file.study, methods=methods, sweeps=sweeps, **shared, **teachers)
+    return with_published(study, file.published)
 
 
 def _check_taught(problems: Problems, study: Study) -> None:

@@ -2,31 +2,41 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 
 from kd import registry
+from kd.config.method.options import ByPair, links_of, options_by_pair
+from kd.config.method.pairs import PairsInFile, read_pairs
+from kd.config.method.sums import Part, check_sum, variants_of
 from kd.config.networks import kind_of
-from kd.config.plugins import entries, options_of, resolve
+from kd.config.plugins import Context, entries, resolve
 from kd.config.problems import Ended, Problems
-from kd.config.study import Method, chain_name
+from kd.config.study import Method, Pair, chain_name
 from kd.errors import did_you_mean
 from kd.settings.types import Generations, Name
 
 LONGEST = 200  # characters of a chain, which names a folder
 
-Part = tuple[registry.Entry, dict[str, Any]]  # a method of the code with all its options
 
-
-class PartEntry(BaseModel):
-    """One of several methods that add up: this key, and the options of the method."""
+class NamedEntry(BaseModel):
+    """An entry that names a method: this key, and the options of the method."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     method: Name | None = Field(
         None, description="a file of workflow/scripts/kd/methods/; default: the entry's own name"
     )
+
+
+class PartEntry(NamedEntry):
+    """One of several methods that add up: these keys, and the options of the method."""
+
+    preset: Name | None = Field(
+        None, description="a file of config/presets/: its options count where none is set here"
+    )
+    by_pair: ByPair = Field({}, description="options of single pairs: {teacher: {student: {option: value}}}")
 
 
 class MethodEntry(PartEntry):
@@ -39,6 +49,10 @@ class MethodEntry(PartEntry):
     generations: Generations = Field(
         1, description="how many times the student is trained, each time distilled from the one before"
     )
+    # Read with what the other sections have, by read_pairs.
+    pairs: Annotated[Any, PlainValidator(lambda pairs: pairs, json_schema_input_type=PairsInFile)] = Field(
+        "all", description="the pairs that it is run with, of those in the section of this name"
+    )
 
 
 def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> Method:
@@ -46,24 +60,37 @@ def _read(problems: Problems, name: str, content: Any, info: ValidationInfo) -> 
         return problems.require(MethodEntry, content)
     links = problems.check(MethodEntry, {key: content[key] for key in _LINKS & content.keys()})
     options = {key: value for key, value in content.items() if key not in _LINKS}
+    pairs = _own_pairs(problems, links, info)
+    taught = links_of(pairs or info.data.get("pairs", ()), links.via, links.generations) if links else ()
+    part = partial(_part, taught, info.context)
     if _is_a_sum(options):
         parts = [
-            problems.attempt(partial(_part, part, PartEntry), own or {}, (part,))
-            for part, own in options.items()
+            problems.attempt(partial(part, inside, PartEntry), own or {}, (inside,))
+            for inside, own in options.items()
         ]
     else:
-        parts = [problems.attempt(partial(_part, name, MethodEntry), options)]
+        parts = [problems.attempt(partial(part, name, MethodEntry), options)]
     if not all(parts) or not links:
         raise Ended
-    _check_sum(problems, parts)
-    needs = tuple(sorted({need for entry, _ in parts for need in entry.constants["NEEDS"]}))
-    inside = [(entry.name, options) for entry, options in parts]
-    method = Method(name, inside, needs, links.via, links.generations)
+    check_sum(problems, parts)
+    needs = tuple(sorted({need for part in parts for need in part.entry.constants["NEEDS"]}))
+    variants = variants_of(parts)
+    method = Method(name, variants.pop(None), needs, links.via, links.generations, pairs, variants)
     _check_chain(problems, method, info.context.written)
     return method
 
 
 _LINKS = MethodEntry.model_fields.keys() - PartEntry.model_fields.keys()
+
+
+def _own_pairs(problems: Problems, links: MethodEntry | None, info: ValidationInfo) -> tuple[Pair, ...]:
+    """The pairs that a method is limited to; none where it has all of the study."""
+    if links is None or links.pairs == "all":
+        return ()
+    pairs = problems.attempt(partial(read_pairs, info=info), links.pairs, ("pairs",)) or ()
+    if pairs and not set(pairs) & set(info.data.get("pairs", pairs)):
+        problems.add(("pairs",), "none of them is in the section pairs, so the method would not be run")
+    return pairs
 
 
 def _is_a_sum(options: Mapping[str, Any]) -> bool:
@@ -72,39 +99,11 @@ def _is_a_sum(options: Mapping[str, Any]) -> bool:
     return all(inside) and any(name in registry.method_names() for name in options)
 
 
-def _part(name: str, base: type[BaseModel], content: Any) -> Part:
-    """One method of the code with all its options."""
+def _part(taught: tuple[Pair, ...], context: Context, name: str, base: type[BaseModel], content: Any) -> Part:
+    """One method of the code with all its options, where it has to do with these pairs."""
     with Problems() as problems:
         entry, checked = resolve(problems, registry.find_method, base, content, "method", name)
-        options = options_of(entry, checked)
-        check_one_above_zero(problems, entry, options)
-        return entry, options
-
-
-def check_one_above_zero(
-    problems: Problems, entry: registry.Entry, options: Mapping[str, Any], place: tuple = ()
-) -> None:
-    """Report a method whose every term has the weight 0."""
-    weights = entry.constants.get("ONE_ABOVE_ZERO", ())
-    if weights and not any(options[name] > 0 for name in weights):
-        they = f"{' and '.join(weights)} are {'both' if len(weights) == 2 else 'all'} 0"
-        they = f"{weights[0]} is 0" if len(weights) == 1 else they
-        problems.add(place, f"{they}, so nothing would be learnt; one of them must be above 0")
-
-
-def _check_sum(problems: Problems, parts: list[Part]) -> None:
-    """What one method may be and several at once may not."""
-    names = [entry.name for entry, _ in parts]
-    if repeated := {name for name in names if names.count(name) > 1}:
-        problems.add((), f"{', '.join(sorted(repeated))} is there more than once; each method may be once")
-    for entry, _ in parts[1:]:
-        if entry.constants.get("ONLY_CE"):
-            text = "is a cross-entropy and nothing else, and a sum has that of its first method; put it first"
-            problems.add((entry.name,), text)
-    first = {entry.name: options["init_epochs"] for entry, options in parts if options.get("init_epochs")}
-    if len(set(first.values())) > 1:
-        epochs = ", ".join(f"{name} {epochs}" for name, epochs in first.items())
-        problems.add((), f"init_epochs differ ({epochs}); in a sum they must be equal, or 0")
+        return Part(entry, *options_by_pair(problems, entry, checked, taught, context))
 
 
 def _check_chain(problems: Problems, method: Method, written: Mapping[str, Mapping[str, Any]]) -> None:

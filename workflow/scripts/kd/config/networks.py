@@ -46,6 +46,9 @@ def read_network(
     entry, checked = resolve(problems, known_architecture, base, content, "architecture", name)
     if getattr(checked, "weights", None):
         problems.add(("weights",), "goes with ensemble, a list of other teachers")
+    for key in ("mean", "std"):
+        if getattr(checked, key, None):
+            problems.add((key,), "goes with external, weights that were trained elsewhere")
     options = options_of(entry, checked)
     shared = info.data.get("recipe", Recipe())  # the defaults where it is wrong, which is reported already
     own = checked.model_dump(include=set(Recipe.model_fields), exclude_none=True)

@@ -11,7 +11,8 @@ from kd.errors import did_you_mean, without_password
 LONGEST = 64  # characters of a value in a line; more would hide what is wrong with it
 
 _MISTAKE = "mistake"  # the type of an error whose message is a finished sentence
-_MARKS = {"[key]", "[list]", "[range]"}  # of pydantic, for a wrong name, and of kd.config.ranges; no keys
+# Of pydantic, for a wrong name, and of types with tags (kd.config.ranges, kd.config.reference); no keys.
+_MARKS = {"[key]", "[list]", "[range]", "[number]", "[table]"}
 _PLAIN = {  # where pydantic speaks of its own types
     "string_pattern_mismatch": "a name holds letters, digits, '_' and '-' of ASCII, and starts with a letter"
     " or digit",
@@ -51,9 +52,9 @@ class Problems:
         """Report `text` at a key path below the entry."""
         self._texts.setdefault(place, text)
 
-    def require(self, model: type[BaseModel], value: Any) -> Any:
-        """`value` as `model`; ends the entry after its mistakes have been added."""
-        if (checked := self.check(model, value)) is None:
+    def require(self, model: type[BaseModel], value: Any, place: tuple = ()) -> Any:
+        """`value` as `model`; ends the entry after its mistakes have been added below `place`."""
+        if (checked := self.check(model, value, place)) is None:
             raise Ended
         return checked
 

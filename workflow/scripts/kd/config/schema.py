@@ -3,76 +3,42 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainValidator,
-    ValidationInfo,
     WrapValidator,
 )
 
 from kd.config import shorthand
 from kd.config.dataset import DatasetSection
+from kd.config.method.pairs import Pairs, refuse_repeats
 from kd.config.methods import MethodSection
 from kd.config.networks import StudentSection
-from kd.config.problems import Problems, shown
+from kd.config.problems import Problems
+from kd.config.reference.published import PublishedSection
 from kd.config.stored.section import Targets
 from kd.config.sweep import SweepSection
 from kd.config.teachers import TeacherSection
-from kd.errors import did_you_mean
 from kd.settings.compute import Compute
 from kd.settings.diagnostics import Diagnostics
 from kd.settings.export import Export
 from kd.settings.recipe import Recipe
-from kd.settings.types import Name, Seed, repeated
+from kd.settings.types import Name, Seed
 
 ANCHORS = (".", "x-")  # what keys begin with that are no part of a study, but a place for anchors of YAML
-_Pair = tuple[str, str]  # any text, not a Name: one that is neither teacher nor student is reported as that
-
-
-def _read_pairs(value: Any, info: ValidationInfo) -> tuple[_Pair, ...]:
-    sides = {side: list(info.context.written[side]) for side in ("teachers", "students")}
-    if value == "all":
-        return tuple((teacher, student) for teacher in sides["teachers"] for student in sides["students"])
-    value = shorthand.pairs(value)
-    pairs = list(enumerate(value)) if isinstance(value, list | tuple) else []
-    right = [(index, tuple(pair)) for index, pair in pairs if _is_a_pair(pair)]
-    with Problems() as problems:
-        if not pairs or len(right) < len(pairs):
-            problems.add((), f"should be 'all' or a list of [teacher, student] (it is {shown(value)})")
-        for index, pair in right:
-            for (side, names), name in zip(sides.items(), pair, strict=True):
-                if name not in names:
-                    hint = f"{did_you_mean(name, names)}; allowed: {', '.join(names)}"
-                    problems.add((index,), f"{name!r} is not in {side}{hint}")
-        _refuse_repeats(problems, [list(pair) for _, pair in right])
-    return tuple(pair for _, pair in right)
-
-
-def _is_a_pair(value: Any) -> bool:
-    return (
-        isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(name, str) for name in value)
-    )
 
 
 def _read_seeds(value: Any, check: Callable[[Any], list[int]]) -> tuple[int, ...]:
     value = shorthand.seeds(value)
     with Problems() as problems:
         seeds = problems.attempt(check, value)  # 0 and 0.0 are one
-        _refuse_repeats(problems, seeds or (value if isinstance(value, list | tuple) else []))
+        refuse_repeats(problems, seeds or (value if isinstance(value, list | tuple) else []))
     return tuple(seeds)
 
 
-def _refuse_repeats(problems: Problems, values: Any) -> None:
-    for text in repeated(map(str, values)):
-        problems.add((), f"{text} is repeated; list it once")
-
-
-_PairsInFile = Literal["all"] | Annotated[list[_Pair], Field(min_length=1)] | dict[str, str | list[str]]
-Pairs = Annotated[tuple[_Pair, ...], PlainValidator(_read_pairs, json_schema_input_type=_PairsInFile)]
 Seeds = Annotated[
     list[Seed],
     Field(min_length=1),
@@ -116,6 +82,9 @@ class StudyFile(BaseModel):
     )
     compute: Compute = Field(default_factory=Compute, description="where jobs run")
     export: Export = Field(default_factory=Export, description="how students are exported")
+    published: PublishedSection = Field(
+        (), description="accuracies by others, beside ours: tables, or names of files in config/published/"
+    )
 
 
 def json_schema() -> str:

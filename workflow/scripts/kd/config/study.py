@@ -16,6 +16,7 @@ from kd.settings.recipe import Recipe
 from kd.sweep.trials import Sweep
 
 STORABLE = {"logits", "members"}  # what can be stored of a teacher
+Pair = tuple[str, str]  # names of a teacher and a student
 NO_TEACHER = "_none"  # in the place of a teacher's name, which never starts with "_"
 
 
@@ -58,7 +59,9 @@ class External:
     name: str
     architecture: str
     options: dict[str, Any]
-    file: str  # .safetensors
+    file: str
+    mean: tuple[float, ...] = ()  # of its own training, per channel; those of the data set where it is empty
+    std: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,13 @@ class Method:
     needs: tuple[str, ...]  # see kd.distillation.base.Distillation
     via: tuple[str, ...] = ()  # networks between the teacher and the student
     generations: int = 1  # of the student
+    pairs: tuple[Pair, ...] = ()  # the only ones that it is run with; none: all of the study
+    # The parts of a network that learns from another, where they differ from `parts` in an option.
+    by_pair: dict[Pair, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
+
+    def parts_of(self, teacher: str, student: str) -> list[tuple[str, dict[str, Any]]]:
+        """The parts with the options of this student, where it learns from this network."""
+        return self.by_pair.get((teacher, student), self.parts)
 
     def chain(self, student: str) -> tuple[str, ...]:
         """Networks trained in between: the first distilled from the teacher, the next from the one before."""
@@ -79,6 +89,23 @@ class Method:
     def of_teacher(self) -> set[str]:
         """What it needs of a teacher."""
         return set(self.needs) - {"own_stages"}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A test accuracy in per cent that others have published, and what it is of: a row of the table."""
+
+    role: str  # see kd.roles
+    name: str
+    teacher: str  # of a distilled student: its name, or NO_TEACHER; of others empty
+    method: str  # likewise
+    accuracy: float
+    source: str
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """What it is of."""
+        return self.role, self.name, self.teacher, self.method
 
 
 @dataclass(frozen=True)
@@ -103,7 +130,7 @@ class Study:
     teachers: dict[str, Network]
     ensembles: dict[str, Ensemble]
     students: dict[str, Network]
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[Pair, ...]
     methods: dict[str, Method]
     seeds: tuple[int, ...]
     targets: Storing
@@ -113,21 +140,24 @@ class Study:
     logits_teachers: dict[str, str] = field(default_factory=dict)  # teachers that are logits: their file
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     export: Export = field(default_factory=Export)
+    published: tuple[Published, ...] = ()  # of rows that the table has
+    unmatched: int = field(default=0, compare=False)  # published accuracies of none of its rows
 
     @property
     def untrained(self) -> tuple[str, ...]:
         """The teachers that this study does not train."""
         return (*self.ensembles, *self.externals, *self.logits_teachers)
 
-    def pairs_of(self, method: str) -> tuple[tuple[str, str], ...]:
+    def pairs_of(self, method: str) -> tuple[Pair, ...]:
         """Who teaches whom by this method. What needs no teacher is trained once, and not once for each."""
-        needed = self.methods[method].of_teacher
+        needed, own = self.methods[method].of_teacher, self.methods[method].pairs
+        pairs = [pair for pair in self.pairs if not own or pair in own]
         if not needed:
-            return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in self.pairs))
-        served = (pair for pair in self.pairs if needed <= self._gives(pair[0])[0])
+            return tuple(dict.fromkeys((NO_TEACHER, student) for _, student in pairs))
+        served = (pair for pair in pairs if needed <= self._gives(pair[0])[0])
         return tuple(pair for pair in served if not self.refusals(method, pair))
 
-    def refusals(self, method: str, pair: tuple[str, str]) -> list[tuple[str, str]]:
+    def refusals(self, method: str, pair: Pair) -> list[tuple[str, str]]:
         """Networks of a pair that lack what a method asks of them, and what that is, as far as names tell."""
         networks = {"teachers": {**self.teachers, **self.externals}, "students": self.students}
         architectures = {
@@ -149,7 +179,13 @@ class Study:
         """What is worth a look before anything runs, a sentence each."""
         alone = self.compute.sync_batch_norm and self.compute.gpus_per_job == 1
         unused = ["compute.sync_batch_norm: has no effect with gpus_per_job: 1"] if alone else []
-        return [*self.unsupported(), *self._high_rates(), *self._storing(), *unused]
+        return [*self.unsupported(), *self._high_rates(), *self._storing(), *unused, *self._unmatched()]
+
+    def _unmatched(self) -> list[str]:
+        count, whole = self.unmatched, self.unmatched + len(self.published)
+        if not count:
+            return []
+        return [f"published: {count} of {whole} accuracies are of networks, pairs or methods not run here"]
 
     def _high_rates(self) -> list[str]:
         sides = {"teachers": self.teachers, "students": self.students}

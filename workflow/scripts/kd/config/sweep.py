@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 
 from kd import registry
 from kd.config import shorthand
-from kd.config.methods import PartEntry, check_one_above_zero
+from kd.config.method.sums import check_one_above_zero
+from kd.config.methods import NamedEntry
 from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
 from kd.config.ranges import ListOrRange, Range
@@ -22,7 +23,7 @@ OPTIMIZER = f"{RECIPE}optimizer"
 MOST = 10_000  # trials; more are a slip
 
 
-class SweepEntry(PartEntry):
+class SweepEntry(NamedEntry):
     """A method whose best values are searched: these keys, and the options that stay fixed."""
 
     over: Annotated[dict[str, ListOrRange], Field(min_length=1)] = Field(

@@ -1,6 +1,5 @@
 """The section `teachers:` of a config: networks, ensembles of them, weights and logits of the user's."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo
@@ -11,14 +10,7 @@ from kd.config.problems import Ended, Problems
 from kd.config.study import Ensemble, External, Network
 from kd.errors import did_you_mean
 from kd.models.libraries.names import known_architecture
-from kd.settings.types import FilePath, Name, Positive, Seed
-
-# Other formats of weights can run code when they are read.
-CONVERT = (
-    "make one: safetensors.torch.save_file({name: tensor.contiguous().clone() for name, tensor in"
-    " torch.load(file, weights_only=True).items()}, 'file.safetensors'); for a checkpoint with more than"
-    " weights see config/README.md"
-)
+from kd.settings.types import FilePath, Name, Positive, Probability, Seed, Share
 
 
 class TeacherEntry(NetworkEntry):
@@ -31,7 +23,16 @@ class TeacherEntry(NetworkEntry):
         None, description="weights of the ensemble's members in the mean; default: all the same"
     )
     external: FilePath | None = Field(
-        None, description="file of your own weights (.safetensors); this teacher is not trained"
+        None,
+        description="file of weights: .safetensors, or what torch.save wrote; this teacher is not trained",
+    )
+    mean: Annotated[tuple[Probability, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="with external: of each channel, of pixels from 0 to 1, as those weights know them;"
+        " default: the data set's",
+    )
+    std: Annotated[tuple[Share, ...], Field(min_length=1)] | None = Field(
+        None, description="the standard deviation that belongs to mean"
     )
     logits: FilePath | None = Field(None, description="your own logits (.npz); this teacher is not trained")
     # Far from the students' usual 0, 1, 2, so that no student starts from its teacher's first weights.
@@ -84,11 +85,13 @@ def _logits(problems: Problems, content: Any, info: ValidationInfo) -> str:
 
 
 def _external(problems: Problems, name: str, content: Any) -> External:
-    keys = ("architecture", "external")
+    keys = ("architecture", "external", "mean", "std")
     entry, checked = resolve(problems, known_architecture, TeacherEntry, content, "architecture", name, keys)
-    if Path(checked.external).suffix != ".safetensors":
-        problems.add(("external",), f"{checked.external[-60:]!r} is no .safetensors file; {CONVERT}")
-    return External(name, entry.name, options_of(entry, checked), checked.external)
+    mean, std = checked.mean or (), checked.std or ()
+    if len(mean) != len(std):
+        key, other = ("mean", "std") if len(mean) < len(std) else ("std", "mean")
+        problems.add((key,), f"as many numbers as {other} has are needed, one for each channel")
+    return External(name, entry.name, options_of(entry, checked), checked.external, mean, std)
 
 
 TeacherSection = entries(Network | Ensemble | External | str, TeacherEntry, _read)

@@ -39,6 +39,17 @@ class Output:
         """The last features (B, C): what the classifier reads, the means of the last maps unless `read`."""
         return self.stages[-1].mean(dim=(2, 3)) if self.read is None else self.read
 
+    def first(self, count: int) -> "Output":
+        """Those of the first `count` images."""
+        stages, members = (tuple(part[:count] for part in parts) for parts in (self.stages, self.members))
+        tokens = tuple(_first(named, count) for named in self.tokens)
+        read = None if self.read is None else self.read[:count]
+        return Output(self.logits[:count], stages, members, tokens, read, _first(self.heads, count))
+
+
+def _first(named: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    return {name: tensor[:count] for name, tensor in named.items()}
+
 
 @dataclass(eq=False)
 class Batch:
@@ -87,6 +98,28 @@ class Batch:
             raise TypeError("this method asks for a teacher that its NEEDS do not name")
         return self.run_teacher(self.images, self.indices)
 
+    def student_on(self, images: Tensor) -> Output:
+        """The student's for `images` (M, C, H, W), the first B of which are the batch's own.
+
+        For methods that show more views than the batch has. One run, of which `student` is then the first B;
+        if the student has already run, for another method of a sum, it runs twice in this step.
+        """
+        output = self.run_student(images)
+        self.student = output.first(len(self.labels))
+        return output
+
+    def teacher_on(self, images: Tensor) -> Output:
+        """The teacher's for such images, whole rounds of the batch: it has to be one that runs.
+
+        Of cached logits there are none of other views, so NEEDS has "stages" or "network". `teacher` is then
+        the first B.
+        """
+        if self.run_teacher is None:
+            raise TypeError("this method asks for a teacher that its NEEDS do not name")
+        output = self.run_teacher(images, self.indices.repeat(len(images) // len(self.labels)))
+        self.teacher = output.first(len(self.labels))
+        return output
+
 
 @dataclass(frozen=True)
 class Context:
@@ -99,6 +132,11 @@ class Context:
     labels: Tensor  # (N,) int64, of every training sample in order
     epochs: int  # of the recipe
     members: int = 1  # networks that the teacher is made of
+    # Builds a network of the teacher's architecture anew, with first weights, on its device, in train mode.
+    new_teacher: Callable[[], nn.Module] | None = None
+    # The teacher's of every training sample as the first epoch shows it, (N, classes) float32: computed, or
+    # read from the cache, in each call. None where there is no teacher.
+    teacher_logits: Callable[[], Tensor] | None = None
 
     @cached_property
     def student_stages(self) -> list[Shape]:
@@ -124,8 +162,12 @@ class Distillation(nn.Module):
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
     REMEMBERS_SAMPLES = False  # whether its buffers are of single samples: then one process has all of them
-    # Epochs before the recipe's, at its first learning rate, with a loss of their own: option init_epochs.
+    # Epochs before the recipe's, with a loss of their own: option init_epochs.
     preliminary: int = 0
+    # Their learning rate: option init_lr. None: that of the recipe after warm-up.
+    preliminary_lr: float | None = None
+    # Whether the teacher's batch norms go by the batch at hand, as in train mode; what they learnt stays.
+    batch_statistics: bool = False
 
     def __init_subclass__(cls) -> None:
         if "__init__" not in vars(cls):  # which would name its options itself
@@ -134,6 +176,7 @@ class Distillation(nn.Module):
     def __post_init__(self) -> None:
         Distillation.__init__(self)
         self.preliminary = vars(self).get("init_epochs", 0)
+        self.preliminary_lr = vars(self).get("init_lr")
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,6 +18,10 @@ class Combined(Distillation):
         self.NEEDS = tuple(sorted({need for method in methods.values() for need in method.NEEDS}))
         self.REMEMBERS_SAMPLES = any(method.REMEMBERS_SAMPLES for method in methods.values())
         self.preliminary = max(method.preliminary for method in methods.values())
+        # A config has checked that it is the same for all that have such epochs.
+        rates = [method.preliminary_lr for method in methods.values() if method.preliminary]
+        self.preliminary_lr = rates[0] if rates else None
+        self.batch_statistics = any(method.batch_statistics for method in methods.values())
 
     def describe(self) -> str:
         """Each of the losses, in order."""

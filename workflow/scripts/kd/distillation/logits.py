@@ -42,6 +42,11 @@ def divergence(log_student: Tensor, log_teacher: Tensor) -> Tensor:
     return functional.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
 
 
+def divergences(log_student: Tensor, log_teacher: Tensor) -> Tensor:
+    """KL(teacher ‖ student) of log-probabilities (B, C) of each sample, in nats: (B,)."""
+    return (log_teacher.exp() * (log_teacher - log_student)).sum(dim=1)
+
+
 def of_label(values: Tensor, labels: Tensor) -> Tensor:
     """What (B, C) holds for each sample's own class: (B, 1)."""
     return values.gather(1, labels[:, None])
@@ -55,6 +60,16 @@ def of_others(values: Tensor, labels: Tensor) -> Tensor:
     """
     classes = torch.arange(values.shape[1] - 1, device=values.device)
     return values.gather(1, classes + (classes >= labels[:, None]))
+
+
+def log_binary(logits: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """log p_t and log(1 − p_t) of the classes `labels` (B,) at a temperature, (B, C) -> (B, 2).
+
+    From the log-odds, for 1 − p_t itself would round to 0.
+    """
+    softened = logits / temperature
+    odds = of_label(softened, labels) - of_others(softened, labels).logsumexp(dim=1, keepdim=True)
+    return functional.logsigmoid(torch.cat([odds, -odds], dim=1))
 
 
 def described(ce_weight: float, terms: str, *, standardize: bool = False) -> str:

@@ -1,8 +1,12 @@
 """The configuration of jobs of teachers that are not trained here, and of the logits that students read."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from kd.jobs.base import Augmentation, Job
+
+Statistic = Annotated[list[float], Field(default_factory=list)]
 
 
 class EnsembleJob(Job):
@@ -20,6 +24,8 @@ class ExternalJob(Job):
     architecture: str
     options: dict[str, Any]
     sha256: str
+    mean: Statistic  # per channel, that it was trained with; empty: those of the data set
+    std: Statistic
 
 
 class LogitsTeacherJob(Job):

@@ -59,7 +59,8 @@ class Method(Distillation):
 
     0.3, 0.03 and T = 3 are those of the first author's later code for self-distillation. It differs from the
     paper, and from here: it has no T², and takes the distance unsquared, over the whole batch and through one
-    more linear layer, and leaves one head out of it. The heads are gone when the training ends.
+    more linear layer, and leaves one head out of it. Its heads have separable convolutions and attention, and
+    its images AutoAugment and Cutout. The heads are gone when the training ends.
 
     `alpha`: share of the divergence from the final classifier in a head's loss; the labels have the rest
     `feature_weight`: weight of the distance between the features of a head and the final ones

@@ -45,11 +45,12 @@ def cc_loss(student: Tensor, teacher: Tensor, gamma: float, order: int) -> Tenso
 class Method(Distillation):
     """CE + `weight` · difference of the correlations of the last features.
 
-    `gamma` and `order` are the paper's. The features are those before the classifier; as (B, B) matrices are
-    compared, their dimensions may differ, and nothing has to be embedded. The weight 0.02 of Tian et al. 2020
-    (arXiv:1910.10699) belongs to another formula, products of consecutive differences of embedded features;
-    the term here, at most 0.26 for features that are not negative, would vanish with it. The default is that
-    of the public collection Knowledge-Distillation-Zoo, which computes this formula.
+    Follows the paper's formula, with its `gamma` and `order`; the paper adds `kd` to it, as the sum of `cc`
+    and `kd` does here. The features are those before the classifier; as (B, B) matrices are compared, their
+    dimensions may differ, and nothing has to be embedded. RepDistiller, with code of CC's authors, has
+    another formula, products of consecutive differences of embedded features, with a weight of 0.02; the term
+    here, at most 0.26 for features that are not negative, would vanish with it. The default weight is that of
+    the public collection Knowledge-Distillation-Zoo, which computes this formula.
 
     `gamma`: inverse width of the Gaussian kernel
     `order`: order of the Taylor series of the kernel

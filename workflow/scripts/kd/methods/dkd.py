@@ -14,12 +14,10 @@ $$
 With b = (p_y, 1 − p_y), p̂ and q̂ without the labelled class, and the warm-up u = min(1, epoch / `warmup`).
 """
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from kd.distillation.base import Batch, Distillation
-from kd.distillation.logits import compared, described, divergence, log_probabilities, of_label, of_others
+from kd.distillation.logits import compared, described, divergence, log_binary, log_probabilities, of_others
 from kd.settings.types import Count, NonNegative, Positive
 
 
@@ -30,7 +28,7 @@ def tckd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: flo
 
     student, teacher: (B, C) float logits; labels: (B,) int64. Returns a scalar, in nats: mean over samples.
     """
-    log_student, log_teacher = (_log_binary(logits, labels, temperature) for logits in (student, teacher))
+    log_student, log_teacher = (log_binary(logits, labels, temperature) for logits in (student, teacher))
     return divergence(log_student, log_teacher) * temperature**2
 
 
@@ -47,19 +45,13 @@ def nckd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: flo
     return divergence(log_student, log_teacher) * temperature**2
 
 
-def _log_binary(logits: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """log p_t and log(1 − p_t), (B, 2): from the log-odds, for 1 − p_t itself would round to 0."""
-    softened = logits / temperature
-    odds = of_label(softened, labels) - of_others(softened, labels).logsumexp(dim=1, keepdim=True)
-    return functional.logsigmoid(torch.cat([odds, -odds], dim=1))
-
-
 class Method(Distillation):
     """`ce_weight` · CE(labels) + warm-up · (`tckd_weight` · TCKD + `nckd_weight` · NCKD), all with their T².
 
     The warm-up rises linearly to 1 over `warmup` epochs. The authors count epochs from 1, so it begins with
-    1/`warmup`, not with 0. The defaults are theirs for CIFAR-100: alpha = 1, beta = 8, T = 4 and
-    20 epochs.
+    1/`warmup`, not with 0. The defaults are theirs for CIFAR-100: alpha = 1, T = 4, 20 epochs, and the beta
+    of resnet32x4 and of resnet50 → mobilenetv2, 8. It is 6 for wrn_40_2 → wrn_16_2 or wrn_40_1 and for vgg13,
+    2 for resnet56 → resnet20 and resnet110 → resnet32.
 
     `tckd_weight`: weight of the labelled class against all others (the paper's alpha)
     `nckd_weight`: weight of the other classes among themselves (the paper's beta)

@@ -10,9 +10,7 @@ $$
 With p of the peer; in KL the first of both has no gradient.
 """
 
-from copy import deepcopy
-
-from torch import Tensor, nn
+from torch import Tensor
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.methods.kd import kd_loss
@@ -27,20 +25,12 @@ def mutual_loss(learner: Tensor, peer: Tensor) -> Tensor:
     return kd_loss(learner, peer.detach(), 1.0)
 
 
-def _as_new(network: nn.Module) -> nn.Module:
-    """The same architecture with new random weights."""
-    fresh = deepcopy(network).requires_grad_(True)
-    for module in fresh.modules():
-        if hasattr(module, "reset_parameters"):
-            module.reset_parameters()
-    return fresh.train()
-
-
 class Method(Distillation):
     """CE + `weight` · KL(peer ‖ student), and the same for the peer; weight 1 as in the paper.
 
-    Both are updated in one step; the paper updates one after the other. Of the teacher only the shape is
-    used. The peer is gone when the training ends.
+    Follows the paper; the authors' code is in TensorFlow. Both networks are updated in one step, where the
+    paper updates one after the other. Of the teacher only the architecture is used: the peer is built anew,
+    and no weight of the teacher's, trained or pretrained, is in it. The peer is gone when the training ends.
     """
 
     NEEDS = ("network",)
@@ -53,7 +43,7 @@ class Method(Distillation):
 
     def prepare(self, context: Context) -> None:
         """Make the peer."""
-        self.peer = _as_new(context.teacher)
+        self.peer = context.new_teacher()
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """What the student minimises ("ce", "mutual"), and what the peer does."""

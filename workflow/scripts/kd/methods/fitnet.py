@@ -11,11 +11,14 @@ $$
 With the regressor r, the guided stage Aˢ and the hint Aᵗ; L₁ in the first `init_epochs`.
 """
 
-from torch import Tensor
+from typing import Literal
+
+from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import Regressor, match_stages, same_size
+from kd.distillation.pre_relu import never_negative
 from kd.methods.kd import kd_loss
 from kd.settings.types import Natural, NonNegative, Positive
 
@@ -41,15 +44,24 @@ class Method(Distillation):
 
     With `init_epochs` 0 the hint loss stays beside the others throughout. The FitNet of that benchmark is
     {init_epochs: 0, ce_weight: 1, kd_weight: 0}: CE + 100 · hint loss.
+
+    The regressor ends with the teacher's nonlinearity, as in the authors' code (generateConvRegressor): a
+    ReLU where the hint is the output of one. RepDistiller and mdistiller have it there always, also for the
+    sums that the stages of a WRN put out: `regressor_relu: always`. Their convolution changes the size where
+    the sizes differ; here the larger maps are averaged down first.
+
+    `regressor_relu`: whether a ReLU follows the regressor: where the hint is never negative, always, or never
     """
 
     NEEDS = ("stages",)
 
     init_epochs: Natural = 30
+    init_lr: Positive | None = None
     weight: NonNegative = 100.0
     ce_weight: NonNegative = 0.1
     kd_weight: NonNegative = 0.9
     temperature: Positive = 4.0
+    regressor_relu: Literal["as_hint", "always", "never"] = "as_hint"
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -65,6 +77,10 @@ class Method(Distillation):
         pairs = match_stages(student, teacher)
         self.guided, self.hint = pairs[len(pairs) // 2]
         self.regressor = Regressor(student[self.guided], teacher[self.hint])
+        if self.regressor_relu == "always" or (
+            self.regressor_relu == "as_hint" and never_negative(context.teacher, context.image)[self.hint]
+        ):
+            self.regressor.append(nn.ReLU())
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The hint alone in the first stage; in the second, or where there is but one, what it is for."""

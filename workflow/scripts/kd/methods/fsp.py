@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import fit_channels, match_chain, same_size
-from kd.settings.types import Natural, NonNegative
+from kd.distillation.stem import StemMaps, stem_of
+from kd.settings.types import Natural, NonNegative, Positive
 
 
 def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:
@@ -45,16 +46,23 @@ def fsp_loss(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
 class Method(Distillation):
     """`init_epochs` of `weight` · FSP loss alone, then CE.
 
-    Two stages as in section 3.4; 30 epochs and weight 1 in the first as in Tian et al. 2020
-    (arXiv:1910.10699), whose 50 multiplies a term that is not there in the second. With `init_epochs` 0 it
-    is CE + `weight` · FSP loss throughout. The paper asks for equally many channels; where the stages of a
-    pair have not, the student's go through a regressor of this method's own.
+    Two stages as in section 3.4. Follows RepDistiller; the authors' code is in TensorFlow. 30 epochs and
+    weight 1 in the first as there, whose 50 multiplies a term that is not there in the second. With
+    `init_epochs` 0 it is CE + `weight` · FSP loss throughout. The paper asks for equally many channels; where
+    the stages of a pair have not, the student's go through a regressor of this method's own.
+
+    As there the chain begins with the stem, where both networks have one ahead of the blocks of their first
+    stage, and goes on with the stages of one resolution. The paper relates the two ends of each module.
+
+    `stem`: whether the chain begins with the stem; false: with the first stage
     """
 
     NEEDS = ("stages",)
 
     init_epochs: Natural = 30
+    init_lr: Positive | None = None
     weight: NonNegative = 1.0
+    stem: bool = True
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -65,16 +73,27 @@ class Method(Distillation):
         """Choose the stages, and make regressors where they are needed."""
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_chain(context)
-        self.fits = nn.ModuleList(fit_channels(student[s], teacher[t]) for s, t in self.pairs)
+        shapes = [(student[s], teacher[t]) for s, t in self.pairs]
+        networks, self.stems = (context.student, context.teacher), ()
+        if self.stem and all(map(stem_of, networks)) and self.pairs[0] == (0, 0):
+            self.stems = tuple(StemMaps(network, context.image) for network in networks)
+            shapes.insert(0, tuple(stem.shape for stem in self.stems))
+        self.fits = nn.ModuleList(fit_channels(*pair) for pair in shapes)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The flow alone in the first stage; in the second, or where there is but one, the cross-entropy."""
         terms = {}
+        if not batch.preliminary and self.preliminary:
+            for stem in self.stems:
+                stem.close()
         if not batch.preliminary:
             terms["ce"] = batch.cross_entropy(batch.student.logits)
         if batch.preliminary or not self.preliminary:
-            fitted = zip(self.fits, self.pairs, strict=True)
-            student = [fit(batch.student.stages[s]) for fit, (s, _) in fitted]
+            student = [batch.student.stages[s] for s, _ in self.pairs]
             teacher = [batch.teacher.stages[t] for _, t in self.pairs]
-            terms["fsp"] = self.weight * fsp_loss(student, teacher)
+            if self.stems:
+                student.insert(0, self.stems[0]())
+                teacher.insert(0, self.stems[1]())
+            fitted = [fit(maps) for fit, maps in zip(self.fits, student, strict=True)]
+            terms["fsp"] = self.weight * fsp_loss(fitted, teacher)
         return terms

@@ -65,12 +65,17 @@ def _gram_loss(student: Tensor, teacher: Tensor, temperatures: Sequence[float], 
 class Method(Distillation):
     """`ce_weight` · CE(labels) + the three levels, each by its weight and summed over `temperatures`.
 
-    The defaults are those of the authors' code: 0.1 and 0.9, T = 2, 3, 4, 5 and 6. What that code does beside
-    the paper's equations is left out here: it sees each image twice, weakly and strongly augmented, and adds
-    up what both say; and it multiplies the terms of the weak view by the share of samples (of classes, in
-    `class_loss`) whose confidence is at most the median, which is about a half for any of them.
-    `standardize` concerns the first level only, as in the code of Sun et al. 2024 (arXiv:2403.01427), with 9
-    in place of its 0.9.
+    The defaults are what the authors' code (Multi-Level-Logit-Distillation, KD_ours.py) minimises where both
+    of its views of an image are one: 0.2, 1.35, 0.45 and 0.45, at T = 2, 3, 4, 5 and 6. It sees each image
+    twice, weakly and strongly augmented, with weights of 0.1 and 0.9. The cross-entropies of both views add
+    up. So do both instance levels, that of the weak view multiplied by the share of samples whose confidence
+    is at most the median, about a half; the strong view's terms at T = 2 and 6 are of the weak view again. Of
+    the batch and class levels it adds the weak view's alone, times that share, for the class level that of
+    the classes. Here there is one view, and no share beside the half. The paper's equations with its weights
+    are {ce_weight: 0.1, instance_weight: 0.9, batch_weight: 0.9, class_weight: 0.9}.
+
+    `standardize` concerns the first level only, as in the code of Sun et al. 2024 (arXiv:2403.01427). Its
+    weight of 9 in place of 0.9 is for all three levels, and its T are 2, 2, 3, 5 and 6.
 
     `temperatures`: temperatures over which the losses are summed
     `instance_weight`: weight of the probabilities of each sample
@@ -82,10 +87,10 @@ class Method(Distillation):
     ONE_ABOVE_ZERO = ("ce_weight", "instance_weight", "batch_weight", "class_weight")
 
     temperatures: Positives = (2.0, 3.0, 4.0, 5.0, 6.0)
-    ce_weight: NonNegative = 0.1
-    instance_weight: NonNegative = 0.9
-    batch_weight: NonNegative = 0.9
-    class_weight: NonNegative = 0.9
+    ce_weight: NonNegative = 0.2
+    instance_weight: NonNegative = 1.35
+    batch_weight: NonNegative = 0.45
+    class_weight: NonNegative = 0.45
     standardize: bool = False
 
     def describe(self) -> str:

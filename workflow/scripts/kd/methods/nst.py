@@ -49,8 +49,9 @@ def nst_loss(student: Tensor, teacher: Tensor) -> Tensor:
 class Method(Distillation):
     """CE + `weight` · the sum, over the pairs of feature maps of one resolution, of the discrepancies.
 
-    The default is the 50 of the paper, which writes λ/2, and of Tian et al. 2020 (arXiv:1910.10699),
-    who leave the ½ out, as here.
+    Follows Tian et al. 2020 (arXiv:1910.10699), who compare all stages, with a weight of 50. It is that of
+    the paper, which writes λ/2; they leave the ½ out, as here. The paper's authors compare one pair, the
+    last maps, ahead of their ReLU.
     """
 
     NEEDS = ("stages",)

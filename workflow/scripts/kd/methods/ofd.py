@@ -11,6 +11,8 @@ $$
 With connectors r, and m the mean of what is negative in each channel of the teacher.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -60,14 +62,28 @@ class Margin(nn.Module):
 class Method(Distillation):
     """CE + `weight` · Σ ½^(n−i) · d_p over the compared stages i of n, the last one counting fully.
 
-    The weight is 1/1000 in the authors' code for CIFAR. Where a stage ends without a ReLU, its maps are taken
-    as they are. The student's go through a 1x1 convolution and norm, the teacher's through the margin ReLU.
+    Follows the authors' code for CIFAR (clovaai/overhaul-distillation), with its weight of 1/1000. The
+    student's maps go through a 1x1 convolution and norm, the teacher's through the margin ReLU. Where a stage
+    ends with an addition, its maps are taken behind the norm of the next block, as there for WRN. Where no
+    ReLU follows (a pooling, another activation, the last stage of pytorch-cifar's pre-activation ResNets),
+    they are taken as they are. Their code has the margins from the norm ahead of the ReLU.
+
+    As in their trainer and in mdistiller the teacher's batch norms are in train mode: they go by the batch at
+    hand, as those of the student do (table 8 of the paper). In a sum the other methods see that teacher too.
+
+    `teacher_mode`: mode of the teacher's batch norms; eval: by the statistics of its own training
     """
 
     NEEDS = ("stages",)
     ASKS_TEACHER = ("relu",)
 
     weight: NonNegative = 0.001
+    teacher_mode: Literal["train", "eval"] = "train"
+
+    @property
+    def batch_statistics(self) -> bool:
+        """Whether the teacher's batch norms are in train mode."""
+        return self.teacher_mode == "train"
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -80,7 +96,8 @@ class Method(Distillation):
         self.pairs = match_stages(student, teacher)
         self.connectors = nn.ModuleList(Regressor(student[one], teacher[other]) for one, other in self.pairs)
         self.margins = nn.ModuleList(Margin(teacher[other][0]) for _, other in self.pairs)
-        self.of_student, self.of_teacher = BeforeReLU(context.student), BeforeReLU(context.teacher)
+        self.of_student = BeforeReLU(context.student, context.image)
+        self.of_teacher = BeforeReLU(context.teacher, context.image)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and the distances."""

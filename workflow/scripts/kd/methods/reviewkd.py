@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import match_stages, resized
+from kd.distillation.pre_relu import BeforeReLU
 from kd.settings.types import NonNegative, Positive
 
 LEVELS = (4, 2, 1)  # sides of the pooled maps of the context loss
@@ -73,17 +74,22 @@ class Fusion(nn.Module):
 class Method(Distillation):
     """CE + `weight` · Σ context losses, which reach their weight in `warm_up` epochs.
 
-    Weight 1 and 20 epochs are those of the authors' code and of mdistiller; the authors use other weights
-    for some pairs. The pooled last stage is one more, deepest level, as theirs. They compare maps before the
-    last ReLU of a stage; here they are compared as the stages put them out.
+    Follows the authors' code (dvlab-research/ReviewKD): the student's maps as its stages put them out, the
+    teacher's before the ReLU, behind the norm of the next block where a stage ends with an addition. The
+    pooled last stage is one more, deepest level, of what both put out. Weight 1 is that of its resnet110 →
+    resnet32; the others for CIFAR-100 are 0.6 (resnet56 → resnet20), 5 (wrn and resnet32x4 pairs) and 8
+    (→ shufflenetv2). mdistiller has other weights too. 20 epochs of warm-up are both's. The authors count
+    epochs from 0, so that the first has no such loss; mdistiller counts from 1, as here.
 
     `warm_up`: epochs in which the weight rises linearly
+    `before_relu`: false: the teacher's maps too as its stages put them out
     """
 
     NEEDS = ("stages",)
 
     weight: NonNegative = 1.0
     warm_up: Positive = 20.0
+    before_relu: bool = True
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -95,6 +101,8 @@ class Method(Distillation):
         self.pairs = match_stages(student, teacher)[::-1]
         shapes = [(student[-1][0], (teacher[-1][0], 1, 1))]
         shapes += [(student[one][0], teacher[other]) for one, other in self.pairs]
+        if self.before_relu:
+            self.of_teacher = BeforeReLU(context.teacher, context.image)
         middle = min(WIDEST, student[-1][0])
         self.fusions = nn.ModuleList(
             Fusion(source, middle, target, deepest=not index) for index, (source, target) in enumerate(shapes)
@@ -103,8 +111,10 @@ class Method(Distillation):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and the review."""
         student, teacher = batch.student, batch.teacher
-        review = self._review(_levels(student.stages, [one for one, _ in self.pairs]))
-        targets = _levels(teacher.stages, [other for _, other in self.pairs])
+        of_teacher = self.of_teacher(teacher.stages) if self.before_relu else teacher.stages
+        own, others = zip(*self.pairs, strict=True)
+        review = self._review([_deepest(student.stages), *(student.stages[one] for one in own)])
+        targets = [_deepest(teacher.stages), *(of_teacher[other] for other in others)]
         loss = sum(context_loss(*pair) for pair in zip(review, targets, strict=True))
         grown = ((batch.epoch + 1) / self.warm_up).clamp(max=1)
         return {
@@ -121,6 +131,6 @@ class Method(Distillation):
         return fused
 
 
-def _levels(stages: Sequence[Tensor], numbers: Sequence[int]) -> list[Tensor]:
-    """The pooled last stage (B, C, 1, 1), and the stages of these numbers."""
-    return [stages[-1].mean(dim=(2, 3), keepdim=True), *(stages[number] for number in numbers)]
+def _deepest(stages: Sequence[Tensor]) -> Tensor:
+    """The pooled last stage (B, C, 1, 1)."""
+    return stages[-1].mean(dim=(2, 3), keepdim=True)

@@ -21,7 +21,10 @@ def _basic_block(ins: int, outs: int, stride: int) -> Residual:
 def _resnet(
     in_channels: int, num_classes: int, width: float, *, depth: int, channels: tuple[int, int, int, int]
 ) -> StagedNet:
-    """A network of `depth` = 6n + 2 weight layers, shortcuts apart; `channels` of the stem and the stages."""
+    """A network of `depth` = 6n + 2 weight layers, shortcuts apart; `channels` of the stem and the stages.
+
+    Weights are drawn as PyTorch draws them; RepDistiller draws those of convolutions as He et al. (fan-out).
+    """
     channels = [*map(Scale(width), channels)]
     stem = ConvNormReLU(in_channels, channels[0])
     return residual_net(stem, _basic_block, channels, 3 * [(depth - 2) // 6], num_classes)

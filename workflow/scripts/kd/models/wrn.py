@@ -13,6 +13,11 @@ def _wrn(in_channels: int, num_classes: int, width: float, *, depth: int, wider:
 
     The paper counts convolutions: the stem's, the blocks' 6n and the three of shortcuts. Its blocks are
     "B(3,3)" (figure 1a), without dropout.
+
+    The last stage ends with the norm and ReLU ahead of the pooling, so that what it puts out is what the
+    classifier sees, as srrl, simkd, rkd, pkt and crd need it. In RepDistiller, in mdistiller and in the code
+    of AT's authors the last maps are the sum ahead of that norm. Weights are drawn as PyTorch draws them;
+    RepDistiller draws those of convolutions from N(0, sqrt(2 / n)).
     """
     channels = [*map(Scale(width), (16, 16 * wider, 32 * wider, 64 * wider))]
     stem = nn.Conv2d(in_channels, channels[0], 3, padding=1, bias=False)

@@ -14,6 +14,7 @@ from kd.networks.ensemble import Ensemble
 from kd.networks.factory import build_network, change_network
 from kd.networks.placement import place
 from kd.networks.state import load_state
+from kd.networks.statistics import use_statistics
 
 
 def save_network(
@@ -25,10 +26,12 @@ def save_network(
     in_channels: int,
     num_classes: int,
     changes: Mapping[str, Any] | None = None,
+    statistics: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a state dict with the recipe to rebuild its network, so that no reader needs the config.
 
-    `changes`: what a method did to the layers that the architecture gives it.
+    `changes`: what a method did to the layers that the architecture gives it. `statistics`: see
+    kd.networks.statistics.
     """
     network = {
         "architecture": architecture,
@@ -38,6 +41,8 @@ def save_network(
     }
     if changes:
         network["changes"] = dict(changes)
+    if statistics:
+        network["statistics"] = dict(statistics)
     # numpy() of channels-last weights is strided; what is written is in row-major order.
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
     write_tensors(path, arrays, network)
@@ -73,11 +78,24 @@ def load_network(path: Path, device: torch.device) -> nn.Module:
     return place(model, device).eval().requires_grad_(False)
 
 
+def build_again(path: Path, device: torch.device) -> nn.Module:
+    """A network as that in `path` was before its training: first weights, drawn anew, in train mode.
+
+    Without the layers that a method gave it, and without pretrained weights.
+    Raises UserError naming the file if it is not whole, or an ensemble.
+    """
+    with _whole(path):
+        network = read_tensors(path)[1]
+        return place(_build({**network, "changes": {}}), device).train()
+
+
 def _build(network: Mapping[str, Any]) -> nn.Module:
     model = build_network(
         network["architecture"], network["options"], network["in_channels"], network["num_classes"]
     )
     change_network(model, network.get("changes", {}))
+    if "statistics" in network:
+        use_statistics(model, network["statistics"])
     return model
 
 

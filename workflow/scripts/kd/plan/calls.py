@@ -7,6 +7,7 @@ from typing import Any
 from kd.plan.code import code_of
 
 Function = Callable[..., Any]
+MOST_EPOCHS = 10**6  # more than any training has, so that depth counts first
 
 
 class Calls:
@@ -35,16 +36,29 @@ class Calls:
             "code": lambda wildcards: code_of(script, job(wildcards)),
         }
 
+    def priority(self, depth: int, epochs: int | Function = 0) -> Function:
+        """Of the jobs that could run, which is started first: what most others wait for, then the longest.
+
+        `depth`: how many jobs with networks wait for it, one after the other; `epochs`: as of `minutes`.
+        """
+        count = self._epochs(epochs)
+        return lambda wildcards: depth + count(wildcards) / MOST_EPOCHS
+
     def minutes(self, epochs: int | Function) -> Function:
         """The time limit on a cluster: 30, and one for every 100 MB that an epoch reads; more at each try.
 
         `epochs`: how many, or the function of the job that has them.
         """
-
-        job = None if isinstance(epochs, int) else self(epochs)
+        count = self._epochs(epochs)
 
         def limit(wildcards: Any, input: Any, attempt: int) -> int:
-            count = job(wildcards).epochs if job else epochs
-            return attempt * round(30 + count * input.size_mb / 100)
+            return attempt * round(30 + count(wildcards) * input.size_mb / 100)
 
         return limit
+
+    def _epochs(self, epochs: int | Function) -> Callable[[Any], int]:
+        """The number by the wildcards, whether it is known or that of a job."""
+        if isinstance(epochs, int):
+            return lambda wildcards: epochs
+        job = self(epochs)
+        return lambda wildcards: job(wildcards).epochs

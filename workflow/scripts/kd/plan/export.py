@@ -37,14 +37,15 @@ def _changed(study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
     between. The methods are None where a sweep is to choose their options.
     """
     for name, method in study.methods.items():
-        if not (parts := [part for part in method.parts if _changes_student(part[0])]):
+        if not any(_changes_student(part) for part, _ in method.parts):
             continue
-        methods = None if _swept(study, method) else [list(part) for part in parts]
         for teacher, student in study.pairs_of(name):
             network = (study.teachers | study.externals).get(teacher)
             between = [_about(study.network(link)) for link in method.chain(student)]
             by = [_about(network) if network else None, *between]
             job = distill_job(study, teacher, student, name, study.seeds[0])
+            parts = [list(part) for part in job.methods if _changes_student(part[0])]
+            methods = None if _swept(study, method) else parts
             about = _about(study.students[student]) | {"methods": methods, "by": by}
             yield changed_name(job.teacher, student, name), about
 

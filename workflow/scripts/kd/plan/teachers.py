@@ -1,9 +1,12 @@
 """From a study to the jobs of teachers that it does not train, and of the logits that students read."""
 
+from pathlib import Path
+
 from kd.config.study import External, Study
 from kd.errors import UserError
+from kd.io.weight_files import other_kind
 from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob, TargetsJob
-from kd.plan.user_files import content, names_in
+from kd.plan.user_files import content, names_in, reading
 
 
 def ensemble_job(study: Study, ensemble: str) -> EnsembleJob:
@@ -38,8 +41,12 @@ def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, Logit
 
 
 def _external_job(external: External) -> ExternalJob:
-    sha256 = content(external.file, f"teachers.{external.name}.external")
-    fields = ("name", "architecture", "options")
+    key = f"teachers.{external.name}.external"
+    sha256 = content(external.file, key)
+    with reading(external.file, key):
+        if kind := other_kind(Path(external.file).expanduser()):
+            raise UserError(f"{key}: {external.file[-60:]!r} is {kind}")
+    fields = ("name", "architecture", "options", "mean", "std")
     return ExternalJob(**{name: getattr(external, name) for name in fields}, sha256=sha256)
 
 

@@ -28,7 +28,8 @@ def distill_job(study: Study, teacher: str, student: str, method: str, seed: int
     """A student of a teacher. Nothing of the teacher's configuration is in it but the name."""
     network, chain = study.students[student], study.methods[method].chain(student)
     name, weights = name_of(teacher), [1.0] if chain else study.weights(teacher)
-    return _distill_job(study, network, name, method, seed, weights=weights)
+    methods = study.methods[method].parts_of([teacher, *chain][-1], student)
+    return _distill_job(study, network, name, method, seed, weights=weights, methods=methods)
 
 
 def intermediate_job(study: Study, teacher: str, method: str, chain: str, seed: int) -> TrainJob:
@@ -36,8 +37,9 @@ def intermediate_job(study: Study, teacher: str, method: str, chain: str, seed: 
     networks = chain_of(chain)
     *before, name = networks
     weights = [1.0] if before else study.weights(teacher)
-    by = "+".join([teacher, *before])
-    return _distill_job(study, study.network(name), by, method, seed, weights=weights, draw=len(networks))
+    by = [teacher, *before]
+    options = {"weights": weights, "methods": study.methods[method].parts_of(by[-1], name)}
+    return _distill_job(study, study.network(name), "+".join(by), method, seed, draw=len(networks), **options)
 
 
 def rungs_of(study: Study, method: str, student: str) -> list[tuple[int, int]]:
@@ -86,7 +88,7 @@ def _distill_job(
     study: Study, network: Network, teacher: str, method: str, seed: int, **options: Any
 ) -> TrainJob:
     names = {"role": DISTILLED, "teacher": teacher, "method_name": method}
-    return _train_job(study, network, seed=seed, methods=study.methods[method].parts, **names, **options)
+    return _train_job(study, network, seed=seed, **names, **options)
 
 
 def _train_job(study: Study, network: Network, **options: Any) -> TrainJob:

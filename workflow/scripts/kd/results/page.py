@@ -10,6 +10,7 @@ from kd.results.data_card import data_lines
 from kd.results.format import signed
 from kd.results.markdown import bullets, plain, table
 from kd.results.metrics import Metrics
+from kd.results.published.text import verdict
 from kd.results.ranking import rank, verdict_of
 from kd.roles import LABELS, MEAN
 
@@ -60,16 +61,19 @@ def _more(rows: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def headlines(rows: pd.DataFrame) -> list[str]:
-    """A line per method: its average gain over all pairs; or one for all, if they are many."""
-    averages = rows[rows["role"] == MEAN]
+    """A line per method: its average gain over all pairs; or one for all, if they are many.
+
+    And one on published accuracies, where there are some.
+    """
+    averages, compared = rows[rows["role"] == MEAN], list(filter(None, [verdict(rows)]))
     if len(averages) > MANY:
         least, most = map(signed, averages["gain"].agg(["min", "max"]))
         ends = f"from {least} to {most} percentage points"
-        return [f"{len(averages)} methods, ranked below: average gains {ends}"]
+        return [f"{len(averages)} methods, ranked below: average gains {ends}", *compared]
     return [
         f"{row.method}: average gain {text.gain(row)} percentage points (n = {row.gain_n} student × seed)"
         for row in averages.itertuples()
-    ]
+    ] + compared
 
 
 def _table(rows: Sequence[Mapping[str, str]], left: int = 1) -> str:

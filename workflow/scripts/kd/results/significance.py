@@ -57,10 +57,14 @@ def holm(p_values: list[float]) -> np.ndarray:
 
 def t_half_width(values: pd.Series) -> float:
     """Half-width of the 95 % Student-t interval of the mean: t_{0.975, n-1} · s / √n; NaN for one value."""
-    n = len(values)
+    return half_width(values.std(ddof=1, skipna=False), len(values))
+
+
+def half_width(deviation: float, n: int) -> float:
+    """The same of `n` values with this sample standard deviation."""
     if n < 2:
         return math.nan
-    return float(stats.t.ppf(0.975, n - 1) * values.std(ddof=1, skipna=False) / math.sqrt(n))
+    return float(stats.t.ppf(0.975, n - 1) * deviation / math.sqrt(n))
 
 
 def seeds_to_resolve(deviation: float, difference: float = 1.0) -> int:

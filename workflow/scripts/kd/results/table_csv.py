@@ -22,6 +22,10 @@ COLUMNS = [
 COLUMNS += [column for measure in DIAGNOSED for column in (measure, f"{measure}_std")]
 COLUMNS += ["unaveraged_test_accuracy"]  # where runs are averages of weights
 KINDS = {column: "str" if column in WORDS else "Int64" if column in INTEGERS else float for column in COLUMNS}
+# At the end, where a study compares itself with published accuracies (kd.results.published).
+PUBLISHED = dict.fromkeys(("published", "published_difference", "published_ci95"), float)
+PUBLISHED |= dict.fromkeys(("published_within", "published_source"), "str")
+KINDS |= PUBLISHED
 
 
 def key_of(row: Any) -> tuple[str, str, str, str]:
@@ -41,8 +45,9 @@ def read_table(path: Path) -> pd.DataFrame:
     An empty cell is "", <NA> or NaN; a network may be called "null" or "18". Raises UserError naming the file
     if it is not whole.
     """
-    empty = {column: [""] for column in COLUMNS if column not in WORDS}
+    empty = {column: [""] for column, kind in KINDS.items() if kind != "str"}
     try:
-        return pd.read_csv(path, dtype=KINDS, keep_default_na=False, na_values=empty)[COLUMNS]
+        table = pd.read_csv(path, dtype=KINDS, keep_default_na=False, na_values=empty)
+        return table[COLUMNS + [column for column in PUBLISHED if column in table]]
     except (OSError, ValueError, KeyError) as error:  # a ValueError is what pandas' own are
         raise not_whole(path, error) from error

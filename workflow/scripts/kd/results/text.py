@@ -19,6 +19,7 @@ from kd.results.format import (
     with_sd,
 )
 from kd.results.metrics import Metrics
+from kd.results.published import text as published
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, MEAN, TEACHER
 
 HEADINGS = {TEACHER: "Teachers", BASELINE_ROW: "Baselines"}
@@ -85,7 +86,7 @@ def selects(table: pd.DataFrame) -> bool:
 def legend(table: pd.DataFrame) -> list[str]:
     """What the columns of the table mean."""
     weights = SELECTED if selects(table) else LAST
-    return [sentence.replace("{weights}", weights) for sentence in _LEGEND]
+    return [sentence.replace("{weights}", weights) for sentence in _LEGEND] + published.legend(table)
 
 
 def seed_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -168,6 +169,7 @@ def measures(row: Any, selected: bool) -> dict[str, str]:
     cells = {
         "test accuracy, last": with_sd(row.test_accuracy, row.test_accuracy_std),
         "gain": gain(row),
+        **published.cells(row),
         "test accuracy, selected": with_sd(row.selected_test_accuracy, row.selected_test_accuracy_std),
         "validation accuracy": number(row.validation_accuracy),
         "agreement": number(row.agreement),

@@ -39,11 +39,12 @@ def fit(
     """Train `model` in place by `recipe` and return its history.
 
     `method`, which has been prepared, says what is minimised. Its preliminary epochs go before those of the
-    recipe, with the learning rate that follows warm-up and an optimizer of their own. Without a `validation`
-    split no epoch is selected, and the history has no such columns. Where the recipe has `ema`, the average
-    of the weights begins after them; it is what is evaluated, and `model` is left with it. With `checkpoints`
-    it begins where the last one left off, and keeps its state there from time to time. Several `ranks` train
-    it together: all call this, with networks and methods that begin alike.
+    recipe, with a constant learning rate (the method's, or else that which follows warm-up) and an optimizer
+    of their own. Without a `validation` split no epoch is selected, and the history has no such columns.
+    Where the recipe has `ema`, the average of the weights begins after them; it is what is evaluated, and
+    `model` is left with it. With `checkpoints` it begins where the last one left off, and keeps its state
+    there from time to time. Several `ranks` train it together: all call this, with networks and methods that
+    begin alike.
     Raises UserError if the loss stops being finite, and Stopped, with the state kept, if the process is
     to end.
     """
@@ -131,7 +132,7 @@ def _in_phase(step: AnyStep, epoch: int) -> int:
 def _lr(step: AnyStep, epoch: int, number: int = 0) -> float:
     """The learning rate in step `number` of an epoch; preliminary ones have neither warm-up nor schedule."""
     if step.preliminary:
-        return step.recipe.highest_lr
+        return step.method.preliminary_lr or step.recipe.highest_lr
     return step.recipe.lr_at(_in_phase(step, epoch), number, step.loader.steps)
 
 

@@ -1,7 +1,7 @@
 """Who takes part in a training: the network that learns, its method, and its teacher."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ from kd.distillation.combined import build_methods
 from kd.errors import UserError
 from kd.io.log import logger
 from kd.jobs.training import TrainJob
-from kd.networks.checkpoint import load_network
+from kd.networks.checkpoint import build_again, load_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.placement import place
 from kd.settings.recipe import Recipe
 from kd.teachers.targets import open_targets
-from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher
+from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher, first_logits
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,15 @@ def set_up(
     data: Dataset[Tensor],
     device: torch.device,
     teacher_model: Path | None,
-    cached: bool,
+    targets: Sequence[Path],
+    images: ViewedImages,
     *,
     synchronised: bool = False,
 ) -> Setup:
-    """The network with its first weights, the method, and the teacher unless its logits are `cached`.
+    """The network with its first weights, the method, and the teacher unless `targets` have its logits.
 
-    `synchronised`: batch norm is over the batches of all ranks, which then begin alike.
+    `targets` are notes as in `teacher_for`, images those of the training. `synchronised`: batch norm is over
+    the batches of all ranks, which then begin alike.
     Raises UserError for a network that the device cannot hold or the images do not fit, for a pair that the
     method cannot be for, and naming the teacher's file if that is not whole.
     """
@@ -57,19 +59,29 @@ def set_up(
     network = _first_weights(job, partial(build_network, *about.values()), device)
     check_image(network, job.architecture, image, device)
     method = build_methods(job.methods)
-    if cached and method.preliminary:
+    if targets and method.preliminary:
         raise UserError(
             "targets: no teacher logits are cached for epochs that a method has before the recipe's; use live"
         )
-    teacher = load_network(teacher_model, device) if teacher_model and not cached else None
+    teacher = load_network(teacher_model, device) if teacher_model and not targets else None
+    setup = Setup(network, about, method, teacher)
+
+    def teacher_logits() -> Tensor:
+        return first_logits(teacher_for(job, setup, targets, images), images, job.seed)
+
     known = image, len(data.classes), data.train_labels.to(device), job.recipe.epochs
-    method.prepare(Context(network, teacher, *known, members=len(job.weights)))
+    anew = partial(build_again, teacher_model, device) if teacher else None
+    first = teacher_logits if targets or teacher else None
+    of_teacher = {"new_teacher": anew, "teacher_logits": first}
+    method.prepare(Context(network, teacher, *known, members=len(job.weights), **of_teacher))
     # As the networks lie in memory on a GPU, so that what a method owns meets their maps in their own order.
     method.to(device, **({"memory_format": torch.channels_last} if device.type == "cuda" else {}))
     place(network, device)  # and what the method may have added
     if synchronised:
         network, method = map(nn.SyncBatchNorm.convert_sync_batchnorm, (network, method))
-    return Setup(network, about, method, teacher)
+        if method.batch_statistics:
+            teacher = nn.SyncBatchNorm.convert_sync_batchnorm(teacher)
+    return replace(setup, network=network, method=method, teacher=teacher)
 
 
 def _first_weights(job: TrainJob, build: partial, device: torch.device) -> nn.Module:
@@ -94,7 +106,10 @@ def teacher_for(job: TrainJob, setup: Setup, targets: Sequence[Path], images: Vi
         return CachedTeacher(stored, images.device, job.weights, setup.method.softened_at)
     if setup.teacher is None:
         return None
-    return LiveTeacher(setup.teacher, stages="stages" in setup.method.NEEDS)
+    method = setup.method
+    return LiveTeacher(
+        setup.teacher, stages="stages" in method.NEEDS, batch_statistics=method.batch_statistics
+    )
 
 
 def check_batch(batch_size: int, samples: int, ranks: int = 1) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from kd import registry
 from kd.config.dataset import DatasetEntry
 from kd.config.kept.given import to_yaml
-from kd.config.kept.resolved import SETTINGS, Tree, resolved
+from kd.config.kept.resolved import SETTINGS, Tree, by_pair_of, resolved
 from kd.config.methods import MethodEntry
 from kd.config.study import External, Method, Network, Study
 from kd.config.sweep import SweepEntry
@@ -94,9 +94,16 @@ def _of_network(network: Network | External, base: type[BaseModel] | None = None
 
 
 def _of_method(method: Method) -> Tree:
-    parts = {name: _defaults_of(registry.find_method(name).options) for name, _ in method.parts}
-    links = {"via": [], "generations": MethodEntry.model_fields["generations"].default}
+    parts = {name: _of_part(method, name) for name, _ in method.parts}
+    links = {"via": [], "generations": MethodEntry.model_fields["generations"].default, "pairs": "all"}
     return links | (next(iter(parts.values())) if len(parts) == 1 else parts)
+
+
+def _of_part(method: Method, name: str) -> Tree:
+    options = _defaults_of(registry.find_method(name).options)
+    by_pair = by_pair_of(method, name).get("by_pair", {})
+    own = {teacher: dict.fromkeys(students, options) for teacher, students in by_pair.items()}
+    return options | {"by_pair": own}
 
 
 def _defaults_of(model: type[BaseModel]) -> Tree:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from kd.config.augment.changes import in_file
-from kd.config.study import External, Method, Network, Study
+from kd.config.study import NO_TEACHER, External, Method, Network, Study
+from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER
 
 SETTINGS = ("diagnostics", "compute", "export")
 Tree = dict[str, Any]
+_SIDES = {TEACHER: "teachers", BASELINE_ROW: "baselines"}  # of a published accuracy
 
 
 def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
@@ -29,6 +31,7 @@ def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
         "seeds": list(study.seeds),
         "targets": study.targets.in_file,
         **{name: getattr(study, name).model_dump(mode="json", exclude_none=True) for name in SETTINGS},
+        **({"published": _published(study)} if study.published else {}),
     }
 
 
@@ -53,17 +56,44 @@ def _teachers(study: Study) -> dict[str, Tree]:
 def _network(network: Network | External) -> Tree:
     entry = {"architecture": network.architecture} | network.options
     if isinstance(network, External):
-        return entry | {"external": network.file}
+        own = {"mean": list(network.mean), "std": list(network.std)} if network.mean else {}
+        return entry | {"external": network.file} | own
     return entry | network.recipe.applicable() | ({} if network.seed is None else {"seed": network.seed})
 
 
 def _method(method: Method) -> Tree:
     links: Tree = {"via": list(method.via)} if method.via else {}
     links |= {"generations": method.generations} if method.generations > 1 else {}
-    if len(method.parts) == 1:
-        ((name, options),) = method.parts
+    links |= {"pairs": list(map(list, method.pairs))} if method.pairs else {}
+    parts = {name: options | by_pair_of(method, name) for name, options in method.parts}
+    if len(parts) == 1:
+        ((name, options),) = parts.items()
         return {"method": name} | options | links
-    return {name: dict(options) for name, options in method.parts} | links
+    return parts | links
+
+
+def by_pair_of(method: Method, part: str) -> Tree:
+    """The key `by_pair` of a part: the options of single pairs that the others do not have; {} for none."""
+    usual, own = dict(method.parts)[part], {}
+    for (teacher, student), parts in method.by_pair.items():
+        options = {key: value for key, value in dict(parts)[part].items() if value != usual[key]}
+        if options:
+            own.setdefault(teacher, {})[student] = options
+    return {"by_pair": own} if own else {}
+
+
+def _published(study: Study) -> list[Tree]:
+    """A table for each source."""
+    tables: dict[str, Tree] = {}
+    for cell in study.published:
+        table = tables.setdefault(cell.source, {"source": cell.source})
+        if cell.role != DISTILLED_STUDENT:
+            table.setdefault(_SIDES[cell.role], {})[cell.name] = cell.accuracy
+            continue
+        taught = table.setdefault("methods", {}).setdefault(cell.method, {})
+        by_student = taught if cell.teacher == NO_TEACHER else taught.setdefault(cell.teacher, {})
+        by_student[cell.name] = cell.accuracy
+    return list(tables.values())
 
 
 def _sweeps(study: Study, config: Mapping[str, Any]) -> dict[str, Tree]:

@@ -64,7 +64,8 @@ def _not_top_k(checked: TargetsEntry, info: ValidationInfo) -> str:
     valid = info.context.valid
     swept = {method.name: sweep.trials for sweep, method in valid["sweep"].values()}
     for method in [*valid["methods"].values(), *(method for _, method in valid["sweep"].values())]:
-        options = [*(options for _, options in method.parts), *swept.get(method.name, ())]
+        variants = (method.parts, *method.by_pair.values())
+        options = [own for parts in variants for _, own in parts] + [*swept.get(method.name, ())]
         if any(values.get("standardize") for values in options):
             return f"{method.name} standardizes logits, which takes all of them; leave one of both out"
     dataset = info.data.get("dataset")

@@ -1,18 +1,9 @@
-"""The table of a paper: methods × pairs, or, for one method, teachers × students; and as text to copy."""
+"""The table of a paper: methods × pairs, or, for one method, teachers × students."""
 
-import csv
-import io
 import math
-import re
 from dataclasses import dataclass, field
 
-from markupsafe import Markup
-
-from kd.report.html import headings, row, table, tag
 from kd.report.study.pairs import Pair
-from kd.results.format import DASH, with_sd
-from kd.results.markdown import plain
-from kd.results.markdown import table as markdown_table
 
 WITHOUT = "(no teacher)"
 Value = tuple[float, float]  # mean and standard deviation of the accuracy
@@ -22,13 +13,33 @@ Value = tuple[float, float]  # mean and standard deviation of the accuracy
 class Matrix:
     """Accuracies by the names of rows and columns.
 
-    `over` are rows that are not compared: what students start from.
+    `over` are rows that are not compared: what students start from. `published` has accuracies by others, by
+    the names of rows, below which they stand.
     """
 
     corner: str
     columns: list[str]
     rows: dict[str, dict[str, Value]]
     over: dict[str, dict[str, Value]] = field(default_factory=dict)
+    published: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def head(self) -> dict[str, dict[str, Value]]:
+        """The rows that are not compared, with what is published."""
+        return self._with_published(self.over)
+
+    @property
+    def lines(self) -> dict[str, dict[str, Value]]:
+        """All rows, with what is published."""
+        return self.head | self._with_published(self.rows)
+
+    def _with_published(self, rows: dict[str, dict[str, Value]]) -> dict[str, dict[str, Value]]:
+        lines = {}
+        for name, values in rows.items():
+            lines[name] = values
+            if known := {column: (value, math.nan) for column, value in self.published.get(name, {}).items()}:
+                lines[f"{name}, published"] = known
+        return lines
 
     def rank(self, name: str, column: str) -> int:
         """1 for the best of a column, 2 for the second; 0 for others, and without a comparison."""
@@ -54,6 +65,7 @@ def _of_methods(pairs: list[Pair]) -> Matrix:
     alone = [pair.student for pair in pairs if pair.student not in dict(taught)]
     columns |= {(student, ""): student for student in alone}
     rows: dict[str, dict[str, Value]] = {}
+    published: dict[str, dict[str, float]] = {}
     teacher, baseline = {}, {}
     for pair in pairs:
         # A student that needs no teacher stands beside all that have one.
@@ -62,94 +74,30 @@ def _of_methods(pairs: list[Pair]) -> Matrix:
         for place in fits:
             rows.setdefault(pair.method, {})[columns[place]] = (pair.accuracy, pair.sd)
             baseline[columns[place]] = (pair.baseline, pair.baseline_sd)
+            theirs = {pair.method: pair.published.accuracy, "baseline": pair.published.baseline}
             if pair.teacher:
                 teacher[columns[place]] = (pair.teacher_accuracy, math.nan)
-    over = {"teacher": teacher, "baseline": baseline}
-    return Matrix("method", list(columns.values()), rows, {name: line for name, line in over.items() if line})
+                theirs["teacher"] = pair.published.teacher
+            _add(published, theirs, columns[place])
+    over = {name: line for name, line in {"teacher": teacher, "baseline": baseline}.items() if line}
+    return Matrix("method", list(columns.values()), rows, over, published)
+
+
+def _add(published: dict[str, dict[str, float]], values: dict[str, float], column: str) -> None:
+    """Put the values that are known into the rows of their names."""
+    for name, value in values.items():
+        if not math.isnan(value):
+            published.setdefault(name, {})[column] = value
 
 
 def _of_teachers(pairs: list[Pair]) -> Matrix:
     students = list(dict.fromkeys(pair.student for pair in pairs))
     rows: dict[str, dict[str, Value]] = {}
+    published: dict[str, dict[str, float]] = {}
     for pair in sorted(pairs, key=lambda pair: -pair.teacher_accuracy):
         known = not math.isnan(pair.teacher_accuracy)
         name = f"{pair.teacher or WITHOUT}{f' ({pair.teacher_accuracy:.2f})' if known else ''}"
         rows.setdefault(name, {})[pair.student] = (pair.accuracy, pair.sd)
+        _add(published, {name: pair.published.accuracy, "baseline": pair.published.baseline}, pair.student)
     baseline = {pair.student: (pair.baseline, pair.baseline_sd) for pair in pairs}
-    return Matrix("teacher (accuracy)", students, rows, {"baseline": baseline})
-
-
-def drawn(matrix: Matrix) -> Markup:
-    """The table, best bold and second underlined."""
-    rows = {
-        name: list(map(Markup, cells)) for name, cells in _cells(matrix, "<b>{}</b>", "<u>{}</u>").items()
-    }
-    lines = [row(name, [tag("td", cell) for cell in cells]) for name, cells in rows.items()]
-    over = len(matrix.over)
-    columns = headings([matrix.corner, *matrix.columns])
-    return table("Accuracy by method and pair", columns, lines[:over], lines[over:], kind="matrix")
-
-
-def _cells(matrix: Matrix, best: str, second: str) -> dict[str, list[str]]:
-    """The texts of each row, with the mean of the best and of the second put in these."""
-    wraps = {0: "{}", 1: best, 2: second}
-    return {
-        name: [_text(values.get(column), wraps[matrix.rank(name, column)]) for column in matrix.columns]
-        for name, values in (matrix.over | matrix.rows).items()
-    }
-
-
-def _text(value: Value | None, wrap: str) -> str:
-    if value is None or math.isnan(value[0]):
-        return DASH
-    mean, spread = with_sd(*value).partition(" ")[::2]
-    return f"{wrap.format(mean)} {spread}".strip()
-
-
-def texts(matrix: Matrix) -> dict[str, str]:
-    """The table in Markdown, LaTeX (booktabs) and CSV, by these names."""
-    return {"Markdown": _markdown(matrix), "LaTeX": _latex(matrix), "CSV": _csv(matrix)}
-
-
-def _markdown(matrix: Matrix) -> str:
-    rows = [[plain(name), *cells] for name, cells in _cells(matrix, "**{}**", "<u>{}</u>").items()]
-    return markdown_table([[plain(text) for text in (matrix.corner, *matrix.columns)], *rows]) + "\n"
-
-
-def _latex(matrix: Matrix) -> str:
-    lines = [r"\begin{tabular}{l" + "c" * len(matrix.columns) + "}", r"\toprule"]
-    lines += [_row_of_latex([matrix.corner, *matrix.columns]), r"\midrule"]
-    rows = _cells(matrix, r"\textbf{{{}}}", r"\underline{{{}}}")
-    for place, (name, cells) in enumerate(rows.items(), start=1):
-        lines.append(" & ".join([_for_latex(name), *cells]).replace(DASH, "--") + r" \\")
-        if place == len(matrix.over):
-            lines.append(r"\midrule")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
-def _row_of_latex(names: list[str]) -> str:
-    return " & ".join(map(_for_latex, names)) + r" \\"
-
-
-def _for_latex(text: str) -> str:
-    signs = {
-        "→": r"$\rightarrow$",
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-    return re.sub(r"[&%$#_{}~^\\→]", lambda found: signs.get(found[0], "\\" + found[0]), text)
-
-
-def _csv(matrix: Matrix) -> str:
-    """Numbers in columns of their own: mean and standard deviation."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    both = [f"{column}, {what}" for column in matrix.columns for what in ("mean", "sd")]
-    writer.writerow([matrix.corner, *both])
-    for name, values in (matrix.over | matrix.rows).items():
-        pairs = [values.get(column, (math.nan, math.nan)) for column in matrix.columns]
-        writer.writerow(
-            [name, *("" if math.isnan(number) else f"{number:.4f}" for pair in pairs for number in pair)]
-        )
-    return out.getvalue()
+    return Matrix("teacher (accuracy)", students, rows, {"baseline": baseline}, published)

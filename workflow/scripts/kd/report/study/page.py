@@ -15,13 +15,15 @@ from kd.report.study.first.cards import cards
 from kd.report.study.first.checks import checks, seeds_needed
 from kd.report.study.first.dumbbell import dumbbell
 from kd.report.study.first.lead import facts, lead
-from kd.report.study.matrix import drawn, matrix_of, texts
+from kd.report.study.forms import drawn, texts
+from kd.report.study.matrix import matrix_of
 from kd.report.study.networks import networks_table
 from kd.report.study.pairs import Pair, by_accuracy, pairs_of
 from kd.report.study.sources import Study
 from kd.report.study.tables import full_table, methods_table, more_table, ranked_table, teachers_table
 from kd.report.template import render
 from kd.results.data_card import data_lines
+from kd.results.published import text as published
 from kd.results.ranking import rank, rank_pairs, tied_with_first, verdict_of, verdict_on_pairs
 from kd.results.table_csv import read_table
 from kd.results.text import DIFFERENCE, LAST, legend, more_columns, more_legend, provenance, selects
@@ -53,6 +55,7 @@ def to_page(study: Study) -> str:
         teachers=teachers_table(table, study),
         ranked=ranked_table(pairs, study),
         verdict_on_pairs=verdict_on_pairs(ranked_pairs),
+        published=published.verdict(table),
         matrix=drawn(matrix) if matrix else "",
         texts=texts(matrix) if matrix else {},
         methods=methods_table(ranked),

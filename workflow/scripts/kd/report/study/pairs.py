@@ -14,6 +14,18 @@ from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER, WITHOUT_TEACHER
 
 
 @dataclass(frozen=True)
+class Published:
+    """Test accuracies by others in per cent, and how far ours is from the student's; NaN: not known."""
+
+    accuracy: float = math.nan
+    difference: float = math.nan  # ours minus theirs
+    half_width: float = math.nan  # of its 95 % interval
+    within: str = ""  # kd.results.published
+    baseline: float = math.nan
+    teacher: float = math.nan
+
+
+@dataclass(frozen=True)
 class Pair:
     """A student distilled from a teacher by a method: means over its seeds.
 
@@ -35,6 +47,7 @@ class Pair:
     size: float  # bytes
     times: Mapping[str, float]  # by runtime
     seeds: tuple[tuple[int, float, float], ...]  # seed, accuracy, accuracy of the baseline
+    published: Published = Published()
 
     @property
     def student(self) -> str:
@@ -96,7 +109,15 @@ def _pair(row: Any, known: pd.DataFrame, study: Study, several: bool) -> Pair:
         size=study.size(key),
         times={runtime: study.time(key, runtime) for runtime in (ONNX, PYTORCH)},
         seeds=_seeds(key, study),
+        published=_published(row, known, baseline, teacher),
     )
+
+
+def _published(row: Any, known: pd.DataFrame, baseline: Key, teacher: Key) -> Published:
+    if "published" not in known:
+        return Published()
+    numbers = row.published, row.published_difference, row.published_ci95, row.published_within
+    return Published(*numbers, *(known["published"].get(key, math.nan) for key in (baseline, teacher)))
 
 
 def _seeds(key: Key, study: Study) -> tuple[tuple[int, float, float], ...]:

@@ -8,9 +8,19 @@ from markupsafe import Markup
 
 from kd.report.html import cell, headings, row, table, tag
 from kd.report.study.first.cards import RUNTIMES
-from kd.report.study.pairs import Pair, runtime_of
+from kd.report.study.pairs import Pair, Published, runtime_of
 from kd.report.study.sources import Study
-from kd.results.format import count, interval, number, signed, size, verdict, with_sd
+from kd.results.format import (
+    DASH,
+    count,
+    interval,
+    number,
+    signed,
+    size,
+    verdict,
+    with_interval,
+    with_sd,
+)
 from kd.results.table_csv import key_of
 from kd.results.text import HEADINGS, measures, more_columns, more_measures, ranking, seed_table, selects
 from kd.roles import LABELS, MEAN
@@ -33,12 +43,13 @@ def ranked_table(pairs: list[Pair], study: Study) -> Markup:
     if not pairs:
         return Markup("")
     runtime = runtime_of(pairs)
+    compared = any(not math.isnan(pair.published.accuracy) for pair in pairs)
     columns = headings(["student"])
     columns += [tag("th", name, class_="words", scope="col") for name in ("teacher", "method")]
-    for name in _numbers(pairs[0], runtime):
+    for name in _numbers(pairs[0], runtime, compared):
         order = "descending" if name == "accuracy" else None
         columns.append(tag("th", heading(name), scope="col", data_numbers="", aria_sort=order))
-    rows = [_ranked_row(pair, _numbers(pair, runtime), study) for pair in pairs]
+    rows = [_ranked_row(pair, _numbers(pair, runtime, compared), study) for pair in pairs]
     return table("Table of distilled students", columns, rows, id="table", kind="sortable dense")
 
 
@@ -51,8 +62,8 @@ def _ranked_row(pair: Pair, cells: dict[str, Markup], study: Study) -> Markup:
     return row(name, [*words, *cells.values()], data_name=pair.student)
 
 
-def _numbers(pair: Pair, runtime: str) -> dict[str, Markup]:
-    """The cells of a row that are numbers, by their headings."""
+def _numbers(pair: Pair, runtime: str, compared: bool) -> dict[str, Markup]:
+    """The cells of a row that are numbers, by their headings; `compared`: published ones too."""
     gain = f"{verdict(pair.gain, pair.half_width)} {signed(pair.gain)}".strip()
     latency = pair.times[runtime]
     return {
@@ -60,12 +71,22 @@ def _numbers(pair: Pair, runtime: str) -> dict[str, Markup]:
         "baseline": cell(with_sd(pair.baseline, pair.baseline_sd), pair.baseline),
         "gain": cell(gain, pair.gain),
         "95 % CI": cell(interval(pair.gain, pair.half_width), pair.gain - pair.half_width),
+        **(_published(pair.published) if compared else {}),
         "teacher accuracy": cell(number(pair.teacher_accuracy), pair.teacher_accuracy),
         "agreement": cell(number(pair.agreement), pair.agreement),
         "ECE": cell(number(pair.ece), pair.ece),
         "parameters": cell(count(pair.parameters), pair.parameters),
         "size": cell(number(math.nan) if math.isnan(pair.size) else size(round(pair.size)), pair.size),
         f"{RUNTIMES[runtime]} latency, ms": cell(number(latency, 3), latency),
+    }
+
+
+def _published(published: Published) -> dict[str, Markup]:
+    difference = with_interval(published.difference, published.half_width)
+    return {
+        "published": cell(number(published.accuracy), published.accuracy),
+        "difference to published": cell(difference, published.difference),
+        "within our interval": cell(published.within or DASH),
     }
 
 

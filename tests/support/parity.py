@@ -1,0 +1,136 @@
+"""Whole training steps, by plain tensor code and by kd; `python tests/support/parity.py` keeps the former.
+
+It writes parity.json: of each pair of networks and each method the loss, and the Euclidean norm of the
+gradient of all of the student's parameters, in float64. Networks, weights and images are those of
+parity_networks.py, the losses those of parity_steps.py. Of kd the names and shapes of weights are used, no
+number. `python tests/support/parity.py --table` prints how far kd is from them, as docs/parity.md has it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from parity_networks import CLASSES, LABELS, images, resnet, weights_for, wrn
+from parity_steps import STEPS
+
+KEPT = Path(__file__).with_suffix(".json")
+PAIRS = {
+    "resnet8 from resnet14": (("resnet8", resnet), ("resnet14", resnet)),
+    "wrn_16_1 from wrn_16_2": (("wrn_16_1", wrn), ("wrn_16_2", wrn)),
+}
+OPTIONS = {"fitnet": {"init_epochs": 0, "ce_weight": 1.0, "kd_weight": 0.0}}
+FIRST_EPOCHS = {"ab", "fsp"}  # of these the step is one of the epochs before the recipe's
+METHODS = {step.__name__: step for step in STEPS}
+
+
+def set_up(pair, name):
+    """Networks and method of kd in float64, with the fixed weights."""
+    from kd.distillation.base import Context
+    from kd.distillation.combined import build_method
+    from kd.networks.factory import build_network
+
+    def build(architecture):
+        return build_network(architecture, {"width": 0.5}, 3, CLASSES).double()
+
+    student, teacher = (build(architecture) for architecture, _ in PAIRS[pair])
+    for network, role in ((student, "student"), (teacher, "teacher")):
+        network.load_state_dict(weights_for(shapes(network), role))
+    method = build_method(name, OPTIONS.get(name, {}))
+    known = tuple(images().shape[1:]), CLASSES, LABELS, 10
+    torch.set_default_dtype(torch.float64)
+    try:
+        method.prepare(Context(student, teacher, *known, new_teacher=lambda: build("resnet14")))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    method.double().train()
+    values = weights_for(shapes(method), name)
+    if name == "srrl":  # its classifier is the teacher's
+        values |= {f"classifier.{key}": value for key, value in teacher.classifier.state_dict().items()}
+    if name == "ofd":  # its margins have seen nothing
+        values |= {key: torch.zeros_like(value) for key, value in values.items() if "margins" in key}
+    method.load_state_dict(values)
+    return student, teacher, method
+
+
+def shapes(module):
+    return {name: tensor.shape for name, tensor in module.state_dict().items()}
+
+
+def expected(pair, name):
+    """The loss, and the gradient of each of the student's parameters, by plain tensor code."""
+    (_, of_student), (_, of_teacher) = PAIRS[pair]
+    student, teacher, method = set_up(pair, name)
+    own = weights_for(shapes(student), "student")
+    learns = [key for key, _ in student.named_parameters()]
+    for key in learns:
+        own[key].requires_grad_()
+    values = {key: value.clone() for key, value in method.state_dict().items()}
+    with torch.no_grad():
+        theirs = of_teacher(weights_for(shapes(teacher), "teacher"), images(), name == "ofd")
+    loss = METHODS[name](of_student(own, images(), True), theirs, values)
+    gradients = torch.autograd.grad(loss, [own[key] for key in learns], allow_unused=True)
+    return loss.item(), dict(zip(learns, gradients, strict=True))
+
+
+def ours(pair, name):
+    """The same by kd."""
+    from kd.distillation.base import Batch, Output
+    from kd.teachers.teacher import LiveTeacher
+
+    student, teacher, method = set_up(pair, name)
+    LiveTeacher(teacher, stages=True, batch_statistics=method.batch_statistics)  # puts it in its mode
+
+    def output(network, shown):
+        stages, logits = network.forward_stages(shown)
+        return Output(logits, tuple(stages))
+
+    def run_teacher(shown, indices):
+        with torch.no_grad():  # what LiveTeacher puts out is float32
+            return output(teacher, shown)
+
+    batch = Batch(
+        images(),
+        LABELS,
+        torch.arange(len(LABELS)),
+        torch.zeros((), dtype=torch.float64),
+        name in FIRST_EPOCHS,
+        lambda shown: output(student.train(), shown),
+        run_teacher,
+    )
+    loss = torch.stack(list(method.losses(batch).values())).sum()
+    loss.backward()
+    return loss.item(), {key: parameter.grad for key, parameter in student.named_parameters()}
+
+
+def length(gradients):
+    return sum((gradient**2).sum().item() for gradient in gradients.values() if gradient is not None) ** 0.5
+
+
+def apart(gradients, others):
+    """|g − h| / |h|; a parameter without a gradient has 0."""
+    total = 0.0
+    for key, other in others.items():
+        pair = [0 if gradient is None else gradient for gradient in (gradients[key], other)]
+        total += torch.as_tensor((pair[0] - pair[1]) ** 2).sum().item()
+    return total**0.5 / length(others)
+
+
+def main():
+    torch.set_num_threads(1)
+    kept = {}
+    for pair in PAIRS:
+        kept[pair] = {}
+        for name in METHODS:
+            loss, gradients = expected(pair, name)
+            kept[pair][name] = {"loss": loss, "gradient": length(gradients)}
+            if "--table" in sys.argv:
+                value, own = ours(pair, name)
+                row = f"{abs(value - loss) / abs(loss):.0e} | {apart(own, gradients):.0e}"
+                print(f"| {pair} | `{name}` | {loss:.6f} | {length(gradients):.6f} | {row} |")
+    if "--table" not in sys.argv:
+        KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
