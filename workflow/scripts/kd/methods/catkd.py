@@ -13,9 +13,9 @@ With the last feature maps A, the weights W of the classifier, and an average po
 from torch import Tensor
 from torch.nn import functional
 
+from kd.distillation.activations import require_maps
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import resized, unit
-from kd.errors import UserError
 from kd.settings.types import Count, NonNegative
 
 
@@ -71,12 +71,7 @@ class Method(Distillation):
     def prepare(self, context: Context) -> None:
         """Note both classifiers, which stay parts of their networks."""
         super().prepare(context)
-        for network, whose in ((context.student, "student"), (context.teacher, "teacher")):
-            if not getattr(network, "classifies_maps", True):
-                raise UserError(
-                    f"catkd sees classes in feature maps by the classifier, and that of this {whose} reads"
-                    " its class token; use another method, or another network"
-                )
+        require_maps(student=context.student, teacher=context.teacher)
         # In a tuple, so that they are no parts of the method.
         self.classifiers = context.student.classifier, context.teacher.classifier
 
