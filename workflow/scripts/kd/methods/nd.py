@@ -20,7 +20,7 @@ from kd.settings.types import NonNegative
 
 
 def nd_loss(student: Tensor, teacher: Tensor, directions: Tensor) -> Tensor:
-    """1 − s·e / max(‖s‖, ‖t‖) (section 3.2), the mean over samples.
+    """1 − s·e / max(‖s‖, ‖t‖), the paper's L_nd: the mean over samples.
 
     A student shorter than its teacher is made longer, along e; of a longer one only the direction counts.
     Where both are 0, so is the fraction.

@@ -43,7 +43,7 @@ def kept(scores: Tensor, labels: Tensor, share: float) -> Tensor:
     """Which rows of a teacher's scores (N, C) are trusted: (N,) of 0 and 1.
 
     Those whose label (N,) has the highest score, and `share` of the others, the least wrong ones first, by
-    the rank of the label (section 3.3, "selective transfer"). Their number is rounded down.
+    the rank of the label: the paper's selective transfer. Their number is rounded down.
     """
     rank = (scores > of_label(scores, labels)).sum(dim=1)
     right = (rank == 0).sum()
