@@ -2,9 +2,11 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 from small_config import complaints, config
 from torchvision import models
@@ -83,6 +85,17 @@ def test_mistakes_in_a_config(entry, line):
     teachers = {**TEACHERS, "mine": TEACHERS["mine"] | entry}
     (complaint,) = complaints(teachers=teachers)
     assert complaint.startswith(f"teachers.mine.{line}")
+
+
+PAGE = (Path(__file__).parents[3] / "docs/how-to/teachers.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", re.findall(r"`t: (\{.*?\})`", PAGE))
+def test_the_lines_of_the_page_for_other_collections_are_valid(line):
+    entry = yaml.safe_load(line)
+    study = load_study(config(teachers={"t": entry}, dataset={"name": "cifar10"}))
+    assert study.externals["t"].mean == tuple(entry["mean"])
+    assert len(study.externals["t"].std) == 3
 
 
 def test_where_it_has_no_place():

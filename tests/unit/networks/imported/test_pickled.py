@@ -184,6 +184,14 @@ def test_what_cannot_be_taken_is_one_line_and_nothing_is_run(make, says, tmp_pat
     assert not (tmp_path / "touched").exists()
 
 
+def test_nothing_is_run_where_the_environment_asks_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    path = saved(tmp_path, {"model": {}, "x": Harmful(tmp_path / "touched")})
+    with pytest.raises(UserError, match="holds objects of Python"):
+        read(path)
+    assert not (tmp_path / "touched").exists()
+
+
 def test_a_file_that_is_cut_short(tmp_path):
     for legacy in (False, True):
         path = saved(tmp_path, cnn().state_dict(), _use_new_zipfile_serialization=not legacy)
