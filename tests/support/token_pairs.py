@@ -5,7 +5,6 @@
 writes the table of docs/methods.md.
 """
 
-import copy
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +39,10 @@ LABELS = torch.tensor([0, 3, 5, 0])
 
 @cache
 def network(kind, role):
+    return new(kind, role)
+
+
+def new(kind, role):
     if kind != "cnn":
         return tiny(kind, seed=len(role))
     torch.manual_seed(len(role))
@@ -56,9 +59,8 @@ def step(name, pair):
     torch.manual_seed(0)
     method = build_method(name, {})
     labels = torch.arange(20) % CLASSES
-    anew = copy.deepcopy(teacher).train().requires_grad_()
     known = (3, SIDE, SIDE), CLASSES, labels, 3
-    method.prepare(Context(student, teacher, *known, new_teacher=lambda: anew))
+    method.prepare(Context(student, teacher, *known, new_teacher=lambda: new(of_teacher, "peer")))
     images = torch.randn(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     terms = []
     for preliminary in [True, False][not method.preliminary :]:

@@ -50,6 +50,7 @@ DESCRIBED = {
     "wkd_f": "CE + 0.08·(4·mean + deviation) (WKD-F)",
     "semckd": "CE + 100·SemCKD + 1·T²·KL, T=4",
     "nd": "CE + 2·ND",
+    "fcfd": "CE + 5·FCFD + 1·T²·KL + 1·T²·KL of mixed paths, T=4, warm-up 20 epochs",
     "sskd": "self-supervision (60 epochs), then 0.1·CE + 0.9·T²·KL + 2.7·T²·KL of turned images"
     " + 10·similarity (SSKD), T=4",
     "diffkd": "CE + 1·features + 1·T²·KL, denoised (DiffKD), T=1",
@@ -74,6 +75,13 @@ DEFAULTS = {
     "wkd_f": {"weight": 0.08, "mean_weight": 4.0, "constant_share": 0.625},
     "semckd": {"weight": 100.0, "samples": 64, "kd_weight": 1.0, "temperature": 4.0},
     "nd": {"weight": 2.0},
+    "fcfd": {
+        "weight": 5.0,
+        "kd_weight": 1.0,
+        "mixed_weight": 1.0,
+        "temperature": 4.0,
+        "warm_up": 20.0,
+    },
     "sskd": {
         "preliminary": 60,
         "ce_weight": 0.1,
@@ -155,7 +163,7 @@ def test_every_part_gets_a_gradient_that_is_not_zero(name):
             assert parameter.grad.any(), key
 
 
-@pytest.mark.parametrize("name", [name for name in DESCRIBED if name not in ("simkd", "dml", "sskd")])
+@pytest.mark.parametrize("name", [name for name in DESCRIBED if name not in ("simkd", "dml", "sskd", "fcfd")])
 def test_maps_of_zeros_give_no_nan(name):
     method = prepared(name)
     student, teacher = random_outputs()

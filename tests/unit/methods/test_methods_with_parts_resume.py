@@ -36,10 +36,25 @@ METHODS = {
     "semckd": {"samples": 8},
     "diffkd": {},
     "nd": {},
+    "fcfd": {},
     "sskd": {"init_epochs": 2},
     "vkd": {},
 }
-NEWER = ("srd", "vkd", "pefd", "itrd", "pad", "mgd", "catkd", "ickd", "wkd_f", "semckd", "diffkd", "nd")
+NEWER = (
+    "srd",
+    "vkd",
+    "pefd",
+    "itrd",
+    "pad",
+    "mgd",
+    "catkd",
+    "ickd",
+    "wkd_f",
+    "semckd",
+    "diffkd",
+    "nd",
+    "fcfd",
+)
 
 
 def course(name, **more):
@@ -74,7 +89,7 @@ def timeless(history):
 @pytest.mark.parametrize(
     ("name", "steps"),
     [("crd", 1), ("crd", 2), ("crd", 5), ("crd-queue", 3), ("crd-queue", 6), ("dml", 2), ("dml", 4)]
-    + [(name, steps) for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd") for steps in (2, 5)]
+    + [(name, steps) for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd", "fcfd") for steps in (2, 5)]
     # two preliminary epochs of three steps: the border is before the seventh
     + [("ab", steps) for steps in (1, 2, 4, 6, 7, 8, 10, 12)]
     + [(name, steps) for name in ("ft", "sskd") for steps in (3, 6, 7, 9)],

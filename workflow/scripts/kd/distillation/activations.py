@@ -1,4 +1,4 @@
-"""Which networks have neurons that end at 0."""
+"""What methods need of networks: a ReLU, a classifier that reads maps."""
 
 from torch import nn
 
@@ -24,3 +24,13 @@ def require_relu(teacher: nn.Module) -> None:
             "this method compares on which side of its ReLU a neuron is, and this teacher has GELU and no"
             " ReLU; use another teacher or method"
         )
+
+
+def require_maps(**networks: nn.Module) -> None:
+    """UserError for a network, by its role, whose classifier reads a token and not the means of maps."""
+    for role, network in networks.items():
+        if not getattr(network, "classifies_maps", True):
+            raise UserError(
+                f"this method takes the {role}'s classifier for feature maps, and it reads a class token; use"
+                f" another {role} or method"
+            )

@@ -42,7 +42,13 @@ class Output:
     def first(self, count: int) -> "Output":
         """Those of the first `count` images."""
         stages, members = (tuple(part[:count] for part in parts) for parts in (self.stages, self.members))
-        return Output(self.logits[:count], stages, members)
+        tokens = tuple(_first(named, count) for named in self.tokens)
+        read = None if self.read is None else self.read[:count]
+        return Output(self.logits[:count], stages, members, tokens, read, _first(self.heads, count))
+
+
+def _first(named: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    return {name: tensor[:count] for name, tensor in named.items()}
 
 
 @dataclass(frozen=True)

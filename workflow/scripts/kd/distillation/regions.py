@@ -9,6 +9,7 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
+from kd.distillation.activations import require_maps
 from kd.distillation.base import Batch, Context, Distillation, Output
 from kd.errors import UserError
 
@@ -70,11 +71,8 @@ class Regional(Distillation):
 
     def prepare(self, context: Context) -> None:
         """The regions of both networks' last maps, and the classifiers, which stay the networks' own."""
-        networks = {"student": context.student, "teacher": context.teacher}
-        for whose, network in networks.items():
-            if not getattr(network, "classifies_maps", True):
-                raise UserError(f"this method classifies regions, and the {whose}'s classifier reads a token")
         shapes = context.student_stages[-1], context.teacher_stages[-1]
+        require_maps(student=context.student, teacher=context.teacher)
         smallest = min(min(shape[1:]) for shape in shapes)
         scales = [1, *sorted({scale for scale in self.scales if 1 < scale <= smallest})]
         if len(scales) == 1:
@@ -84,7 +82,7 @@ class Regional(Distillation):
             )
         self.regions = nn.ModuleList(Regions(*shape[1:], scales) for shape in shapes)
         # In a tuple, for they are the networks', which train and keep them.
-        self._classifiers = tuple(network.classifier for network in networks.values())
+        self._classifiers = (context.student.classifier, context.teacher.classifier)
 
     def regional(self, batch: Batch, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Of all regions the student's and the teacher's logits, the labels, and the weights.

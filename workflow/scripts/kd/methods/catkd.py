@@ -13,6 +13,7 @@ With the last feature maps A, the weights W of the classifier, and an average po
 from torch import Tensor
 from torch.nn import functional
 
+from kd.distillation.activations import require_maps
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import resized, unit
 from kd.settings.types import Count, NonNegative
@@ -21,15 +22,16 @@ from kd.settings.types import Count, NonNegative
 def class_maps(maps: Tensor, weight: Tensor) -> Tensor:
     """Feature maps (B, K, H, W) and a classifier's weights (C, K) -> class activation maps (B, C, H, W).
 
-    Section 3.1. Their mean over positions are the logits, less the bias: the authors' networks have none.
+    Class activation mapping without the classifier's bias: the means over positions are the logits less the
+    bias, and the authors' networks have none.
     """
     return functional.conv2d(maps, weight[:, :, None, None])
 
 
 def cat_loss(student: Tensor, teacher: Tensor, size: int, *, normalize: bool) -> Tensor:
-    """Mean squared difference of class activation maps, pooled to `size` pixels a side (equation 4).
+    """Mean squared difference of class activation maps, pooled to `size` pixels a side: L_CAT.
 
-    With `normalize` the pooled map of each class has length 1 (equation 3); a dead one stays 0.
+    With `normalize` the pooled map of each class has length 1; a dead one stays 0.
 
     student: (B, C, H, W), teacher: (B, C, h, w) float. Returns a scalar.
     """
@@ -55,6 +57,8 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages", "network")
+    ASKS_TEACHER = ("classifier", "maps")
+    ASKS_STUDENT = ("classifier", "maps")
 
     weight: NonNegative = 40.0
     size: Count = 2
@@ -68,6 +72,7 @@ class Method(Distillation):
     def prepare(self, context: Context) -> None:
         """Note both classifiers, which stay parts of their networks."""
         super().prepare(context)
+        require_maps(student=context.student, teacher=context.teacher)
         # In a tuple, so that they are no parts of the method.
         self.classifiers = context.student.classifier, context.teacher.classifier
 

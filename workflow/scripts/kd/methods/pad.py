@@ -14,14 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled
 from kd.settings.types import NonNegative, Probability
 
 LEAST_VARIANCE = 1e-6
 
 
 def pad_loss(student: Tensor, teacher: Tensor, log_variance: Tensor) -> Tensor:
-    """(t − s)²/v + log v for a variance v (equation 5), the mean over dimensions and samples.
+    """(t − s)²/v + log v for a variance v, the paper's L_PAD-L2: the mean over dimensions and samples.
 
     The paper's is a sum over dimensions, without a constant; its authors' code has the mean, and 10⁻⁶ is
     added to the variance.
@@ -62,7 +61,7 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and the difference of the features as the epoch has it."""
-        student, teacher = self.fit(pooled(batch.student.stages[-1])), pooled(batch.teacher.stages[-1])
+        student, teacher = self.fit(batch.student.features), batch.teacher.features
         # Both, for a replayed step cannot choose. With a variance of 1 the weighted one is the plain one.
         weighted = batch.epoch >= self.plain_epochs
         log_variance = torch.where(weighted, self.log_variance(student), 0)

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled, unit
+from kd.distillation.features import unit
 from kd.settings.types import Count, NonNegative
 
 
 def direction_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """1 − the cosine of the angle between the features, the mean over samples (equation 5).
+    """1 − the cosine of the angle between the features, the mean over samples: the paper's L_MDA.
 
     student, teacher: (B, D) float. Returns a scalar, from 0 to 2.
     """
@@ -51,7 +51,7 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and difference of the directions."""
-        features = pooled(batch.student.stages[-1])
+        features = batch.student.features
         projected = torch.stack([project(features).relu() for project in self.ensemble]).mean(dim=0)
-        loss = direction_loss(projected, pooled(batch.teacher.stages[-1]))
+        loss = direction_loss(projected, batch.teacher.features)
         return {"ce": batch.cross_entropy(batch.student.logits), "pefd": self.weight * loss}

@@ -52,6 +52,8 @@ class Method(Regional):
     """
 
     NEEDS = ("stages", "network")
+    ASKS_TEACHER = ("classifier", "maps")
+    ASKS_STUDENT = ("classifier", "maps")
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "target_weight", "nontarget_weight")
 

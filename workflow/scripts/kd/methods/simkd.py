@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.activations import has_relu
+from kd.distillation.activations import has_relu, require_maps
 from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import resized
 from kd.errors import UserError
@@ -89,11 +89,7 @@ class Method(Distillation):
     def prepare(self, context: Context) -> None:
         """Give the student its projector and the teacher's classifier, which stays as it is."""
         source, target = context.student_stages[-1], context.teacher_stages[-1]
-        if not getattr(context.teacher, "classifies_maps", True):
-            raise UserError(
-                "simkd puts the teacher's classifier behind feature maps, and that of this teacher reads its"
-                " class token; use srrl, or another teacher"
-            )
+        require_maps(teacher=context.teacher)
         facts = {"source": source, "target": target, "middle": max(1, target[0] // self.factor)}
         facts |= {} if has_relu(context.teacher) else {"relu": False}
         self.changes = {"simkd": facts}

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 
@@ -25,7 +24,7 @@ LEAST_SUM = 1e-5  # added to the sum, as in their code for transformers: equal f
 
 
 def srd_loss(student: Tensor, teacher: Tensor, exponent: float) -> Tensor:
-    """log Σ |n(s) − n(t)|^a over all samples and dimensions (section 3.3, "LogSum").
+    """log Σ |n(s) − n(t)|^a over all samples and dimensions: the paper's LogSum.
 
     n standardises each dimension over the batch. The authors' code sums, as here; so the loss grows with the
     logarithm of the batch size, and its gradient does not.
@@ -69,8 +68,8 @@ class Method(Distillation):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, distance of the features, divergence of the logits."""
         student, teacher = batch.student, batch.teacher
-        projected = self.projector(pooled(student.stages[-1]))
-        loss = srd_loss(projected, pooled(teacher.stages[-1]), self.exponent)
+        projected = self.projector(student.features)
+        loss = srd_loss(projected, teacher.features, self.exponent)
         terms = {"ce": batch.cross_entropy(student.logits), "srd": self.feature_weight * loss}
         if self.kd_weight:
             terms["kd"] = self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled, unit
+from kd.distillation.features import unit
 from kd.distillation.logits import log_probabilities, of_label
 from kd.errors import UserError
 from kd.methods.kd import kd_loss
@@ -43,7 +43,7 @@ def kept(scores: Tensor, labels: Tensor, share: float) -> Tensor:
     """Which rows of a teacher's scores (N, C) are trusted: (N,) of 0 and 1.
 
     Those whose label (N,) has the highest score, and `share` of the others, the least wrong ones first, by
-    the rank of the label (section 3.3, "selective transfer"). Their number is rounded down.
+    the rank of the label: the paper's selective transfer. Their number is rounded down.
     """
     rank = (scores > of_label(scores, labels)).sum(dim=1)
     right = (rank == 0).sum()
@@ -86,6 +86,7 @@ class Method(Distillation):
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight", "turned_weight", "similarity_weight")
 
     init_epochs: Natural = 60
+    init_lr: Positive | None = None
     ce_weight: NonNegative = 0.1
     kd_weight: NonNegative = 0.9
     turned_weight: NonNegative = 2.7
@@ -115,12 +116,12 @@ class Method(Distillation):
         teacher = batch.teacher_on(views)
         own = torch.arange(size, device=views.device).repeat(TURNS - 1)  # of each turned image, its upright
         if batch.preliminary:
-            scores = similarities(self.teacher_head(pooled(teacher.stages[-1])))
+            scores = similarities(self.teacher_head(teacher.features))
             return {"self_supervision": functional.cross_entropy(scores, own)}
         student = batch.student_on(views)
         with torch.no_grad():
-            target = similarities(self.teacher_head(pooled(teacher.stages[-1])))
-        scores = similarities(self.student_head(pooled(student.stages[-1])))
+            target = similarities(self.teacher_head(teacher.features))
+        scores = similarities(self.student_head(student.features))
         rows = kept(target, own, self.similarity_share)
         similar = kept_divergence(scores, target, self.similarity_temperature, rows)
         upright, others = student.logits.tensor_split([size])

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.distillation.features import pooled
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 
@@ -26,8 +25,7 @@ DEGREE, SQUARINGS = 10, 5  # of the exponential: exact in float32 for a matrix o
 def vkd_loss(projected: Tensor, teacher: Tensor) -> Tensor:
     """Huber loss (threshold 1) of the projected features and the teacher's, standardised in each sample.
 
-    Equation 6 with the normalisation that the paper has for classification (section 3.3); the loss is that
-    of the authors' code.
+    The normalisation is the paper's for classification, the loss that of the authors' code (engine.py).
 
     projected, teacher: (B, D) float. Returns a scalar.
     """
@@ -102,7 +100,7 @@ class Method(Distillation):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, difference of the features, divergence of the logits."""
         student, teacher = batch.student, batch.teacher
-        loss = vkd_loss(self.project(pooled(student.stages[-1])), pooled(teacher.stages[-1]))
+        loss = vkd_loss(self.project(student.features), teacher.features)
         terms = {"ce": batch.cross_entropy(student.logits), "vkd": self.weight * loss}
         if self.kd_weight:
             terms["kd"] = self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature)
