@@ -107,6 +107,7 @@ def prepared_method(
     device: torch.device,
     epochs: int,
     folder: Path,
+    batch: int,
 ) -> tuple[Distillation, Teacher | None]:
     """A method as a job prepares it, and the teacher that it needs: two networks where it wants several."""
     options = registry.find_method(name).options.model_fields
@@ -123,7 +124,7 @@ def prepared_method(
         teacher = LiveTeacher(taught_by, **options)
     image = (pictures.images.shape[-1], *pictures.images.shape[1:3])
     data = load_split(pictures, device)
-    known = image, pictures.classes, data.labels, epochs, members
+    known = image, pictures.classes, data.labels, epochs, members, batch
     anew = partial(build, network, pictures, device)
     first = teacher and partial(first_logits, teacher, data.images, SEED)
     method.prepare(Context(student, taught_by, *known, new_teacher=anew, teacher_logits=first))

@@ -99,7 +99,7 @@ def _method(spec: Spec, turns: Turns) -> None:
     model = ours.build(spec.network, pictures, device)
     with tempfile.TemporaryDirectory() as folder:
         prepared = spec.method, model, spec.teacher, pictures, device, spec.repetitions, Path(folder)
-        method, teacher = ours.prepared_method(*prepared)
+        method, teacher = ours.prepared_method(*prepared, spec.batch)
         turns.wait()
         settings = {"batch": spec.batch, "epochs": spec.repetitions, "teacher": teacher, "method": method}
         settings["speed"] = ours.usual_speed(device, spec.batch, spec.setting.compile)

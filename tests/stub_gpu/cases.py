@@ -85,7 +85,8 @@ def quick() -> Iterator[Case]:
     for name, pair in (
         ("kd", PAIRS[0]),
         ("ft", PAIRS[0]),
-        ("fsp", PAIRS[1]),
+        ("fsp", PAIRS[0]),
+        ("ab", PAIRS[4]),
         ("ofd", PAIRS[0]),
         ("crd", PAIRS[2]),
         ("vkd", PAIRS[0]),
@@ -93,6 +94,8 @@ def quick() -> Iterator[Case]:
         ("semckd", PAIRS[3]),
         ("diffkd", PAIRS[0]),
         ("nd", PAIRS[1]),
+        ("sskd", PAIRS[2]),
+        ("fcfd", PAIRS[0]),
     ):
         yield f"{name}: {pair[0]} -> {pair[1]}", functools.partial(_method, name, *pair)
     for name in ("resnet8x4", "torchvision/vit_b_16"):

@@ -27,7 +27,7 @@ from kd.settings.recipe import Recipe
 from kd.teachers.encoding import Encoding
 from kd.teachers.reading import FiledTargets
 from kd.teachers.store import Filling, open_store
-from kd.teachers.teacher import CachedTeacher
+from kd.teachers.teacher import CachedTeacher, LiveTeacher
 from kd.training.callback import Callback
 from kd.training.checkpoints import Checkpoints
 from kd.training.engine import fit
@@ -43,6 +43,7 @@ RECIPES = {
 
 def engine() -> Iterator[Case]:
     """What only a whole training shows."""
+    yield "two momenta, for labels and distillation", _two_momenta
     for seconds in (0.002, 0.01, 0.03):
         yield f"streamed while a step is recorded, {seconds} s a batch", partial(_streamed, seconds)
     yield "a method that reads a number back, in a network with dropout", _reads_back
@@ -193,6 +194,15 @@ def _resumed() -> list[str]:
     return complaints + (
         [] if len(training.history) == 3 and training.replayed else ["it did not go on by a graph"]
     )
+
+
+def _two_momenta() -> list[str]:
+    """Two backward passes in one graph, and the state of both momenta."""
+    data, model = split(), network("resnet8x4")
+    teacher = LiveTeacher(network("resnet8x4").eval().requires_grad_(False))
+    method = build_method("kd", {}).to(on_stub.DEVICE)
+    recipe = Recipe(epochs=2, batch_size=BATCH, dot=0.075)
+    return on_stub.steps(model, method, teacher, data, GRAPHED, recipe)
 
 
 def _recipe(keys: dict) -> list[str]:

@@ -111,7 +111,7 @@ def prepared(
     def anew() -> nn.Module:
         return copy.deepcopy(teacher).train().requires_grad_()
 
-    known = (3, 32, 32), CLASSES, labels, RECIPE.epochs, members
+    known = (3, 32, 32), CLASSES, labels, RECIPE.epochs, members, BATCH
     method.prepare(Context(student, runs, *known, new_teacher=anew, teacher_logits=first))
     student.to(device=DEVICE, memory_format=torch.channels_last)
     return method.to(device=DEVICE, memory_format=torch.channels_last), kind
@@ -129,7 +129,7 @@ def steps(
     complaints = []
     for preliminary in ([True] if method.preliminary else []) + [False]:
         student.train(), method.train()
-        loader = Loader(data, BATCH, 0)
+        loader = Loader(data, BATCH, 0, companions=method.COMPANIONS)
         common = student, method, loader, recipe, teacher, speed, preliminary
         graphed, copies = GraphedStep(Step(*common), loader), stub.stub_count(2)
         for epoch in range(2):

@@ -73,14 +73,14 @@ def real_batch(student, teacher, images, labels, *, preliminary=False, asked=Non
     """A batch that real networks run on; `asked` notes who was."""
     asked = [] if asked is None else asked
 
-    def run(who, network):
+    def run(who, network, shown):
         asked.append(who)
-        logits, stages, named = outputs_of(network, images)
+        logits, stages, named = outputs_of(network, shown)
         return Output(logits, stages, **named)
 
-    def run_teacher(*_):
+    def run_teacher(shown, _):
         with torch.no_grad():
-            return run("teacher", teacher)
+            return run("teacher", teacher, shown)
 
     indices = torch.arange(len(labels))
     return Batch(
@@ -89,6 +89,6 @@ def real_batch(student, teacher, images, labels, *, preliminary=False, asked=Non
         indices,
         torch.tensor(0.0),
         preliminary,
-        lambda _: run("student", student),
+        lambda shown: run("student", student, shown),
         run_teacher,
     )

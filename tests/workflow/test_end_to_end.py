@@ -1,15 +1,10 @@
 """Whole studies, run as a user runs them."""
 
-import hashlib
 import json
 import re
 import subprocess
 import sys
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import archives
 import numpy as np
@@ -17,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from diagnoses import checked_diagnoses
+from download_server import serving
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -243,34 +239,6 @@ def test_the_first_look_at_many_images_is_reported_beside_the_answer(fresh):
     assert "images read" not in few.stderr + few.stdout + many.stdout
     assert few.stdout.startswith("digraph")
     assert many.stdout.startswith("digraph")
-
-
-@contextmanager
-def serving(fresh, name, files):
-    """A server of these files as the downloads of a data set, with their checksums; its address and requests."""
-    served, requests = fresh.folder.parent / "served", []
-    served.mkdir()
-    source = fresh.folder / f"workflow/scripts/kd/datasets/{name}.py"
-    text = source.read_text()
-    for file, content in files.items():
-        (served / file).write_bytes(content)
-        sha256 = hashlib.sha256(content).hexdigest()
-        text, replaced = re.subn(rf'"{file}": "[0-9a-f]{{64}}"', f'"{file}": "{sha256}"', text)
-        assert replaced == 1
-        text = re.sub(rf'("{file}": )[0-9_]+', rf"\g<1>{len(content)}", text)
-    source.write_text(text)
-
-    class Handler(SimpleHTTPRequestHandler):
-        def do_GET(self):
-            requests.append(self.path)
-            super().do_GET()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(served)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", requests
-    finally:
-        server.shutdown()
 
 
 def test_cifar10_is_downloaded_from_the_mirror_that_the_config_names(fresh):

@@ -62,10 +62,17 @@ def main(
     sync_batch_norm are the same. The file `progress` says how far it is.
     """
     inputs = Inputs(dataset, teacher_model, teacher_logits, tuple(targets), chosen)
-    if compute.gpus_per_job > 1 and build_methods(job.methods).REMEMBERS_SAMPLES:
-        logger.info("%s  on one GPU: its method remembers samples, which several do not share", job.label)
+    if compute.gpus_per_job > 1 and (reason := _why_on_one(job)):
+        logger.info("%s  on one GPU: %s", job.label, reason)
         compute = compute.model_copy(update={"gpus_per_job": 1})
     run_on_devices(compute, partial(train, job, inputs, outputs, compute, work, progress, code))
+
+
+def _why_on_one(job: TrainJob) -> str:
+    """Why a training is on one GPU whatever gpus_per_job says, if it is."""
+    if build_methods(job.methods).REMEMBERS_SAMPLES:
+        return "its method remembers samples, which several do not share"
+    return "dot takes two gradients in a step, which several do not average" if job.recipe.dot else ""
 
 
 @dataclass(frozen=True)

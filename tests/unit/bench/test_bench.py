@@ -263,7 +263,7 @@ def test_every_method_can_be_timed(tmp_path, name):
     pictures, rows = bright_or_dark(), []
     student = small()
     teacher_for = Network(name="cnn", architecture="cnn", options={"channels": [4, 8]})
-    method, teacher = ours.prepared_method(name, student, teacher_for, pictures, CPU, 2, tmp_path)
+    method, teacher = ours.prepared_method(name, student, teacher_for, pictures, CPU, 2, tmp_path, 16)
     ours.train(student, pictures, CPU, batch=16, epochs=2, teacher=teacher, method=method, report=rows.append)
     assert len(rows) == 2 + method.preliminary
     assert all(row["step_seconds"] > 0 for row in rows)

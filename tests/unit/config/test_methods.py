@@ -75,6 +75,10 @@ def test_methods_add_up_under_one_name():
             "methods.two.label_smoothing: is a cross-entropy and noth",
         ),
         (
+            {"two": {"cs_kd": {}, "dlb": {}}},
+            "methods.two: cs_kd and dlb show a second image beside each, of different kinds; not in one sum",
+        ),
+        (
             {"two": {"fitnet": {"init_epochs": 3}, "ab": {"init_epochs": 2}}},
             "methods.two: init_epochs differ (fitnet 3, ab 2); in a sum they must be equal, or 0",
         ),

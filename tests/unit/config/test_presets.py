@@ -9,6 +9,7 @@ from small_config import complaints, config
 
 from kd.config.kept.changed import changed, resolved_yaml
 from kd.config.load import load_study
+from kd.config.reference import files
 from kd.plan.training import distill_job, intermediate_job
 from kd.registry import architectures, find_method
 
@@ -153,6 +154,32 @@ def test_the_resolved_config_has_the_options_of_each_pair():
 def test_a_mistake_has_one_line(entry, line):
     (text,) = complaints(**PAIRS, methods=entry)
     assert text.startswith(line), text
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[1]", "methods.kd.preset: config/presets/mine.yaml: config: Input should be a valid dictionary"),
+        (
+            "kd: {by_pair: {big: 3}}",
+            "methods.kd.preset: config/presets/mine.yaml: kd.by_pair.big: Input should",
+        ),
+        ("kd: {temperatur: 3}", "methods.kd.preset.temperatur: unknown key; did you mean 'temperature'?"),
+        ("kd: {temperature: 3", "methods.kd.preset: config/presets/mine.yaml cannot be read: while parsing"),
+        (
+            "kd: {temperature: 3, temperature: 2}",
+            "methods.kd.preset: config/presets/mine.yaml, line 1: the key",
+        ),
+    ],
+)
+def test_a_preset_that_is_none_has_one_line(text, line, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ROOT", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config/presets").mkdir(parents=True)
+    (tmp_path / "config/presets/mine.yaml").write_text(text)
+    files.read.cache_clear()
+    (message,) = complaints(**PAIRS, methods={"kd": {"preset": "mine"}})
+    assert message.replace(f"{tmp_path}/", "").startswith(line), message
 
 
 def test_a_sweep_takes_no_preset():

@@ -110,7 +110,11 @@ def test_a_pair_that_is_not_run_has_no_row():
         ),
         (
             {"source": "x", "baselines": {"cnn": 101}},
-            "published.baselines.cnn: should be less than or equal to 100 (it is 101)",
+            "published.baselines.cnn: should be 0 to 100, in per cent (it is 101)",
+        ),
+        (
+            {"source": "x", "baselines": {"cnn": True}},
+            "published.baselines.cnn: should be a number, not true or false (it is True)",
         ),
         (
             {"source": "x", "methods": {"kd": {"vgg16": {"cnn": "high"}}}},

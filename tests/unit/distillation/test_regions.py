@@ -155,3 +155,10 @@ def test_the_order_of_the_batch_does_not_matter():
     other = method.losses(batch_of(*answers, LABELS[order], epoch=19))
     for name, value in method.losses(batch).items():
         assert other[name].item() == pytest.approx(value.item(), rel=1e-5), name
+
+
+def test_a_classifier_of_a_token_is_not_one_of_regions():
+    student, teacher = Net(), Net()
+    teacher.classifies_maps = False
+    with pytest.raises(UserError, match="classifies regions, and the teacher's classifier reads a token"):
+        build_method("sd_kd", {}).prepare(Context(student, teacher, (3, 8, 8), 5, torch.tensor(LABELS), 2))

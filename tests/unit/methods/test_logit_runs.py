@@ -12,7 +12,7 @@ TERMS = {"ttm": {"kd"}, "wttm": {"kd"}, "rld": {"scd", "mcd"}, "abkd": {"kd"}, "
 
 
 LIVE = {"dist_plus": {}, "sd_kd": {}, "sd_dkd": {"warmup": 2}, "sd_nkd": {"warmup": 2}}
-ALONE = {"uskd": {}}
+ALONE = {"uskd": {}, "ps_kd": {}, "cs_kd": {}, "dlb": {}}
 
 
 @pytest.fixture(scope="module")

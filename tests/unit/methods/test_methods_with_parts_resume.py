@@ -36,9 +36,25 @@ METHODS = {
     "semckd": {"samples": 8},
     "diffkd": {},
     "nd": {},
+    "fcfd": {},
+    "sskd": {"init_epochs": 2},
     "vkd": {},
 }
-NEWER = ("srd", "vkd", "pefd", "itrd", "pad", "mgd", "catkd", "ickd", "wkd_f", "semckd", "diffkd", "nd")
+NEWER = (
+    "srd",
+    "vkd",
+    "pefd",
+    "itrd",
+    "pad",
+    "mgd",
+    "catkd",
+    "ickd",
+    "wkd_f",
+    "semckd",
+    "diffkd",
+    "nd",
+    "fcfd",
+)
 
 
 def course(name, **more):
@@ -73,10 +89,10 @@ def timeless(history):
 @pytest.mark.parametrize(
     ("name", "steps"),
     [("crd", 1), ("crd", 2), ("crd", 5), ("crd-queue", 3), ("crd-queue", 6), ("dml", 2), ("dml", 4)]
-    + [(name, steps) for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd") for steps in (2, 5)]
+    + [(name, steps) for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd", "fcfd") for steps in (2, 5)]
     # two preliminary epochs of three steps: the border is before the seventh
     + [("ab", steps) for steps in (1, 2, 4, 6, 7, 8, 10, 12)]
-    + [("ft", steps) for steps in (3, 6, 7, 9)],
+    + [(name, steps) for name in ("ft", "sskd") for steps in (3, 6, 7, 9)],
 )
 def test_cut_off_before_any_step_it_goes_on_to_the_same_bits(tmp_path, uninterrupted, name, steps):
     callback = StopsAfter(steps)
@@ -103,7 +119,7 @@ class StopsAtTheBorder(StopsAfter):
             self.ending.name = "SIGTERM"
 
 
-@pytest.mark.parametrize("name", ["ab", "ft"])
+@pytest.mark.parametrize("name", ["ab", "ft", "sskd"])
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_cut_off_between_two_epochs_too(tmp_path, uninterrupted, name, epoch):
     """After the second the preliminary ones are over: their momentum must not come back."""
@@ -162,6 +178,7 @@ def test_the_paraphraser_stays_after_its_epochs(tmp_path, uninterrupted):
         ("ft", {"init_epochs": 1}),
         ("dml", {}),
         ("byot", {}),
+        ("sskd", {"init_epochs": 1}),
         *[(name, {}) for name in NEWER],
     ],
 )

@@ -191,6 +191,18 @@ def test_one_seed_has_no_ranking(tmp_path):
     assert line.startswith("One seed: no confidence interval and no ranking.")
 
 
+def test_what_trainings_have_said_of_their_methods_is_listed(tmp_path):
+    runs, alarm = fake_pairs([SURE, SURE]), "loss term kd is 0 in epoch 3"
+    for run in runs:
+        if run["role"] == "distilled" and run["seed"] == 1:
+            run["alarms"] = [alarm, "another"]
+    lines = checks_of(tmp_path, runs)
+    assert f"cnn from t0, kd: {alarm} (seed 1), and the like of 1 more pairs." in lines
+    assert not any(
+        "alarm" in line or "loss term" in line for line in checks_of(tmp_path / "none", fake_pairs([SURE]))
+    )
+
+
 def test_a_teacher_that_is_never_right_has_no_accuracy_to_keep(tmp_path):
     runs = fake_pairs([SURE])
     made = card_texts(

@@ -271,6 +271,16 @@ def test_a_long_epoch_says_how_far_it_is(monkeypatch, caplog):
     ]
 
 
+def test_a_sign_that_a_method_teaches_nothing_is_logged_once(caplog):
+    row = {"loss": 2.0, "train_accuracy": 10.0, "lr": 0.1, "images_per_second": 9.0, "loss_ce": 2.0}
+    caplog.set_level("WARNING", "kd")
+    log = runlog.TrainingLog("[run]", 4, 60)
+    log.on_resume([row | {"epoch": 1, "loss_at": 1.0}], 1.0)
+    for epoch in (2, 3):
+        log.on_epoch(row | {"epoch": epoch, "loss_at": 0.0})
+    assert [record.getMessage() for record in caplog.records] == ["[run]  loss term at is 0 in epoch 2"]
+
+
 def test_the_test_set_cannot_reach_the_training_or_the_choice_of_the_epoch(dataset, tmp_path):
     """With test labels turned round, nothing but the test results may differ."""
     from dataclasses import replace

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kd.data.dataset import PARTS, Dataset
 from kd.data.rows import Rows, Shown
-from kd.data.sampler import order_seen
+from kd.data.sampler import companion_views, companions_of, order_seen
 from kd.data.shards import Shards
 from kd.data.streaming import StreamedImages
 from kd.data.views import Split, ViewedImages
@@ -55,6 +55,8 @@ class Samples:
     weight: float = 1.0
 
 
+# Of each sample of a batch another one: images (B, C, H, W) float32, labels (B,) and numbers (B,) int64.
+Companions = tuple[Tensor, Tensor, Tensor]
 Mixture = tuple[Tensor, Tensor]  # other labels (B,) int64, and the share (B,) float32 of the first ones
 
 
@@ -64,9 +66,19 @@ class Loader:
     What an epoch shows lies in tensors that stay where they are, as do streamed images: a CUDA graph reads
     there again. So a batch can be taken only until the next one is handed over.
     Of several `ranks` each takes its `rank`'s part of every batch, contiguous and as equal as can be.
+    `companions`: what goes with each sample, if anything does, see kd.data.sampler; of images that are not
+    mixed.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
+        companions: str | None = None,
+    ) -> None:
         self._images, self._labels = split.images, split.labels
         self.samples, self.batch_size, self.device = split.images.samples, batch_size, split.labels.device
         self._rank, self._ranks = rank, ranks
@@ -77,6 +89,11 @@ class Loader:
         self._mixes = split.images.augmentation.mixes
         self.rows = np.empty(0, dtype=np.int64)  # (N,) of the epoch that was begun last, see kd.data.rows
         self._shown = self._rows.shown_in(0).to(self.device)
+        self._companions = companions
+        if companions:
+            self._classes = self._labels.cpu().numpy()
+            self._others = torch.zeros(self.samples, dtype=torch.int64, device=self.device)
+            self._shown_others = torch.zeros_like(self._others)
 
     @property
     def labels(self) -> Tensor:
@@ -97,18 +114,35 @@ class Loader:
         self.rows = self._rows.of_epoch(number)
         shown = self._rows.shown(self.rows, np.arange(self.samples))
         self._shown.copy_(shown)
-        return self._batches(number, done, shown)
+        return self._batches(number, done, shown, self._begin_companions(number))
 
-    def _batches(self, number: int, done: int, shown: Shown) -> Iterator[Samples]:
+    def _begin_companions(self, number: int) -> Tensor | None:
+        """What goes with each sample in epoch `number`, (N,) int64 on the host, if anything does."""
+        if not self._companions:
+            return None
+        others = companions_of(self._companions, self.seed, number, self._classes, self._sizes)
+        numbers = self._images.augmentation.numbers
+        views = companion_views(self.seed, number, self.samples, numbers)
+        self._shown_others.copy_(torch.from_numpy(views))
+        self._others.copy_(on_host := torch.from_numpy(others))
+        return on_host
+
+    def _batches(self, number: int, done: int, shown: Shown, others: Tensor | None) -> Iterator[Samples]:
         order = torch.from_numpy(order_seen(self.seed, number, self.samples))
         sizes = self._sizes
         # What is read is known on the host: to read numbers back between two steps would wait for the device.
         starts = accumulate([0, *sizes[:-1]])
         parts = zip(starts, sizes, order.split(sizes), order.to(self.device).split(sizes), strict=True)
         left = [(first, size, self._own(a), self._own(b)) for first, size, a, b in parts if first >= done]
-        read = [shown[samples].read(samples).numpy() for _, _, samples, _ in left]
+        read = [shown[samples].read(samples) for _, _, samples, _ in left]
+        if others is not None:
+            read = [
+                torch.cat([own, others[samples]]) for own, (_, _, samples, _) in zip(read, left, strict=True)
+            ]
         room = -(-max(sizes) // self._ranks)
-        ahead = self._images.prefetch(read, room * (2 if self._mixes else 1))
+        ahead = self._images.prefetch(
+            [samples.numpy() for samples in read], room * (1 + bool(self._mixes) + bool(self._companions))
+        )
         for (first, size, samples, indices), pixels in zip(left, ahead, strict=True):
             self._at = number, first
             yield Samples(number, first, indices, pixels, self._ranks * len(samples) / size)
@@ -125,7 +159,8 @@ class Loader:
         """
         self.check(batch)
         shown = self._shown[batch.indices]
-        pixels = self._images.raw(shown.read(batch.indices)) if batch.pixels is None else batch.pixels
+        reading = shown.read(batch.indices)
+        pixels = self._images.raw(reading) if batch.pixels is None else batch.pixels[: len(reading)]
         images, shares = self._images.show(pixels, shown)
         labels = self._labels[batch.indices]
         if shares is None:
@@ -136,6 +171,16 @@ class Loader:
             torch.where(own, labels, others),
             (torch.where(own, others, labels), torch.maximum(shares, 1 - shares)),
         )
+
+    def companions(self, batch: Samples) -> Companions | None:
+        """What goes with the batch that was handed over last, in views of their own, if anything does."""
+        if not self._companions:
+            return None
+        self.check(batch)
+        others = self._others[batch.indices]
+        pixels = self._images.raw(others) if batch.pixels is None else batch.pixels[-len(others) :]
+        images, _ = self._images.show(pixels, Shown(self._shown_others[batch.indices]))
+        return images, self._labels[others], others
 
     def check(self, batch: Samples) -> None:
         """RuntimeError unless this batch is the last: the views or images of others are no longer there."""

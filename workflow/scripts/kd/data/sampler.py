@@ -5,10 +5,14 @@ student sees exactly the view whose teacher logits were cached, and a resumed ru
 one would have seen.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # One for each purpose, so that what is drawn for one is unrelated to the others; more: rows.py.
 _VIEW_STREAM, _ORDER_STREAM, _ROW_STREAM, _STEP_STREAM = 1, 2, 3, 4
+_MATE_STREAM, _MATE_VIEW_STREAM = 11, 12
+CLASS, PREVIOUS = COMPANIONS = "class", "previous"  # what may go with a sample, see companions_of
 
 Numbers = int | np.ndarray  # one for all, or (B,) integers
 
@@ -61,3 +65,37 @@ def step_seed(seed: int, epoch: int, first: int, rank: int) -> int:
 def order_seen(seed: int, epoch: int, samples: int) -> np.ndarray:
     """The order of the samples in `epoch` (0-based): a permutation, (samples,) int64."""
     return np.argsort(random_words(_ORDER_STREAM, seed, epoch, np.arange(samples)), kind="stable")
+
+
+def companions_of(kind: str, seed: int, epoch: int, labels: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """For each sample the one that goes with it in `epoch` (0-based): (N,) int64.
+
+    "class": any of its class, drawn for it in each epoch. "previous": of the batch before, at the same place;
+    of a shorter batch those at its beginning again. The first batch of all has its own.
+    labels: (N,) int64; sizes: of the batches of an epoch.
+    """
+    if kind == CLASS:
+        return _of_the_class(seed, epoch, labels)
+    return _of_the_batch_before(seed, epoch, len(labels), sizes)
+
+
+def _of_the_class(seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+    by_class, counts = np.argsort(labels, kind="stable"), np.bincount(labels)
+    starts = np.cumsum(counts) - counts
+    words = random_words(_MATE_STREAM, seed, epoch, np.arange(len(labels)))
+    places = (words % counts[labels].astype(np.uint64)).astype(np.int64)
+    return by_class[starts[labels] + places]
+
+
+def _of_the_batch_before(seed: int, epoch: int, samples: int, sizes: Sequence[int]) -> np.ndarray:
+    order, companions = order_seen(seed, epoch, samples), np.empty(samples, dtype=np.int64)
+    before = order_seen(seed, epoch - 1, samples)[-sizes[-1] :] if epoch else order[: sizes[0]]
+    for batch in np.split(order, np.cumsum(sizes)[:-1]):
+        companions[batch] = before[np.arange(len(batch)) % len(before)]
+        before = batch
+    return companions
+
+
+def companion_views(seed: int, epoch: int, samples: int, views: int) -> np.ndarray:
+    """The view in which each sample's companion is shown: (samples,) int64 in [0, views)."""
+    return below(random_words(_MATE_VIEW_STREAM, seed, epoch, np.arange(samples)), views)

@@ -51,6 +51,15 @@ def _first(named: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
     return {name: tensor[:count] for name, tensor in named.items()}
 
 
+@dataclass(frozen=True)
+class Companions:
+    """Of each of B samples another one, in a view of its own; no teacher's logits of it are cached."""
+
+    images: Tensor  # (B, C, H, W) float32, normalised
+    labels: Tensor  # (B,) int64
+    indices: Tensor  # (B,) int64, the samples' numbers in the training split
+
+
 @dataclass(eq=False)
 class Batch:
     """One batch of B samples as a method sees it. A network runs when its output is first read, and once."""
@@ -69,6 +78,7 @@ class Batch:
     label_loss: Callable[..., Tensor] = functional.cross_entropy
     # Of mixed images, the other labels (B,) int64, and the share (B,) float32 of `labels`, at least a half.
     mixture: tuple[Tensor, Tensor] | None = None
+    companions: Companions | None = None  # where the method's COMPANIONS asks for them
 
     def cross_entropy(self, logits: Tensor, **options: float) -> Tensor:
         """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats.
@@ -132,6 +142,7 @@ class Context:
     labels: Tensor  # (N,) int64, of every training sample in order
     epochs: int  # of the recipe
     members: int = 1  # networks that the teacher is made of
+    batch_size: int = 0  # images in a step; the last one of an epoch may have one more
     # Builds a network of the teacher's architecture anew, with first weights, on its device, in train mode.
     new_teacher: Callable[[], nn.Module] | None = None
     # The teacher's of every training sample as the first epoch shows it, (N, classes) float32: computed, or
@@ -161,6 +172,8 @@ class Distillation(nn.Module):
 
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
+    # What `batch.companions` are: of the same class ("class"), or of the batch before ("previous").
+    COMPANIONS: str | None = None
     REMEMBERS_SAMPLES = False  # whether its buffers are of single samples: then one process has all of them
     # Epochs before the recipe's, with a loss of their own: option init_epochs.
     preliminary: int = 0

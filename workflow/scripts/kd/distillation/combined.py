@@ -17,6 +17,8 @@ class Combined(Distillation):
         self._methods = nn.ModuleDict(methods)
         self.NEEDS = tuple(sorted({need for method in methods.values() for need in method.NEEDS}))
         self.REMEMBERS_SAMPLES = any(method.REMEMBERS_SAMPLES for method in methods.values())
+        kinds = {method.COMPANIONS for method in methods.values()} - {None}
+        self.COMPANIONS = next(iter(kinds)) if kinds else None
         self.preliminary = max(method.preliminary for method in methods.values())
         # A config has checked that it is the same for all that have such epochs.
         rates = [method.preliminary_lr for method in methods.values() if method.preliminary]

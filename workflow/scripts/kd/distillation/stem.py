@@ -12,7 +12,7 @@ def stem_of(network: nn.Module) -> nn.Module | None:
     None for others: a plain network has no such layers, and a library's stem has a resolution, so a stage, of
     its own.
     """
-    first = next(iter(network.stages), None)
+    first = next(iter(getattr(network, "stages", ())), None)
     # Layers of this project that are a Sequential too, such as ConvNorm, are classes of their own.
     parted = isinstance(first, nn.Sequential) and len(first) == 2 and type(first[1]) is nn.Sequential
     return first[0] if parted else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kd.io.log import logger
 from kd.monitor.progress import ProgressFile, clock_time
 from kd.monitor.tensorboard import Board
+from kd.training.alarms import term_alarms
 from kd.training.callback import Callback
 
 VALIDATION = "  val_acc %(validation_accuracy).2f %%  val_loss %(validation_loss).4f"
@@ -25,6 +26,7 @@ class TrainingLog(Callback):
     def __post_init__(self) -> None:
         self._started = self._reported = time.monotonic()
         self._before = 0.0  # epochs of earlier processes
+        self._history: list[dict[str, float]] = []
         self.progress = self.progress or ProgressFile(None, self.label)
 
     def _left(self, epochs_done: float) -> float | None:
@@ -34,7 +36,7 @@ class TrainingLog(Callback):
 
     def on_resume(self, history: list[dict[str, float]], done: float) -> None:
         """Report it, and write the events of the earlier epochs again."""
-        self._before = done
+        self._before, self._history = done, list(history)
         logger.info("%s  resumes from a checkpoint, %.1f of %d epochs done", self.label, done, self.epochs)
         for row in history if self.board else ():
             self.board.epoch(row)
@@ -66,6 +68,11 @@ class TrainingLog(Callback):
         if self.board:
             self.board.epoch(row)
         self._show_accuracy(row)
+        known = term_alarms(self._history)
+        self._history.append(row)
+        for sign, alarm in term_alarms(self._history).items():
+            if sign not in known:
+                logger.warning("%s  %s", self.label, alarm)
 
     def _show_accuracy(self, row: dict[str, float]) -> None:
         """On the validation split, where there is one."""

@@ -60,6 +60,7 @@ class Metrics(TrialMetrics):
     selected_test_accuracy: float | None
     unaveraged_test_accuracy: float | None = None  # of the last weights; missing without `ema`
     agreement: float | None  # with the teacher on test images; null: there is no teacher
+    alarms: list[str] | None = None  # see kd.training.alarms; missing where there are none
     ece: float | None  # expected calibration error on the test set, 15 bins
     parameters: int | None  # null: there is no network
     macs: int | None  # multiply-accumulates for one image; likewise

@@ -70,6 +70,11 @@ class Recipe(BaseModel):
         description="decay of an average of the weights over the steps, which is then the trained network",
     )
 
+    dot: Fraction | None = Field(
+        None,
+        description="sgd: momentum is lower by it for the labels' gradient, higher for that of distillation",
+    )
+
     @model_validator(mode="after")
     def _fill_in(self) -> "Recipe":
         """Keys that depend on the optimizer get its defaults, and count as not set."""
@@ -88,6 +93,20 @@ class Recipe(BaseModel):
                 )
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _check_dot(self) -> "Recipe":
+        if self.dot is None:
+            return self
+        for key, usual in (("optimizer", "sgd"), ("nesterov", False), ("grad_clip", None)):
+            if (value := getattr(self, key)) != usual:
+                raise ValueError(f"dot does not go with {key}: {str(value).lower()}")
+        if not self.dot <= self.momentum < 1 - self.dot:
+            raise ValueError(
+                f"dot: {self.dot:g} is too much for a momentum of {self.momentum:g}; {self.momentum:g} ± dot"
+                " has to be between 0 and 1"
+            )
         return self
 
     @model_validator(mode="after")
@@ -164,7 +183,8 @@ class Recipe(BaseModel):
     def _described_optimizer(self) -> str:
         with_keys = [f"{TITLES[self.optimizer]} with lr {self.highest_lr:g} ({self._described_schedule()})"]
         if self.optimizer != "adamw":
-            with_keys += [f"{'Nesterov ' if self.nesterov else ''}momentum {self.momentum:g}"]
+            apart = f" ± {self.dot:g} (DOT)" if self.dot else ""
+            with_keys += [f"{'Nesterov ' if self.nesterov else ''}momentum {self.momentum:g}{apart}"]
         if self.optimizer != "sgd":
             with_keys += [f"betas {self.betas[0]:g} and {self.betas[1]:g}"]
         return ", ".join(with_keys)

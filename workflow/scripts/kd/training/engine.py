@@ -49,7 +49,7 @@ def fit(
     to end.
     """
     callback = callback or Callback()
-    loader = Loader(train, recipe.batch_size, seed, ranks.rank, ranks.count)
+    loader = Loader(train, recipe.batch_size, seed, ranks.rank, ranks.count, method.COMPANIONS)
 
     def new_step(epoch: int) -> AnyStep:
         """For this epoch (from 0) and those that follow in its phase, with a fresh optimizer."""

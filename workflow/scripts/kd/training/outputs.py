@@ -21,6 +21,7 @@ from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.runtime.ranks.group import ALONE, Ranks
 from kd.sweep.values import named
+from kd.training.alarms import agreement_alarm, term_alarms
 from kd.training.engine import Diverged, Training
 from kd.training.setup import Setup
 
@@ -88,7 +89,15 @@ def save_outputs(
         write_array(outputs.validation_logits, (logits[:0] if validation is None else validation).numpy())
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
     results |= named_scores(scores, test.labels.cpu()) | size_of(network, image)
-    results["agreement"] = _agreement(logits, teacher_logits)
+    alarms = list(term_alarms(training.history).values())
+    results["agreement"] = None
+    if teacher_logits:
+        teacher = torch.tensor(read_logits(teacher_logits, *logits.shape))
+        results["agreement"] = agreement(logits, teacher)
+        if alarm := agreement_alarm(logits, teacher):
+            logger.warning("%s  %s", job.label, alarm)
+            alarms.append(alarm)
+    results |= {"alarms": alarms} if alarms else {}
     if training.unaveraged:
         with training.unaveraged.applied():
             unaveraged = evaluate(network, test.images, test.labels, ranks).accuracy
@@ -99,13 +108,6 @@ def save_outputs(
 def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split, ranks: Ranks) -> Score:
     logger.info("%s  evaluates on %d %s images", job.label, split.images.samples, part)
     return evaluate(network, split.images, split.labels, ranks)
-
-
-def _agreement(logits: Tensor, teacher_logits: Path | None) -> float | None:
-    """With the teacher on the test images, where its logits are known."""
-    if teacher_logits is None:
-        return None
-    return agreement(logits, torch.tensor(read_logits(teacher_logits, *logits.shape)))
 
 
 def _selected(

@@ -73,7 +73,8 @@ def set_up(
     anew = partial(build_again, teacher_model, device) if teacher else None
     first = teacher_logits if targets or teacher else None
     of_teacher = {"new_teacher": anew, "teacher_logits": first}
-    method.prepare(Context(network, teacher, *known, members=len(job.weights), **of_teacher))
+    more = {"members": len(job.weights), "batch_size": job.recipe.batch_size}
+    method.prepare(Context(network, teacher, *known, **more, **of_teacher))
     # As the networks lie in memory on a GPU, so that what a method owns meets their maps in their own order.
     method.to(device, **({"memory_format": torch.channels_last} if device.type == "cuda" else {}))
     place(network, device)  # and what the method may have added

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.data.loader import Loader, Mixture, Samples
-from kd.distillation.base import Batch, Distillation, Output
+from kd.distillation.base import Batch, Companions, Distillation, Output
 from kd.distillation.label_loss import LabelLoss
 from kd.distillation.outputs import Outputs, as_output, outputs_of
 from kd.networks.state import load_state
@@ -93,10 +93,14 @@ class Step:
         and counts in "sound" the steps before the first one whose loss is not finite.
         """
         images, labels, mixture = self.loader.take(samples)
+        others = self.loader.companions(samples)
         self.together.seed(self.loader.seed, samples)
-        terms, right = self.together.run(self._terms, images, labels, samples.indices, mixture)
+        terms, right = self.together.run(self._terms, images, labels, samples.indices, mixture, others)
         loss = torch.stack(list(terms.values())).sum()
-        self._update(self.together.scaled(loss, samples))
+        if self.optimizer.apart and "ce" in terms and len(terms) > 1:
+            self._update_apart(terms)
+        else:
+            self._update(self.together.scaled(loss, samples))
         named = {"loss": loss} | {f"loss_{name}": term for name, term in terms.items()}
         sums = {name: term.detach() * len(labels) for name, term in named.items()}
         sums["correct"] = right.sum()
@@ -107,7 +111,12 @@ class Step:
             self.totals[name] += value
 
     def _terms(
-        self, images: Tensor, labels: Tensor, indices: Tensor, mixture: Mixture | None
+        self,
+        images: Tensor,
+        labels: Tensor,
+        indices: Tensor,
+        mixture: Mixture | None,
+        others: tuple[Tensor, Tensor, Tensor] | None,
     ) -> tuple[dict[str, Tensor], Tensor]:
         """The terms of the loss by name, and which predictions are right (B,)."""
         runs = (
@@ -116,7 +125,9 @@ class Step:
             partial(self.speed.autocast, self._device),
         )
         known = images, labels, indices, self._epoch, self.preliminary
-        batch = Batch(*known, *runs, label_loss=self._label_loss, mixture=mixture)
+        companions = others and Companions(*others)
+        more = {"label_loss": self._label_loss, "mixture": mixture, "companions": companions}
+        batch = Batch(*known, *runs, **more)
         terms = self.method.losses(batch)
         student_ran = "student" in vars(batch)
         right = batch.student.logits.argmax(1) == labels if student_ran else torch.zeros_like(labels)
@@ -126,6 +137,16 @@ class Step:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+        if self.average:
+            self.average.update()
+
+    def _update_apart(self, terms: Mapping[str, Tensor]) -> None:
+        """With the gradients of the cross-entropy and of the other terms apart; on one GPU."""
+        self.optimizer.zero_grad()
+        torch.stack([term for name, term in terms.items() if name != "ce"]).sum().backward(retain_graph=True)
+        distilled = self.optimizer.gradients()
+        terms["ce"].backward()
+        self.optimizer.step_apart(self.optimizer.gradients(), distilled)
         if self.average:
             self.average.update()
 

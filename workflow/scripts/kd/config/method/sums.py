@@ -53,6 +53,10 @@ def check_sum(problems: Problems, parts: Sequence[Part]) -> None:
         if part.entry.constants.get("ONLY_CE"):
             text = "is a cross-entropy and nothing else, and a sum has that of its first method; put it first"
             problems.add((part.entry.name,), text)
+    kinds = {part.entry.name: kind for part in parts if (kind := part.entry.constants.get("COMPANIONS"))}
+    if len(set(kinds.values())) > 1:
+        text = "show a second image beside each, of different kinds; not in one sum"
+        problems.add((), f"{' and '.join(kinds)} {text}")
     for variant in variants_of(parts).values():
         first = {name: options for name, options in variant if options.get("init_epochs")}
         for key, otherwise in (("init_epochs", ", or 0"), ("init_lr", "")):

@@ -9,10 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from kd.config.problems import lines
 from kd.config.reference.files import read
 from kd.errors import UserError, did_you_mean
 
 Options = Mapping[str, Any]
+
+
+class _Entry(BaseModel):
+    """What a preset has of one method: this key, and the options of the method."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    by_pair: dict[str, dict[str, dict[str, Any]]] = {}
+
+
+_FILE = TypeAdapter(dict[str, _Entry])
 
 
 @dataclass(frozen=True)
@@ -30,17 +44,19 @@ class Preset:
 def preset_of(method: str, name: str) -> Preset:
     """What the preset of this name has for a method of the code.
 
-    Raises UserError for a preset that there is not, and for one without this method.
+    Raises UserError for a preset that there is not, that is none, or that is without this method.
     """
-    methods = read("presets", name)
+    try:
+        methods = _FILE.validate_python(read("presets", name))
+    except ValidationError as error:
+        raise UserError(f"config/presets/{name}.yaml: {'; '.join(lines(error))}") from error
     if method not in methods:
         hint = f"{did_you_mean(method, methods)}; it has: {', '.join(sorted(methods))}"
         raise UserError(f"the preset {name!r} has no hyperparameters of {method!r}{hint}")
-    options = dict(methods[method] or {})
-    by_teacher = options.pop("by_pair", {})
+    entry = methods[method]
     pairs = {
         (teacher, student): own
-        for teacher, students in by_teacher.items()
+        for teacher, students in entry.by_pair.items()
         for student, own in students.items()
     }
-    return Preset(options, pairs)
+    return Preset(entry.model_extra, pairs)

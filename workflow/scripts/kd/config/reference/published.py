@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -20,9 +21,16 @@ from kd.config.reference.files import read
 from kd.config.study import NO_TEACHER, Method, Published
 from kd.errors import UserError, did_you_mean
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER
-from kd.settings.types import Name, Text
+from kd.settings.types import Name, Number, Text
 
-Accuracy = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+def _in_per_cent(value: float) -> float:
+    if not 0 <= value <= 100:
+        raise ValueError("should be 0 to 100, in per cent")
+    return value
+
+
+Accuracy = Annotated[Number, AfterValidator(_in_per_cent)]
 Accuracies = dict[Name, Accuracy]  # by a network's name
 
 

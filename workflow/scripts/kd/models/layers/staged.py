@@ -69,6 +69,17 @@ class StagedNet(nn.Module):
             outputs.append(x)
         return outputs, self.classifier(x.mean(dim=(2, 3)))  # (B, C, H, W) -> (B, C) -> (B, num_classes)
 
+    def forward_after(self, number: int, maps: Tensor) -> tuple[list[Tensor], Tensor]:
+        """As `forward_stages`, for what stage `number` might have put out: later stages' outputs, and logits.
+
+        `maps` is (B, C, H, W) float of that stage's shape.
+        """
+        outputs = []
+        for stage in self.stages[number + 1 :]:
+            maps = stage(maps)
+            outputs.append(maps)
+        return outputs, self.classifier(maps.mean(dim=(2, 3)))
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, num_classes) float of images (B, in_channels, H, W) float."""
         return self.forward_stages(x)[1]

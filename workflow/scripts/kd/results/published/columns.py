@@ -6,10 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from kd.results.published.text import NO, YES
 from kd.results.significance import half_width
 from kd.results.table_csv import PUBLISHED, key_of
-
-YES, NO = "yes", "no"  # whether a published accuracy is within our confidence interval
 
 
 def with_published(table: pd.DataFrame, published: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

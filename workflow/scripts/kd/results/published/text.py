@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from kd.results.format import DASH, number, with_interval
-from kd.results.published.columns import NO, YES
 
+YES, NO = "yes", "no"  # whether a published accuracy is within our confidence interval
 _MEANING = (
     "Published: test accuracy that others have published, in per cent. Difference: our mean minus that, in"
     " percentage points, with the 95 % confidence interval of our mean (Student's t over the seeds)."

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from kd.settings.recipe import Recipe
+from kd.training.optim.dot import Gradients, TwoMomenta
 from kd.training.optim.groups import matrices, without_decay
 from kd.training.optim.muon import Muon
 
@@ -43,7 +44,17 @@ class Optimizer:
         self._owners = {name: (self._rest, parameter) for name, parameter in rest.items()}
         if self._muon:
             self._owners |= {name: (self._muon.optimizer, move) for name, move in self._muon.moves.items()}
+        self._apart = None
+        if recipe.dot:
+            momenta = {"momentum": recipe.momentum, "difference": recipe.dot}
+            self._apart = TwoMomenta(self._rest, self.parameters, **momenta)
+            self._owners |= self._apart.owners()
         self.set_lr(lr)
+
+    @property
+    def apart(self) -> bool:
+        """Whether the gradients of the labels and of distillation may have momenta of their own."""
+        return self._apart is not None
 
     def set_lr(self, lr: float) -> None:
         """The learning rate of the steps to come."""
@@ -53,6 +64,8 @@ class Optimizer:
             self.lr = lr
         for group in self._rest.param_groups:
             group["lr"] = self.lr
+        if self._apart:
+            self._apart.set_lr(self.lr)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -67,6 +80,16 @@ class Optimizer:
         if self._muon:
             self._muon.step(self.lr)
         self._rest.step()
+
+    def gradients(self) -> dict[str, Tensor | None]:
+        """Of all parameters as they are now, which then have none."""
+        taken = {name: parameter.grad for name, parameter in self.parameters.items()}
+        self.zero_grad()
+        return taken
+
+    def step_apart(self, labels: Gradients, distilled: Gradients) -> None:
+        """One update by the gradients of the cross-entropy with the labels, and of all other terms."""
+        self._apart.step(labels, distilled)
 
     def state(self) -> dict[str, Tensor]:
         """What updates to come depend on: momenta, moments and counts of steps, by parameter."""

@@ -22,10 +22,26 @@ def checks(pairs: list[Pair], unresolved: bool, study: Study) -> list[Markup]:
     best = {pair.key: pair for pair in (pairs[:1] + sorted(pairs, key=lambda pair: -pair.gain)[:1])}
     sentences = [*map(escape, weak_teachers(pairs))]
     sentences += [line for pair in best.values() for line in _lost_class(pair, study)]
+    sentences += [*map(escape, alarms(study))]
     sentences += [escape(line) for line in [few_seeds(pairs, unresolved)] if line]
     if warning := provenance(study.runs).get("warning"):
         sentences.append(escape(f"{warning[:1].upper()}{warning[1:]}."))
     return sentences
+
+
+def alarms(study: Study) -> list[str]:
+    """What trainings have said of their loss terms and of the agreement with their teachers, by method."""
+    cells = [(cell.key, [run.metrics for run in cell.runs if run.metrics.alarms]) for cell in study.cells]
+    sentences: dict[str, list[str]] = {}
+    for (_, name, teacher, method), runs in cells:
+        if runs:
+            pair = f"{name} from {teacher}" if teacher else name
+            text = f"{runs[0].alarms[0]} (seed {runs[0].seed})"
+            sentences.setdefault(method, []).append(f"{pair}, {method}: {text}")
+    return [
+        f"{lines[0]}." if len(lines) == 1 else f"{lines[0]}, and the like of {len(lines) - 1} more pairs."
+        for lines in sentences.values()
+    ]
 
 
 def weak_teachers(pairs: list[Pair]) -> list[str]:

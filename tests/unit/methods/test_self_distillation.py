@@ -1,0 +1,181 @@
+"""Students that learn from their own predictions: of the epoch before, for a classmate, of the step before."""
+
+import numpy as np
+import pytest
+import torch
+from batches import batch_of
+from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, slopes, softened
+from small_training import StopsAfter, network, split
+
+from kd.distillation.base import Context
+from kd.distillation.combined import build_method
+from kd.methods.dlb import consistency_loss
+from kd.methods.ps_kd import self_loss
+from kd.runtime.signals import Stopped, StopSignal
+from kd.settings.recipe import Recipe
+from kd.training.checkpoints import Checkpoints
+from kd.training.engine import fit
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+ALL_LABELS = torch.tensor([*LABELS, 2, 4, 5])
+NAMES = ["ps_kd", "cs_kd", "dlb"]
+
+
+def prepared(name, epochs=10, batch_size=5, **options):
+    method = build_method(name, options)
+    method.prepare(Context(None, None, (1, 8, 8), 7, ALL_LABELS, epochs, batch_size=batch_size))
+    return method.double()
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def ce_by_hand(logits, labels=LABELS):
+    return mean(-np.log(softened(row)[y]) for row, y in zip(logits, labels, strict=True))
+
+
+def test_earlier_predictions_by_hand():
+    earlier = [softened(row) for row in TEACHER]
+
+    def by_hand(student):
+        return mean(cross(p, softened(q)) for p, q in zip(earlier, student, strict=True))
+
+    student = tensor(STUDENT).requires_grad_()
+    loss = self_loss(student, tensor(earlier))
+    assert loss.item() == pytest.approx(by_hand(STUDENT), rel=1e-9)
+    loss.backward()
+    assert student.grad.numpy() == pytest.approx(slopes(by_hand, STUDENT), abs=1e-8)
+
+
+def test_ps_kd_over_two_epochs():
+    """In the first the labels, in the second what it predicted in the first; 0.8 · e / E, counted from 1."""
+    method = prepared("ps_kd")
+    first = method.losses(batch_of(tensor(STUDENT), None, LABELS, epoch=0))
+    plain = ce_by_hand(STUDENT)
+    assert first["ce"].item() == pytest.approx((1 - 0.08) * plain)
+    assert first["self"].item() == pytest.approx(0.08 * plain)
+    second = method.losses(batch_of(tensor(TEACHER), None, LABELS, epoch=1))
+    own = mean(cross(softened(p), softened(q)) for p, q in zip(STUDENT, TEACHER, strict=True))
+    assert second["ce"].item() == pytest.approx((1 - 0.16) * ce_by_hand(TEACHER))
+    assert second["self"].item() == pytest.approx(0.16 * own)
+    assert method.predictions[:5].numpy() == pytest.approx(np.array([softened(r) for r in TEACHER]))
+    assert method.predictions[5:].argmax(dim=1).tolist() == [2, 4, 5]
+    assert method.describe() == "(1 − a)·CE + a·CE with its own earlier predictions (PS-KD), a to 0.8"
+
+
+def test_ps_kd_finds_samples_by_their_numbers():
+    method, order = prepared("ps_kd"), torch.tensor([4, 1, 7])
+    labels = ALL_LABELS[order]
+    method.losses(batch_of(tensor(STUDENT[:3]), None, labels, indices=order))
+    again = torch.tensor([7, 4])
+    student = tensor(TEACHER[:2])
+    terms = method.losses(batch_of(student, None, ALL_LABELS[again], indices=again, epoch=9))
+    rows = [STUDENT[2], STUDENT[0]]
+    right = mean(cross(softened(p), softened(q)) for p, q in zip(rows, TEACHER[:2], strict=True))
+    assert terms["self"].item() == pytest.approx(0.8 * right)
+
+
+def test_cs_kd_by_hand():
+    """T² · KL(classmate ‖ own), T = 4, without a gradient through the classmate."""
+    method = prepared("cs_kd")
+    student, mates = tensor(STUDENT).requires_grad_(), tensor(TEACHER).requires_grad_()
+    terms = method.losses(batch_of(student, None, LABELS, others=(mates, LABELS, range(5))))
+
+    def by_hand(logits):
+        return 16 * mean(kl(softened(t, 4), softened(s, 4)) for s, t in zip(logits, TEACHER, strict=True))
+
+    assert terms["kd"].item() == pytest.approx(by_hand(STUDENT), rel=1e-9)
+    assert terms["ce"].item() == pytest.approx(ce_by_hand(STUDENT))
+    terms["kd"].backward()
+    assert student.grad.numpy() == pytest.approx(slopes(by_hand, STUDENT), abs=1e-7)
+    assert mates.grad is None
+    assert method.describe() == "CE + 1·T²·KL from a classmate (CS-KD), T=4"
+
+
+def test_dlb_over_two_steps():
+    """First nothing is known; then the first batch comes again, in another order and twice."""
+    method = prepared("dlb")
+    numbers = torch.tensor([7, 3, 0, 1, 4])
+    labels = ALL_LABELS[numbers]
+    first = method.losses(
+        batch_of(tensor(STUDENT), None, labels, indices=numbers, others=(tensor(TEACHER), labels, numbers))
+    )
+    assert first["kd"].item() == 0
+    both = (ce_by_hand(STUDENT, labels) + ce_by_hand(TEACHER, labels)) / 2
+    assert first["ce"].item() == pytest.approx(both)
+    places = [3, 0, 0]  # of the first batch
+    now = tensor(TEACHER[1:4]).requires_grad_()
+    again = (now, labels[places], numbers[places])
+    second = method.losses(batch_of(tensor(TEACHER[:3]), None, LABELS[:3], others=again))
+
+    def by_hand(logits):
+        rows = zip(places, logits, strict=True)
+        return 9 * mean(kl(softened(STUDENT[p], 3), softened(q, 3)) for p, q in rows)
+
+    assert second["kd"].item() == pytest.approx(by_hand(TEACHER[1:4]), rel=1e-9)
+    second["kd"].backward()
+    assert now.grad.numpy() == pytest.approx(slopes(by_hand, TEACHER[1:4]), abs=1e-7)
+    assert method.samples.tolist() == [0, 1, 2, -1, -1, -1]
+    assert method.describe() == "CE + 1·T²·KL from the last batch (DLB), T=3"
+
+
+def test_of_a_sample_of_which_nothing_is_known_nothing_is_asked():
+    student, earlier = tensor(STUDENT), tensor(TEACHER)
+    known = torch.tensor([True, False, True, False, False])
+    right = 4 * sum(kl(softened(TEACHER[i], 2), softened(STUDENT[i], 2)) for i in (0, 2)) / 5
+    assert consistency_loss(student, earlier, known, 2.0).item() == pytest.approx(right, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scale", [1e4, 0.0])
+def test_extreme_logits_stay_finite(name, scale):
+    method = prepared(name).float()
+    sure = torch.nn.functional.one_hot(torch.tensor(LABELS), 7).float() * scale
+    for logits in (sure, -sure, sure):
+        student = logits.clone().requires_grad_()
+        others = -logits, LABELS, torch.arange(5)
+        terms = method.losses(batch_of(student, None, LABELS, epoch=3, others=others))
+        sum(terms.values()).backward()
+        assert all(term.isfinite() for term in terms.values())
+        assert student.grad.isfinite().all()
+
+
+RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05)
+
+
+def course(name, **more):
+    """Three epochs of three steps, the last of which is short."""
+    student, data = network(0), split(20)
+    method = build_method(name, {})
+    known = (1, 8, 8), 3, data.labels, RECIPE.epochs
+    method.prepare(Context(student, None, *known, batch_size=RECIPE.batch_size))
+    history = fit(student, method, data, split(10, 1), RECIPE, seed=5, **more).history
+    return student, method, history
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    torch.set_num_threads(1)
+    return {name: course(name) for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("steps", [1, 4, 5, 8])
+def test_cut_off_before_any_step_it_goes_on_to_the_same_bits(tmp_path, uninterrupted, name, steps):
+    callback = StopsAfter(steps)
+    with pytest.raises(Stopped):
+        course(name, callback=callback, checkpoints=Checkpoints(tmp_path, 1000, callback.ending))
+    student, method, history = course(name, checkpoints=Checkpoints(tmp_path, 1000, StopSignal()))
+    plain, plain_method, plain_history = uninterrupted[name]
+    for ours, theirs in ((student, plain), (method, plain_method)):
+        for key, value in ours.state_dict().items():
+            assert torch.equal(value, theirs.state_dict()[key]), key
+    losses = [[row["loss"] for row in rows] for rows in (history, plain_history)]
+    assert losses[0] == losses[1]
+
+
+def test_what_they_learn_from_is_there(uninterrupted):
+    for name, term in (("ps_kd", "self"), ("cs_kd", "kd"), ("dlb", "kd")):
+        assert all(row[f"loss_{term}"] > 0 for row in uninterrupted[name][2]), name
+    assert set(uninterrupted["dlb"][1].samples.tolist()) - {-1} <= set(range(20))
