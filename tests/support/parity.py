@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from parity_networks import CLASSES, LABELS, images, resnet, weights_for, wrn
-from parity_steps import STEPS
+from parity_steps import STEPS, last_sum
 
 KEPT = Path(__file__).with_suffix(".json")
 PAIRS = {
@@ -22,6 +22,8 @@ PAIRS = {
 OPTIONS = {"fitnet": {"init_epochs": 0, "ce_weight": 1.0, "kd_weight": 0.0}}
 FIRST_EPOCHS = {"ab", "fsp"}  # of these the step is one of the epochs before the recipe's
 METHODS = {step.__name__: step for step in STEPS}
+SUMS = {"at", "sp", "nst", "vid", "fsp"}
+METHODS |= {f"{name}, last_sum": last_sum(METHODS[name]) for name in sorted(SUMS)}
 
 
 def set_up(pair, name):
@@ -36,7 +38,8 @@ def set_up(pair, name):
     student, teacher = (build(architecture) for architecture, _ in PAIRS[pair])
     for network, role in ((student, "student"), (teacher, "teacher")):
         network.load_state_dict(weights_for(shapes(network), role))
-    method = build_method(name, OPTIONS.get(name, {}))
+    name, _, option = name.partition(", ")
+    method = build_method(name, OPTIONS.get(name, {}) | ({option: True} if option else {}))
     known = tuple(images().shape[1:]), CLASSES, LABELS, 10
     torch.set_default_dtype(torch.float64)
     try:
@@ -94,7 +97,7 @@ def ours(pair, name):
         LABELS,
         torch.arange(len(LABELS)),
         torch.zeros((), dtype=torch.float64),
-        name in FIRST_EPOCHS,
+        name.partition(",")[0] in FIRST_EPOCHS,
         lambda shown: output(student.train(), shown),
         run_teacher,
     )

@@ -22,6 +22,7 @@ class Maps:
     before: list[torch.Tensor]  # of each stage before the ReLU, or behind the norm of the next block
     after: list[torch.Tensor]  # of each stage as it ends
     logits: torch.Tensor
+    last_sum: torch.Tensor  # of the last stage, ahead of a norm that closes it
 
     @property
     def features(self):
@@ -94,7 +95,7 @@ def resnet(w, x, train):
             x = total.clamp(min=0)
         before.append(total)
         after.append(x)
-    return Maps(stem, before, after, _logits(w, x))
+    return Maps(stem, before, after, _logits(w, x), x)
 
 
 def wrn(w, x, train):
@@ -114,7 +115,7 @@ def wrn(w, x, train):
             after.append(x)
     before.append(norm(w, f"stages.2.{len(blocks_of(w, 2))}", x, train))
     after.append(before[-1].clamp(min=0))
-    return Maps(stem, before, after, _logits(w, after[-1]))
+    return Maps(stem, before, after, _logits(w, after[-1]), x)
 
 
 def _logits(w, x):

@@ -18,17 +18,24 @@ REPORT = {"build_table": {""}, "draw_plots": {""}, **PAGE}
 
 @pytest.fixture
 def with_weights(finished):
-    """The finished study beside another one, whose teachers are two of its networks."""
+    """The finished study beside another one, whose teachers are two of its networks.
+
+    Its own teachers have learned too little in two epochs: they are at chance, and refused for that.
+    """
     kept = finished.folder / "kept"
     kept.mkdir()
-    for name in ("teachers/vgg16", "teachers/mobilenet"):
-        source = finished.folder / "results/tiny" / name / "model.safetensors"
-        shutil.copy2(source, kept / f"{name.rpartition('/')[2]}.safetensors")
+    for place, name in (("alone/cnn/0", "cnn"), ("teachers/mobilenet", "mobilenet")):
+        source = finished.folder / "results/tiny" / place / "model.safetensors"
+        shutil.copy2(source, kept / f"{name}.safetensors")
     return finished
 
 
-def study(file="kept/vgg16.safetensors", **changes):
-    mine = {"architecture": "vgg16", "width": 0.125, "external": file}
+CNN = {"architecture": "cnn", "width": 0.125}
+VGG = {"architecture": "vgg16", "width": 0.125}
+
+
+def study(file="kept/cnn.safetensors", network=CNN, **changes):
+    mine = {**network, "external": file}
     teachers = {"mine": mine, "cnn": {"width": 0.125}, "both": {"ensemble": ["mine", "cnn"]}}
     return {"study": "other", "teachers": teachers, "seeds": [0]} | changes
 
@@ -41,7 +48,7 @@ def test_weights_of_another_study(with_weights):
     assert fresh.pending()["import_weights"] == {"mine"}
     fresh.run()
     metrics = json.loads((results / "other/teachers/mine/metrics.json").read_text())
-    expected = json.loads((results / "tiny/teachers/vgg16/metrics.json").read_text())
+    expected = json.loads((results / "tiny/alone/cnn/0/metrics.json").read_text())
     for key in ("test_accuracy", "validation_accuracy", "parameters", "macs"):
         assert metrics[key] == expected[key], key
     assert metrics["test_loss"] == pytest.approx(expected["test_loss"], rel=1e-5)
@@ -57,7 +64,7 @@ def test_weights_of_another_study(with_weights):
     assert fresh.pending() == {}
 
     # Another place is no change; another content is one of this teacher and what it teaches.
-    (fresh.folder / "kept/vgg16.safetensors").rename(fresh.folder / "moved.safetensors")
+    (fresh.folder / "kept/cnn.safetensors").rename(fresh.folder / "moved.safetensors")
     fresh.configure(**study("moved.safetensors", methods={"kd": {}, "at": {}}))
     assert fresh.pending() == PAGE
     again = fresh.folder / "moved.safetensors"
@@ -91,10 +98,10 @@ def test_weights_that_do_not_fit_are_one_line_of_the_job(with_weights):
     weights = load_file(fresh.folder / "kept/mobilenet.safetensors")
     save_file(weights, fresh.folder / "plain.safetensors")
     target = "results/tiny/teachers/mine/metrics.json"
-    fresh.configure(**study("plain.safetensors", study="tiny"))
+    fresh.configure(**study("plain.safetensors", VGG, study="tiny"))
     says = "plain.safetensors: does not fit this architecture and data set: it lacks stages."
     refused(fresh, target, says=[says], made=PREPARED)
-    fresh.configure(**study("kept/mobilenet.safetensors", study="tiny"))
+    fresh.configure(**study("kept/mobilenet.safetensors", VGG, study="tiny"))
     refused(
         fresh, target, says=["kept/mobilenet.safetensors: holds mobilenet {…}, not vgg16 {"], made=PREPARED
     )

@@ -55,3 +55,13 @@ def test_without_a_teacher_there_is_none_to_run():
 def test_the_first_outputs_of_an_ensemble_keep_their_members():
     output = Output(torch.zeros(4, 2), (), (torch.zeros(4, 2), torch.ones(4, 2)))
     assert [len(member) for member in output.first(2).members] == [2, 2]
+
+
+def test_the_first_outputs_of_a_network_of_tokens_keep_their_tokens():
+    token = torch.arange(4.0)[:, None]
+    output = Output(token, (), (), ({}, {"class": token}), token + 1, {"class": token + 2})
+    first = output.first(2)
+    assert first.tokens[0] == {}
+    assert first.tokens[1]["class"].tolist() == [[0], [1]]
+    assert first.read.tolist() == [[1], [2]]
+    assert first.heads["class"].tolist() == [[2], [3]]

@@ -160,5 +160,5 @@ def test_the_order_of_the_batch_does_not_matter():
 def test_a_classifier_of_a_token_is_not_one_of_regions():
     student, teacher = Net(), Net()
     teacher.classifies_maps = False
-    with pytest.raises(UserError, match="classifies regions, and the teacher's classifier reads a token"):
+    with pytest.raises(UserError, match="teacher's classifier for feature maps, and it reads a class"):
         build_method("sd_kd", {}).prepare(Context(student, teacher, (3, 8, 8), 5, torch.tensor(LABELS), 2))

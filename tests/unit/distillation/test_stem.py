@@ -29,5 +29,5 @@ def test_stems_are_recognised_and_heard(name):
     assert torch.equal(maps(), network.stages[0][0](images))
     maps.close()
     network.forward_stages(images)
-    with pytest.raises(IndexError):
+    with pytest.raises(KeyError):
         maps()

@@ -228,20 +228,23 @@ def test_a_batch_of_two_is_enough(name):
 
 
 DESCRIBED = {
-    "at": ({"weight": 1000.0}, "CE + 1000·AT"),
+    "at": ({"weight": 1000.0, "last_sum": False}, "CE + 1000·AT"),
     "cc": ({"weight": 100.0, "gamma": 0.4, "order": 2}, "CE + 100·CC, gamma=0.4, order 2"),
     "fitnet": (
         {"init_epochs": 30, "weight": 100.0, "ce_weight": 0.1, "kd_weight": 0.9, "temperature": 4.0}
         | {"init_lr": None, "regressor_relu": "as_hint"},
         "30 epochs of 100·hint, then 0.1·CE + 0.9·T²·KL, T=4",
     ),
-    "fsp": ({"init_epochs": 30, "weight": 1.0, "init_lr": None, "stem": True}, "30 epochs of 1·FSP, then CE"),
-    "kdsvd": ({"weight": 1.0}, "CE + 1·KDSVD"),
-    "nst": ({"weight": 50.0}, "CE + 50·NST"),
+    "fsp": (
+        {"init_epochs": 30, "weight": 1.0, "init_lr": None, "stem": True, "last_sum": False},
+        "30 epochs of 1·FSP, then CE",
+    ),
+    "kdsvd": ({"weight": 1.0, "last_sum": False}, "CE + 1·KDSVD"),
+    "nst": ({"weight": 50.0, "last_sum": False}, "CE + 50·NST"),
     "pkt": ({"weight": 30000.0}, "CE + 30000·PKT"),
     "rkd": ({"distance_weight": 25.0, "angle_weight": 50.0}, "CE + 25·RKD-D + 50·RKD-A"),
-    "sp": ({"weight": 3000.0}, "CE + 3000·SP"),
-    "vid": ({"weight": 1.0}, "CE + 1·VID"),
+    "sp": ({"weight": 3000.0, "last_sum": False}, "CE + 3000·SP"),
+    "vid": ({"weight": 1.0, "last_sum": False}, "CE + 1·VID"),
 }
 
 

@@ -27,7 +27,7 @@ REFUSED |= {
     for name in ("catkd", "sd_dkd", "sd_kd", "sd_nkd")
     for pair in ("CNN → ViT", "ViT → CNN", "ViT → ViT")
 }
-REFUSED |= {("fcfd", pair): "cannot be entered" for pair in PAIRS}
+REFUSED |= {("fcfd", pair): "library, cannot be entered" for pair in PAIRS}
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import torch
 from kd.errors import UserError
 from kd.networks.checkpoint import load_network, save_ensemble, save_network
 from kd.networks.factory import build_network
+from kd.networks.placement import place
 from kd.networks.statistics import statistics, use_statistics
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -60,6 +61,13 @@ def test_a_file_and_an_ensemble_keep_it(tmp_path):
         torch.testing.assert_close(own(images_by(*DATA)), expected, rtol=1e-3, atol=1e-4)
         mean = (expected + plain(images_by(*DATA))) / 2
         torch.testing.assert_close(both(images_by(*DATA)), mean, rtol=1e-3, atol=1e-4)
+
+
+def test_it_goes_to_the_device_with_its_network():
+    changed = network("cnn")
+    use_statistics(changed, statistics(*OWN, *DATA))
+    assert place(changed, torch.device("meta")).stages[0].own_scale.device.type == "meta"
+    assert changed.state_dict().keys() == network("cnn").state_dict().keys()
 
 
 def test_without_it_a_file_is_as_it_was(tmp_path):

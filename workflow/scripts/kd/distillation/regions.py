@@ -82,7 +82,7 @@ class Regional(Distillation):
             )
         self.regions = nn.ModuleList(Regions(*shape[1:], scales) for shape in shapes)
         # In a tuple, for they are the networks', which train and keep them.
-        self._classifiers = context.student.classifier, context.teacher.classifier
+        self._classifiers = (context.student.classifier, context.teacher.classifier)
 
     def regional(self, batch: Batch, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Of all regions the student's and the teacher's logits, the labels, and the weights.

@@ -22,7 +22,7 @@ class StemMaps:
     """Listens to the stem of a network; `shape` is that of its maps for images of the shape `image`."""
 
     def __init__(self, network: nn.Module, image: Shape) -> None:
-        self._heard: list[Tensor] = []
+        self._heard: dict[int, Tensor] = {}
         self._hook = stem_of(network).register_forward_hook(self._hear)
         was_training = network.training
         images = torch.zeros(1, *image, device=next(network.parameters()).device)
@@ -32,11 +32,11 @@ class StemMaps:
         self.shape: Shape = tuple(self().shape[1:])
 
     def _hear(self, stem: nn.Module, images: tuple[Tensor], maps: Tensor) -> None:
-        self._heard[:] = [maps]
+        self._heard[0] = maps
 
     def __call__(self) -> Tensor:
         """Of the network's latest run: (B, C, H, W) float32 or more."""
-        maps = self._heard.pop()  # one that stayed would keep the whole graph of its step alive
+        maps = self._heard.pop(0)  # one that stayed would keep the whole graph of its step alive
         return maps.to(torch.promote_types(maps.dtype, torch.float32))
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """Which kind of file of weights one is, by its first bytes. Standard library only."""
 
+import zipfile
 from pathlib import Path
 
 HEAD = 64  # bytes that are looked at
@@ -23,6 +24,8 @@ def other_kind(path: Path) -> str | None:
     head = head_of(path)
     if not head:
         return "an empty file; download or copy it again"
+    if head.startswith(ZIP) and not zipfile.is_zipfile(path):  # whose list of contents is at its end
+        return "a checkpoint that is cut short; download or copy it again"
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         return PAGE
     return next((text for start, text in OTHERS.items() if head.startswith(start)), None)

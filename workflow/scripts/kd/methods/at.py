@@ -16,6 +16,7 @@ from torch import Tensor
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import match_stages, same_size, unit
+from kd.distillation.sums import ComparedMaps
 from kd.errors import UserError
 from kd.settings.types import NonNegative
 
@@ -46,11 +47,14 @@ class Method(Distillation):
     """CE + `weight` · the sum, over the pairs of feature maps of one resolution, of the attention loss.
 
     The default is the paper's β = 10³, which Tian et al. 2020 (arXiv:1910.10699) use as well.
+
+    `last_sum`: of a last stage that norm and ReLU close, as in a WRN, the maps ahead of them: RepDistiller's
     """
 
     NEEDS = ("stages",)
 
     weight: NonNegative = 1000.0
+    last_sum: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -60,6 +64,7 @@ class Method(Distillation):
         """Choose the feature maps. Attention over one position is always 1, and would teach nothing."""
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
+        self.maps = ComparedMaps(context, last_sum=self.last_sum)
         positions = [math.prod(map(min, student[s][1:], teacher[t][1:])) for s, t in self.pairs]
         if max(positions) == 1:
             raise UserError(
@@ -69,9 +74,9 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and difference of the attention."""
-        student, teacher = batch.student, batch.teacher
-        distance = sum(at_loss(student.stages[s], teacher.stages[t]) for s, t in self.pairs)
+        student, teacher = self.maps(batch)
+        distance = sum(at_loss(student[s], teacher[t]) for s, t in self.pairs)
         return {
-            "ce": batch.cross_entropy(student.logits),
+            "ce": batch.cross_entropy(batch.student.logits),
             "at": self.weight * distance,
         }

@@ -22,15 +22,16 @@ from kd.settings.types import Count, NonNegative
 def class_maps(maps: Tensor, weight: Tensor) -> Tensor:
     """Feature maps (B, K, H, W) and a classifier's weights (C, K) -> class activation maps (B, C, H, W).
 
-    Section 3.1. Their mean over positions are the logits, less the bias: the authors' networks have none.
+    Class activation mapping without the classifier's bias: the means over positions are the logits less the
+    bias, and the authors' networks have none.
     """
     return functional.conv2d(maps, weight[:, :, None, None])
 
 
 def cat_loss(student: Tensor, teacher: Tensor, size: int, *, normalize: bool) -> Tensor:
-    """Mean squared difference of class activation maps, pooled to `size` pixels a side (equation 4).
+    """Mean squared difference of class activation maps, pooled to `size` pixels a side: L_CAT.
 
-    With `normalize` the pooled map of each class has length 1 (equation 3); a dead one stays 0.
+    With `normalize` the pooled map of each class has length 1; a dead one stays 0.
 
     student: (B, C, H, W), teacher: (B, C, h, w) float. Returns a scalar.
     """

@@ -34,7 +34,7 @@ KEPT = list(accumulate((1 - 1e-4 - (0.02 - 1e-4) * time / (TIMES - 1) for time i
 
 
 def noised(signal: Tensor, noise: Tensor, kept: Tensor) -> Tensor:
-    """√a · x + √(1 − a) · ε (equation 1): signal and noise (B, C, H, W), a (B,) of each sample."""
+    """√a · x + √(1 − a) · ε, the forward process: signal and noise (B, C, H, W), a (B,) of each sample."""
     kept = kept[:, None, None, None]
     return kept.sqrt() * signal + (1 - kept).sqrt() * noise
 

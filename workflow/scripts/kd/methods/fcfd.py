@@ -87,6 +87,8 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages", "network")
+    ASKS_TEACHER = ("entry",)
+    ASKS_STUDENT = ("entry",)
 
     weight: NonNegative = 5.0
     kd_weight: NonNegative = 1.0

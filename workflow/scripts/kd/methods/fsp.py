@@ -18,6 +18,7 @@ from torch.nn import functional
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import fit_channels, match_chain, same_size
 from kd.distillation.stem import StemMaps, stem_of
+from kd.distillation.sums import ComparedMaps
 from kd.settings.types import Natural, NonNegative, Positive
 
 
@@ -55,6 +56,7 @@ class Method(Distillation):
     stage, and goes on with the stages of one resolution. The paper relates the two ends of each module.
 
     `stem`: whether the chain begins with the stem; false: with the first stage
+    `last_sum`: of a last stage that norm and ReLU close, as in a WRN, the maps ahead of them: RepDistiller's
     """
 
     NEEDS = ("stages",)
@@ -63,6 +65,7 @@ class Method(Distillation):
     init_lr: Positive | None = None
     weight: NonNegative = 1.0
     stem: bool = True
+    last_sum: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -73,6 +76,7 @@ class Method(Distillation):
         """Choose the stages, and make regressors where they are needed."""
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_chain(context)
+        self.maps = ComparedMaps(context, last_sum=self.last_sum)
         shapes = [(student[s], teacher[t]) for s, t in self.pairs]
         networks, self.stems = (context.student, context.teacher), ()
         if self.stem and all(map(stem_of, networks)) and self.pairs[0] == (0, 0):
@@ -84,13 +88,13 @@ class Method(Distillation):
         """The flow alone in the first stage; in the second, or where there is but one, the cross-entropy."""
         terms = {}
         if not batch.preliminary and self.preliminary:
-            for stem in self.stems:
-                stem.close()
+            for listener in (self.maps, *self.stems):
+                listener.close()
         if not batch.preliminary:
             terms["ce"] = batch.cross_entropy(batch.student.logits)
         if batch.preliminary or not self.preliminary:
-            student = [batch.student.stages[s] for s, _ in self.pairs]
-            teacher = [batch.teacher.stages[t] for _, t in self.pairs]
+            own, theirs = self.maps(batch)
+            student, teacher = [own[s] for s, _ in self.pairs], [theirs[t] for _, t in self.pairs]
             if self.stems:
                 student.insert(0, self.stems[0]())
                 teacher.insert(0, self.stems[1]())

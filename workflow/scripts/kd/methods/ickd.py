@@ -19,7 +19,7 @@ from kd.settings.types import NonNegative
 
 
 def correlations(maps: Tensor) -> Tensor:
-    """Inner products of the channels (equation 2), each row of length 1: (B, C, H, W) -> (B, C, C).
+    """Inner products of the channels, each row of length 1: (B, C, H, W) -> (B, C, C).
 
     Due to that length the number of positions is of no account.
     """
@@ -30,8 +30,7 @@ def correlations(maps: Tensor) -> Tensor:
 def ickd_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Squared differences of the correlations: the mean over samples and rows, the sum within a row.
 
-    Equation 4 is the squared norm, divided by the number of channels squared; the published weight goes with
-    the authors' code, which divides once.
+    L_CC of the paper, as in the authors' code (ICKD.py), which the published weight goes with.
 
     student: (B, C, H, W), teacher: (B, C, h, w) float. Returns a scalar.
     """

@@ -23,7 +23,7 @@ from kd.settings.types import NonNegative, Positive
 
 
 def correlation_loss(student: Tensor, teacher: Tensor, alpha: float) -> Tensor:
-    """log₂ Σ |c_d − 1|^(2a) (section 3.2): Rényi's entropy of the cross-correlation, up to a factor.
+    """log₂ Σ |c_d − 1|^(2a), L_corr: Rényi's entropy of the cross-correlation, up to a factor.
 
     As in the authors' code, the deviations are those over B − 1 and the product is divided by B. So c is
     Pearson's correlation times (B − 1)/B, which never is 1, and the logarithm stays finite. A dimension that
@@ -39,7 +39,7 @@ def correlation_loss(student: Tensor, teacher: Tensor, alpha: float) -> Tensor:
 def mutual_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Σ (G_s/tr G_s)² − Σ (G_s∘G_t / tr(G_s∘G_t))²: the mutual information by Rényi's entropy of order 2.
 
-    Section 3.3, less its logarithms, as in the authors' code. G are the cosines of the samples,
+    L_mi of the paper less its logarithms, as in the authors' code. G are the cosines of the samples,
     and ∘ multiplies element by element. Where all features are 0 it is 0.
 
     student: (B, D), teacher: (B, E) float features. Returns a scalar.

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import fit_channels, match_chain, unit
+from kd.distillation.sums import ComparedMaps
 from kd.settings.types import NonNegative
 
 CANDIDATES = 4  # of the student's vectors, of which that is taken which is most like the teacher's first one
@@ -96,11 +97,14 @@ class Method(Distillation):
     The loss as it is, weight 1: Tian et al. 2020 (arXiv:1910.10699) compute it but publish no weight.
     Vectors over channels are compared, so where the stages of a pair have not equally many, the student's go
     through a regressor of this method's own.
+
+    `last_sum`: of a last stage that norm and ReLU close, as in a WRN, the maps ahead of them: RepDistiller's
     """
 
     NEEDS = ("stages",)
 
     weight: NonNegative = 1.0
+    last_sum: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -110,13 +114,14 @@ class Method(Distillation):
         """Choose the stages, and make regressors where they are needed."""
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_chain(context)
+        self.maps = ComparedMaps(context, last_sum=self.last_sum)
         self.fits = nn.ModuleList(fit_channels(student[s], teacher[t]) for s, t in self.pairs)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and difference of the kernels."""
-        fitted = zip(self.fits, self.pairs, strict=True)
-        student = [fit(batch.student.stages[s]) for fit, (s, _) in fitted]
-        teacher = [batch.teacher.stages[t] for _, t in self.pairs]
+        own, theirs = self.maps(batch)
+        student = [fit(own[s]) for fit, (s, _) in zip(self.fits, self.pairs, strict=True)]
+        teacher = [theirs[t] for _, t in self.pairs]
         return {
             "ce": batch.cross_entropy(batch.student.logits),
             "kdsvd": self.weight * kdsvd_loss(student, teacher),

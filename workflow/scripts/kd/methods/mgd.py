@@ -18,7 +18,7 @@ from kd.settings.types import Momentum, NonNegative
 
 
 def generation_loss(generated: Tensor, teacher: Tensor) -> Tensor:
-    """Squared differences (equation 5): their sum over channels and positions, the mean over samples.
+    """Squared differences, the paper's L_dis: their sum over channels and positions, the mean over samples.
 
     generated, teacher: (B, C, H, W) float. Returns a scalar.
     """

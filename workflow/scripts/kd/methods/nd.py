@@ -20,7 +20,7 @@ from kd.settings.types import NonNegative
 
 
 def nd_loss(student: Tensor, teacher: Tensor, directions: Tensor) -> Tensor:
-    """1 − s·e / max(‖s‖, ‖t‖) (section 3.2), the mean over samples.
+    """1 − s·e / max(‖s‖, ‖t‖), the paper's L_nd: the mean over samples.
 
     A student shorter than its teacher is made longer, along e; of a longer one only the direction counts.
     Where both are 0, so is the fraction.
@@ -82,7 +82,7 @@ class Method(Distillation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels; norm and direction of the features."""
-        student, teacher = (output.features for output in (batch.student, batch.teacher))
+        student, teacher = batch.student.features, batch.teacher.features
         directions = unit(self.class_means(teacher, batch.labels), dim=1)
         loss = nd_loss(self.fit(student), teacher, directions)
         return {"ce": batch.cross_entropy(batch.student.logits), "nd": self.weight * loss}

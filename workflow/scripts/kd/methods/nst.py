@@ -18,6 +18,7 @@ from torch import Tensor
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import match_stages, same_size, unit
+from kd.distillation.sums import ComparedMaps
 from kd.settings.types import NonNegative
 
 
@@ -52,11 +53,14 @@ class Method(Distillation):
     Follows Tian et al. 2020 (arXiv:1910.10699), who compare all stages, with a weight of 50. It is that of
     the paper, which writes λ/2; they leave the ½ out, as here. The paper's authors compare one pair, the
     last maps, ahead of their ReLU.
+
+    `last_sum`: of a last stage that norm and ReLU close, as in a WRN, the maps ahead of them: RepDistiller's
     """
 
     NEEDS = ("stages",)
 
     weight: NonNegative = 50.0
+    last_sum: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -65,12 +69,13 @@ class Method(Distillation):
     def prepare(self, context: Context) -> None:
         """Choose the feature maps."""
         self.pairs = match_stages(context.student_stages, context.teacher_stages)
+        self.maps = ComparedMaps(context, last_sum=self.last_sum)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and discrepancy of the patterns."""
-        student, teacher = batch.student, batch.teacher
-        discrepancy = sum(nst_loss(student.stages[s], teacher.stages[t]) for s, t in self.pairs)
+        student, teacher = self.maps(batch)
+        discrepancy = sum(nst_loss(student[s], teacher[t]) for s, t in self.pairs)
         return {
-            "ce": batch.cross_entropy(student.logits),
+            "ce": batch.cross_entropy(batch.student.logits),
             "nst": self.weight * discrepancy,
         }

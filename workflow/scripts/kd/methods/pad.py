@@ -20,7 +20,7 @@ LEAST_VARIANCE = 1e-6
 
 
 def pad_loss(student: Tensor, teacher: Tensor, log_variance: Tensor) -> Tensor:
-    """(t − s)²/v + log v for a variance v (equation 5), the mean over dimensions and samples.
+    """(t − s)²/v + log v for a variance v, the paper's L_PAD-L2: the mean over dimensions and samples.
 
     The paper's is a sum over dimensions, without a constant; its authors' code has the mean, and 10⁻⁶ is
     added to the variance.

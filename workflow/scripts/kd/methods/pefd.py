@@ -20,7 +20,7 @@ from kd.settings.types import Count, NonNegative
 
 
 def direction_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """1 − the cosine of the angle between the features, the mean over samples (equation 5).
+    """1 − the cosine of the angle between the features, the mean over samples: the paper's L_MDA.
 
     student, teacher: (B, D) float. Returns a scalar, from 0 to 2.
     """

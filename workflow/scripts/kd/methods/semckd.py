@@ -33,7 +33,7 @@ def similarities(maps: Tensor, samples: int) -> Tensor:
 
 
 def semckd_loss(distances: Tensor, attention: Tensor) -> Tensor:
-    """The attended distances (equation 6): the sum over the teacher's maps, the mean over all else.
+    """The attended distances, L_SemCKD: the sum over the teacher's maps, the mean over all else.
 
     distances, attention: (B, S, L) float, of each sample's maps of the student and of the teacher. A scalar.
     """

@@ -13,8 +13,9 @@ With A (B, C·H·W), the last stage's maps of a batch.
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import unit
+from kd.distillation.sums import ComparedMaps
 from kd.settings.types import NonNegative
 
 
@@ -37,20 +38,28 @@ class Method(Distillation):
 
     As in section 4.1 one pair is compared, the last convolution layers, with the paper's weight 3000, which
     Tian et al. 2020 (arXiv:1910.10699) use as well.
+
+    `last_sum`: of a last stage that norm and ReLU close, as in a WRN, the maps ahead of them: RepDistiller's
     """
 
     NEEDS = ("stages",)
 
     weight: NonNegative = 3000.0
+    last_sum: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""
         return f"CE + {self.weight:g}·SP"
 
+    def prepare(self, context: Context) -> None:
+        """Make sure that both networks have feature maps."""
+        super().prepare(context)
+        self.maps = ComparedMaps(context, last_sum=self.last_sum)
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and difference of the similarities."""
-        student, teacher = batch.student, batch.teacher
+        student, teacher = self.maps(batch)
         return {
-            "ce": batch.cross_entropy(student.logits),
-            "sp": self.weight * sp_loss(student.stages[-1], teacher.stages[-1]),
+            "ce": batch.cross_entropy(batch.student.logits),
+            "sp": self.weight * sp_loss(student[-1], teacher[-1]),
         }

@@ -24,7 +24,7 @@ LEAST_SUM = 1e-5  # added to the sum, as in their code for transformers: equal f
 
 
 def srd_loss(student: Tensor, teacher: Tensor, exponent: float) -> Tensor:
-    """log Σ |n(s) − n(t)|^a over all samples and dimensions (section 3.3, "LogSum").
+    """log Σ |n(s) − n(t)|^a over all samples and dimensions: the paper's LogSum.
 
     n standardises each dimension over the batch. The authors' code sums, as here; so the loss grows with the
     logarithm of the batch size, and its gradient does not.

@@ -43,7 +43,7 @@ def kept(scores: Tensor, labels: Tensor, share: float) -> Tensor:
     """Which rows of a teacher's scores (N, C) are trusted: (N,) of 0 and 1.
 
     Those whose label (N,) has the highest score, and `share` of the others, the least wrong ones first, by
-    the rank of the label (section 3.3, "selective transfer"). Their number is rounded down.
+    the rank of the label: the paper's selective transfer. Their number is rounded down.
     """
     rank = (scores > of_label(scores, labels)).sum(dim=1)
     right = (rank == 0).sum()
@@ -86,6 +86,7 @@ class Method(Distillation):
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight", "turned_weight", "similarity_weight")
 
     init_epochs: Natural = 60
+    init_lr: Positive | None = None
     ce_weight: NonNegative = 0.1
     kd_weight: NonNegative = 0.9
     turned_weight: NonNegative = 2.7

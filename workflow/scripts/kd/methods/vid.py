@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import match_stages, same_size
+from kd.distillation.sums import ComparedMaps
 from kd.settings.types import NonNegative
 
 FIRST_VARIANCE, LEAST_VARIANCE = 5.0, 1e-5  # as in Tian et al. 2020 (arXiv:1910.10699)
@@ -59,11 +60,14 @@ class Method(Distillation):
     """CE + `weight` · the sum of the losses over the pairs of feature maps of one resolution.
 
     The default and the networks that guess are those of Tian et al. 2020 (arXiv:1910.10699).
+
+    `last_sum`: of a last stage that norm and ReLU close, as in a WRN, the maps ahead of them: RepDistiller's
     """
 
     NEEDS = ("stages",)
 
     weight: NonNegative = 1.0
+    last_sum: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""
@@ -73,14 +77,15 @@ class Method(Distillation):
         """Choose the feature maps, and make a guess for each pair."""
         student, teacher = context.student_stages, context.teacher_stages
         self.pairs = match_stages(student, teacher)
+        self.maps = ComparedMaps(context, last_sum=self.last_sum)
         self.guesses = nn.ModuleList(Guess(student[s], teacher[t]) for s, t in self.pairs)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and what the student does not tell."""
-        student, teacher = batch.student, batch.teacher
+        student, teacher = self.maps(batch)
         guessed = zip(self.guesses, self.pairs, strict=True)
-        untold = sum(guess(student.stages[s], teacher.stages[t]) for guess, (s, t) in guessed)
+        untold = sum(guess(student[s], teacher[t]) for guess, (s, t) in guessed)
         return {
-            "ce": batch.cross_entropy(student.logits),
+            "ce": batch.cross_entropy(batch.student.logits),
             "vid": self.weight * untold,
         }

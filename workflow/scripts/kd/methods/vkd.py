@@ -25,8 +25,7 @@ DEGREE, SQUARINGS = 10, 5  # of the exponential: exact in float32 for a matrix o
 def vkd_loss(projected: Tensor, teacher: Tensor) -> Tensor:
     """Huber loss (threshold 1) of the projected features and the teacher's, standardised in each sample.
 
-    Equation 6 with the normalisation that the paper has for classification (section 3.3); the loss is that
-    of the authors' code.
+    The normalisation is the paper's for classification, the loss that of the authors' code (engine.py).
 
     projected, teacher: (B, D) float. Returns a scalar.
     """

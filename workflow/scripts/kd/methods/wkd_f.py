@@ -36,7 +36,7 @@ def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def wasserstein_losses(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-    """‖m_s − m_t‖² and ‖d_s − d_t‖² of means m and deviations d (section 3.2).
+    """‖m_s − m_t‖² and ‖d_s − d_t‖² of means m and deviations d.
 
     Sums over channels, means over samples. Both together are the squared 2-Wasserstein
     distance of two Gaussians with diagonal covariances.
