@@ -9,7 +9,8 @@ PYTHON ?= python3
 PIP_ARGS ?=
 CORES ?= all
 ARGS ?=
-WORKERS ?= 2
+# One more than the two cores that the tests are timed on: some wait for other processes.
+WORKERS ?= 3
 PORT ?= 8000
 # Of a path with blanks abspath would make several.
 export PATH := $(if $(filter /%,$(firstword $(VENV))),,$(CURDIR)/)$(VENV)/bin:$(PATH)

@@ -77,6 +77,7 @@ def test_from_a_server_the_search_finds_a_page_and_asks_no_other_host(served, vi
     assert [url for url in asked if not url.startswith((served, "data:", "blob:"))] == []
 
 
+@pytest.mark.full
 def test_formulas_fit_on_a_phone(site, visit):
     """How wide they are is up to the style sheets; without the scripts of the theme a page opens faster."""
     wide = "all => all.map((each) => each.scrollWidth > each.clientWidth)"

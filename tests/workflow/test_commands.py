@@ -28,7 +28,13 @@ DOCUMENTS = [path.relative_to(ROOT) for path in documents() if any(commands(path
 README, TUTORIAL = Path("README.md"), Path("docs/tutorial.md")
 FROM_THE_CLONE = (README, TUTORIAL)  # read from their first line on, with nothing there yet
 # Each takes ten seconds and more.
-LONG = Path("CONTRIBUTING.md"), Path("docs/how-to/big-study.md"), Path("docs/results/zoo.md")
+LONG = [
+    Path(name)
+    for name in (
+        *("CONTRIBUTING.md", "config/README.md", "docs/export.md"),
+        *("docs/how-to/big-study.md", "docs/results/zoo.md"),
+    )
+]
 
 
 @pytest.fixture(scope="module")

@@ -212,6 +212,7 @@ FOLDER_STUDY = {
 }
 
 
+@pytest.mark.full
 def test_a_folder_of_the_users_own_images(fresh):
     make_images(fresh.folder / "mine")
     fresh.configure(**FOLDER_STUDY)
@@ -324,6 +325,7 @@ def test_a_missing_image_folder_is_reported_before_anything_runs(fresh):
     assert not (fresh.folder / "results").exists()
 
 
+@pytest.mark.full
 def test_an_architecture_and_a_method_as_contributing_shows_them(fresh):
     """One new file and one line of config each."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)

@@ -19,6 +19,7 @@ from kd.training.setup import check_batch
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.mark.full
 def test_two_processes_have_the_losses_of_one(tmp_path):
     run_on_devices(Compute(device="cpu", gpus_per_job=2), partial(courses, str(tmp_path), list(TRAININGS)))
     for name in TRAININGS:

@@ -5,10 +5,9 @@ teacher's what noise is, removes it, and what is left is compared.
 
 $$
     \begin{split}
-    L &= \text{CE}(y, q) + w\,\text{MSE}(\tilde{A}^s, e(A^t))
-        + w_\text{kd}\,T^2\,\text{KL}(p_T \| \tilde{q}_T) \\
+    L &= \text{CE}(y, q) + w\,\text{MSE}(\tilde{A}^s, e(A^t)) \\
+        &+ w_\text{kd}\,T^2\,\text{KL}(p_T \| \tilde{q}_T) + \text{MSE}(d(e(A^t)), A^t) \\
         &+ w_\text{noise} \sum_x \text{MSE}(ε_t(\sqrt{a_t}\,x + \sqrt{1 - a_t}\,ε), ε)
-        + \text{MSE}(d(e(A^t)), A^t)
     \end{split}
 $$
 

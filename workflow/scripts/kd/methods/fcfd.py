@@ -5,10 +5,10 @@ to lead to the teacher's maps and logits. The teacher's maps, sent through the s
 
 $$
     \begin{split}
-    L &= \text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
-        + u\,w \left( \sum_l D(A^t_l, r(A^s_l)) + v \sum_{l < m} D(A^t_m, A^{st}_{lm}) \right) \\
-        &+ w_\text{mixed}\,v\,T^2 \sum_l \left( \text{KL}(p_T \| q^{st}_{l,T})
-        + \text{KL}(p_T \| q^{ts}_{l,T}) \right)
+    L &= \text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T) \\
+        &+ u\,w \sum_l D(A^t_l, r(A^s_l)) + u\,w\,v \sum_{l < m} D(A^t_m, A^{st}_{lm}) \\
+        &+ w_\text{mixed}\,v\,T^2 \sum_l \text{KL}(p_T \| q^{st}_{l,T}) \\
+        &+ w_\text{mixed}\,v\,T^2 \sum_l \text{KL}(p_T \| q^{ts}_{l,T})
     \end{split}
 $$
 

@@ -4,8 +4,10 @@ arXiv:2012.03236. Matches each feature map of the student with all of the teache
 the similarities of samples, says for each image how much a pair of them counts.
 
 $$
-    L = \text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
-        + \frac{w}{B S} \sum_{b,s,l} a_{bsl}\,\text{MSE}(r_{sl}(A^s_s), A^t_l)_b
+    \begin{split}
+    L &= \text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T) \\
+        &+ \frac{w}{B S} \sum_{b,s,l} a_{bsl}\,\text{MSE}(r_{sl}(A^s_s), A^t_l)_b
+    \end{split}
 $$
 
 With S feature maps of the student, the fits r, and the attention a over the teacher's feature maps l.

@@ -4,8 +4,10 @@ r"""A simple recipe for the projector (SRD): Miles & Mikolajczyk 2024 (arXiv:230
 linear layer, standardised over the batch. The logarithm of a sum of high powers is a soft maximum.
 
 $$
-    L = \text{CE}(y, q) + w_\text{feature}\,\log \sum_{bd} \left| n(P f^s)_{bd} - n(f^t)_{bd} \right|^a
-        + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
+    \begin{split}
+    L &= \text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T) \\
+        &+ w_\text{feature}\,\log \sum_{bd} \left| n(P f^s)_{bd} - n(f^t)_{bd} \right|^a
+    \end{split}
 $$
 
 With the projector P, batch norm n without scale and shift, and the power a = `exponent`.

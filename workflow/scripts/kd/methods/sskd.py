@@ -5,8 +5,8 @@ matches the logits of all four, and how similar the turned images are to the oth
 
 $$
     \begin{split}
-    L &= w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
-        + w_\text{turned}\,T^2\,\text{KL}(p'_T \| q'_T) \\
+    L &= w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T) \\
+        &+ w_\text{turned}\,T^2\,\text{KL}(p'_T \| q'_T) \\
         &+ w_\text{similarity}\,τ^2\,\text{KL}(\text{softmax}(S^t / τ) \| \text{softmax}(S^s / τ))
     \end{split}
 $$
