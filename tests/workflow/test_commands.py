@@ -196,7 +196,9 @@ def test_ci_runs_what_is_left_to_it():
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     left = [rule.command for rule in RULES if "CI runs it" in rule.because]
     assert left == [r"make (test|test-all|test-rest|test-slurm)"]
-    assert {"make test", "make -j2 --output-sync=target WORKERS=2 test-rest test-slurm", "make lint"} <= set(lines)
+    assert {"make test", "make -j2 --output-sync=target WORKERS=2 test-rest test-slurm", "make lint"} <= set(
+        lines
+    )
 
 
 @pytest.mark.parametrize(
