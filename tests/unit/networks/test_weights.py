@@ -10,6 +10,7 @@ import yaml
 from safetensors.torch import save_file
 from small_config import complaints, config
 from torchvision import models
+from users_weights import ABOUT, cnn
 
 from kd.config.load import load_study
 from kd.errors import UserError
@@ -21,18 +22,11 @@ from kd.plan.teachers import ensemble_job, user_teachers
 from kd.plan.user_files import content
 
 CPU = torch.device("cpu")
-OPTIONS = {"channels": [4, 8], "width": 1.0}
-ABOUT = {"architecture": "cnn", "options": OPTIONS}
 
 
 @pytest.fixture(autouse=True)
 def _one_thread(one_thread):
     pass
-
-
-def cnn(seed=0):
-    torch.manual_seed(seed)
-    return build_network("cnn", OPTIONS, 1, 3)
 
 
 def user_file(tmp_path, weights, name="mine.safetensors"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from users_weights import ABOUT, OPTIONS, cnn, read
 
 from kd.errors import UserError
 from kd.io.tensors import write_tensors
@@ -14,22 +15,10 @@ from kd.networks.factory import build_network
 from kd.networks.imported.files import read_weights
 from kd.plan.user_files import content
 
-OPTIONS = {"channels": [4, 8], "width": 1.0}
-ABOUT = {"architecture": "cnn", "options": OPTIONS}
-
 
 @pytest.fixture(autouse=True)
 def _one_thread(one_thread):
     pass
-
-
-def cnn(seed=0):
-    torch.manual_seed(seed)
-    return build_network("cnn", OPTIONS, 1, 3)
-
-
-def read(path):
-    return read_weights(path, content(str(path), "x", path.parent / "cache"), ABOUT)
 
 
 @pytest.mark.parametrize(
