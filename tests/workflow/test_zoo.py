@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from diagnoses import checked_diagnoses
 
 from kd.registry import methods
 
@@ -31,8 +30,7 @@ def table(tmp_path_factory):
         methods={name: _short(entry) for name, entry in methods().items()},
         seeds=[0],
     )
-    checkout.run()
-    checked_diagnoses(checkout.folder / "results/tiny")
+    checkout.run("results/tiny/table.csv")  # pages are made of any method alike
     rows = pd.read_csv(checkout.folder / "results/tiny/table.csv")
     return rows[rows["role"] == "distilled student"].set_index("method")
 
