@@ -159,7 +159,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "method-typo": (
         {"methods": {"kb": {}}},
-        ["methods.kb: there is no method 'kb'; allowed: ab, at, …cross_entropy, …kd, "],
+        ["methods.kb: there is no method 'kb'; allowed: ab, abkd, at, …cross_entropy, …kd, "],
     ),
     "dataset-typo": (
         dataset_config("digts"),
