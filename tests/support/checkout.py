@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -110,7 +111,15 @@ def copy_code(folder: Path) -> None:
     subprocess.run(["cp", "-a", *(ROOT / part for part in PARTS), folder], check=True)
 
 
+COPIES = 5  # tries
+
+
 def copied(checkout: Checkout, folder: Path) -> Checkout:
     """All of a checkout, with its times and Snakemake's records; what is done to the copy is not done to it."""
-    subprocess.run(["cp", "-a", checkout.folder, folder], check=True)
-    return Checkout(folder)
+    # Another process of pytest may plan in it meanwhile: Snakemake's locks come and go.
+    for left in reversed(range(COPIES)):
+        done = subprocess.run(["cp", "-a", checkout.folder, folder], stderr=subprocess.PIPE, text=True)
+        if done.returncode == 0:
+            return Checkout(folder)
+        assert left and "/.snakemake/" in done.stderr, done.stderr
+        shutil.rmtree(folder)
