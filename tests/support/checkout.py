@@ -2,8 +2,8 @@
 
 import os
 import re
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -121,5 +121,6 @@ def copied(checkout: Checkout, folder: Path) -> Checkout:
         done = subprocess.run(["cp", "-a", checkout.folder, folder], stderr=subprocess.PIPE, text=True)
         if done.returncode == 0:
             return Checkout(folder)
-        assert left and "/.snakemake/" in done.stderr, done.stderr
+        assert left, done.stderr
+        assert "/.snakemake/" in done.stderr, done.stderr
         shutil.rmtree(folder)
