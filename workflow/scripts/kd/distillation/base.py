@@ -80,6 +80,10 @@ class Batch:
     mixture: tuple[Tensor, Tensor] | None = None
     companions: Companions | None = None  # where the method's COMPANIONS asks for them
 
+    def grown(self, epochs: float) -> Tensor:
+        """The share () of a weight that rises linearly to 1 in so many epochs, counted from 1."""
+        return ((self.epoch + 1) / epochs).clamp(max=1)
+
     def cross_entropy(self, logits: Tensor, **options: float) -> Tensor:
         """Of logits (B, C) with the labels of the batch, as the recipe sets it: a scalar, in nats.
 

@@ -77,7 +77,7 @@ class Method(Distillation):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and the two parts of the divergence as far as it is warmed up."""
         known = *compared(batch, standardize=self.standardize), batch.labels, self.temperature
-        warm = ((batch.epoch + 1) / self.warmup).clamp(max=1)
+        warm = batch.grown(self.warmup)
         return {
             "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "tckd": warm * self.tckd_weight * tckd_loss(*known),

@@ -128,7 +128,7 @@ class Method(Distillation):
         }
         looks, acts = self._mixed(batch, bridged)
         share = PATHS / (2 * len(self.back))
-        grown = ((batch.epoch + 1) / self.warm_up).clamp(max=1)
+        grown = batch.grown(self.warm_up)
         looks = appearance(bridged, teacher.stages) + share * looks
         return {
             "ce": batch.cross_entropy(student.logits),

@@ -116,7 +116,7 @@ class Method(Distillation):
         review = self._review([_deepest(student.stages), *(student.stages[one] for one in own)])
         targets = [_deepest(teacher.stages), *(of_teacher[other] for other in others)]
         loss = sum(context_loss(*pair) for pair in zip(review, targets, strict=True))
-        grown = ((batch.epoch + 1) / self.warm_up).clamp(max=1)
+        grown = batch.grown(self.warm_up)
         return {
             "ce": batch.cross_entropy(student.logits),
             "review": self.weight * grown * loss,

@@ -72,7 +72,7 @@ class Method(Regional):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, and the two parts of the divergence, region by region."""
         tckd, nckd = sd_dkd_losses(*self.regional(batch, batch.labels), self.temperature)
-        warm = ((batch.epoch + 1) / self.warmup).clamp(max=1)
+        warm = batch.grown(self.warmup)
         return {
             "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "tckd": warm * self.tckd_weight * tckd,

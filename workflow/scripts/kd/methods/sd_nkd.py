@@ -73,7 +73,7 @@ class Method(Regional):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels, the labelled class, and the others, region by region."""
         target, nontarget = sd_nkd_losses(*self.regional(batch, batch.labels), self.temperature)
-        warm = ((batch.epoch + 1) / self.warmup).clamp(max=1)
+        warm = batch.grown(self.warmup)
         return {
             "ce": self.ce_weight * batch.cross_entropy(batch.student.logits),
             "target": warm * self.target_weight * target,
