@@ -1,8 +1,8 @@
 """The contract between distillation methods and the engine: what a method gets, may own, and returns.
 
 A method is a file of methods/ with a class `Method(Distillation)`. The engine calls `prepare` once, before
-the optimizer is made, and `losses` in every step; nothing else. It knows no method, and a method knows
-neither optimizer, schedule nor data set.
+the optimizer is made, `losses` in every step, and `deployed` at the end; nothing else. It knows no method,
+and a method knows neither optimizer, schedule nor data set.
 """
 
 from collections.abc import Callable, Mapping
@@ -176,6 +176,7 @@ class Distillation(nn.Module):
 
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
+    MERGES_CHANGES = False  # whether `deployed` merges these into the student's own
     # What `batch.companions` are: of the same class ("class"), or of the batch before ("previous").
     COMPANIONS: str | None = None
     REMEMBERS_SAMPLES = False  # whether its buffers are of single samples: then one process has all of them
@@ -226,6 +227,15 @@ class Distillation(nn.Module):
     def change(student: nn.Module, facts: dict[str, Any]) -> None:
         """Give a newly built student the layers that `prepare` gave it, for its weights to be loaded into."""
         raise NotImplementedError
+
+    def deployed(self, student: nn.Module) -> nn.Module:
+        """The network that is evaluated at the end and saved, of the student as it was trained.
+
+        Unless a method has its own: the student itself. Another one computes the same logits in eval mode, up
+        to rounding. It may share layers with the student, which stays as it is: it is called again for the
+        weights of the epoch that validation chose.
+        """
+        return student
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Terms () float32 whose sum is minimised, by name; the cross-entropy with the labels is "ce".
