@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.distillation.inside import blank, stages_once
 from kd.errors import UserError
 
 Shape = tuple[int, int, int]  # channels, height, width of a stage's feature maps
@@ -249,11 +250,7 @@ def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[S
     none = f"this method compares feature maps, and the {whose} has none that could be"
     if not hasattr(network, "forward_stages"):
         raise UserError(f"{none} (an ensemble?)")
-    was_training = network.training
-    parameter = next(network.parameters())
-    with torch.no_grad():
-        stages, _ = network.eval().forward_stages(torch.zeros(1, *image, device=parameter.device))
-    network.train(was_training)
+    stages = stages_once(network, blank(network, image))
     if not stages:
         raise UserError(f"{none}: it cuts images into tokens, and their places are not known")
     return [tuple(stage.shape[1:]) for stage in stages]
