@@ -50,7 +50,7 @@ DESCRIBED = {
     "wkd_f": "CE + 0.08·(4·mean + deviation) (WKD-F)",
     "semckd": "CE + 100·SemCKD + 1·T²·KL, T=4",
     "nd": "CE + 2·ND",
-    "norm": "0.1·CE + 1·NORM, N=8",
+    "norm": "CE + 1·NORM, N=8",
     "fcfd": "CE + 5·FCFD + 1·T²·KL + 1·T²·KL of mixed paths, T=4, warm-up 20 epochs",
     "sskd": "self-supervision (60 epochs), then 0.1·CE + 0.9·T²·KL + 2.7·T²·KL of turned images"
     " + 10·similarity (SSKD), T=4",
@@ -77,7 +77,7 @@ DEFAULTS = {
     "semckd": {"weight": 100.0, "samples": 64, "kd_weight": 1.0, "temperature": 4.0},
     "nd": {"weight": 2.0},
     "norm": {
-        "ce_weight": 0.1,
+        "ce_weight": 1.0,
         "weight": 1.0,
         "kd_weight": 0.0,
         "temperature": 4.0,

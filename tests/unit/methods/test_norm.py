@@ -170,7 +170,7 @@ def test_trained_by_the_script_all_that_is_saved_is_of_the_plain_network(dataset
     what = job("distilled", teacher="big", method_name="norm", methods=[("norm", {})], recipe=recipe)
     metrics = run(tmp_path, dataset, what, teacher_model=teacher[0] / "model.safetensors")
     assert metrics["parameters"] == teacher[1]["parameters"]
-    assert metrics["loss_function"] == "0.1·CE + 1·NORM, N=8"
+    assert metrics["loss_function"] == "CE + 1·NORM, N=8"
     loaded = load_network(tmp_path / "model.safetensors", torch.device("cpu"))
     data = read_dataset(dataset)
     for part in ("test", "validation"):
