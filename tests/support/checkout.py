@@ -106,11 +106,18 @@ def hear_ctrl_c() -> None:
 
 
 def copy_code(folder: Path) -> None:
-    """With the files' times, and with what Python has compiled of them, which then fits the copies as well."""
+    """With the files' times, and with what Python has compiled of them, which then fits the copies as well.
+
+    Plans in it keep the normal forms of its code, by content, with those of all other copies.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-a", *(ROOT / part for part in PARTS), folder], check=True)
+    if forms:
+        (folder / ".snakemake" / "kd-code").mkdir(parents=True)
+        (folder / ".snakemake" / "kd-code" / "forms").symlink_to(forms[0])
 
 
+forms: list[Path] = []  # the folder for it, in a session that has one
 COPIES = 5  # tries
 
 

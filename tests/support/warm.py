@@ -6,12 +6,13 @@ the fork. It differs from a cold start in two ways: the libraries are imported a
 of its jobs. So what is about imports, signals or orphans is tested by cold starts; test_warm.py compares both, and the
 README is run cold from its clone to its end.
 
-Run as a program, this file is the process that forks. It ends when its standard input does.
+Run as a program, this file is the process that forks. All processes of pytest share it; it ends with their parent.
 """
 
-import atexit
 import contextlib
+import fcntl
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -31,7 +33,9 @@ from typing import NoReturn
 _BOTH = """pydantic.main pydantic.fields pydantic.types pydantic.root_model pydantic.functional_validators
     pydantic.json_schema difflib graphlib requests jinja2 numpy PIL.Image"""
 SNAKEMAKE = f"""{_BOTH} snakemake.cli snakemake.storage snakemake.profiles snakemake.notebook nbformat.v4
-    ftplib pygments.lexers""".split()
+    ftplib pygments.lexers pygments.formatters.html docutils.core docutils.parsers.rst.directives.images
+    snakemake.report.html_reporter smart_open dpath packaging.version platformdirs.unix
+    pydantic.dataclasses pydantic.functional_serializers argparse_dataclass""".split()
 JOBS = f"""{_BOTH} snakemake.script torch._dynamo torch.export torch.onnx torch.utils.flop_counter
     torch.utils.tensorboard tensorboard.compat.proto.event_pb2 tensorboard.summary.writer.event_file_writer
     pandas scipy.stats sklearn.datasets sklearn.metrics safetensors.torch
@@ -106,27 +110,39 @@ def _write_program(path: Path, address: str, first: Sequence[str] = (), executab
 @cache
 def _server(*modules: str) -> tuple[str, str]:
     """The address of a process that has imported these, and an interpreter that is a fork of it."""
-    folder = Path(tempfile.mkdtemp(prefix="warm"))
-    atexit.register(shutil.rmtree, folder)
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    parent = os.getppid() if run else os.getpid()
+    # Short, as the address of a socket has to be.
+    name = hashlib.sha256(" ".join([run or uuid.uuid4().hex, *modules]).encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir(), f"warm-{name}")
+    folder.mkdir(mode=0o700, exist_ok=True)
     address, interpreter = str(folder / "socket"), folder / "python"
-    _write_program(interpreter, address)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not interpreter.exists():
+            _start(address, parent, modules)
+            _write_program(interpreter, address)
+    return address, str(interpreter)
+
+
+def _start(address: str, parent: int, modules: Sequence[str]) -> None:
     # A library of threads must not have started any before the fork; jobs on the CPU have one each anyway.
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     process = subprocess.Popen(
-        [sys.executable, "-P", __file__, address, *modules],
-        stdin=subprocess.PIPE,
+        [sys.executable, "-P", __file__, address, str(parent), *modules],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         env={**os.environ, "MPLBACKEND": "agg", **one},
     )
     assert process.stdout.readline() == b"ready\n"
-    _started.append(process)  # its standard input is open as long as this process lives
-    return address, str(interpreter)
+    _started.append(process)  # which goes on
 
 
 _started: list[subprocess.Popen] = []
 
 
-def _serve(address: str, modules: list[str]) -> None:
+def _serve(address: str, parent: int, modules: list[str]) -> None:
+    ends = os.pidfd_open(parent)
     for module in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
@@ -137,7 +153,7 @@ def _serve(address: str, modules: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the tests, and this with them
     gc.freeze()  # memory that nobody writes to is shared
     print("ready", flush=True)
-    while listener in select.select([listener, sys.stdin], [], [])[0]:
+    while ends not in select.select([listener, ends], [], [])[0]:
         client, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
@@ -145,6 +161,7 @@ def _serve(address: str, modules: list[str]) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             _answer(client)
         client.close()
+    shutil.rmtree(Path(address).parent)
 
 
 def _answer(client: socket.socket) -> NoReturn:
@@ -218,4 +235,4 @@ def _become(argv: list[str], cwd: str, env: dict[str, str], group: int, executab
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], sys.argv[2:])
+    _serve(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -7,21 +7,32 @@ from pathlib import Path
 
 import pytest
 import warm
-from checkout import Checkout, copied, copy_code
+from checkout import Checkout, copied, copy_code, forms
 
 Shared = Callable[[str, Callable[[Checkout], None]], Checkout]
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
-    """A checkout of a name, made by a function of it when it is first asked for, once for all processes of pytest."""
+def of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of pytest share."""
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # the folder of this process lies in that of all
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forms(of_all: Path) -> None:
+    """A plan in a fresh checkout parses no code that one in another has parsed."""
+    (of_all / "forms").mkdir(exist_ok=True)
+    forms.append(of_all / "forms")
+
+
+@pytest.fixture(scope="session")
+def shared(of_all: Path) -> Shared:
+    """A checkout of a name, made by a function of it when it is first asked for, once for all processes of pytest."""
 
     def made_once(name: str, make: Callable[[Checkout], None]) -> Checkout:
-        checkout, done = Checkout(folder / name), folder / f"{name}.done"
-        with open(folder / f"{name}.lock", "w") as lock:
+        checkout, done = Checkout(of_all / name), of_all / f"{name}.done"
+        with open(of_all / f"{name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():
                 assert not checkout.folder.exists(), "it could not be made before"

@@ -40,7 +40,7 @@ def tree(tmp_path, monkeypatch):
     import kd_test_tree.methods.plugin  # noqa: F401 (it is loaded)
 
     fingerprint._read.cache_clear()
-    fingerprint._read(scripts / PLUGIN)  # as planning a job that runs it does
+    fingerprint._read(PLUGIN)  # as planning a job that runs it does
     announce_code()
     yield scripts
     fingerprint._read.cache_clear()

@@ -4,7 +4,9 @@ Snakemake itself looks at a script's modification time, and not at all at what t
 """
 
 import hashlib
+import os
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from kd.code.normal_form import read_form
@@ -23,13 +25,12 @@ def fingerprint(script: str, modules: tuple[str, ...] = (), texts: tuple[str, ..
     Comments, docstrings, blank lines and spaces do not count, nor does the package kd.monitor. Every version
     of Python gives the same digest. Raises FileNotFoundError for a script or text that is not there.
     """
-    waiting = [SCRIPTS / script, *(path for module in modules for path in _find(module))]
+    waiting = [script, *(file for module in modules for file in _find(module))]
     codes: dict[str, str] = {}
     while waiting:
-        path = waiting.pop()
-        name = path.relative_to(SCRIPTS).as_posix()
+        name = waiting.pop()
         if name not in codes and not name.startswith(MONITOR):
-            codes[name], imported = _read(path)
+            codes[name], imported = _read(name)
             waiting.extend(imported)
     contents = [(name, (SCRIPTS / name).read_text(encoding="utf-8")) for name in sorted(texts)]
     digest = hashlib.sha256()
@@ -38,17 +39,16 @@ def fingerprint(script: str, modules: tuple[str, ...] = (), texts: tuple[str, ..
     return digest.hexdigest()
 
 
-@cache
-def _find(module: str) -> tuple[Path, ...]:
+@cache  # names of files are relative to SCRIPTS and text, for a plan looks at them thousands of times
+def _find(module: str) -> tuple[str, ...]:
     """The files that importing a local module runs, its packages' among them; none for what is installed."""
-    parts = module.split(".")
-    folders = [SCRIPTS.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
-    files = [folder / "__init__.py" for folder in folders] + [folders[-1].with_suffix(".py")]
-    return tuple(path for path in files if path.is_file())
+    folders = list(accumulate(module.split("."), "{}/{}".format))
+    files = [f"{folder}/__init__.py" for folder in folders] + [f"{folders[-1]}.py"]
+    return tuple(name for name in files if os.path.isfile(f"{SCRIPTS}/{name}"))  # noqa: PTH113
 
 
 @cache
-def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
+def _read(name: str) -> tuple[str, tuple[str, ...]]:
     """The code of a file in its normal form, and the local files that it imports."""
-    code, names = read_form(path.read_bytes(), path.relative_to(SCRIPTS).parent.parts)
-    return code, tuple(file for name in names for file in _find(name))
+    code, modules = read_form((SCRIPTS / name).read_bytes(), tuple(name.split("/")[:-1]))
+    return code, tuple(file for module in modules for file in _find(module))

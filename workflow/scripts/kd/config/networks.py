@@ -73,13 +73,13 @@ def _shared_keys(shared: Recipe, own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_library_options(problems: Problems, name: str, content: Any) -> None:
     """Report options of a library's networks, such as `pretrained`, below the name of one of this project."""
-    if not isinstance(content, Mapping):
+    if not isinstance(content, Mapping) or not (keys := _LIBRARY_OPTIONS & content.keys()):
         return
     architecture = content.get("architecture") or name
     own = registry.architectures().get(architecture) if isinstance(architecture, str) else None
     if own is None:
         return
-    for key in _LIBRARY_OPTIONS & content.keys() - own.options.model_fields.keys():
+    for key in keys - own.options.model_fields.keys():
         place = next(iter(same_name(architecture)), "torchvision/resnet50")
         text = f"belongs to networks of torchvision and timm; set architecture: {place} beside it"
         problems.add((key,), f"{text} ({architecture!r} is a network of this project)")
