@@ -96,6 +96,7 @@ def quick() -> Iterator[Case]:
         ("nd", PAIRS[1]),
         ("sskd", PAIRS[2]),
         ("fcfd", PAIRS[0]),
+        ("norm", PAIRS[0]),
     ):
         yield f"{name}: {pair[0]} -> {pair[1]}", functools.partial(_method, name, *pair)
     for name in ("resnet8x4", "torchvision/vit_b_16"):

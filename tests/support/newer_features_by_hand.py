@@ -10,6 +10,7 @@ from kd.methods.catkd import cat_loss
 from kd.methods.ickd import ickd_loss
 from kd.methods.itrd import correlation_loss, mutual_loss
 from kd.methods.mgd import generation_loss
+from kd.methods.norm import norm_loss
 from kd.methods.pad import pad_loss
 from kd.methods.pefd import direction_loss
 from kd.methods.srd import srd_loss
@@ -132,6 +133,15 @@ def wkd_by_hand(student, teacher):
     return total / len(student)
 
 
+def norm_by_hand(student, teacher):
+    """Of as many segments as there are."""
+    channels, total = teacher.shape[1], 0.0
+    for place in np.ndindex(*student.shape):
+        sample, channel, *pixel = place
+        total += (student[place] - teacher[(sample, channel % channels, *pixel)]) ** 2
+    return total / teacher.size
+
+
 def paper_srd(student, teacher):
     return srd_loss(student, teacher, 4.0)
 
@@ -173,5 +183,6 @@ LOSSES = {  # name: (loss, by hand, student, teacher)
         relu_maps(5, 3, 8, 8),
     ),
     "ickd": (ickd_loss, ickd_by_hand, SMALL, relu_maps(5, 3, 6, 6)),
+    "norm": (norm_loss, norm_by_hand, relu_maps(5, 6, 4, 4) - 0.5, MAPS),
     "wkd_f": (paper_wkd, wkd_by_hand, SMALL, relu_maps(5, 3, 6, 6)),
 }

@@ -8,10 +8,13 @@ number. `python tests/support/parity.py --table` prints how far kd is from them,
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from parity_networks import CLASSES, LABELS, images, resnet, weights_for, wrn
+from parity_newer import NEWER
 from parity_steps import STEPS, last_sum
 
 KEPT = Path(__file__).with_suffix(".json")
@@ -19,10 +22,14 @@ PAIRS = {
     "resnet8 from resnet14": (("resnet8", resnet), ("resnet14", resnet)),
     "wrn_16_1 from wrn_16_2": (("wrn_16_1", wrn), ("wrn_16_2", wrn)),
 }
-OPTIONS = {"fitnet": {"init_epochs": 0, "ce_weight": 1.0, "kd_weight": 0.0}}
+OPTIONS = {
+    "fitnet": {"init_epochs": 0, "ce_weight": 1.0, "kd_weight": 0.0},
+    "pad": {"plain_share": 0.0},
+}
 FIRST_EPOCHS = {"ab", "fsp"}  # of these the step is one of the epochs before the recipe's
-METHODS = {step.__name__: step for step in STEPS}
-SUMS = {"at", "sp", "nst", "vid", "fsp"}
+UNSEEN = {"ofd": "margins", "nd": "class_means", "crd": "log_z"}  # buffers that begin with nothing
+METHODS = {step.__name__: step for step in (*STEPS, *NEWER)}
+SUMS = {"at", "sp", "nst", "vid", "fsp", "kdsvd"}
 METHODS |= {f"{name}, last_sum": last_sum(METHODS[name]) for name in sorted(SUMS)}
 
 
@@ -43,16 +50,23 @@ def set_up(pair, name):
     known = tuple(images().shape[1:]), CLASSES, LABELS, 10
     torch.set_default_dtype(torch.float64)
     try:
-        method.prepare(Context(student, teacher, *known, new_teacher=lambda: build("resnet14")))
+        more = {"members": 2, "new_teacher": lambda: build("resnet14")}
+        method.prepare(Context(student, teacher, *known, **more))
     finally:
         torch.set_default_dtype(torch.float32)
     method.double().train()
+    given = weights_for(shapes(student), "student")  # also those of layers that it was given
+    if name == "simkd":
+        given |= {f"classifier.{key}": value for key, value in teacher.classifier.state_dict().items()}
+    student.load_state_dict(given)
     values = weights_for(shapes(method), name)
     if name == "srrl":  # its classifier is the teacher's
         values |= {f"classifier.{key}": value for key, value in teacher.classifier.state_dict().items()}
-    if name == "ofd":  # its margins have seen nothing
-        values |= {key: torch.zeros_like(value) for key, value in values.items() if "margins" in key}
+    if unseen := UNSEEN.get(name):
+        values |= {key: torch.zeros_like(value) for key, value in values.items() if unseen in key}
+    values |= {key: torch.tensor(False) for key in values if key == "begun"}
     method.load_state_dict(values)
+    torch.manual_seed(0)  # for what it draws in the step
     return student, teacher, method
 
 
@@ -64,21 +78,28 @@ def expected(pair, name):
     """The loss, and the gradient of each of the student's parameters, by plain tensor code."""
     (_, of_student), (_, of_teacher) = PAIRS[pair]
     student, teacher, method = set_up(pair, name)
-    own = weights_for(shapes(student), "student")
+    own = {key: value.clone() for key, value in student.state_dict().items()}
     learns = [key for key, _ in student.named_parameters()]
     for key in learns:
         own[key].requires_grad_()
     values = {key: value.clone() for key, value in method.state_dict().items()}
+    values |= {f"student.{key}": value for key, value in own.items()}
+    values |= {f"teacher.{key}": value for key, value in teacher.classifier.state_dict().items()}
     with torch.no_grad():
         theirs = of_teacher(weights_for(shapes(teacher), "teacher"), images(), name == "ofd")
-    loss = METHODS[name](of_student(own, images(), True), theirs, values)
+    torch.set_default_dtype(torch.float64)
+    try:
+        loss = METHODS[name](of_student(own, images(), True), theirs, values)
+    finally:
+        torch.set_default_dtype(torch.float32)
     gradients = torch.autograd.grad(loss, [own[key] for key in learns], allow_unused=True)
     return loss.item(), dict(zip(learns, gradients, strict=True))
 
 
-def ours(pair, name):
+def ours(pair, name, *, converged=True):
     """The same by kd."""
     from kd.distillation.base import Batch, Output
+    from kd.methods import kdsvd
     from kd.teachers.teacher import LiveTeacher
 
     student, teacher, method = set_up(pair, name)
@@ -90,8 +111,14 @@ def ours(pair, name):
 
     def run_teacher(shown, indices):
         with torch.no_grad():  # what LiveTeacher puts out is float32
-            return output(teacher, shown)
+            alone = output(teacher, shown)
+        if "members" not in method.NEEDS:
+            return alone
+        members = alone.logits, alone.logits.flip(1)
+        return Output(sum(members) / 2, alone.stages, members)
 
+    # The iteration of kdsvd is run until nothing changes: it is to be the decomposition's vector.
+    more = {"ROUNDS": 400, "LAST_ROUNDS": 300} if name.startswith("kdsvd") and converged else {}
     batch = Batch(
         images(),
         LABELS,
@@ -101,7 +128,8 @@ def ours(pair, name):
         lambda shown: output(student.train(), shown),
         run_teacher,
     )
-    loss = torch.stack(list(method.losses(batch).values())).sum()
+    with patch.multiple(kdsvd, **more) if more else nullcontext():
+        loss = torch.stack(list(method.losses(batch).values())).sum()
     loss.backward()
     return loss.item(), {key: parameter.grad for key, parameter in student.named_parameters()}
 

@@ -119,4 +119,6 @@ def wrn(w, x, train):
 
 
 def _logits(w, x):
+    if len(x[0]) != w["classifier.weight"].shape[1]:
+        return None  # a method has put layers between
     return x.mean((2, 3)) @ w["classifier.weight"].T + w["classifier.bias"]

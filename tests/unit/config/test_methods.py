@@ -102,6 +102,10 @@ def test_methods_add_up_under_one_name():
             {"dkd": {"ce_weight": 0, "tckd_weight": 0, "nckd_weight": 0}},
             "methods.dkd: ce_weight and tckd_weight",
         ),
+        (
+            {"q": {"norm": {}, "kd": {}, "simkd": {}}},
+            "methods.q: norm and simkd give the student other layers; a sum may have one of them",
+        ),
         ({"simkd": {"weight": 0}}, "methods.simkd: weight is 0, so nothing would be learnt"),
     ],
 )

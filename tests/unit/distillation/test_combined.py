@@ -117,6 +117,16 @@ def test_what_changes_the_student_comes_first_and_the_others_see_what_it_made():
         assert set(terms) == {"features", "ce", "crd"}
 
 
+def test_the_network_that_is_saved_passes_through_all_the_first_prepared_last():
+    parts = {name: Fake(name) for name in ("a", "b", "c")}
+    parts["b"].CHANGES_STUDENT = True
+    for name, part in parts.items():
+        part.deployed = lambda student, name=name: student + name
+    assert Combined(parts).deployed("") == "cab"
+    network = nn.Linear(1, 1)
+    assert Combined({"one": Fake(), "two": Fake()}).deployed(network) is network
+
+
 def test_what_they_own_is_kept_and_comes_back():
     parts = [{"one": Fake("a"), "two": Fake("abc"), "ctkd": build_method("ctkd", {})} for _ in range(2)]
     method, other = (Combined(own) for own in parts)

@@ -174,6 +174,10 @@ def test_of_several_methods_those_count_that_change_the_student_and_chains_are_g
     assert changed["by"][1:] == [about]
 
 
+def test_a_student_that_ends_as_its_architecture_has_it_is_measured_as_such():
+    assert networks_of(methods={"norm": {}}, pairs=[["vgg16", "thin"]]).keys() == networks_of().keys()
+
+
 def test_a_changed_student_has_the_projector_and_the_teachers_classifier():
     """cnn of 4 and 4 channels: 36 + 8 and 144 + 8 in its convolutions and norms, for grey images of 3 classes.
 

@@ -50,6 +50,7 @@ DESCRIBED = {
     "wkd_f": "CE + 0.08·(4·mean + deviation) (WKD-F)",
     "semckd": "CE + 100·SemCKD + 1·T²·KL, T=4",
     "nd": "CE + 2·ND",
+    "norm": "CE + 1·NORM, N=8",
     "fcfd": "CE + 5·FCFD + 1·T²·KL + 1·T²·KL of mixed paths, T=4, warm-up 20 epochs",
     "sskd": "self-supervision (60 epochs), then 0.1·CE + 0.9·T²·KL + 2.7·T²·KL of turned images"
     " + 10·similarity (SSKD), T=4",
@@ -75,6 +76,14 @@ DEFAULTS = {
     "wkd_f": {"weight": 0.08, "mean_weight": 4.0, "constant_share": 0.625},
     "semckd": {"weight": 100.0, "samples": 64, "kd_weight": 1.0, "temperature": 4.0},
     "nd": {"weight": 2.0},
+    "norm": {
+        "ce_weight": 1.0,
+        "weight": 1.0,
+        "kd_weight": 0.0,
+        "temperature": 4.0,
+        "segments": 8,
+        "constant": False,
+    },
     "fcfd": {
         "weight": 5.0,
         "kd_weight": 1.0,
@@ -163,7 +172,9 @@ def test_every_part_gets_a_gradient_that_is_not_zero(name):
             assert parameter.grad.any(), key
 
 
-@pytest.mark.parametrize("name", [name for name in DESCRIBED if name not in ("simkd", "dml", "sskd", "fcfd")])
+@pytest.mark.parametrize(
+    "name", [name for name in DESCRIBED if name not in ("simkd", "dml", "sskd", "fcfd", "norm")]
+)
 def test_maps_of_zeros_give_no_nan(name):
     method = prepared(name)
     student, teacher = random_outputs()

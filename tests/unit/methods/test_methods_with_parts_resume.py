@@ -39,6 +39,7 @@ METHODS = {
     "fcfd": {},
     "sskd": {"init_epochs": 2},
     "vkd": {},
+    "norm": {"segments": 2},
 }
 NEWER = (
     "srd",
@@ -54,6 +55,7 @@ NEWER = (
     "diffkd",
     "nd",
     "fcfd",
+    "norm",
 )
 
 
@@ -89,7 +91,11 @@ def timeless(history):
 @pytest.mark.parametrize(
     ("name", "steps"),
     [("crd", 1), ("crd", 2), ("crd", 5), ("crd-queue", 3), ("crd-queue", 6), ("dml", 2), ("dml", 4)]
-    + [(name, steps) for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd", "fcfd") for steps in (2, 5)]
+    + [
+        (name, steps)
+        for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd", "fcfd", "norm")
+        for steps in (2, 5)
+    ]
     # two preliminary epochs of three steps: the border is before the seventh
     + [("ab", steps) for steps in (1, 2, 4, 6, 7, 8, 10, 12)]
     + [(name, steps) for name in ("ft", "sskd") for steps in (3, 6, 7, 9)],

@@ -20,6 +20,7 @@ QUICK = "CNN → ViT", "ViT → CNN"
 WITH_RELU, PLACE, TOKEN = "has GELU and no ReLU", "has no place for it", "and it reads a class token"
 REFUSED = {("ab", pair): WITH_RELU for pair in ("ViT → CNN", "ViT → ViT", "Swin → CNN")}
 REFUSED |= {("ofd", pair): WITH_RELU for _, pair in REFUSED}
+REFUSED |= {("norm", pair): PLACE for pair in PAIRS if not pair.endswith("CNN")}
 REFUSED |= {("simkd", pair): PLACE for pair in ("CNN → ViT", "CNN → Swin", "CNN → Mixer")}
 REFUSED |= {("simkd", pair): TOKEN for pair in ("ViT → CNN", "ViT → ViT")}
 REFUSED |= {

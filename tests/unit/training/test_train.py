@@ -2,6 +2,7 @@
 
 # ruff: noqa: F811 (fixtures of another file, which pytest asks for by name)
 
+import copy
 import json
 
 import numpy as np
@@ -370,3 +371,26 @@ def test_with_ema_the_average_is_tested_and_saved_and_the_last_weights_stand_bes
     assert np.allclose(evaluate(network, part.images, part.labels).logits, logits, atol=1e-6)
     last = [float(row["unaveraged_validation_accuracy"]) for row in rows_of(averaged)]
     assert last == [float(row["validation_accuracy"]) for row in rows_of(plain)]
+
+
+def test_the_network_that_a_method_deploys_is_the_one_tested_and_saved(dataset, tmp_path, monkeypatch):
+    """That of the last weights, of those without `ema` and of the chosen epoch; training goes on with its own."""
+
+    def deployed(method, student):
+        other = copy.deepcopy(student)
+        other.classifier.weight.data.zero_()
+        other.classifier.bias.data.copy_(torch.tensor([0.0, 0.0, 1.0]))
+        return other
+
+    what = job(recipe=Recipe(epochs=4, batch_size=16, lr=0.05, ema=0.5))
+    for name in ("plain", "changed"):
+        (tmp_path / name).mkdir()
+    plain = run(tmp_path / "plain", dataset, what)
+    monkeypatch.setattr("kd.methods.cross_entropy.Method.deployed", deployed)
+    metrics = run(tmp_path / "changed", dataset, what)
+    for key in ("test_accuracy", "selected_test_accuracy", "unaveraged_test_accuracy"):
+        assert (metrics[key] == pytest.approx(100 / 3), plain[key] > 90) == (True, True)
+    assert metrics["validation_accuracy"] == plain["validation_accuracy"]
+    saved = load_network(tmp_path / "changed" / "model.safetensors", torch.device("cpu"))
+    assert not saved.classifier.weight.any()
+    assert np.array_equal(np.load(tmp_path / "changed" / "test_logits.npy"), [[0, 0, 1]] * 30)

@@ -1,8 +1,8 @@
 """The contract between distillation methods and the engine: what a method gets, may own, and returns.
 
 A method is a file of methods/ with a class `Method(Distillation)`. The engine calls `prepare` once, before
-the optimizer is made, and `losses` in every step; nothing else. It knows no method, and a method knows
-neither optimizer, schedule nor data set.
+the optimizer is made, `losses` in every step, and `deployed` at the end; nothing else. It knows no method,
+and a method knows neither optimizer, schedule nor data set.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.distillation.inside import blank, stages_once
 from kd.errors import UserError
 
 Shape = tuple[int, int, int]  # channels, height, width of a stage's feature maps
@@ -176,6 +177,7 @@ class Distillation(nn.Module):
 
     NEEDS: tuple[str, ...] = ()
     CHANGES_STUDENT = False  # whether `prepare` gives the student other layers
+    MERGES_CHANGES = False  # whether `deployed` merges these into the student's own
     # What `batch.companions` are: of the same class ("class"), or of the batch before ("previous").
     COMPANIONS: str | None = None
     REMEMBERS_SAMPLES = False  # whether its buffers are of single samples: then one process has all of them
@@ -227,6 +229,15 @@ class Distillation(nn.Module):
         """Give a newly built student the layers that `prepare` gave it, for its weights to be loaded into."""
         raise NotImplementedError
 
+    def deployed(self, student: nn.Module) -> nn.Module:
+        """The network that is evaluated at the end and saved, of the student as it was trained.
+
+        Unless a method has its own: the student itself. Another one computes the same logits in eval mode, up
+        to rounding. It may share layers with the student, which stays as it is: it is called again for the
+        weights of the epoch that validation chose.
+        """
+        return student
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Terms () float32 whose sum is minimised, by name; the cross-entropy with the labels is "ce".
 
@@ -239,11 +250,7 @@ def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[S
     none = f"this method compares feature maps, and the {whose} has none that could be"
     if not hasattr(network, "forward_stages"):
         raise UserError(f"{none} (an ensemble?)")
-    was_training = network.training
-    parameter = next(network.parameters())
-    with torch.no_grad():
-        stages, _ = network.eval().forward_stages(torch.zeros(1, *image, device=parameter.device))
-    network.train(was_training)
+    stages = stages_once(network, blank(network, image))
     if not stages:
         raise UserError(f"{none}: it cuts images into tokens, and their places are not known")
     return [tuple(stage.shape[1:]) for stage in stages]

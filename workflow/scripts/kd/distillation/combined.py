@@ -45,9 +45,18 @@ class Combined(Distillation):
 
     def prepare(self, context: Context) -> None:
         """Prepare each, those first that change the student: the others see it as it then is."""
-        for method in sorted(self._methods.values(), key=lambda method: not method.CHANGES_STUDENT):
+        for method in self._in_order():
             method.prepare(replace(context))  # a fresh one, that remembers no shapes from before
             self.changes |= method.changes
+
+    def _in_order(self) -> list[Distillation]:
+        return sorted(self._methods.values(), key=lambda method: not method.CHANGES_STUDENT)
+
+    def deployed(self, student: nn.Module) -> nn.Module:
+        """What each makes of it, those last that were prepared first."""
+        for method in reversed(self._in_order()):
+            student = method.deployed(student)
+        return student
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The terms of all by name; in preliminary epochs, of those methods that have such epochs."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from kd.distillation.base import Shape
+from kd.distillation.inside import blank, stages_once
 
 NORMS = (_BatchNorm, nn.GroupNorm)
 
@@ -48,17 +49,14 @@ def stage_relus(network: nn.Module, image: Shape) -> list[nn.ReLU | None]:
     None for a stage that ends otherwise, as with a pooling or another activation.
     Recognised in a run on an image (C, H, W), so that the names and the nesting of layers do not matter.
     """
-    run, was_training, hooks = _Run(), network.training, []
+    run, hooks = _Run(), []
     relus = {module: module.inplace for module in network.modules() if isinstance(module, nn.ReLU)}
     for module in network.modules():
         if isinstance(module, (nn.ReLU, *NORMS)):
             hooks.append(module.register_forward_hook(run.note))
     for relu in relus:
         relu.inplace = False  # else what it takes and what it puts out are one tensor
-    images = torch.zeros(1, *image, device=next(network.parameters()).device)
-    with torch.no_grad():
-        stages, _ = network.eval().forward_stages(images)
-    network.train(was_training)
+    stages = stages_once(network, blank(network, image))
     for hook in hooks:
         hook.remove()
     for relu, inplace in relus.items():
@@ -68,11 +66,8 @@ def stage_relus(network: nn.Module, image: Shape) -> list[nn.ReLU | None]:
 
 def never_negative(network: nn.Module, image: Shape) -> list[bool]:
     """Of each stage, whether its maps are of no negative numbers, as after a ReLU: for four random images."""
-    was_training, parameter = network.training, next(network.parameters())
-    images = torch.randn(4, *image, generator=torch.Generator().manual_seed(0)).to(parameter)
-    with torch.no_grad():
-        stages, _ = network.eval().forward_stages(images)
-    network.train(was_training)
+    images = torch.randn(4, *image, generator=torch.Generator().manual_seed(0))
+    stages = stages_once(network, images.to(next(network.parameters())))
     return [bool(stage.min() >= 0) for stage in stages]
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import fit_channels, match_chain, same_size
-from kd.distillation.stem import StemMaps, stem_of
+from kd.distillation.inside import StemMaps, stem_of
 from kd.distillation.sums import ComparedMaps
 from kd.settings.types import Natural, NonNegative, Positive
 

@@ -27,6 +27,18 @@ def kd_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return divergence(log_student, log_teacher) * temperature**2
 
 
+def added_kd(batch: Batch, weight: float, temperature: float) -> dict[str, Tensor]:
+    """The term `weight` · `kd_loss` of the logits, for a method to which it is added; none of weight 0."""
+    if not weight:
+        return {}
+    return {"kd": weight * kd_loss(batch.student.logits, batch.teacher.logits, temperature)}
+
+
+def named_kd(weight: float, temperature: float) -> str:
+    """How the table names that term, behind those of the method."""
+    return f" + {weight:g}·T²·KL, T={temperature:g}" if weight else ""
+
+
 class Method(Distillation):
     """`ce_weight` · CE(labels) + `kd_weight` · T² · KL(teacher ‖ student).
 

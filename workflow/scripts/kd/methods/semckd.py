@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
 from kd.distillation.features import same_size, unit
-from kd.methods.kd import kd_loss
+from kd.methods.kd import added_kd, named_kd
 from kd.settings.types import Count, NonNegative, Positive
 
 SHRUNK = 4  # a query has as many numbers as samples are seen, divided by this
@@ -87,8 +87,7 @@ class Method(Distillation):
 
     def describe(self) -> str:
         """The loss as the table names it."""
-        kd = f" + {self.kd_weight:g}·T²·KL, T={self.temperature:g}" if self.kd_weight else ""
-        return f"CE + {self.weight:g}·SemCKD{kd}"
+        return f"CE + {self.weight:g}·SemCKD{named_kd(self.kd_weight, self.temperature)}"
 
     def prepare(self, context: Context) -> None:
         """Queries of the student's feature maps, keys of the teacher's, and a fit for each pair."""
@@ -102,10 +101,8 @@ class Method(Distillation):
         student, teacher = batch.student, batch.teacher
         distances = self._distances(student.stages, teacher.stages)
         loss = semckd_loss(distances, self._attention(student.stages, teacher.stages))
-        terms = {"ce": batch.cross_entropy(student.logits), "semckd": self.weight * loss}
-        if self.kd_weight:
-            terms["kd"] = self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature)
-        return terms
+        own = {"ce": batch.cross_entropy(student.logits), "semckd": self.weight * loss}
+        return own | added_kd(batch, self.kd_weight, self.temperature)
 
     def _attention(self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...]) -> Tensor:
         """(B, S, L), which is 1 over the teacher's maps."""

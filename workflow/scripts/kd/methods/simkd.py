@@ -15,10 +15,9 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.activations import has_relu, require_maps
+from kd.distillation.activations import has_relu, require_maps, require_place
 from kd.distillation.base import Batch, Context, Distillation, Shape
 from kd.distillation.features import resized
-from kd.errors import UserError
 from kd.settings.types import Count, NonNegative
 
 
@@ -77,11 +76,7 @@ class Method(Distillation):
     def change(student: nn.Module, facts: dict[str, Any]) -> None:
         """Append the projector as one more stage, and make room for the teacher's classifier."""
         source, target = tuple(facts["source"]), tuple(facts["target"])
-        if not isinstance(student.stages, nn.ModuleList):
-            raise UserError(
-                "simkd puts a projector behind the student's last feature maps, and this network of a library"
-                " has no place for it; as a student it can have other methods"
-            )
+        require_place(student, "simkd puts a projector")
         student.stages.append(_projector(source, target, facts["middle"], relu=facts.get("relu", True)))
         classes = student.classifier.out_features
         student.classifier = nn.Linear(target[0], classes).requires_grad_(False)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.methods.kd import kd_loss
+from kd.methods.kd import added_kd, named_kd
 from kd.settings.types import NonNegative, Positive
 
 LEAST_VARIANCE = 1e-4  # added to variances, as in the authors' code for ResNets
@@ -60,7 +60,7 @@ class Method(Distillation):
 
     def describe(self) -> str:
         """The loss as the table names it."""
-        kd = f" + {self.kd_weight:g}·T²·KL, T={self.temperature:g}" if self.kd_weight else ""
+        kd = named_kd(self.kd_weight, self.temperature)
         return f"CE + {self.feature_weight:g}·SRD, power {self.exponent:g}{kd}"
 
     def prepare(self, context: Context) -> None:
@@ -72,7 +72,5 @@ class Method(Distillation):
         student, teacher = batch.student, batch.teacher
         projected = self.projector(student.features)
         loss = srd_loss(projected, teacher.features, self.exponent)
-        terms = {"ce": batch.cross_entropy(student.logits), "srd": self.feature_weight * loss}
-        if self.kd_weight:
-            terms["kd"] = self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature)
-        return terms
+        own = {"ce": batch.cross_entropy(student.logits), "srd": self.feature_weight * loss}
+        return own | added_kd(batch, self.kd_weight, self.temperature)

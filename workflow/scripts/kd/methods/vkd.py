@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Batch, Context, Distillation
-from kd.methods.kd import kd_loss
+from kd.methods.kd import added_kd, named_kd
 from kd.settings.types import NonNegative, Positive
 
 DEGREE, SQUARINGS = 10, 5  # of the exponential: exact in float32 for a matrix of norm up to 32
@@ -90,8 +90,7 @@ class Method(Distillation):
 
     def describe(self) -> str:
         """The loss as the table names it."""
-        kd = f" + {self.kd_weight:g}·T²·KL, T={self.temperature:g}" if self.kd_weight else ""
-        return f"CE + {self.weight:g}·VkD{kd}"
+        return f"CE + {self.weight:g}·VkD{named_kd(self.kd_weight, self.temperature)}"
 
     def prepare(self, context: Context) -> None:
         """Make the projection."""
@@ -101,7 +100,5 @@ class Method(Distillation):
         """Cross-entropy with the labels, difference of the features, divergence of the logits."""
         student, teacher = batch.student, batch.teacher
         loss = vkd_loss(self.project(student.features), teacher.features)
-        terms = {"ce": batch.cross_entropy(student.logits), "vkd": self.weight * loss}
-        if self.kd_weight:
-            terms["kd"] = self.kd_weight * kd_loss(student.logits, teacher.logits, self.temperature)
-        return terms
+        own = {"ce": batch.cross_entropy(student.logits), "vkd": self.weight * loss}
+        return own | added_kd(batch, self.kd_weight, self.temperature)

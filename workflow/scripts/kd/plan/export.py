@@ -51,7 +51,8 @@ def _changed(study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _changes_student(method: str) -> bool:
-    return bool(registry.find_method(method).constants.get("CHANGES_STUDENT"))
+    constants = registry.find_method(method).constants
+    return bool(constants.get("CHANGES_STUDENT") and not constants.get("MERGES_CHANGES"))
 
 
 def _swept(study: Study, method: Method) -> bool:

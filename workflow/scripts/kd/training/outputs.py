@@ -67,9 +67,10 @@ def save_outputs(
     """Write the history and, but for a trial, the network with its validation and test logits.
 
     Returns what it has come to, and the validation logits (N, C) float32, None where there are none. Network
-    and logits are those of the last epoch. Where the recipe has `ema`, all is of the average, and the
-    accuracy of the last weights stands beside. Leaves `setup.network` with the weights of the epoch that
-    validation chose, if it chose one. Several `ranks` evaluate together; the first one writes.
+    and logits are those of the last epoch, as the method's `deployed` returns it. Where the recipe has `ema`,
+    all is of the average, and the accuracy of the last weights stands beside. Leaves `setup.network` with the
+    weights of the epoch that validation chose, if it chose one. Several `ranks` evaluate together; the first
+    one writes.
     """
     if ranks.first:
         write_csv(outputs.history, training.history)
@@ -77,7 +78,7 @@ def save_outputs(
     results = {name: last.get(name) for name in ("validation_loss", "validation_accuracy")}
     if job.role == TRIAL:
         return results, None
-    network, test = setup.network, splits["test"]
+    network, test = _deployed(setup, ranks), splits["test"]
     scores = {part: _evaluate(job, network, part, splits[part], ranks) for part in ("train", "test")}
     if training.last is None and "validation" in splits:
         training.last = _evaluate(job, network, "validation", splits["validation"], ranks)
@@ -100,9 +101,15 @@ def save_outputs(
     results |= {"alarms": alarms} if alarms else {}
     if training.unaveraged:
         with training.unaveraged.applied():
-            unaveraged = evaluate(network, test.images, test.labels, ranks).accuracy
+            unaveraged = evaluate(_deployed(setup, ranks), test.images, test.labels, ranks).accuracy
         results["unaveraged_test_accuracy"] = unaveraged
-    return results | _selected(network, training, scores["test"], test, ranks), validation
+    return results | _selected(setup, training, scores["test"], test, ranks), validation
+
+
+def _deployed(setup: Setup, ranks: Ranks) -> nn.Module:
+    """The network as its method hands it over, the same on all ranks."""
+    ranks.same_buffers(setup.network)
+    return setup.method.deployed(setup.network)
 
 
 def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split, ranks: Ranks) -> Score:
@@ -110,10 +117,8 @@ def _evaluate(job: TrainJob, network: nn.Module, part: str, split: Split, ranks:
     return evaluate(network, split.images, split.labels, ranks)
 
 
-def _selected(
-    network: nn.Module, training: Training, last: Score, test: Split, ranks: Ranks
-) -> dict[str, Any]:
-    """The epoch that validation chose, and its weights on the test set; loads them into `network`.
+def _selected(setup: Setup, training: Training, last: Score, test: Split, ranks: Ranks) -> dict[str, Any]:
+    """The epoch that validation chose, and its weights on the test set; loads them into the network.
 
     Null where there is no validation split.
     """
@@ -121,8 +126,8 @@ def _selected(
         return dict.fromkeys(("selected_epoch", "selected_validation_accuracy", "selected_test_accuracy"))
     score = last
     if training.selected_epoch < len(training.history):
-        load_state(network, training.selected_weights)
-        score = evaluate(network, test.images, test.labels, ranks)
+        load_state(setup.network, training.selected_weights)
+        score = evaluate(_deployed(setup, ranks), test.images, test.labels, ranks)
     return {
         "selected_epoch": training.selected_epoch,
         "selected_validation_accuracy": training.history[training.selected_epoch - 1]["validation_accuracy"],

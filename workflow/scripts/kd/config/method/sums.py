@@ -53,6 +53,10 @@ def check_sum(problems: Problems, parts: Sequence[Part]) -> None:
         if part.entry.constants.get("ONLY_CE"):
             text = "is a cross-entropy and nothing else, and a sum has that of its first method; put it first"
             problems.add((part.entry.name,), text)
+    changing = [part.entry.name for part in parts if part.entry.constants.get("CHANGES_STUDENT")]
+    if len(set(changing)) > 1:
+        text = "give the student other layers; a sum may have one of them"
+        problems.add((), f"{' and '.join(changing)} {text}")
     kinds = {part.entry.name: kind for part in parts if (kind := part.entry.constants.get("COMPANIONS"))}
     if len(set(kinds.values())) > 1:
         text = "show a second image beside each, of different kinds; not in one sum"
