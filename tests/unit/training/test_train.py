@@ -370,3 +370,15 @@ def test_with_ema_the_average_is_tested_and_saved_and_the_last_weights_stand_bes
     assert np.allclose(evaluate(network, part.images, part.labels).logits, logits, atol=1e-6)
     last = [float(row["unaveraged_validation_accuracy"]) for row in rows_of(averaged)]
     assert last == [float(row["validation_accuracy"]) for row in rows_of(plain)]
+
+
+def test_a_job_with_a_larger_share_of_the_cores_uses_it_where_threads_is_auto(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("kd.runtime.device.cpu_count", lambda: 2)
+    used = {}
+    for threads, share in (("auto", 2), ("auto", 1), (1, 2)):
+        outputs = outputs_in(tmp_path)
+        train.main(
+            job(epochs=1), dataset, outputs, compute=Compute(device="cpu", threads=threads), share=share
+        )
+        used[threads, share] = json.loads(outputs.metrics.read_text())["compute"]["threads"]
+    assert used == {("auto", 2): 2, ("auto", 1): 1, (1, 2): 1}
