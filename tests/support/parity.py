@@ -89,7 +89,7 @@ def expected(pair, name):
         own[key].requires_grad_()
     values = {key: value.clone() for key, value in method.state_dict().items()}
     values |= {f"student.{key}": value for key, value in own.items()}
-    values |= {f"teacher.{key}": value for key, value in teacher.classifier.state_dict().items()}
+    values |= {f"teacher.{key}": value for key, value in teacher.state_dict().items()}
     with torch.no_grad():
         theirs = of_teacher(weights_for(shapes(teacher), "teacher"), images(), name == "ofd")
     torch.set_default_dtype(torch.float64)

@@ -1,13 +1,13 @@
 """What losses are to be, as parity_steps.py has them: of features since 2020, and those with parts of their own.
 
-p also has the student's weights, by their names behind "student.", for a method may have given it layers, and the
-teacher's classifier behind "teacher.".
+p also has the networks' weights, by their names behind "student." and "teacher.": a method may have given layers to the
+former, and may enter both at a later stage.
 """
 
 from itertools import pairwise
 
 import torch
-from parity_logits import SAMPLES, linear
+from parity_logits import SAMPLES, entered, linear
 from parity_networks import LABELS, conv
 from parity_networks import norm as batch_norm
 from parity_steps import ONE_HOT, ce, cross, hinton, mse, pearson, probabilities, regressed, unit
@@ -169,7 +169,7 @@ def catkd(s, t, p):
 
     pair = (
         activations(s.after[-1], p["student.classifier.weight"]),
-        activations(t.after[-1], p["teacher.weight"]),
+        activations(t.after[-1], p["teacher.classifier.weight"]),
     )
     return ce(s) + 40 * mse(*pair)
 
@@ -227,7 +227,27 @@ def nd(s, t, p):
     return ce(s) + 2 * (1 - (own * unit(t.features, 1)).sum(1) / longer).mean()
 
 
+def fcfd(s, t, p):
+    """In the first of 20 epochs of warm-up; all four mixed paths, which count as two."""
+
+    def bridged(name, x):
+        return functional.leaky_relu(batch_norm(p, f"{name}.layers.1", conv(p, f"{name}.layers.0", x)), 0.1)
+
+    def apart(maps, first):
+        gaps = [mse(*pair) for pair in zip(maps, t.after[first:], strict=True)]
+        return sum(gaps) + mse(maps[-1].mean((2, 3)), t.features)
+
+    own = [bridged(f"bridges.{number}", x) for number, x in enumerate(s.after)]
+    looks, acts = apart(own, 0), 0
+    for number in range(2):
+        through = entered(p, "teacher", own[number], False, number + 1)
+        back = entered(p, "student", bridged(f"back.{number}", t.after[number]), True, number + 1)
+        looks = looks + 0.5 * apart(through.after, number + 1)
+        acts = acts + 0.5 * (hinton(through, t, 4) + hinton(back, t, 4))
+    return ce(s) + hinton(s, t, 4) + 5 / 20 * looks + acts
+
+
 OF_FEATURES = [
     *(dist_plus, crd, kdsvd, simkd, norm, srd, vkd, pefd, itrd, pad),
-    *(mgd, catkd, ickd, wkd_f, semckd, nd),
+    *(mgd, catkd, ickd, wkd_f, semckd, nd, fcfd),
 ]

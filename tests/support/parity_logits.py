@@ -1,6 +1,6 @@
 """What losses are to be, as parity_steps.py has them: of logits since 2020, and of the student's own.
 
-p also has the student's weights, by their names behind "student.", and the teacher's classifier behind "teacher.".
+p also has the networks' weights, by their names behind "student." and "teacher.".
 """
 
 import torch
@@ -84,7 +84,7 @@ def regional(s, t, p):
         step = 4 // side
         for y in range(0, 4, step):
             for x in range(0, 4, step):
-                for number, (maps, name) in enumerate(((s, "student.classifier"), (t, "teacher"))):
+                for number, (maps, name) in enumerate(((s, "student.classifier"), (t, "teacher.classifier"))):
                     part = maps.after[-1][:, :, y : y + step, x : x + step].mean((2, 3))
                     logits[number].append(linear(p, name, part))
                 right = logits[1][-1].argmax(1) == LABELS
@@ -123,22 +123,22 @@ def sd_nkd(s, t, p):
     return ce(s) + 1 / 20 * (target + 8 * 16 * rest) / 21
 
 
-def again(p, shown):
-    """The student's logits for other images, in train mode."""
-    own = {name.removeprefix("student."): value for name, value in p.items() if name.startswith("student.")}
+def entered(p, role, x, train, first=0):
+    """What a network computes of images, or of maps that enter its stage `first`."""
+    own = {name.removeprefix(f"{role}."): value for name, value in p.items() if name.startswith(f"{role}.")}
     network = resnet if "stages.0.0.1.weight" in own else wrn
-    return network(own, shown, True).logits
+    return network(own, x, train, first)
 
 
 def cs_kd(s, t, p):
     """The image beside each is that at the other end of the batch."""
-    beside = again(p, images().flip(0)).detach()
+    beside = entered(p, "student", images().flip(0), True).logits.detach()
     return ce(s) + 16 * kl(probabilities(beside, 4), s.logits, 4)
 
 
 def dlb(s, t, p):
     """The batch before had the images 3, 1, 4, 0 and 7, whose logits were kept, and shows them again."""
-    logits, loss = again(p, images().flip(0)), 0
+    logits, loss = entered(p, "student", images().flip(0), True).logits, 0
     labels = LABELS.flip(0)
     for place in range(SAMPLES):
         sample = SAMPLES - 1 - place
