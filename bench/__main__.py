@@ -17,7 +17,7 @@ from bench.spec import Setting
 from kd.errors import UserError
 from kd.runtime.hardware import cpu_count
 
-SECTIONS = ("gate", "training", "distillation", "methods", "concurrency", "workflow")
+SECTIONS = ("gate", "training", "distillation", "methods", "concurrency", "workflow", "study")
 
 
 def _arguments() -> argparse.Namespace:
@@ -31,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--threads", type=int, default=cpu_count(), help="of a loop (default: all cores)")
     add("--compile", choices=("auto", "always", "never"), default="auto", help="our networks (default: auto)")
+    add("--auto-threads", action="store_true", help="the study with compute.threads: auto")
     add("--images", type=int, help="of a repetition; few of them show that everything works")
     add("--dataset", help="a prepared dataset.safetensors instead of random images")
     add("--folder", type=Path, default=Path("bench/results"), help="for the results (default: %(default)s)")
@@ -92,6 +93,10 @@ def _measure(arguments: argparse.Namespace, setting: Setting, record: Record) ->
         from bench import overhead
 
         _keep_rows(record, "workflow", overhead.measure())
+    if "study" in arguments.only:
+        from bench import whole_study
+
+        _keep_rows(record, "study", whole_study.measure(setting, auto_threads=arguments.auto_threads))
 
 
 def main() -> int:

@@ -55,6 +55,7 @@ def train(
     lr: float = 0.1,
     cosine: bool = False,
     teacher: nn.Module | None = None,
+    temperature: float = TEMPERATURE,
     tuned: bool = False,
     mixed: bool = False,
 ) -> Iterator[dict[str, float]]:
@@ -79,9 +80,30 @@ def train(
     one_epoch = _tuned_epoch if tuned else partial(_usual_epoch, mixed=mixed)
     for _ in range(epochs):
         model.train()
-        yield one_epoch(model, loader, optimizer, partial(_loss, teacher), device)
+        yield one_epoch(model, loader, optimizer, partial(_loss, teacher, temperature=temperature), device)
         if cosine:
             scheduler.step()
+
+
+def accuracy(
+    model: nn.Module,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device,
+    batch: int = 128,
+) -> float:
+    """In percent, of `model` as it is; images and labels as of `train`."""
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])
+    loader = DataLoader(TransformedImages(images, labels, transform), batch_size=batch, num_workers=WORKERS)
+    model.to(device).eval()
+    correct = 0
+    with torch.no_grad():
+        for inputs, classes in loader:
+            correct += model(inputs.to(device)).max(1)[1].eq(classes.to(device)).sum().item()
+    return 100 * correct / len(labels)
 
 
 def _transform(
@@ -108,16 +130,22 @@ def _tuned_loader(data: Dataset, batch: int, device: torch.device) -> DataLoader
     )
 
 
-def _loss(teacher: nn.Module | None, inputs: Tensor, outputs: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy; with a teacher 0.1 of it and 0.9 of T² · KL at T = 4."""
+def _loss(
+    teacher: nn.Module | None,
+    inputs: Tensor,
+    outputs: Tensor,
+    labels: Tensor,
+    temperature: float = TEMPERATURE,
+) -> Tensor:
+    """Cross-entropy; with a teacher 0.1 of it and 0.9 of T² · KL."""
     loss = functional.cross_entropy(outputs, labels)
     if teacher is None:
         return loss
     with torch.no_grad():
         answers = teacher(inputs)
-    log_p = functional.log_softmax(outputs / TEMPERATURE, dim=1)
-    p_teacher = functional.softmax(answers / TEMPERATURE, dim=1)
-    divergence = functional.kl_div(log_p, p_teacher, reduction="batchmean") * TEMPERATURE**2
+    log_p = functional.log_softmax(outputs / temperature, dim=1)
+    p_teacher = functional.softmax(answers / temperature, dim=1)
+    divergence = functional.kl_div(log_p, p_teacher, reduction="batchmean") * temperature**2
     return CE_WEIGHT * loss + KD_WEIGHT * divergence
 
 

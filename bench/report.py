@@ -143,6 +143,20 @@ def _study(row: Results) -> list[list[str]]:
     return [[name, cells.one(value)] for name, value in values.items()]
 
 
+def _whole_study(results: Results) -> str:
+    columns: dict[str, Callable[[Results], str]] = {
+        "a study from start to end": lambda row: f"{row['teacher']} → {row['students']} {row['student']}",
+        "images": lambda row: f"{row['images']:,}",
+        "cores": lambda row: str(row["cores"]),
+        "ours": lambda row: cells.seconds(row["ours"]),
+        "threads": lambda row: "auto" if row.get("auto_threads") else NONE,
+        "the usual trainer": lambda row: cells.seconds(row["reference"]),
+        "ratio": lambda row: cells.ratio(row["ratio"]),
+        "by work alone": lambda row: cells.times(row["ceiling"]),
+    }
+    return _of_columns(columns, results["study"])
+
+
 def _of_columns(columns: Mapping[str, Callable[[Results], str]], rows: list[Results]) -> str:
     """A table with a line for each row; columns without a single value are left out."""
     texts = {name: [cell(row) for row in rows] for name, cell in columns.items()}
@@ -160,4 +174,5 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "grid": _grid,
     "concurrency": _concurrency,
     "workflow": _workflow,
+    "study": _whole_study,
 }

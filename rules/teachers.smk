@@ -38,7 +38,7 @@ rule cache_targets:
     priority: priority(2, targets_job)
     conda:
         CONDA
-    threads: THREADS * RANKS
+    threads: THREADS * RANKS * AT_ONCE
     resources:
         **on_gpu(targets_job, RANKS),
     params:

@@ -134,7 +134,11 @@ RULES = (
         "PYTHONPATH=workflow/scripts python -m bench.top_k --help",
         "of CIFAR-10, for hours: its options",
     ),
-    Rule(r"make bench BENCH=.*(methods|grid).*", "{} --dry-run", "as above; test_bench.py has each section"),
+    Rule(
+        r"make bench BENCH=.*(methods|grid|study).*",
+        "{} --dry-run",
+        "as above; test_bench.py has each section",
+    ),
     Rule(
         r"pip install (-r envs/requirements-timm\.txt|onnxruntime numpy pillow)",
         "python -m {} --dry-run --no-deps --no-index",

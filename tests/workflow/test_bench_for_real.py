@@ -3,8 +3,10 @@
 import json
 
 import pytest
-from bench import gate
+from bench import gate, whole_study
 from bench.overhead import measure
+from bench.report import table
+from bench.spec import Setting
 
 pytestmark = pytest.mark.full
 
@@ -21,3 +23,13 @@ def test_the_gate_lets_this_checkout_pass():
     assert result["passed"], result["message"]
     assert [check["name"] for check in result["checks"]] == ["same accuracy", "stored = live", "shifted view"]
     json.dumps(result)
+
+
+def test_a_small_study_from_start_to_end_beside_the_usual_trainer():
+    """What takes minutes, on eighty images and with small networks."""
+    setting = Setting(device="cpu", threads=2, repeats=1, images=80)
+    (row,) = whole_study.measure(setting, teacher="resnet8", student="cnn")
+    assert row["ratio"]["median"] == row["reference"]["median"] / row["ours"]["median"] > 0
+    assert row["images"] == 80
+    line = table({"study": [row]}).splitlines()[-1]
+    assert line.startswith("| resnet8 → 3 cnn ")

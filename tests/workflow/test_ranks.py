@@ -18,7 +18,7 @@ TWO = {
     "seeds": [0],
     "compute": {"device": "cpu", "checkpoint_seconds": 0.3, "gpus_per_job": 2},
 }
-LONG = TWO | {"recipe": {"epochs": 60, "batch_size": 16, "lr": 0.02}}
+LONG = TWO | {"recipe": {"epochs": 20, "batch_size": 16, "lr": 0.02}}
 
 
 def history(checkout):

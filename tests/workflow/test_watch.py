@@ -13,7 +13,7 @@ from on_terminal import Terminal
 STUDY = {
     "teachers": {"cnn": {"channels": [8, 8]}},
     "students": {"cnn_thin": {"architecture": "cnn", "channels": [4]}},
-    "recipe": {"epochs": 150, "batch_size": 16, "lr": 0.02},
+    "recipe": {"epochs": 60, "batch_size": 16, "lr": 0.02},
     "seeds": [0],
     "compute": {"device": "cpu", "checkpoint_seconds": 0.3},
 }
@@ -90,7 +90,7 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs, python):
             waiting.append(sum(int(part) for part in parts))
     assert snakemake.returncode == 0, log_of(fresh)
     assert len(seen) > 3, "no training reported its epoch"
-    assert {all for _, all in seen} == {150}
+    assert {all for _, all in seen} == {60}
     assert waiting == sorted(waiting, reverse=True)
     assert len(set(waiting)) > 3, waiting
 
@@ -117,7 +117,7 @@ def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown(fresh, runs, 
     fresh.configure(**STUDY)
     model = "results/tiny/teachers/cnn/model.safetensors"
     snakemake = runs(model)
-    wait_for(fresh, python, r"(?m)^    cnn +\d+/150", snakemake)
+    wait_for(fresh, python, r"(?m)^    cnn +\d+/60", snakemake)
     (job,) = [p for p in psutil.Process(snakemake.pid).children(recursive=True) if "train" in p.cmdline()[-1]]
     job.kill()
     snakemake.wait(60)

@@ -14,11 +14,13 @@ from kd.data.rows import Rows
 from kd.data.views import ViewedImages
 from kd.errors import UserError
 from kd.evaluation.inference import largest_batch, logits_of
+from kd.evaluation.side_by_side import side_by_side
 from kd.io.files import digest
 from kd.io.log import logger
 from kd.jobs.teachers import TargetsJob
 from kd.monitor.progress import ProgressFile, clock_time
 from kd.networks.checkpoint import load_network
+from kd.runtime.allocator import share_heap
 from kd.runtime.device import device_name, memory_explained
 from kd.runtime.ranks.group import ALONE, Ranks
 from kd.runtime.ranks.run import run_on_devices
@@ -44,15 +46,17 @@ def main(
     note: Path,
     *,
     compute: Compute = Compute(),
+    at_once: int = 1,
     progress: Path | None = None,
 ) -> None:
     """Add to the teacher's store in `table_folder` what `job` needs and it lacks; then write `note`.
 
     `code` is the fingerprint of the code that fills it: a store made by other code is not added to.
+    `at_once`: batches that are computed at the same time, by compute.threads cores each; on a CPU alone.
     Raises UserError if the teacher's logits are not finite in float16, or the disk has no room for them.
     """
     folders = table_folder, note
-    work = partial(cache, job, code, dataset, teacher_model, *folders, compute, progress)
+    work = partial(cache, job, code, dataset, teacher_model, *folders, compute, at_once, progress)
     run_on_devices(compute, work)
 
 
@@ -64,6 +68,7 @@ def cache(
     table_folder: Path,
     note: Path,
     compute: Compute,
+    at_once: int,
     progress: Path | None,
     ranks: Ranks,
     where: torch.device,
@@ -86,8 +91,12 @@ def cache(
     counts = label, filling.needed, filling.missing
     logger.info("%s  %d views needed, %d to be computed on %s", *counts, device_name(where))
     logger.info("%s  %s", label, speed.reason)
+    at_once = at_once if where.type == "cpu" and ranks.count == 1 else 1
+    if at_once > 1:
+        share_heap()
+        logger.info("%s  %d batches at once", label, at_once)
     with ProgressFile(progress if ranks.first else None, label) as shown:
-        fill(filling, network, images, rows, speed, label, shown, ranks)
+        fill(filling, network, images, rows, speed, label, shown, ranks, at_once)
     ranks.wait()
     if ranks.first:
         filling.look()
@@ -103,18 +112,28 @@ def fill(
     label: str,
     progress: ProgressFile,
     ranks: Ranks = ALONE,
+    at_once: int = 1,
 ) -> None:
     """Compute the targets that are missing, and add them to the store chunk by chunk.
 
-    Beside others that fill it. What is cut off loses the chunk at hand, and goes on from there.
+    Beside others that fill it. What is cut off loses the chunk at hand, and goes on from there. Of a chunk
+    `at_once` batches are computed at the same time; no bit depends on how many.
     Raises UserError if a logit is not finite in float16.
     """
     started = reported = time.monotonic()
     whole, encoding = filling.missing, filling.store.encoding
-    count, network = _chunk(network, images, encoding), speed.compiled(network)
-    for positions in filling.parts(count):
+    count, batch = _chunk(network, images, encoding), largest_batch(network, images, images.device)
+    network = speed.compiled(network)
+
+    def encoded(positions: np.ndarray) -> Iterator[dict[str, torch.Tensor]]:
         with speed.autocast(images.device):
-            batches = [encoding.encode(logits) for logits in _logits(network, images, rows, positions)]
+            for logits in _logits(network, images, rows, positions):
+                yield encoding.encode(logits)
+
+    threads = 1 if speed.compile else at_once  # the first chunk compiles, once for all threads
+    for positions in filling.parts(count):
+        batches = side_by_side(encoded, _shares(positions, batch, threads))
+        threads = at_once
         arrays = {name: np.concatenate([batch[name].cpu() for batch in batches]) for name in encoding.fields}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise UserError(
@@ -135,6 +154,13 @@ def _chunk(network: torch.nn.Module, images: ViewedImages, encoding: Encoding) -
     batch = largest_batch(network, images, images.device)
     wanted = LEAST if images.device.type == "cpu" else max(LEAST, CHUNK // encoding.bytes)
     return batch * max(1, wanted // batch)
+
+
+def _shares(positions: np.ndarray, batch: int, count: int) -> list[np.ndarray]:
+    """The positions in up to `count` parts of whole batches, as equal as can be."""
+    batches = -(-len(positions) // batch)
+    cuts = [batch * (batches * number // count) for number in range(1, count)]
+    return [share for share in np.split(positions, cuts) if len(share)]
 
 
 def _logits(

@@ -43,7 +43,7 @@ def together(plan: Plan, cores: str) -> tuple[int, str]:
         if compute.gpus_per_job > 1:
             return 1, f"one job at a time on {compute.gpus_per_job} GPUs, as if on one"
         return 1, "one job at a time on the GPU"
-    count = max(1, number // (compute.threads * compute.gpus_per_job))
+    count = max(1, number // (compute.cores * compute.gpus_per_job))
     return count, f"{plural(count, 'job')} at a time on {plural(number, 'core')}"
 
 

@@ -44,6 +44,7 @@ def main(
     targets: Sequence[Path] = (),
     chosen: Path | None = None,
     compute: Compute = Compute(),
+    share: int = 1,
     work: Path | None = None,
     progress: Path | None = None,
     code: str = "",
@@ -60,8 +61,11 @@ def main(
     With the folder `work` a training that was cut off goes on where it was, if its configuration, its input
     files, `code`, the fingerprint of what it runs, the kind of device, the precision, the number of GPUs and
     sync_batch_norm are the same. The file `progress` says how far it is.
+    `share`: as many times the cores of other jobs are for this one, where compute.threads is auto.
     """
     inputs = Inputs(dataset, teacher_model, teacher_logits, tuple(targets), chosen)
+    if compute.threads == "auto":
+        compute = compute.model_copy(update={"threads": share})
     if compute.gpus_per_job > 1 and (reason := _why_on_one(job)):
         logger.info("%s  on one GPU: %s", job.label, reason)
         compute = compute.model_copy(update={"gpus_per_job": 1})

@@ -207,6 +207,7 @@ MACHINE = {"processor": "A Processor", "cores": 2, "device": "A Processor", "mem
 STUDY = {"slots": 2, "wall": 228.0, "jobs": 87, "job_seconds": 445.0, "training_seconds": 96.0}
 STUDY |= {"start_seconds": 2.3, "no_job": 6.1, "overhead": 11.0}
 STUDY |= {"overhead_per_job": 0.126, "overhead_share": 0.024}
+THREE = {"teacher": "resnet56", "student": "resnet20", "students": 3, "ratio": stat(1.503), "ceiling": 1.9}
 RESULTS = {
     "name": "made up v1.0",
     "machine": MACHINE,
@@ -230,8 +231,19 @@ RESULTS = {
         {"what": "default study", "cores": 2, **STUDY},
         {"what": "dry run", "jobs": 9998, "quiet_lines": 54, "seconds": stat(38.0)},
     ],
+    "study": [{"images": 12800, "cores": 2, "reference": stat(227.0), "ours": stat(151.0), **THREE}],
 }
-SECTIONS = ("gate", "rates", "training", "distillation", "methods", "grid", "concurrency", "workflow")
+SECTIONS = (
+    "gate",
+    "rates",
+    "training",
+    "distillation",
+    "methods",
+    "grid",
+    "concurrency",
+    "workflow",
+    "study",
+)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +270,8 @@ def test_the_table_says_everything_and_its_columns_line_up():
     for part in ("4.19 s (3.98–4.61)", "1.31× (1.24–1.44)", "1.74× (1.65–1.91)", "2.05×", "85 %", "8.12"):
         assert part in text
     for part in ("5,223 (4,962–5,745)", "445 s", "9,998", "38.0 s (36.1–41.8)"):
+        assert part in text
+    for part in ("resnet56 → 3 resnet20", "12,800", "151 s (", "227 s (", "1.50× (1.43–1.65)", "1.90×"):
         assert part in text
     for part in ("| kd     |  stored |", "1.50× (", "1.04× ("):
         assert part in text

@@ -147,7 +147,7 @@ def test_numbers_are_written_in_words(site):
     assert "<td>number above 0</td>" in recipe["lr"]
     assert "<td>whole number from 2</td>" in recipe["batch_size"]
     assert "<td>number from 0 below 1</td>" in recipe["momentum"]
-    assert "<td>whole number from 1 to 1,024</td>" in compute["threads"]
+    assert "<td>whole number from 1 to 1,024 or <code>auto</code></td>" in compute["threads"]
     assert "<td>list of whole number from 1</td>" in recipe["milestones"]
     assert 'name: <a href="#teacherentry">keys</a>' in _rows(sections["the-file"])["teachers"]
 

@@ -221,3 +221,24 @@ def test_what_snakemake_asks(plan):
     assert settings["user_files"] == {"stored": "logits.npz"}
     assert settings["compute"] == study.compute.model_dump()
     assert (settings["work"], settings["progress"]) == ("results/test/work", "results/test/progress")
+
+
+SIMPLE = {"teachers": {"vgg16": {}}, "students": {"cnn": {}}, "pairs": "all"}
+
+
+@pytest.mark.parametrize(
+    ("methods", "seeds", "slots", "wide"),
+    [
+        (("kd", "hot", "cold"), [0], 2, {("cold", 0): 2}),
+        (("kd", "hot"), [0], 2, {}),
+        (("kd",), [0, 4], 2, {}),
+        (("kd", "hot", "cold"), [0], 1, {}),
+        (("kd", "hot", "cold"), [0], 4, {}),  # a fourth of them cannot be shared by three
+        (("kd",), [0, 4], 9, {("kd", 0): 4, ("kd", 4): 4}),
+        (("kd", "hot"), [0, 4, 5], 4, {("hot", 4): 2, ("hot", 5): 2}),
+    ],
+)
+def test_the_students_that_are_left_share_all_slots(plan, methods, seeds, slots, wide):
+    entries = {name: {"method": "kd"} for name in methods}
+    shared = plan(**SIMPLE, methods=entries, seeds=seeds).wide_students(slots)
+    assert shared == {("vgg16", "cnn", method, seed): cores for (method, seed), cores in wide.items()}

@@ -8,7 +8,7 @@ import yaml
 from kd.config.load import load_study
 from kd.jobs.training import TrainJob
 from kd.plan.data import card_job, data_job, gather_job, gathered, manner, samples_params
-from kd.plan.teachers import targets_job
+from kd.plan.teachers import targets_at_once, targets_job
 from kd.plan.training import baseline_job, distill_job, teacher_job
 
 BASE = """
@@ -149,3 +149,34 @@ def test_the_augmentation_is_in_every_job_that_shows_images_and_in_no_other():
     assert samples_params(usual) == {}
     assert json.loads(samples_params(other)["cfg"])["augmentation"] == changed
     assert "augmentation" not in card_job(usual, data_job(usual)).to_json()
+
+
+SHORT = {"students": {"cnn": {"width": 0.125}}, "seeds": [0], "teachers": {"vgg16": {"width": 0.25}}}
+TWO_TEACHERS = {"teachers": {"vgg16": {}, "resnet18": {}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "slots", "at_once"),
+    [
+        ({}, 2, 2),
+        ({}, 1, 1),
+        ({}, 100, 8),  # at most
+        ({"seeds": [0, 1]}, 5, 2),  # two jobs, and one slot that is left
+        ({"seeds": [0, 1, 2]}, 2, 1),
+        (TWO_TEACHERS, 4, 2),
+        (TWO_TEACHERS | {"pairs": {"vgg16": "cnn"}}, 4, 4),  # the other one is asked for nothing
+        ({"students": {"cnn": {}, "longer": {"architecture": "cnn", "epochs": 25}}}, 4, 2),  # lengths
+        ({"methods": {"kd": {}, "hot": {"method": "kd", "temperature": 20}}}, 4, 4),  # they read the same
+        ({"methods": ["at"]}, 4, 1),  # there are no such jobs
+        ({"teachers": {"vgg16": {}, "resnet18": {}, "both": {"ensemble": ["vgg16", "resnet18"]}}}, 4, 2),
+        ({"teachers": {"vgg16": {"external": "weights.pt"}}}, 4, 1),  # which is there at once
+    ],
+)
+def test_jobs_of_targets_share_the_cores_where_there_are_few(changes, slots, at_once):
+    assert targets_at_once(study(**{**SHORT, **changes}), slots) == at_once
+
+
+def test_in_the_study_of_many_teachers_and_seeds_each_job_has_one():
+    """Six teachers and four seeds on two cores."""
+    names = ("resnet18", "preact_resnet18", "googlenet", "densenet", "vgg16", "mobilenet")
+    assert targets_at_once(study(teachers=list(names), seeds=4), 2) == 1

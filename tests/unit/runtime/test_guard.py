@@ -43,12 +43,12 @@ def test_clocks_of_two_machines_may_differ_a_little(tmp_path):
     refuse_later_than_now([str(data)])
 
 
-def hold(folder, name, log):
+def hold(folder, name, log, until=lambda: time.sleep(0.2)):
     os.chdir(folder)
     with guarded(job(output=name)):
         with open(log, "a") as file:
             file.write(f"{name} begins\n")
-        time.sleep(0.2)
+        until()
         with open(log, "a") as file:
             file.write(f"{name} ends\n")
 
@@ -64,12 +64,16 @@ def test_jobs_that_write_the_same_files_do_so_one_after_the_other(tmp_path):
 
 
 def test_jobs_that_write_others_do_not_wait(tmp_path):
-    log = tmp_path / "log"
-    jobs = [processes.Process(target=hold, args=(tmp_path, name, log)) for name in "ab"]
+    """Both are within at once: each ends when both have begun."""
+    log, both = tmp_path / "log", processes.Barrier(2)
+    jobs = [
+        processes.Process(target=hold, args=(tmp_path, name, log, lambda: both.wait(20))) for name in "ab"
+    ]
     for process in jobs:
         process.start()
     for process in jobs:
-        process.join(20)
+        process.join(30)
+    assert [process.exitcode for process in jobs] == [0, 0]
     assert sorted(log.read_text().splitlines()[:2]) == ["a begins", "b begins"]
 
 

@@ -24,6 +24,8 @@ CONFIG = {
     "work": "results/tiny/work",
     "progress": "results/tiny/progress",
     "mirror": "http://here",
+    "at_once": 2,
+    "cores_of_one": 3,
 }
 
 
@@ -31,7 +33,7 @@ def script(log="results/tiny/logs/rule/a.log", **lists):
     """What Snakemake gives a script; of `input`, `output`, `params` and `wildcards` by name."""
     lists = {"input": {}, "output": {"made": "d"}, "params": {}, "wildcards": {}, **lists}
     named = {kind: Namedlist(fromdict=values) for kind, values in lists.items()}
-    return SimpleNamespace(**named, log=[str(log)], config=CONFIG, rule="some_rule")
+    return SimpleNamespace(**named, log=[str(log)], config=CONFIG, rule="some_rule", threads=6)
 
 
 @pytest.fixture(autouse=True)
@@ -68,9 +70,11 @@ def test_a_job_is_exactly_its_configuration():
 
 
 def test_what_is_no_part_of_a_result_comes_from_the_config():
-    def main(compute: Compute, work: Path | None, progress: Path, mirror: str): ...
+    def main(compute: Compute, work: Path | None, progress: Path, mirror: str, at_once: int, share: int): ...
 
     assert fill(script(), main, {}) == {
+        "at_once": 2,
+        "share": 6 // 3,  # of the cores that Snakemake has set aside for this job
         "compute": Compute(threads=3),
         "work": Path("results/tiny/work"),
         "progress": Path("results/tiny/progress/rule/a.json"),

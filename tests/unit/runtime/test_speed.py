@@ -334,3 +334,39 @@ def test_memory_that_a_step_frees_is_used_again_by_the_next():
     pages = 20 * 36 * 2**20 // resource.getpagesize()
     assert returned > pages / 10
     assert kept < returned / 10  # once in a while a step finds its place taken, and gets a new one
+
+
+# A thread that uses and frees memory, after another one that did: as parts of the next chunk of targets do.
+THREADS = """
+import resource, sys
+from threading import Thread
+sys.path.insert(0, sys.argv[1])
+import torch
+from kd.runtime.allocator import keep_freed_memory, share_heap
+assert keep_freed_memory()
+assert sys.argv[2] == "own" or share_heap()
+torch.set_num_threads(1)
+def steps():
+    tensor = torch.ones(20 * 2**20)  # 80 MB: the heaps of threads hold up to 64
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(10):
+        tensor * 2
+    faults.append(resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before)
+faults = []
+for _ in range(3):
+    thread = Thread(target=steps)
+    thread.start()
+    thread.join()
+print(faults[-1])
+"""
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be set to keep memory")
+def test_threads_that_share_a_heap_use_again_what_others_have_freed():
+    scripts, faults = Path(speed.__file__).parents[2], []
+    for heap in ("own", "shared"):
+        command = [sys.executable, "-c", THREADS, scripts, heap]
+        faults.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+    assert faults[0] > 10 * 80 * 2**20 / resource.getpagesize() / 2
+    assert faults[1] < faults[0] / 5

@@ -227,6 +227,15 @@ class Plan:
         folder, int8 = self.layout.export(*names), self.study.export.int8
         return {name: folder.file(file) for name, file in EXPORTED.items() if int8 or name != "int8"}
 
+    def wide_students(self, slots: int) -> dict[tuple[str, str, str, int], int]:
+        """The last students where they do not divide by the `slots`, and how many of these each takes.
+
+        By teacher, student, method and seed: N mod slots of N students, and the slots are divided by them.
+        """
+        students = [(*names, seed) for names in self._distilled() for seed in self.study.seeds]
+        left = len(students) % slots
+        return dict.fromkeys(students[-left:], slots // left) if left and slots // left > 1 else {}
+
     def _students(self) -> list[Folder]:
         distilled = [self.layout.distilled(*names) for names in self._distilled()]
         return [*map(self.layout.baseline, self.study.students), *distilled]

@@ -8,6 +8,8 @@ from kd.io.weight_files import other_kind
 from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob, TargetsJob
 from kd.plan.user_files import content, names_in, reading
 
+MOST = 8  # batches at once: each takes memory for its feature maps, up to 1.5 GB
+
 
 def ensemble_job(study: Study, ensemble: str) -> EnsembleJob:
     """A teacher made of others."""
@@ -19,6 +21,27 @@ def targets_job(study: Study, seed: int, epochs: int) -> TargetsJob:
     """The logits of a teacher that students of this seed and length read."""
     about = {"augmentation": study.dataset.augmentation, "top_k": study.targets.top_k}
     return TargetsJob(seed=seed, epochs=epochs, **about)
+
+
+def targets_at_once(study: Study, slots: int) -> int:
+    """How many batches each job of targets computes at the same time, where `slots` jobs run at once.
+
+    As many as leave no slot idle when all such jobs of the study run, at most MOST; one where there are as
+    many jobs as slots. And one where a teacher is not trained here: it is there at once, while baselines run,
+    for whose end a job that asks for more slots would wait. Trials of sweeps and networks in chains are not
+    counted.
+    """
+    needed = {
+        (network, seed, study.students[student].recipe.epochs)
+        for method in study.methods
+        for teacher, student in study.pairs_of(method)
+        if study.uses_targets(method, teacher)
+        for network in study.networks_of(teacher)
+        for seed in study.seeds
+    }
+    if not needed or not {network for network, *_ in needed} <= set(study.teachers):
+        return 1
+    return min(MOST, max(1, slots // len(needed)))
 
 
 def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, LogitsTeacherJob]]:

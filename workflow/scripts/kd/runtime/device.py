@@ -28,7 +28,7 @@ def set_up_device(compute: Compute, leased: torch.device | None = None) -> torch
     Raises UserError if the wanted device is not there, or cannot be used.
     """
     keep_freed_memory()
-    torch.set_num_threads(min(compute.threads, cpu_count()))
+    torch.set_num_threads(min(compute.cores, cpu_count()))
     device = leased or _free_device(compute)
     if device.type != "cuda":
         return device

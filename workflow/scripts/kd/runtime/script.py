@@ -111,8 +111,10 @@ def _user_file(snakemake: Any) -> Path:
 
 _FROM_CONFIG: dict[str, Callable[[Any], Any]] = {
     name: lambda snakemake, name=name: snakemake.config[name]
-    for name in ("compute", "mirror", "places", "manner", "work")
+    for name in ("at_once", "compute", "mirror", "places", "manner", "work")
 } | {
+    # How many times as many cores as other jobs this one has.
+    "share": lambda snakemake: snakemake.threads // snakemake.config["cores_of_one"],
     "progress": lambda snakemake: beside_log(snakemake.config["progress"], snakemake.log[0]),
     "logits": _user_file,
     "weights": _user_file,

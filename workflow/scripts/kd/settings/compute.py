@@ -18,7 +18,10 @@ class Compute(BaseModel):
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
         "auto", description="auto: the first that the machine has"
     )
-    threads: Threads = Field(1, description="CPU cores of one job, at most those of the machine")
+    threads: Threads | Literal["auto"] = Field(
+        1,
+        description="CPU cores of a job, at most those of the machine; auto: 1, of the last students more",
+    )
     deterministic: bool = Field(True, description="on CUDA: the same bits every time, a little slower")
     checkpoint_seconds: Positive = Field(
         300, description="a training writes a checkpoint at least this often"
@@ -42,6 +45,11 @@ class Compute(BaseModel):
     cuda_graphs: Literal["auto", "always", "never"] = Field(
         "auto", description="replay training steps as CUDA graphs; auto: in all but the shortest runs"
     )
+
+    @property
+    def cores(self) -> int:
+        """CPU cores of a job, but for the last students where threads is auto."""
+        return 1 if self.threads == "auto" else self.threads
 
     @model_validator(mode="after")
     def _refuse_what_several_cannot(self) -> Self:
