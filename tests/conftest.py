@@ -1,6 +1,11 @@
 """What every test has: one thread, a tier by folder, and an order in which two processes have done early."""
 
+import fcntl
 import gc
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +69,43 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False  # in the order from above
     return ByFile(config, log)
+
+
+@pytest.fixture(scope="session")
+def of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of pytest share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def made_once(of_all: Path) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A folder of a name, filled by a function when it is first asked for, once for all processes of pytest."""
+
+    def once(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = of_all / name, of_all / f"{name}.done"
+        with open(of_all / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                assert not folder.exists(), "it could not be made before"
+                fill(folder)
+                done.touch()
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def site(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """The site of the documents, built without a warning."""
+
+    def build(folder: Path) -> None:
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+        environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return made_once("site", build)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 It writes parity.json: of each pair of networks and each method the loss, and the Euclidean norm of the
 gradient of all of the student's parameters, in float64. Networks, weights and images are those of
-parity_networks.py, the losses those of parity_steps.py. Of kd the names and shapes of weights are used, no
+parity_networks.py, the losses those of the other files beside it. Of kd the names and shapes of weights are used, no
 number. `python tests/support/parity.py --table` prints how far kd is from them, as docs/parity.md has it.
 """
 
@@ -13,8 +13,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from parity_features import OF_FEATURES
+from parity_logits import BEFORE, OF_LOGITS, training_logits
 from parity_networks import CLASSES, LABELS, images, resnet, weights_for, wrn
-from parity_newer import NEWER
 from parity_steps import STEPS, last_sum
 
 KEPT = Path(__file__).with_suffix(".json")
@@ -28,7 +29,7 @@ OPTIONS = {
 }
 FIRST_EPOCHS = {"ab", "fsp"}  # of these the step is one of the epochs before the recipe's
 UNSEEN = {"ofd": "margins", "nd": "class_means", "crd": "log_z"}  # buffers that begin with nothing
-METHODS = {step.__name__: step for step in (*STEPS, *NEWER)}
+METHODS = {step.__name__: step for step in (*STEPS, *OF_LOGITS, *OF_FEATURES)}
 SUMS = {"at", "sp", "nst", "vid", "fsp", "kdsvd"}
 METHODS |= {f"{name}, last_sum": last_sum(METHODS[name]) for name in sorted(SUMS)}
 
@@ -47,10 +48,12 @@ def set_up(pair, name):
         network.load_state_dict(weights_for(shapes(network), role))
     name, _, option = name.partition(", ")
     method = build_method(name, OPTIONS.get(name, {}) | ({option: True} if option else {}))
-    known = tuple(images().shape[1:]), CLASSES, LABELS, 10
+    labels = torch.arange(30) % CLASSES if name == "wkd_l" else LABELS
+    known = tuple(images().shape[1:]), CLASSES, labels, 10
     torch.set_default_dtype(torch.float64)
     try:
-        more = {"members": 2, "new_teacher": lambda: build("resnet14")}
+        more = {"members": 2, "batch_size": len(LABELS), "new_teacher": lambda: build("resnet14")}
+        more |= {"teacher_logits": training_logits}
         method.prepare(Context(student, teacher, *known, **more))
     finally:
         torch.set_default_dtype(torch.float32)
@@ -65,6 +68,8 @@ def set_up(pair, name):
     if unseen := UNSEEN.get(name):
         values |= {key: torch.zeros_like(value) for key, value in values.items() if unseen in key}
     values |= {key: torch.tensor(False) for key in values if key == "begun"}
+    values |= {key: torch.tensor(BEFORE) for key in values if key == "samples"}
+    values |= {key: value for key, value in method.state_dict().items() if key == "cost"}
     method.load_state_dict(values)
     torch.manual_seed(0)  # for what it draws in the step
     return student, teacher, method
@@ -84,7 +89,7 @@ def expected(pair, name):
         own[key].requires_grad_()
     values = {key: value.clone() for key, value in method.state_dict().items()}
     values |= {f"student.{key}": value for key, value in own.items()}
-    values |= {f"teacher.{key}": value for key, value in teacher.classifier.state_dict().items()}
+    values |= {f"teacher.{key}": value for key, value in teacher.state_dict().items()}
     with torch.no_grad():
         theirs = of_teacher(weights_for(shapes(teacher), "teacher"), images(), name == "ofd")
     torch.set_default_dtype(torch.float64)
@@ -97,8 +102,8 @@ def expected(pair, name):
 
 
 def ours(pair, name, *, converged=True):
-    """The same by kd."""
-    from kd.distillation.base import Batch, Output
+    """The same by kd; the iteration of kdsvd is that of its code, or with `converged` a longer one."""
+    from kd.distillation.base import Batch, Companions, Output
     from kd.methods import kdsvd
     from kd.teachers.teacher import LiveTeacher
 
@@ -127,6 +132,7 @@ def ours(pair, name, *, converged=True):
         name.partition(",")[0] in FIRST_EPOCHS,
         lambda shown: output(student.train(), shown),
         run_teacher,
+        companions=Companions(*(part.flip(0) for part in (images(), LABELS, torch.arange(len(LABELS))))),
     )
     with patch.multiple(kdsvd, **more) if more else nullcontext():
         loss = torch.stack(list(method.losses(batch).values())).sum()
@@ -156,7 +162,7 @@ def main():
             loss, gradients = expected(pair, name)
             kept[pair][name] = {"loss": loss, "gradient": length(gradients)}
             if "--table" in sys.argv:
-                value, own = ours(pair, name)
+                value, own = ours(pair, name, converged=False)
                 row = f"{abs(value - loss) / abs(loss):.0e} | {apart(own, gradients):.0e}"
                 print(f"| {pair} | `{name}` | {loss:.6f} | {length(gradients):.6f} | {row} |")
     if "--table" not in sys.argv:

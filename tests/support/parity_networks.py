@@ -80,11 +80,13 @@ def blocks_of(w, stage):
     return [f"{prefix}{n}" for n in sorted(numbers, key=int) if any(f"{prefix}{n}.residual" in k for k in w)]
 
 
-def resnet(w, x, train):
-    """He et al. 2015 for CIFAR, shortcuts of option B."""
-    x = stem = norm(w, "stages.0.0.1", conv(w, "stages.0.0.0", x), train).clamp(min=0)
+def resnet(w, x, train, first=0):
+    """He et al. 2015 for CIFAR, shortcuts of option B; from stage `first` on, for maps that enter it."""
+    if not first:
+        x = norm(w, "stages.0.0.1", conv(w, "stages.0.0.0", x), train).clamp(min=0)
+    stem = x
     before, after = [], []
-    for stage in range(3):
+    for stage in range(first, 3):
         for number, block in enumerate(blocks_of(w, stage)):
             stride = 2 if stage and not number else 1
             y = norm(w, f"{block}.residual.0.1", conv(w, f"{block}.residual.0.0", x, stride), train)
@@ -98,11 +100,11 @@ def resnet(w, x, train):
     return Maps(stem, before, after, _logits(w, x), x)
 
 
-def wrn(w, x, train):
-    """Zagoruyko & Komodakis 2016; the last stage ends with norm and ReLU."""
-    x = stem = conv(w, "stages.0.0", x)
+def wrn(w, x, train, first=0):
+    """Zagoruyko & Komodakis 2016; the last stage ends with norm and ReLU. `first` as in `resnet`."""
+    x = stem = x if first else conv(w, "stages.0.0", x)
     before, after = [], []
-    for stage in range(3):
+    for stage in range(first, 3):
         for number, block in enumerate(blocks_of(w, stage)):
             stride = 2 if stage and not number else 1
             active = norm(w, f"{block}.activate.0", x, train).clamp(min=0)

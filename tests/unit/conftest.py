@@ -1,5 +1,6 @@
 """What several unit tests share and takes a second to make."""
 
+import pickle
 import sys
 
 import pytest
@@ -13,8 +14,12 @@ def one_thread_each():
 
 
 @pytest.fixture(scope="session")
-def exported_student(tmp_path_factory):
+def exported_student(made_once):
     """A small network that knows digits, exported; see exported.py."""
     from exported import export
 
-    return export(tmp_path_factory.mktemp("exported"))
+    def fill(folder):
+        folder.mkdir()
+        (folder / "student.pickle").write_bytes(pickle.dumps(export(folder)))
+
+    return pickle.loads((made_once("exported", fill) / "student.pickle").read_bytes())

@@ -1,7 +1,5 @@
 """Studies that are really run, in copies of the repository."""
 
-import fcntl
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +10,6 @@ from checkout import Checkout, copied, copy_code, forms
 Shared = Callable[[str, Callable[[Checkout], None]], Checkout]
 
 
-@pytest.fixture(scope="session")
-def of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all processes of pytest share."""
-    folder = tmp_path_factory.getbasetemp()
-    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _forms(of_all: Path) -> None:
     """A plan in a fresh checkout parses no code that one in another has parsed."""
@@ -27,21 +18,17 @@ def _forms(of_all: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared(of_all: Path) -> Shared:
+def shared(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Shared:
     """A checkout of a name, made by a function of it when it is first asked for, once for all processes of pytest."""
 
-    def made_once(name: str, make: Callable[[Checkout], None]) -> Checkout:
-        checkout, done = Checkout(of_all / name), of_all / f"{name}.done"
-        with open(of_all / f"{name}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not done.exists():
-                assert not checkout.folder.exists(), "it could not be made before"
-                copy_code(checkout.folder)
-                make(checkout)
-                done.touch()
-        return checkout
+    def checkout(name: str, make: Callable[[Checkout], None]) -> Checkout:
+        def fill(folder: Path) -> None:
+            copy_code(folder)
+            make(Checkout(folder))
 
-    return made_once
+        return Checkout(made_once(name, fill))
+
+    return checkout
 
 
 @pytest.fixture(scope="session")

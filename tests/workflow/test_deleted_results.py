@@ -5,7 +5,12 @@ from checkout import diagnosed
 
 REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
 PAGES = {"build_diagnoses": {""}, "build_report": {""}}  # the report leads to those of diagnoses
-NAMES = ["metrics.json", "history.csv", "model.safetensors", "validation_logits.npy", "test_logits.npy"]
+OTHERS = ("history.csv", "validation_logits.npy", "test_logits.npy")
+NAMES = [
+    "metrics.json",
+    "model.safetensors",
+    *(pytest.param(name, marks=pytest.mark.full) for name in OTHERS),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -138,7 +138,10 @@ def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown(fresh, runs, 
     assert not left_behind.exists()
 
 
-@pytest.mark.parametrize("what", ["--dry-run", "--lint", "--dag", "--summary", "--unlock"])
+OTHERS = [pytest.param(what, marks=pytest.mark.full) for what in ("--lint", "--summary", "--unlock")]
+
+
+@pytest.mark.parametrize("what", ["--dry-run", "--dag", *OTHERS])
 def test_what_runs_no_job_writes_nothing(fresh, what):
     done = fresh.snakemake(what)
     assert done.returncode == 0, done.stderr

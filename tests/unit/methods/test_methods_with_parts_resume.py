@@ -88,17 +88,22 @@ def timeless(history):
     ]
 
 
+CUTS = {
+    **{"crd": (2, 1, 5), "crd-queue": (6, 3), "dml": (4, 2)},
+    **dict.fromkeys(("mgd", "pad", "semckd", "diffkd", "vkd", "nd", "fcfd", "norm"), (5, 2)),
+    # two preliminary epochs of three steps: the border is before the seventh
+    "ab": (7, 1, 2, 4, 6, 8, 10, 12),
+    **dict.fromkeys(("ft", "sskd"), (7, 3, 6, 9)),
+}
+
+
 @pytest.mark.parametrize(
     ("name", "steps"),
-    [("crd", 1), ("crd", 2), ("crd", 5), ("crd-queue", 3), ("crd-queue", 6), ("dml", 2), ("dml", 4)]
-    + [
-        (name, steps)
-        for name in ("mgd", "pad", "semckd", "diffkd", "vkd", "nd", "fcfd", "norm")
-        for steps in (2, 5)
-    ]
-    # two preliminary epochs of three steps: the border is before the seventh
-    + [("ab", steps) for steps in (1, 2, 4, 6, 7, 8, 10, 12)]
-    + [(name, steps) for name in ("ft", "sskd") for steps in (3, 6, 7, 9)],
+    [
+        pytest.param(name, steps, marks=pytest.mark.full if number else [])
+        for name, cuts in CUTS.items()
+        for number, steps in enumerate(cuts)
+    ],
 )
 def test_cut_off_before_any_step_it_goes_on_to_the_same_bits(tmp_path, uninterrupted, name, steps):
     callback = StopsAfter(steps)

@@ -6,9 +6,10 @@ has to be the teacher's maps. Being linear, the transform becomes a part of the 
 
 $$
     \begin{split}
-    L &= w_\text{ce}\,\text{CE}(y, q) + w\,u \sum_{i=1}^{N} \text{MSE}(E_i, A^t)
-        + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T) \\
-    E &= n_1(W_1 A^s), \quad q = \text{softmax}\,C(\text{mean}(A^s + n_2(W_2 E)))
+    L &= w_\text{ce}\,\text{CE}(y, q) + w\,u \sum_{i=1}^{N} \text{MSE}(E_i, A^t) \\
+      &+ w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T) \\
+    E &= n_1(W_1 A^s) \\
+    q &= \text{softmax}\,C(\text{mean}(A^s + n_2(W_2 E)))
     \end{split}
 $$
 

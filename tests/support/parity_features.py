@@ -1,21 +1,17 @@
-"""More of what losses are to be, as parity_steps.py has them: the methods with parts of their own since 2020.
+"""What losses are to be, as parity_steps.py has them: of features since 2020, and those with parts of their own.
 
-p also has the student's weights, by their names behind "student.": a method may have given it layers.
+p also has the networks' weights, by their names behind "student." and "teacher.": a method may have given layers to the
+former, and may enter both at a later stage.
 """
 
 from itertools import pairwise
 
 import torch
-from parity_networks import CLASSES, LABELS, conv
+from parity_logits import SAMPLES, entered, linear
+from parity_networks import LABELS, conv
 from parity_networks import norm as batch_norm
-from parity_steps import ONE_HOT, ce, cross, hinton, kl, mse, others, pearson, probabilities, regressed, unit
+from parity_steps import ONE_HOT, ce, cross, hinton, mse, pearson, probabilities, regressed, unit
 from torch.nn import functional
-
-SAMPLES = len(LABELS)
-
-
-def linear(p, name, x):
-    return x @ p[f"{name}.weight"].T + p.get(f"{name}.bias", 0)
 
 
 def norm_rows(p, name, x):
@@ -27,52 +23,6 @@ def lengths(x):
     return (x**2).sum(1).sqrt()
 
 
-def ttm(s, t, p):
-    return ce(s) + 45 * kl(probabilities(t.logits, 10), s.logits)
-
-
-def wttm(s, t, p):
-    target, smooth = probabilities(t.logits, 5), (probabilities(t.logits) ** (1 / 5)).sum(1)
-    gaps = (target * (target.log() - probabilities(s.logits).log())).sum(1)
-    return ce(s) + 4 * (smooth * gaps).mean()
-
-
-def abkd(s, t, p):
-    one, other, a, b = probabilities(t.logits, 4), probabilities(s.logits, 4), 0.8, 0.3
-    gaps = one**a * other**b - a / (a + b) * one ** (a + b) - b / (a + b) * other ** (a + b)
-    return ce(s) + 32 * (-gaps / (a * b)).sum(1).mean()
-
-
-def rld(s, t, p):
-    """In the first of 20 epochs of warm-up."""
-    confidence = relations = 0
-    for own, theirs, label in zip(s.logits, t.logits, LABELS.tolist(), strict=True):
-        q, best = probabilities(own[None], 4)[0, label], probabilities(theirs[None], 4).max()
-        confidence += best * (best / q).log() + (1 - best) * ((1 - best) / (1 - q)).log()
-        below = [number for number in range(CLASSES) if theirs[number] < theirs[label]]
-        if len(below) > 1:
-            relations += kl(probabilities(theirs[None, below], 4), own[None, below], 4)
-    return ce(s) + 16 / 20 * (confidence + 8 * relations) / SAMPLES
-
-
-def uskd(s, t, p):
-    """Shares of 1 / rank for the classes beside the label, ranked by both classifiers."""
-    q = (probabilities(s.logits) * ONE_HOT).sum(1)
-    v = (1 + q**2 - (q**2).mean()).detach()
-    weak = linear(p, "auxiliary", s.after[-2].mean((2, 3)))
-    sums = (probabilities(others(s.logits)) + probabilities(others(weak))).detach()
-    places = torch.tensor([[sum(row > value) + 1 for value in row] for row in sums])
-    shares = 1 / places.double()
-    nontarget = cross(shares / shares.sum(1, keepdim=True), others(s.logits)).mean()
-    learnt = cross(0.9 * ONE_HOT + 0.1 / CLASSES, weak).mean()
-    return ce(s) + 0.1 * -(v * q.log()).mean() + 0.1 * nontarget + 0.1 * learnt
-
-
-def ps_kd(s, t, p):
-    """In the first of ten epochs, from predictions that have been kept."""
-    return 0.92 * ce(s) + 0.08 * cross(p["predictions"], s.logits).mean()
-
-
 def dist_plus(s, t, p):
     one, other = probabilities(s.logits, 4), probabilities(t.logits, 4)
     loss = 2 * 16 * (2 - pearson(one, other).mean() - pearson(one.T, other.T).mean())
@@ -81,16 +31,6 @@ def dist_plus(s, t, p):
     pixels = (x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]) for x in (own, theirs))
     samples = (x.sum(1).flatten(1).T for x in (own, theirs))
     return ce(s) + loss + (1 - pearson(*pixels)).mean() + (1 - pearson(*samples)).mean()
-
-
-def multi_head(s, t, p):
-    """Of two teachers, the second of which has the classes of the first in reverse."""
-    members = [t.logits, t.logits.flip(1)]
-    loss = 0.1 * ce(s) + 0.9 * 16 * kl(probabilities(sum(members) / 2, 4), s.logits, 4)
-    for number, logits in enumerate(members):
-        head = linear(p, f"heads.{number}", s.features)
-        loss = loss + 0.9 / 2 * 16 * kl(probabilities(logits, 4), head, 4)
-    return loss
 
 
 def crd(s, t, p):
@@ -229,7 +169,7 @@ def catkd(s, t, p):
 
     pair = (
         activations(s.after[-1], p["student.classifier.weight"]),
-        activations(t.after[-1], p["teacher.weight"]),
+        activations(t.after[-1], p["teacher.classifier.weight"]),
     )
     return ce(s) + 40 * mse(*pair)
 
@@ -287,58 +227,27 @@ def nd(s, t, p):
     return ce(s) + 2 * (1 - (own * unit(t.features, 1)).sum(1) / longer).mean()
 
 
-def deit(s, t, p):
-    decided = functional.one_hot(t.logits.argmax(1), CLASSES)
-    return 0.5 * ce(s) + 0.5 * cross(decided, s.logits).mean()
+def fcfd(s, t, p):
+    """In the first of 20 epochs of warm-up; all four mixed paths, which count as two."""
+
+    def bridged(name, x):
+        return functional.leaky_relu(batch_norm(p, f"{name}.layers.1", conv(p, f"{name}.layers.0", x)), 0.1)
+
+    def apart(maps, first):
+        gaps = [mse(*pair) for pair in zip(maps, t.after[first:], strict=True)]
+        return sum(gaps) + mse(maps[-1].mean((2, 3)), t.features)
+
+    own = [bridged(f"bridges.{number}", x) for number, x in enumerate(s.after)]
+    looks, acts = apart(own, 0), 0
+    for number in range(2):
+        through = entered(p, "teacher", own[number], False, number + 1)
+        back = entered(p, "student", bridged(f"back.{number}", t.after[number]), True, number + 1)
+        looks = looks + 0.5 * apart(through.after, number + 1)
+        acts = acts + 0.5 * (hinton(through, t, 4) + hinton(back, t, 4))
+    return ce(s) + hinton(s, t, 4) + 5 / 20 * looks + acts
 
 
-def regional(s, t, p):
-    """Logits of the whole, the quarters and the sixteenths of maps of 4x4, and the weight of each: lists."""
-    weights, logits = [], [[], []]
-    for side in (1, 2, 4):
-        step = 4 // side
-        for y in range(0, 4, step):
-            for x in range(0, 4, step):
-                for number, (maps, name) in enumerate(((s, "student.classifier"), (t, "teacher"))):
-                    part = maps.after[-1][:, :, y : y + step, x : x + step].mean((2, 3))
-                    logits[number].append(linear(p, name, part))
-                right = logits[1][-1].argmax(1) == LABELS
-                weights.append(1.0 + (right != (logits[1][0].argmax(1) == LABELS)))
-    return *logits, weights
-
-
-def gaps(target, logits, T=1.0):
-    """KL of each sample."""
-    return (target * (target.log() - probabilities(logits, T).log())).sum(1)
-
-
-def sd_kd(s, t, p):
-    parts = zip(*regional(s, t, p), strict=True)
-    loss = sum((weight * gaps(probabilities(theirs, 4), own, 4)).mean() for own, theirs, weight in parts)
-    return 0.1 * ce(s) + 0.9 * 16 * loss / 21
-
-
-def sd_dkd(s, t, p):
-    """In the first of 20 epochs of warm-up."""
-    target = rest = 0
-    for own, theirs, weight in zip(*regional(s, t, p), strict=True):
-        q, r = ((probabilities(x, 4) * ONE_HOT).sum(1) for x in (own, theirs))
-        target += (weight * (r * (r / q).log() + (1 - r) * ((1 - r) / (1 - q)).log())).mean()
-        rest += (weight * gaps(probabilities(others(theirs), 4), others(own), 4)).mean()
-    return ce(s) + 16 / 20 * (target + 8 * rest) / 21
-
-
-def sd_nkd(s, t, p):
-    """In the first of 20 epochs of warm-up."""
-    target = rest = 0
-    for own, theirs, weight in zip(*regional(s, t, p), strict=True):
-        q, r = ((probabilities(x) * ONE_HOT).sum(1) for x in (own, theirs))
-        target += -(weight * r * q.log()).mean()
-        rest += (weight * cross(probabilities(others(theirs), 4), others(own), 4)).mean()
-    return ce(s) + 1 / 20 * (target + 8 * 16 * rest) / 21
-
-
-NEWER = [
-    *(ttm, wttm, abkd, rld, uskd, ps_kd, dist_plus, multi_head, crd, kdsvd, simkd, norm),
-    *(srd, vkd, pefd, itrd, pad, mgd, catkd, ickd, wkd_f, semckd, nd, deit, sd_kd, sd_dkd, sd_nkd),
+OF_FEATURES = [
+    *(dist_plus, crd, kdsvd, simkd, norm, srd, vkd, pefd, itrd, pad),
+    *(mgd, catkd, ickd, wkd_f, semckd, nd, fcfd),
 ]
