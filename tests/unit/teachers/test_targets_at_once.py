@@ -14,6 +14,7 @@ import cache_targets
 from kd.errors import UserError
 from kd.evaluation import inference
 from kd.jobs.teachers import TargetsJob
+from kd.runtime.compiler import lacking
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,11 +26,11 @@ def small_batches(monkeypatch):
     monkeypatch.setattr(cache_targets, "LEAST", 80)
 
 
-def store(teacher, dataset, folder, at_once, **changes):
+def store(teacher, dataset, folder, at_once, compute=COMPUTE, **changes):
     """Every file of a store and its note, by name, after a job that computes so many batches at once."""
     what = TargetsJob(seed=3, epochs=4, **changes)
     note, model = folder / "3" / "4.json", teacher[0] / "model.safetensors"
-    options = {"compute": COMPUTE, "at_once": at_once}
+    options = {"compute": compute, "at_once": at_once}
     cache_targets.main(what, "abc", dataset, model, folder / "table", note, **options)
     files = [note, *(folder / "table").glob("*/*.safetensors")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
@@ -42,6 +43,16 @@ def test_the_bytes_are_the_same_however_many_batches_are_computed_at_once(
     stores = [store(teacher, dataset, tmp_path / str(count), count, **changes) for count in (1, 2, 3, 4)]
     assert len(stores[0]) > 3  # chunks, one of which is not of whole batches
     assert stores[1] == stores[2] == stores[3] == stores[0]
+
+
+@pytest.mark.full
+@pytest.mark.skipif(bool(lacking(torch.device("cpu"))), reason="there is no compiler")
+def test_so_they_are_by_a_compiled_network(teacher, dataset, tmp_path, small_batches, monkeypatch):
+    """The first chunk is computed in one thread, which compiles for the others."""
+    monkeypatch.chdir(tmp_path)  # where what is compiled is kept
+    compiled = COMPUTE.model_copy(update={"compile": "always"})
+    stores = [store(teacher, dataset, tmp_path / str(count), count, compiled) for count in (1, 2)]
+    assert stores[1] == stores[0]
 
 
 def test_they_are_computed_in_so_many_threads_of_one_torch_thread_each(
