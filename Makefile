@@ -113,7 +113,7 @@ lint: $(all) ## | check the style of the code
 	snakemake --lint
 
 # BENCH holds options of `python -m bench`: make bench BENCH="--only training --networks cnn"
-bench: $(all) ## [BENCH=options] | time our training loops against the usual ones (25 minutes)
+bench: $(all) ## [BENCH=options] | time our training loops against the usual ones (45 minutes)
 	PYTHONPATH=workflow/scripts python -m bench $(BENCH)
 
 schema: $(all) ## | write config/schema.json, after a change of the schema

@@ -394,15 +394,3 @@ def test_the_network_that_a_method_deploys_is_the_one_tested_and_saved(dataset, 
     saved = load_network(tmp_path / "changed" / "model.safetensors", torch.device("cpu"))
     assert not saved.classifier.weight.any()
     assert np.array_equal(np.load(tmp_path / "changed" / "test_logits.npy"), [[0, 0, 1]] * 30)
-
-
-def test_a_job_with_a_larger_share_of_the_cores_uses_it_where_threads_is_auto(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr("kd.runtime.device.cpu_count", lambda: 2)
-    used = {}
-    for threads, share in (("auto", 2), ("auto", 1), (1, 2)):
-        outputs = outputs_in(tmp_path)
-        train.main(
-            job(epochs=1), dataset, outputs, compute=Compute(device="cpu", threads=threads), share=share
-        )
-        used[threads, share] = json.loads(outputs.metrics.read_text())["compute"]["threads"]
-    assert used == {("auto", 2): 2, ("auto", 1): 1, (1, 2): 1}
