@@ -104,6 +104,18 @@ def on_gpu(epochs, count=1):
     return {"gpu": GPU * count, "runtime": minutes(epochs)}
 
 
+@from_wildcards
+def student_cores(teacher: str, student: str, method: str, seed: int) -> int:
+    """Of a distilled student."""
+    return THREADS * RANKS * WIDE.get((teacher, student, method, seed), 1)
+
+
+def student_priority(job):
+    """Of distilled students: those that take more cores wait for the others."""
+    usual = priority(1, job)
+    return lambda wildcards: usual(wildcards) - (student_cores(wildcards) > THREADS * RANKS) / 2
+
+
 def run_outputs(folder):
     """What a training writes into `folder`."""
     return folder.files(*TRAINED) | {"board": directory(folder.file("board"))}

@@ -1,18 +1,6 @@
 from kd.plan.training import baseline_job, distill_job, intermediate_job
 
 
-@from_wildcards
-def student_cores(teacher: str, student: str, method: str, seed: int) -> int:
-    """Of a distilled student."""
-    return THREADS * RANKS * WIDE.get((teacher, student, method, seed), 1)
-
-
-def student_priority(wildcards):
-    """Those that take more cores wait for the others."""
-    wide = student_cores(wildcards) > THREADS * RANKS
-    return priority(1, distill_job)(wildcards) - wide / 2
-
-
 use rule train_teacher as train_baseline with:
     output:
         **run_outputs(layout.baseline.seed()),
@@ -36,7 +24,7 @@ use rule train_teacher as distill_student with:
         layout.log("distill_student/{teacher}/{student}/{method}/{seed}"),
     benchmark:
         layout.benchmark("distill_student/{teacher}/{student}/{method}/{seed}")
-    priority: student_priority
+    priority: student_priority(distill_job)
     threads: student_cores
     resources:
         **on_gpu(distill_job, RANKS),
