@@ -56,7 +56,7 @@ def test_on_a_terminal_it_is_one_line_that_ends_empty(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "out", "err"), [(0, "Installed in 0 s.\n", ""), (3, "", "error: pip could not")]
+    ("status", "out", "err"), [(0, r"\nInstalled in \d s\.\n\Z", ""), (3, "", "error: pip could not")]
 )
 def test_what_it_costs_is_said_first_and_a_failure_last(capfd, monkeypatch, status, out, err):
     command = [sys.executable, "-S", "-c", f"print({LINES!r}); raise SystemExit({status})"]
@@ -64,7 +64,7 @@ def test_what_it_costs_is_said_first_and_a_failure_last(capfd, monkeypatch, stat
     assert install.main(Path("envs/requirements.txt"), []) == status
     printed = capfd.readouterr()
     assert printed.out.startswith("Installing PyTorch, Snakemake and what they need (")
-    assert printed.out.endswith(out)
+    assert re.search(out, printed.out)
     assert printed.err.startswith(err)
 
 
