@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kd.settings.types import Count, Gpus, Positive, Threads
+from kd.settings.types import Count, Gpus, Positive, ThreadsOrAuto
 
 
 class Compute(BaseModel):
@@ -18,7 +18,7 @@ class Compute(BaseModel):
     device: Literal["auto", "cuda", "mps", "cpu"] = Field(
         "auto", description="auto: the first that the machine has"
     )
-    threads: Threads | Literal["auto"] = Field(
+    threads: ThreadsOrAuto = Field(
         1,
         description="CPU cores of a job, at most those of the machine; auto: 1, of the last students more",
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from typing import Literal as Literal  # one of several words; plug-ins import it from typing itself
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 _ADDRESS = r"^https?://[^\s/]\S*$"
 MILLION = 1_000_000  # more of anything is a slip, and would show only when memory or time has run out
@@ -54,6 +54,11 @@ Natural = Annotated[int, Field(ge=0, le=MILLION), _Number]
 BatchSize = Annotated[int, Field(ge=2, le=MILLION), _Number]  # batch norm needs two
 Poolings = Literal[3, 4, 5]  # of a VGG network
 Threads = Annotated[int, Field(ge=1, le=1024), _Number]
+# By the type of the value, so that a wrong number is reported as a number. Tags stand in no message.
+ThreadsOrAuto = Annotated[
+    Annotated[Threads, Tag("[number]")] | Annotated[Literal["auto"], Tag("[word]")],
+    Discriminator(lambda value: "[word]" if isinstance(value, str) else "[number]"),
+]
 Gpus = Annotated[int, Field(ge=1, le=64), _Number]
 Versions = Annotated[int, Field(ge=1, le=10_000), _Number]  # of an image
 Operations = Annotated[int, Field(ge=1, le=20), _Number]
