@@ -28,11 +28,9 @@ from kd.plan.layout import Layout
 TEACHER, STUDENT = "resnet56", "resnet20"
 TEMPERATURES = (2, 4, 8)  # a student for each
 BATCH = 64
-IMAGES, CLASSES, TEST = (
-    12_800,
-    100,
-    5,
-)  # for training; of made-up ones; as many training images as one for testing
+IMAGES = 12_800  # for training
+CLASSES = 100  # of made-up images
+TEST = 5  # images for training to one for testing
 REPEATS = 3  # at most: one takes minutes
 STUDY, SEED = "three_students", 0
 

@@ -116,7 +116,7 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
                 devices.append(training.environ()["CUDA_VISIBLE_DEVICES"])
         assert len(devices) == len(set(devices)), f"two on one GPU: {devices}"
         together.add(tuple(sorted(devices)))
-        time.sleep(0.5)  # looking takes a core
+        time.sleep(0.2)
     assert process.returncode == 0, log_of(submitted)[-5000:]
     assert ("0", "1") in together, together
 

@@ -58,10 +58,10 @@ def set_up(pair, name):
     finally:
         torch.set_default_dtype(torch.float32)
     method.double().train()
-    given = weights_for(shapes(student), "student")  # also those of layers that it was given
+    weights = weights_for(shapes(student), "student")  # also those of layers that it was given
     if name == "simkd":
-        given |= {f"classifier.{key}": value for key, value in teacher.classifier.state_dict().items()}
-    student.load_state_dict(given)
+        weights |= {f"classifier.{key}": value for key, value in teacher.classifier.state_dict().items()}
+    student.load_state_dict(weights)
     values = weights_for(shapes(method), name)
     if name == "srrl":  # its classifier is the teacher's
         values |= {f"classifier.{key}": value for key, value in teacher.classifier.state_dict().items()}

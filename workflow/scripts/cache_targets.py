@@ -122,8 +122,8 @@ def fill(
     """
     started = reported = time.monotonic()
     whole, encoding = filling.missing, filling.store.encoding
-    count, batch = _chunk(network, images, encoding), largest_batch(network, images, images.device)
-    network = speed.compiled(network)
+    batch = largest_batch(network, images, images.device)
+    count, network = _chunk(batch, images, encoding), speed.compiled(network)
 
     def encoded(positions: np.ndarray) -> Iterator[dict[str, torch.Tensor]]:
         with speed.autocast(images.device):
@@ -149,9 +149,8 @@ def fill(
             logger.info("%s  %d of %d  ETA %s", label, done, whole, clock_time(left))
 
 
-def _chunk(network: torch.nn.Module, images: ViewedImages, encoding: Encoding) -> int:
+def _chunk(batch: int, images: ViewedImages, encoding: Encoding) -> int:
     """Entries that are written at once: of whole batches, because each batch is filled up."""
-    batch = largest_batch(network, images, images.device)
     wanted = LEAST if images.device.type == "cpu" else max(LEAST, CHUNK // encoding.bytes)
     return batch * max(1, wanted // batch)
 

@@ -5,6 +5,7 @@ import io
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,15 +57,16 @@ def test_on_a_terminal_it_is_one_line_that_ends_empty(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "out", "err"), [(0, r"\nInstalled in \d s\.\n\Z", ""), (3, "", "error: pip could not")]
+    ("status", "out", "err"), [(0, "Installed in 0 s.\n", ""), (3, "", "error: pip could not")]
 )
 def test_what_it_costs_is_said_first_and_a_failure_last(capfd, monkeypatch, status, out, err):
     command = [sys.executable, "-S", "-c", f"print({LINES!r}); raise SystemExit({status})"]
     monkeypatch.setattr(install, "pip", lambda arguments: command)
+    monkeypatch.setattr(install, "time", SimpleNamespace(monotonic=lambda: 0.0))
     assert install.main(Path("envs/requirements.txt"), []) == status
     printed = capfd.readouterr()
     assert printed.out.startswith("Installing PyTorch, Snakemake and what they need (")
-    assert re.search(out, printed.out)
+    assert printed.out.endswith(out)
     assert printed.err.startswith(err)
 
 

@@ -91,5 +91,5 @@ def _modules() -> set[str]:
     """The local files, below SCRIPTS, that this process has imported."""
     # A job has imported 4,000 modules. As paths they would take a third of a second.
     folder = f"{SCRIPTS}/"
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    return {file.removeprefix(folder) for file in files if str(file).startswith(folder)}
+    files = (str(getattr(module, "__file__", None)) for module in list(sys.modules.values()))
+    return {file.removeprefix(folder) for file in files if file.startswith(folder)}
