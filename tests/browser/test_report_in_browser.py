@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fake_results import FIGURE, fake_latency, write_results
 from fake_runs import fake_run, fake_study
+from playwright.sync_api import expect
 
 import build_report
 
@@ -101,7 +102,7 @@ def test_filters_by_words_by_names_and_by_both(opened):
     assert rows(page) == []
     assert count.inner_text() == "none of 12 rows fits"
     page.get_by_role("button", name="Clear").click()
-    page.wait_for_function("document.getElementById('count').textContent === '12 of 12 rows'")
+    expect(count).to_have_text("12 of 12 rows")
     page.get_by_role("combobox", name="method").select_option("at")
     page.get_by_role("combobox", name="teacher").select_option("resnet18")
     assert {tuple(row[1:3]) for row in rows(page)} == {("resnet18", "at")}
@@ -152,7 +153,7 @@ def test_a_table_is_copied_as_the_text_that_is_folded_below_it(browser, report):
     page.goto(report.as_uri())
     for name, start in (("Markdown", "| method"), ("LaTeX", r"\begin{tabular}"), ("CSV", "method,")):
         page.get_by_role("button", name=f"Copy {name}").click()
-        page.wait_for_function("document.getElementById('copied').textContent === 'Copied.'")
+        expect(page.locator("#copied")).to_have_text("Copied.")
         assert page.evaluate("navigator.clipboard.readText()").startswith(start)
     context.close()
 
@@ -161,7 +162,7 @@ def test_a_browser_that_lets_no_page_copy_shows_and_selects_the_text(opened):
     page = opened().page
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
     page.get_by_role("button", name="Copy CSV").click()
-    page.wait_for_function("document.getElementById('copied').textContent.startsWith('Selected')")
+    expect(page.locator("#copied")).to_have_text(re.compile("^Selected"))
     assert page.evaluate("getSelection().toString()").startswith("method,")
 
 

@@ -94,6 +94,7 @@ function makeCopies(place) {
   place.hidden = false;
   place.querySelectorAll("button").forEach((button) => {
     button.addEventListener("click", async () => {
+      status.textContent = ""; // so that a second copy is announced, too
       status.textContent = await copyText(document.getElementById(button.dataset.copies));
     });
   });
