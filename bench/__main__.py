@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from bench import concurrency, distillation, floor, grid, machine, methods, training
+from bench import concurrency, distillation, floor, grid, machine, methods, precision, training
 from bench.record import Record
 from bench.spec import Setting
 from kd.errors import UserError
 from kd.runtime.hardware import cpu_count
 
-SECTIONS = ("gate", "training", "distillation", "methods", "concurrency", "workflow", "study")
+SECTIONS = ("gate", "training", "distillation", "methods", "concurrency", "workflow", "study", "precision")
 
 
 def _arguments() -> argparse.Namespace:
@@ -89,6 +89,8 @@ def _measure(arguments: argparse.Namespace, setting: Setting, record: Record) ->
         record.keep("grid", grid.measure(setting))
     if "concurrency" in arguments.only:
         _keep_rows(record, "concurrency", concurrency.measure(setting))
+    if "precision" in arguments.only:
+        _keep_rows(record, "precision", precision.measure(setting, arguments.networks))
     if "workflow" in arguments.only:
         from bench import overhead
 

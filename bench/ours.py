@@ -46,9 +46,9 @@ def set_up_device(device: str, threads: int) -> torch.device:
     return kd_device.set_up_device(Compute(device=device, threads=threads, slots_per_device=SLOTS))
 
 
-def usual_speed(device: torch.device, batch: int, compile: str = "auto") -> Speed:
-    """What a whole training on CIFAR-10 would use, with nothing but `compile` set in the config."""
-    return choose_speed(Compute(compile=compile), device, EPOCHS * -(-IMAGES // batch))
+def usual_speed(device: torch.device, batch: int, compile: str = "auto", precision: str = "auto") -> Speed:
+    """What a whole training on CIFAR-10 would use, with nothing but these two set in the config."""
+    return choose_speed(Compute(compile=compile, precision=precision), device, EPOCHS * -(-IMAGES // batch))
 
 
 def usual_targets_speed(device: torch.device, compile: str = "auto") -> Speed:

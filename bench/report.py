@@ -116,6 +116,18 @@ def _concurrency(results: Results) -> str:
     return _of_columns(columns, results["concurrency"])
 
 
+def _precision(results: Results) -> str:
+    variants = [variant for variant in results["precision"][0]["steps"] if variant != "float32"]
+    columns: dict[str, Callable[[Results], str]] = {
+        "in bf16": lambda row: row["network"],
+        "float32, a step": lambda row: cells.seconds(row["steps"]["float32"]),
+    }
+    for variant in variants:
+        columns[f"{variant}, a step"] = lambda row, name=variant: cells.seconds(row["steps"][name])
+        columns[f"{variant} faster"] = lambda row, name=variant: cells.ratio(row["ratios"][name])
+    return _of_columns(columns, results["precision"])
+
+
 def _workflow(results: Results) -> str:
     studies = [row for row in results["workflow"] if row["what"] == "default study"]
     plans = [row for row in results["workflow"] if row["what"] == "dry run"]
@@ -173,6 +185,7 @@ PARTS: dict[str, Callable[[Results], str]] = {
     "methods": _methods,
     "grid": _grid,
     "concurrency": _concurrency,
+    "precision": _precision,
     "workflow": _workflow,
     "study": _whole_study,
 }

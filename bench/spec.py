@@ -29,6 +29,7 @@ class Setting(BaseModel):
     images: int | None = None  # of a repetition; None: as many as suit the device and the network
     dataset: str | None = None  # a prepared data set instead of random images
     compile: Literal["auto", "always", "never"] = "auto"  # our loops, as in a config
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # likewise
 
 
 class Spec(BaseModel):

@@ -25,14 +25,15 @@ def measure(
     longer than "floor_step".
     """
     for name in networks:
-        images = setting.images or _images(name, setting.device)
+        images = setting.images or images_of(name, setting.device)
         loops = ("reference", "ours") + (("tuned",) if setting.device == "cuda" else ())
         rows = interleave(f"training {name}", _commands(loops, name, images, setting), setting.repeats)
         floor = floor_step(network(name), BATCH, rates)
         yield {"network": name, "batch": BATCH, "images": images} | _summary(rows, floor)
 
 
-def _images(name: str, device: str) -> int:
+def images_of(name: str, device: str) -> int:
+    """Images of a repetition of the network `name`."""
     return GPU_IMAGES if device == "cuda" else CPU_IMAGES.get(name, OTHER_CPU_IMAGES)
 
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.images import load
 from bench.spec import Spec
@@ -69,6 +70,13 @@ def _reference(spec: Spec, turns: Turns) -> None:
         turns.report(row)
 
 
+def _speed(spec: Spec, device: Any) -> Any:
+    """What our engine would use for a whole training."""
+    from bench import ours
+
+    return ours.usual_speed(device, spec.batch, spec.setting.compile, spec.setting.precision)
+
+
 def _ours(spec: Spec, turns: Turns) -> None:
     """Our engine, which is stopped between two epochs by a report that does not return."""
     from bench import ours
@@ -86,7 +94,7 @@ def _ours(spec: Spec, turns: Turns) -> None:
             teacher = ours.stored_teacher(twin, pictures, device, spec.repetitions, Path(folder))
         turns.wait()
         settings = {"batch": spec.batch, "epochs": spec.repetitions, "teacher": teacher}
-        settings["speed"] = ours.usual_speed(device, spec.batch, spec.setting.compile)
+        settings["speed"] = _speed(spec, device)
         ours.train(model, pictures, device, **settings, report=turns.report)
 
 
@@ -102,7 +110,7 @@ def _method(spec: Spec, turns: Turns) -> None:
         method, teacher = ours.prepared_method(*prepared, spec.batch)
         turns.wait()
         settings = {"batch": spec.batch, "epochs": spec.repetitions, "teacher": teacher, "method": method}
-        settings["speed"] = ours.usual_speed(device, spec.batch, spec.setting.compile)
+        settings["speed"] = _speed(spec, device)
         ours.train(model, pictures, device, **settings, report=turns.report)
 
 

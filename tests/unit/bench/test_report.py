@@ -231,6 +231,10 @@ RESULTS = {
         {"what": "default study", "cores": 2, **STUDY},
         {"what": "dry run", "jobs": 9998, "quiet_lines": 54, "seconds": stat(38.0)},
     ],
+    "precision": [
+        {"network": "vgg16", "batch": 128, "images": 512, "steps": {"float32": stat(0.9), "bf16": stat(0.5)}}
+        | {"ratios": {"bf16": stat(1.8)}}
+    ],
     "study": [{"images": 12800, "cores": 2, "reference": stat(227.0), "ours": stat(151.0), **THREE}],
 }
 SECTIONS = (
@@ -243,6 +247,7 @@ SECTIONS = (
     "concurrency",
     "workflow",
     "study",
+    "precision",
 )
 
 
@@ -272,6 +277,8 @@ def test_the_table_says_everything_and_its_columns_line_up():
     for part in ("5,223 (4,962–5,745)", "445 s", "9,998", "38.0 s (36.1–41.8)"):
         assert part in text
     for part in ("resnet56 → 3 resnet20", "12,800", "151 s (", "227 s (", "1.50× (1.43–1.65)", "1.90×"):
+        assert part in text
+    for part in ("900 ms (855–990)", "500 ms (475–550)", "1.80× (1.71–1.98)"):
         assert part in text
     for part in ("| kd     |  stored |", "1.50× (", "1.04× ("):
         assert part in text

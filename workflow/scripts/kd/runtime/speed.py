@@ -89,8 +89,8 @@ def choose_speed(compute: Compute, device: torch.device, steps: int, *, training
     bf16 would be emulated, tens of times slower, and where compiling is wanted and cannot work.
     """
     cuda = device.type == "cuda"
-    bf16 = _wanted(compute.precision, cuda and _has_bf16(device))
-    if bf16 and not _has_bf16(device):
+    bf16 = _wanted(compute.precision, cuda and has_bf16(device))
+    if bf16 and not has_bf16(device):
         raise UserError("compute.precision: this device computes no bf16 of its own; allowed: auto, fp32")
     several = compute.gpus_per_job > 1
     graph = cuda and training and not several and _wanted(compute.cuda_graphs, steps >= GRAPH_STEPS)
@@ -103,7 +103,7 @@ def choose_speed(compute: Compute, device: torch.device, steps: int, *, training
     if missing and compute.compile == "always":
         raise UserError(f"compute.compile: always cannot work here: {missing}; allowed: auto, never")
     parts = [
-        "bf16" if bf16 else "float32 (this GPU has no bf16)" if cuda and not _has_bf16(device) else "float32"
+        "bf16" if bf16 else "float32 (this GPU has no bf16)" if cuda and not has_bf16(device) else "float32"
     ]
     without = " (no CUDA graph with several GPUs)" if cuda and training and several else ""
     parts += ["CUDA graph" if graph else f"step by step{without}"]
@@ -117,7 +117,8 @@ def _wanted(choice: str, auto: bool) -> bool:
     return auto if choice == "auto" else choice in ("always", "bf16")
 
 
-def _has_bf16(device: torch.device) -> bool:
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes bf16 products of its own."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and cpu_has_bf16()
