@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kd.data.augmentation import Augmentation
-from kd.data.dataset import SHARDS, RawSplits, write_dataset
+from kd.data.dataset import SHARDS, Dataset, RawSplits, write_dataset
 from kd.data.preparation.packing import Packing
 from kd.data.preparation.prepare import describe, packs, prepare
 from kd.errors import UserError
@@ -30,16 +30,16 @@ def main(
 
     Writes `dataset` (see kd.data.dataset.write_dataset), and `notes` on its images, a list of sentences
     (JSON). `cfg` has the data set's own `options`, its `files` (name: SHA-256), the `listing` of a folder,
-    `validation` (a fraction), `split_seed`, `pad`, `flip`, `area` and `shards`. `places` are options that say
-    where images are, which is no part of what they are. Images that were packed by
-    the same `code`, its fingerprint, and configuration are not packed again.
+    `train_images` (None: all), `validation` (a fraction), `split_seed`, `pad`, `flip`, `area` and `shards`.
+    `places` are options that say where images are, which is no part of what they are. Images that were packed
+    by the same `code`, its fingerprint, and configuration are not packed again.
     Raises UserError when the images or the options do not allow it, or a download or a folder is not what it
     was.
     """
     for name, expected in cfg["files"].items():
         check_sum(downloads / name, expected)
     raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"], **(places or {}))
-    settings = {key: cfg[key] for key in ("validation", "split_seed")}
+    settings = {key: cfg.get(key) for key in ("train_images", "validation", "split_seed")}
     settings["augmentation"] = Augmentation(cfg["pad"], cfg["flip"], cfg["area"] and tuple(cfg["area"]))
     packing = Packing(dataset.parent / SHARDS, _key(cfg, code))
     packing.begin()
@@ -52,17 +52,23 @@ def main(
         shutil.rmtree(packing.folder, ignore_errors=True)
         raise
     write_dataset(dataset, prepared)
-    sentences = raw.notes()
+    sentences = _left_out(raw, prepared) + raw.notes()
     write_json(notes, sentences)
     logger.info("%s", describe(prepared))
     for sentence in sentences:
         logger.warning("%s", sentence)
 
 
+def _left_out(raw: RawSplits, prepared: Dataset) -> list[str]:
+    """A sentence where a sample of the training images is used."""
+    used, there = len(prepared.train_labels) + len(prepared.validation_labels), len(raw.train_labels)
+    return [f"{used:,} of {there:,} training images are used (dataset.train_images)"] if used < there else []
+
+
 def _key(cfg: Mapping[str, Any], code: str) -> str:
     """The digest of all that decides which images are packed, and how they look."""
-    names = ("name", "options", "files", "listing", "validation", "split_seed")
-    settings = {name: cfg[name] for name in names}
+    names = ("name", "options", "files", "listing", "train_images", "validation", "split_seed")
+    settings = {name: cfg.get(name) for name in names}
     return hashlib.sha256(f"{json.dumps(settings, sort_keys=True)}\0{code}".encode()).hexdigest()
 
 

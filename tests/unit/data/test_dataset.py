@@ -241,6 +241,26 @@ def test_images_are_packed_where_they_are_many(raw, shards, expected, monkeypatc
 
 
 @pytest.mark.parametrize("groups", [None, tuple(f"scene {number // 4}" for number in range(60))])
+def test_a_sample_of_the_training_images_has_as_many_of_each_class(raw, groups):
+    raw = replace(raw, train_groups=groups)
+    settings = {"validation": 0.5, "augmentation": Augmentation(2, True)}
+    made, again, other = (prepare(raw, train_images=30, split_seed=seed, **settings) for seed in (0, 0, 1))
+    assert fingerprint(made) == fingerprint(again) != fingerprint(other)
+    used = np.concatenate([made.train_images, made.validation_images]).reshape(30, -1)
+    there = {image.tobytes() for image in raw.train_images.reshape(60, -1)}
+    assert {image.tobytes() for image in used} < there
+    assert len({image.tobytes() for image in used}) == 30  # none twice, and none on both sides
+    counts = np.bincount(np.concatenate([made.train_labels, made.validation_labels]))
+    assert counts.tolist() == (np.bincount(raw.train_labels) / 2).tolist()
+    assert made.mean == pytest.approx((made.train_images / 255).mean((0, 1, 2)), rel=1e-12)
+    assert fingerprint(prepare(raw, train_images=60, split_seed=0, **settings)) == fingerprint(
+        prepare(raw, split_seed=0, **settings)
+    )
+    with pytest.raises(UserError, match=r"^dataset\.train_images: 61 is more than there are; at most 60 is"):
+        prepare(raw, train_images=61, split_seed=0, **settings)
+
+
+@pytest.mark.parametrize("groups", [None, tuple(f"scene {number // 4}" for number in range(60))])
 @pytest.mark.parametrize("packed", [False, True])
 def test_without_a_validation_split_all_training_images_train(raw, tmp_path, packed, groups):
     raw, settings = (

@@ -47,6 +47,12 @@ def test_nothing_is_said_of_a_folder_in_order(folder, caplog):
     assert notes(folder, caplog) == []
 
 
+def test_a_sample_of_the_training_images_is_said(folder):
+    images = len(list((folder / "train").rglob("*.png")))
+    expected = [f"4 of {images} training images are used (dataset.train_images)"]
+    assert prepared(folder, train_images=4, validation=0.5)["notes"] == expected
+
+
 def test_what_is_not_used(folder, caplog):
     for name in ("b.heic", "a\n.heic", "c.txt"):
         (folder / "train" / "ape" / name).write_bytes(b"")

@@ -63,6 +63,7 @@ def every_job(which):
         ),
         ({"seeds": [0, 1, 2]}, set()),
         ({"dataset": {"name": "digits", "split_seed": 1}}, {"data"}),
+        ({"dataset": {"name": "digits", "train_images": 200}}, {"data"}),
         ({"compute": {"device": "cpu", "threads": 2}}, set()),
         ({"study": "other", "pairs": [["vgg16", "cnn"], ["resnet18", "cnn"], ["vgg16", "longer"]]}, set()),
         (

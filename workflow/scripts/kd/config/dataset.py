@@ -11,7 +11,7 @@ from kd.config.plugins import options_of, resolve
 from kd.config.problems import Problems
 from kd.config.shorthand import dataset
 from kd.jobs.data import DataSettings
-from kd.settings.types import Address, HeldOut, Name, Seed
+from kd.settings.types import Address, Count, HeldOut, Name, Seed
 
 
 class Dataset(DataSettings):
@@ -47,6 +47,9 @@ class DatasetEntry(AugmentationEntry):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Name = Field(description="a file of workflow/scripts/kd/datasets/")
+    train_images: Count | None = Field(
+        None, description="as many of the training images, drawn by class with split_seed; default: all"
+    )
     validation: HeldOut = Field(
         0.1,
         description="share of the training images used as validation split; 0: no validation",
@@ -71,6 +74,7 @@ def _read(section: Any) -> Dataset:
     return Dataset(
         name=entry.name,
         options=options_of(entry, checked),
+        train_images=checked.train_images,
         validation=checked.validation,
         split_seed=checked.split_seed,
         **own,

@@ -11,7 +11,7 @@ from kd.roles import ALONE
 # What a study changes of the augmentation that its data set has: fields of kd.data.augmentation.Augmentation.
 Augmentation = Annotated[dict[str, Any], Field(default_factory=dict)]
 # Keys that are left out where they are empty: so were they before there were any.
-LATER = ("augmentation", "top_k", "mean", "std")
+LATER = ("augmentation", "top_k", "mean", "std", "train_images")
 
 
 class Job(BaseModel):

@@ -10,6 +10,7 @@ class DataSettings(Job):
 
     name: str
     options: dict[str, Any]
+    train_images: int | None = None  # as many of them, by class; None: all
     validation: float
     split_seed: int
     pad: int

@@ -48,7 +48,7 @@ def data_job(study: Study) -> DataJob:
     # What says which of the files in a folder count.
     counted = {name: data.options[name] for name in _constants(study).get("LISTED_WITH", ())}
     elsewhere = {*places(study), *registry.find_dataset(data.name).gathers}
-    fields = ("name", "validation", "split_seed", "pad", "flip", "area", "shards", "files")
+    fields = ("name", "train_images", "validation", "split_seed", "pad", "flip", "area", "shards", "files")
     return DataJob(
         **{name: getattr(data, name) for name in fields},
         options={name: value for name, value in data.options.items() if name not in elsewhere},

@@ -38,6 +38,7 @@ def resolved(study: Study, config: Mapping[str, Any]) -> Tree:
 def _dataset(study: Study) -> Tree:
     data = study.dataset
     own = {"validation": data.validation, "split_seed": data.split_seed} | in_file(data)
+    own |= {"train_images": data.train_images} if data.train_images else {}
     own |= {"shards": data.shards} | ({"mirror": data.mirror} if data.mirror else {})
     return {"name": data.name} | data.options | own
 

@@ -69,6 +69,7 @@ def channel_statistics(*images: np.ndarray | Shards) -> tuple[tuple[float, ...],
 def prepare(
     raw: RawSplits,
     *,
+    train_images: int | None = None,
     validation: float,
     split_seed: int,
     augmentation: Augmentation,
@@ -76,11 +77,13 @@ def prepare(
 ) -> Dataset[np.ndarray]:
     """Cut the validation images off and measure the channels on what is left for training.
 
+    With a number of `train_images`, all that is of so many, drawn by class with `split_seed`.
     With `packing` images are packed, shard by shard, and are never in memory together.
     Images of a group stay on one side. With a fraction `validation` of 0 none are cut off. Raises UserError
     when a class is too small for the fraction.
     """
-    train, held_out = _validation_split(raw, validation, split_seed)
+    sample = _sample(raw, train_images, split_seed)
+    train, held_out = _validation_split(raw, sample, validation, split_seed)
     arrays: dict[str, np.ndarray | Shards] = {}
     for part, source, indices in (
         ("train", "train", train),
@@ -97,16 +100,30 @@ def prepare(
     return Dataset(**arrays, classes=raw.classes, mean=mean, std=std, augmentation=augmentation)
 
 
-def _validation_split(raw: RawSplits, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The indices (int64, rising) of the training images that stay, and of those for validation."""
-    key, everything = "dataset.validation", np.arange(len(raw.train_labels))
+def _sample(raw: RawSplits, count: int | None, seed: int) -> np.ndarray:
+    """The indices (int64, rising) of the training images that are used: all, or about `count` of them."""
+    key, total = "dataset.train_images", len(raw.train_labels)
+    if count is None or count == total:
+        return np.arange(total)
+    if count > total:
+        raise UserError(f"{key}: {count} is more than there are; at most {total} is allowed")
+    return stratified_split(raw.train_labels, count / total, seed, key, raw.classes)[1]
+
+
+def _validation_split(
+    raw: RawSplits, sample: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The indices (int64, rising) of the images of the `sample` that stay, and of those for validation."""
+    key, labels = "dataset.validation", raw.train_labels[sample]
     if fraction == 0:
-        return everything, everything[:0]
+        return sample, sample[:0]
     if raw.train_groups is None:
-        return stratified_split(raw.train_labels, fraction, seed, key, raw.classes)
-    classes = [raw.classes[label] for label in raw.train_labels]
-    cut = np.array(grouped_split(classes, raw.train_groups, fraction, seed, key), dtype=np.int64)
-    return np.setdiff1d(everything, cut), cut
+        stay, cut = stratified_split(labels, fraction, seed, key, raw.classes)
+    else:
+        classes, groups = [raw.classes[label] for label in labels], [raw.train_groups[at] for at in sample]
+        cut = np.array(grouped_split(classes, groups, fraction, seed, key), dtype=np.int64)
+        stay = np.setdiff1d(np.arange(len(labels)), cut)
+    return sample[stay], sample[cut]
 
 
 def packs(raw: RawSplits, shards: str) -> bool:

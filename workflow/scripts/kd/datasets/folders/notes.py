@@ -15,7 +15,8 @@ DARK = 32  # of 256 levels: an eighth of the range
 
 def notes_on(contents: Contents, seen: Mapping[str, Seen]) -> list[str]:
     """Lines for the log and the data card; an image is called <split>/<class>/<path>."""
-    seen = {name: seen[name] for split in contents.classes for name in contents.files(split)}
+    # By split and name; images that are not in the sample that is used were not read.
+    seen = {name: seen[name] for split in contents.classes for name in contents.files(split) if name in seen}
     notes = [*_unused(contents), *_copies(seen, grouped=bool(contents.groups)), *_near_duplicates(seen)]
     if transparent := [name for name, image in seen.items() if image.transparent]:
         notes.append(

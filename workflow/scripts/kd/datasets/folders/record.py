@@ -71,8 +71,15 @@ class Record:
             self.seen[name] = Seen(**values)
 
     def listing(self, class_names: tuple[str, ...] | None) -> str:
-        """The digest of all that was read: that of the folder (kd.plan.user_files) unless it has changed."""
-        return listing_of(((name, self.seen[name].digest.hex()) for name in self.files), class_names)
+        """The digest of all images: that of the folder (kd.plan.user_files) unless it has changed."""
+        return listing_of(((name, self._digest(name).hex()) for name in self.files), class_names)
+
+    def _digest(self, name: str) -> bytes:
+        """Of the bytes that were decoded, or of the file where it is not in the sample that is used."""
+        if name in self.seen:
+            return self.seen[name].digest
+        with reading(path := self.files[name].path):
+            return hashlib.sha256(Path(path).read_bytes()).digest()
 
 
 def _is_transparent(image: Image.Image) -> bool:
