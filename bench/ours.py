@@ -47,7 +47,10 @@ def set_up_device(device: str, threads: int) -> torch.device:
 
 
 def usual_speed(device: torch.device, batch: int, compile: str = "auto", precision: str = "auto") -> Speed:
-    """What a whole training on CIFAR-10 would use, with nothing but these two set in the config."""
+    """What a whole training on CIFAR-10 would use, with nothing but these two set in the config.
+
+    On a CPU auto is float32, as in the usual loop, whatever the network.
+    """
     return choose_speed(Compute(compile=compile, precision=precision), device, EPOCHS * -(-IMAGES // batch))
 
 

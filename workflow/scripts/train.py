@@ -17,6 +17,7 @@ from kd.jobs.training import TrainJob
 from kd.monitor.log import TrainingLog
 from kd.monitor.progress import ProgressFile
 from kd.monitor.tensorboard import opened_board
+from kd.networks.bf16 import trains_faster_in_bf16
 from kd.results.metrics import write_metrics
 from kd.roles import TRIAL
 from kd.runtime.device import device_name, memory_explained
@@ -118,7 +119,9 @@ def train(
         synchronised = compute.sync_batch_norm and ranks.count > 1
         setup = set_up(job, data, where, inputs.teacher_model, targets, images, synchronised=synchronised)
     epochs = setup.method.preliminary + job.recipe.epochs
-    speed = choose_speed(compute, where, epochs * -(-images.samples // job.recipe.batch_size))
+    steps = epochs * -(-images.samples // job.recipe.batch_size)
+    shape = (data.train_images.shape[3], *data.train_images.shape[1:3])
+    speed = choose_speed(compute, where, steps, bf16_pays=trains_faster_in_bf16(setup.network, shape, where))
     results = describe_run(job, setup.method.describe(), values) | made_by
     device = f"{device_name(where)}{' (CPU)' if where.type == 'cpu' else ''}"
     logger.info("%s  start: loss = %s, %s", job.label, setup.method.describe(), device)

@@ -264,6 +264,19 @@ def test_runs_that_were_computed_in_different_ways_are_named_in_one_line():
     assert provenance(runs[1:])["computed on"] == "cuda, bf16"
 
 
+def test_networks_whose_precision_was_chosen_by_network_are_compared_without_a_warning():
+    ways = [{"device": "cpu", "precision": precision} for precision in ("float32", "bf16")]
+    networks = ("mobilenet", "resnet18")
+    runs = [Metrics(**fake_run(name=name), compute=way) for name, way in zip(networks, ways, strict=True)]
+    assert provenance(runs)["computed on"] == "cpu, bf16; cpu, float32"
+    assert "warning" not in provenance(runs)
+    again = Metrics(**fake_run(name="mobilenet", seed=1), compute=ways[1])
+    assert (
+        "differ in device or precision (2 on cpu, bf16; 1 on cpu, float32)"
+        in provenance([*runs, again])["warning"]
+    )
+
+
 def test_script_writes_the_same_bytes_twice_and_a_csv_that_reads_back(tmp_path):
     runs = fake_study(teachers=2)
     metrics = [tmp_path / f"{number}/0/metrics.json" for number in range(len(runs))]

@@ -153,6 +153,14 @@ def test_bf16_is_refused_where_it_would_be_emulated(monkeypatch):
     assert choose_speed(Compute(precision="bf16"), CPU, 10).bf16
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_cpu_takes_bf16_where_it_has_it_and_the_network_gains(monkeypatch, there):
+    monkeypatch.setattr(speed, "cpu_has_bf16", lambda: there)
+    assert choose_speed(Compute(), CPU, 10, bf16_pays=True).bf16 is there
+    assert not choose_speed(Compute(), CPU, 10).bf16
+    assert not choose_speed(Compute(precision="fp32"), CPU, 10, bf16_pays=True).bf16
+
+
 @pytest.mark.parametrize(("flag", "there"), [("avx512_bf16", True), ("amx_bf16", True), ("avx2", False)])
 def test_the_processors_flags_say_whether_it_has_bf16(monkeypatch, flag, there):
     monkeypatch.setattr(Path, "exists", lambda path: True)

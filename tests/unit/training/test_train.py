@@ -127,7 +127,7 @@ def test_a_run_does_not_go_on_in_another_precision(dataset, tmp_path, monkeypatc
             run(tmp_path / "first", dataset, job(), work=work)
     kept = states()
     with monkeypatch.context() as other:
-        other.setattr(train, "choose_speed", lambda *about: Speed(bf16=True))
+        other.setattr(train, "choose_speed", lambda *about, **more: Speed(bf16=True))
         metrics = run(tmp_path / "other", dataset, job(), work=work)
     assert metrics["compute"]["precision"] == "bf16"
     assert len(kept) == 1

@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from kd.commands.times import Pace
 from kd.errors import UserError
+from kd.networks.bf16 import trains_faster_in_bf16
 from kd.networks.factory import build_network
 from kd.networks.placement import place
 from kd.networks.size import count_parameters
@@ -30,7 +31,7 @@ class Probe:
     ):
         self.device = set_up_device(compute)
         torch.optim.SGD([torch.zeros(1, requires_grad=True)], 1.0).step()  # it imports the compiler
-        self._speed = choose_speed(compute.model_copy(update=WITHOUT_COMPILING), self.device, STEPS)
+        self._compute = compute.model_copy(update=WITHOUT_COMPILING)
         self._shape, self._classes = shape, classes
         self._each = seconds / max(1, count) / 2  # for training steps, and for forward passes
 
@@ -43,18 +44,22 @@ class Probe:
         """Of a network with an architecture, options and perhaps a recipe. Raises UserError."""
         network = build_network(about.architecture, about.options, self._shape[2], self._classes)
         place(network, self.device)
+        shape = (self._shape[2], *self._shape[:2])
+        pays = trains_faster_in_bf16(network, shape, self.device)
+        speed = choose_speed(self._compute, self.device, STEPS, bf16_pays=pays)
+        targets_speed = choose_speed(self._compute, self.device, STEPS, training=False)
         most = about.recipe.batch_size if hasattr(about, "recipe") else 128
         optimizer = torch.optim.SGD(network.parameters(), 1e-4, momentum=0.9)
 
         def step(images: torch.Tensor, labels: torch.Tensor) -> None:
-            with self._speed.autocast(self.device):
+            with speed.autocast(self.device):
                 logits = network(images)
             optimizer.zero_grad()
             cross_entropy(logits.float(), labels).backward()
             optimizer.step()
 
         def forward(images: torch.Tensor, labels: torch.Tensor) -> None:
-            with torch.no_grad(), self._speed.autocast(self.device):
+            with torch.no_grad(), targets_speed.autocast(self.device):
                 network(images)
 
         network.train()

@@ -1,7 +1,7 @@
 """What a table of a study says, as the text of its cells and in a line below it."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -141,11 +141,17 @@ def provenance(runs: Sequence[Metrics]) -> dict[str, str]:
 def _computed(runs: Sequence[Metrics]) -> dict[str, str]:
     """On which kinds of device, in which precision and by how many processes; a warning where that differs.
 
-    A difference between two such runs is not that of their methods alone.
+    A difference between two such runs is not that of their methods alone. The precision may differ between
+    networks: on a CPU it is chosen by network.
     """
-    kinds = Counter(_kind(run.compute) for run in runs if run.compute)
+    runs = [run for run in runs if run.compute]
+    kinds = Counter(_kind(run.compute) for run in runs)
     facts = {"computed on": "; ".join(sorted(kinds))} if kinds else {}
-    if len(kinds) > 1:
+    by_network = defaultdict(set)
+    for run in runs:
+        by_network[run.role == TEACHER, run.name].add(_kind(run.compute))
+    places = {_kind(run.compute | {"precision": ""}) for run in runs}
+    if len(places) > 1 or any(len(own) > 1 for own in by_network.values()):
         counts = "; ".join(f"{count} on {kind}" for kind, count in sorted(kinds.items()))
         ranks = {run.compute.get("ranks", 1) for run in runs if run.compute}
         what = "device, precision or number of processes" if len(ranks) > 1 else "device or precision"

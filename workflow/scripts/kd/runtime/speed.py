@@ -81,15 +81,19 @@ class Speed:
         return facts | {"deterministic": device.type == "cpu" or torch.are_deterministic_algorithms_enabled()}
 
 
-def choose_speed(compute: Compute, device: torch.device, steps: int, *, training: bool = True) -> Speed:
+def choose_speed(
+    compute: Compute, device: torch.device, steps: int, *, training: bool = True, bf16_pays: bool = False
+) -> Speed:
     """The speed that the config sets; where it is auto, what suits the device and the length of the run.
 
     `steps` are those of the whole run, also when it is resumed; without `training` they are forward passes
-    of as many images. Nothing is timed: the same run decides the same way every time. Raises UserError where
-    bf16 would be emulated, tens of times slower, and where compiling is wanted and cannot work.
+    of as many images. `bf16_pays`: whether a CPU that computes bf16 trains the network faster in it
+    (kd.networks.bf16); a GPU always does. Nothing is timed: the same run decides the same way every time.
+    Raises UserError where bf16 would be emulated, tens of times slower, and where compiling is wanted and
+    cannot work.
     """
     cuda = device.type == "cuda"
-    bf16 = _wanted(compute.precision, cuda and has_bf16(device))
+    bf16 = _wanted(compute.precision, (cuda or bf16_pays) and has_bf16(device))
     if bf16 and not has_bf16(device):
         raise UserError("compute.precision: this device computes no bf16 of its own; allowed: auto, fp32")
     several = compute.gpus_per_job > 1

@@ -37,7 +37,8 @@ class Compute(BaseModel):
         "auto", description="copy images to the device batch by batch; auto: where all of them would fill it"
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="bf16: autocast in training; auto: where a CUDA device has it"
+        "auto",
+        description="bf16: autocast in training; auto: on CUDA devices that have it, on CPUs where it pays",
     )
     compile: Literal["auto", "always", "never"] = Field(
         "auto", description="torch.compile; auto: in runs long enough to repay it; on a CPU only for targets"
