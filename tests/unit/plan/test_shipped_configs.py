@@ -7,12 +7,13 @@ import pytest
 import yaml
 from bad_images import make_images
 
+from kd import registry
 from kd.config.load import load_config
 from kd.plan.files import Plan
 from kd.plan.training import distill_job
 
 CONFIG = Path(__file__).parents[3] / "config"
-RECIPES = ("cifar10_fast", "cifar10_vit", "fine_tuning", "imagenet")
+RECIPES = ("cifar10_fast", "cifar10_vit", "cifar10_cpu", "fine_tuning", "imagenet")
 BENCHMARKS = ("crd", "imagenet_r34_r18")
 NEW = ("template", "own_images", "cifar100", *BENCHMARKS, *RECIPES)
 
@@ -125,6 +126,23 @@ def test_published_accuracies_of_the_benchmark(plan):
     assert len([row for row in cells if row[0] == student and row[3] in CRD_METHODS]) == 12 * 13 + 6
     assert (student, "vgg8", "resnet50", "dkd") not in cells
     assert len(cells) == 15 + 162 + 12 + 6 + 4 * 10
+
+
+def test_the_comparison_of_methods_has_all_that_take_one_teacher(plan):
+    study = plan("cifar10_methods").study
+    parts = {name for method in study.methods.values() for name, _ in method.parts}
+    assert parts == registry.methods().keys() - {"cross_entropy", "multi_head"}
+    assert all(study.pairs_of(method) for method in study.methods)
+    assert (study.dataset.train_images, study.seeds) == (10_000, (0, 1, 2))
+
+
+def test_the_study_for_cpus_has_the_networks_and_the_recipe_of_that_for_gpus(plan):
+    cpu, fast = plan("cifar10_cpu").study, plan("cifar10_fast").study
+    assert cpu.teachers.keys() == fast.teachers.keys()
+    for name, network in cpu.teachers.items():
+        own = fast.teachers[name].recipe.model_copy(update={"epochs": 8, "batch_size": 128, "lr": 0.2})
+        assert network.recipe == own
+    assert (cpu.dataset.train_images, len(cpu.students), len(cpu.methods), len(cpu.seeds)) == (None, 2, 3, 3)
 
 
 def test_the_usual_pair_of_imagenet(plan):
