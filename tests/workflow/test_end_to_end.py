@@ -89,6 +89,22 @@ def test_the_table_says_what_the_runs_say(finished_study):
     assert row["gain_ci95"] == pytest.approx(12.7062 * abs(gains[0] - gains[1]) / 2, rel=1e-4)
 
 
+def test_a_script_without_our_code_computes_the_table_of_the_logits(finished):
+    """docs/results/recompute.py; a table that another has changed is one that differs."""
+    command = [sys.executable, str(ROOT / "docs/results/recompute.py"), str(results(finished))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert (len(lines), lines[-1]) == (6, "0 rows differ")  # 2 teachers, 1 baseline, 2 students
+    assert [line for line in lines if "gain " in line and "gain_ci95" in line] == lines[3:5]
+    file = results(finished) / "table.csv"
+    table = pd.read_csv(file)
+    table.loc[table["role"] == "distilled student", "gain"] += 0.01
+    table.to_csv(file, index=False)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.count("DIFFERS: gain")) == (1, 2)
+
+
 def test_the_markdown_carries_the_classic_table_with_every_cell_filled(finished_study):
     text = (results(finished_study) / "table.md").read_text()
     lines = [line for line in text.splitlines() if line.startswith("|")]
