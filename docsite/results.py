@@ -25,7 +25,7 @@ def study_page(results: Path) -> tuple[str, str]:
     """The name and the text of the page of a finished study."""
     table, name = (results / "table.md").read_text(encoding="utf-8"), results.name
     body = re.sub(r"!\[[^]]*\]\(data/samples\.png\)\n*", "", table.split("\n", 1)[1])
-    text = [f"# Results: {name}", *arranged(body, name), _made(name)]
+    text = [f"# Results: {name}", *arranged(body, name), *_time(results / "benchmarks"), _made(name)]
     return f"{name}.md", "\n\n".join(text) + "\n"
 
 
@@ -39,6 +39,23 @@ def arranged(body: str, name: str) -> list[str]:
     parts += [f"## All results\n\n{rows}" for rows in table]
     parts += [section for section in sections if section not in ranking]
     return [part.strip() for part in parts if part.strip()]
+
+
+def _time(folder: Path) -> list[str]:
+    """The section on the time that the jobs of each rule took, by the tables that Snakemake keeps of them."""
+    from kd.results.format import duration
+
+    seconds: dict[str, list[float]] = {}
+    for file in sorted(folder.rglob("*.tsv")):
+        rule = file.relative_to(folder).parts[0].removesuffix(".tsv")
+        _, first = file.read_text(encoding="utf-8").splitlines()[:2]
+        seconds.setdefault(rule, []).append(float(first.split("\t")[0]))
+    if not seconds:
+        return []
+    rows = sorted(seconds.items(), key=lambda row: -sum(row[1]))
+    lines = [f"| {rule} | {len(times)} | {duration(sum(times))} |" for rule, times in rows]
+    head = ["## Time by stage", "", "| rule | jobs | time of all |", "| --- | ---: | ---: |"]
+    return ["\n".join([*head, *lines])]
 
 
 def _made(name: str) -> str:

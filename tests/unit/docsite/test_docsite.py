@@ -161,6 +161,14 @@ def test_the_page_of_a_study_holds_its_table_and_its_provenance(tmp_path):
     (study / "plots").mkdir(parents=True)
     (study / "table.md").write_text(TABLE)
     (study / "plots" / "accuracy_parameters.png").write_bytes(b"a picture")
+    for name, seconds in (
+        ("prepare_data", 9.9),
+        ("distill_student/a/b/kd/0", 40),
+        ("distill_student/a/b/kd/1", 50),
+    ):
+        file = study / "benchmarks" / f"{name}.tsv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"s\th:m:s\n{seconds}\t0:00:00\n")
     results.main(study, tmp_path / "docs")
     page = (tmp_path / "docs" / "zoo.md").read_text()
     assert page.startswith("# Results: zoo\n")
@@ -169,7 +177,9 @@ def test_the_page_of_a_study_holds_its_table_and_its_provenance(tmp_path):
     assert "--configfile config/zoo.yaml`" in page
     assert "samples.png" not in page
     headings = ["Methods, ranked", "Accuracy against parameters", "All results", "Data", "Provenance"]
+    headings += ["Time by stage"]
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == headings
+    assert "| distill_student | 2 | 1 min 30 s |\n| prepare_data | 1 | 9.9 s |" in page
     assert page.index("average gain 1.25") < page.index("## Methods, ranked")
     assert "Measured on a CPU" in page
     assert (tmp_path / "docs" / "zoo_accuracy_parameters.png").read_bytes() == b"a picture"
