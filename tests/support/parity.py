@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import torch
 from parity_features import OF_FEATURES
+from parity_heavier import HEAVIER
 from parity_logits import BEFORE, OF_LOGITS, training_logits
 from parity_networks import CLASSES, LABELS, images, resnet, weights_for, wrn
 from parity_steps import STEPS, last_sum
@@ -26,10 +27,11 @@ PAIRS = {
 OPTIONS = {
     "fitnet": {"init_epochs": 0, "ce_weight": 1.0, "kd_weight": 0.0},
     "pad": {"plain_share": 0.0},
+    "ofa": {"gamma": 1.5},
 }
 FIRST_EPOCHS = {"ab", "fsp"}  # of these the step is one of the epochs before the recipe's
 UNSEEN = {"ofd": "margins", "nd": "class_means", "crd": "log_z"}  # buffers that begin with nothing
-METHODS = {step.__name__: step for step in (*STEPS, *OF_LOGITS, *OF_FEATURES)}
+METHODS = {step.__name__: step for step in (*STEPS, *OF_LOGITS, *OF_FEATURES, *HEAVIER)}
 SUMS = {"at", "sp", "nst", "vid", "fsp", "kdsvd"}
 METHODS |= {f"{name}, last_sum": last_sum(METHODS[name]) for name in sorted(SUMS)}
 

@@ -209,6 +209,19 @@ def test_the_classifiers_are_those_of_the_authors():
     build_method("ofa", {"width": 768})
 
 
+def test_every_linear_map_of_a_token_projector_has_the_authors_first_weights():
+    """Normal of deviation 0.02, also of queries, keys and values; biases are 0."""
+    torch.manual_seed(0)
+    projector = TokenProjector((48, 28, 28), 2, 64, 100)
+    named = {name: values for name, values in projector.named_parameters() if "norm" not in name}
+    weights = {name: values for name, values in named.items() if name.endswith("weight")}
+    assert sum("in_proj" in name for name in weights) == 2
+    assert {name: values.std().item() for name, values in weights.items()} == pytest.approx(
+        dict.fromkeys(weights, 0.02), rel=0.05
+    )
+    assert not any(values.any() for name, values in named.items() if name.endswith("bias"))
+
+
 def test_merged_patches_are_neighbours():
     torch.manual_seed(0)
     projector = TokenProjector((3, 28, 28), 0, 4, 2)

@@ -47,6 +47,7 @@ class TokenProjector(nn.Module):
 
     Patches are merged until fewer than 14 a side are left, and go through a transformer block for each of
     the stages that follow, at least one. The class token is classified, or where there is none the mean.
+    Queries, keys and values have biases, theirs none.
     """
 
     def __init__(self, shape: Shape, later: int, width: int, classes: int) -> None:
@@ -100,3 +101,5 @@ def _initialise(module: nn.Module) -> None:
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.MultiheadAttention):  # its queries, keys and values are no nn.Linear
+        nn.init.trunc_normal_(module.in_proj_weight, std=0.02)
