@@ -182,7 +182,10 @@ def test_each_stage_learns_by_a_classifier_of_its_own(kind):
 
 
 def test_the_classifiers_are_those_of_the_authors():
-    """ResNet18's at 224 pixels, and DeiT-T's: parameters by hand."""
+    """ResNet18's at 224 pixels, and DeiT-T's: parameters by hand.
+
+    Those of tokens have biases of queries, keys and values, which theirs lack.
+    """
     stages = [(64, 56, 56), (128, 28, 28), (256, 14, 14), (512, 7, 7)]
     student = SimpleNamespace()
     method = build_method("ofa", {})
