@@ -19,13 +19,17 @@ def processor(monkeypatch):
 @pytest.mark.parametrize(
     ("architecture", "options", "side", "expected"),
     [
-        # All those that were measured: 1.85, 1.68, 1.52, 1.66 and 1.6 times as fast, and 0.67, 1.25, 1.0 and 1.15 times.
+        # All were measured. Of those that gain, the least was 1.3 times as fast, and of the others the most 1.3 times.
         ("resnet18", {}, 32, True),
         ("vgg16", {}, 32, True),
         ("googlenet", {}, 32, True),
         ("cnn", {}, 32, True),
         ("resnet18", {"width": 0.25}, 32, True),
-        ("mobilenet", {}, 32, False),
+        ("mobilenet", {}, 32, True),
+        ("mobilenetv2", {}, 32, True),
+        ("resnext29", {}, 32, True),
+        ("mobilenet", {"width": 0.5}, 32, False),
+        ("timm/vit_tiny_patch16_224", {"input_size": 64}, 64, False),
         ("googlenet", {"width": 0.125}, 32, False),
         ("densenet", {"growth": 4}, 32, False),
         ("vgg8", {"width": 0.125}, 32, False),
@@ -34,7 +38,7 @@ def processor(monkeypatch):
         ("cnn", {"channels": (8, 16)}, 8, False),
     ],
 )
-def test_networks_with_large_layers_and_no_groups(architecture, options, side, expected):
+def test_convolutional_networks_with_large_layers(architecture, options, side, expected):
     network = build_network(architecture, options, 3, 10)
     assert trains_faster_in_bf16(network, (3, side, side), CPU) is expected
 

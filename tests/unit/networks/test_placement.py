@@ -54,6 +54,23 @@ def test_no_unsafe_call_is_left(monkeypatch):
     assert not [call for call in calls if call[0][1:] == (1, 1) and call[1] not in (1, (1, 1))]
 
 
+@pytest.mark.parametrize("groups", [6, 3])
+def test_depthwise_convolutions_are_kept_out_of_autocast(groups):
+    torch.manual_seed(0)
+    plain, images = nn.Conv2d(6, 12, 3, groups=groups), torch.randn(2, 6, 8, 8)
+    placed = place(nn.Sequential(deepcopy(plain)), CPU)
+    torch.testing.assert_close(placed(images), plain(images))
+    with torch.autocast("cpu", torch.bfloat16):
+        kept, result = groups == 6, placed(images.bfloat16())
+        assert result.dtype == (torch.float32 if kept else torch.bfloat16)
+        result.float().sum().backward()
+    expected = plain(images.bfloat16().float())
+    assert torch.allclose(result.float(), expected, atol=1e-5) is kept
+    expected.sum().backward()
+    assert torch.allclose(placed[0].weight.grad, plain.weight.grad, atol=1e-4) is kept
+    assert deepcopy(placed).state_dict().keys() == {"0.weight", "0.bias"}
+
+
 def test_all_others_stay_as_they_are():
     network = build_network("resnet18", {"width": 0.25}, 3, 4)
     before = [type(module) for module in network.modules()]

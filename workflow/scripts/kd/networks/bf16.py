@@ -14,12 +14,12 @@ LEAST = 1_000_000
 def trains_faster_in_bf16(network: nn.Module, image: tuple[int, int, int], device: torch.device) -> bool:
     """Whether `device` is a CPU that trains `network` much faster in bf16.
 
-    `image` is (channels, height, width). Large products gain. Grouped convolutions lose, for which there are
-    no fast kernels.
+    `image` is (channels, height, width). Those that are mostly convolutions do, if their products are large.
     """
     if device.type != "cpu" or not has_bf16(device):
         return False
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    if not layers or any(getattr(layer, "groups", 1) > 1 for layer in layers):
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    if 2 * len(convolutions) < max(1, len(layers)):
         return False
     return count_macs(network, torch.zeros(1, *image)) >= LEAST * len(layers)
