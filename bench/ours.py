@@ -21,6 +21,7 @@ from kd.distillation.base import Context, Distillation
 from kd.distillation.combined import build_method
 from kd.monitor.progress import ProgressFile
 from kd.networks.factory import build_network
+from kd.networks.placement import place
 from kd.runtime import device as kd_device
 from kd.runtime.speed import Speed, choose_speed
 from kd.settings.compute import Compute
@@ -65,7 +66,13 @@ def build(network: Network, pictures: Pictures, device: torch.device) -> nn.Modu
     torch.manual_seed(SEED)
     channels = pictures.images.shape[-1]
     model = build_network(network.architecture, network.options, channels, pictures.classes)
-    return model.to(device=device, memory_format=torch.channels_last)
+    return place(model, device)
+
+
+def make_contiguous(model: nn.Module) -> None:
+    """Let a network compute on NCHW maps, as networks and images are by default."""
+    model.to(memory_format=torch.contiguous_format)
+    model.register_forward_pre_hook(lambda _, images: images[0].contiguous())
 
 
 def train(

@@ -17,8 +17,8 @@ FIRST = "float32"
 def measure(setting: Setting, networks: Sequence[str] = training.NETWORKS) -> Iterator[dict[str, Any]]:
     """One row for each network: "steps" in seconds by variant, and "ratios" of float32 to the others.
 
-    The variants are float32 and bf16 autocast; with `compile` always both of them compiled, too. There are no
-    rows for a device that computes no bf16 of its own.
+    The variants are float32 and bf16 autocast, both channels_last, and float32 without it; with `compile`
+    always the first two compiled, too. There are no rows for a device that computes no bf16 of its own.
     """
     if not has_bf16(torch.device(setting.device)):
         tell("precision", "not measured: this device computes no bf16 of its own")
@@ -42,15 +42,12 @@ def measure(setting: Setting, networks: Sequence[str] = training.NETWORKS) -> It
 
 def _commands(name: str, images: int, setting: Setting) -> dict[str, list[str]]:
     shared = {"loop": "ours", "network": network(name), "images": images, "batch": training.BATCH}
-    choices = ["never", *(["always"] if setting.compile == "always" else [])]
-    variants = {
-        f"{said}{', compiled' if compile == 'always' else ''}": {"precision": precision, "compile": compile}
-        for compile in choices
-        for said, precision in ((FIRST, "fp32"), ("bf16", "bf16"))
-    }
-    return {
-        variant: command(
-            Spec(setting=setting.model_copy(update=update), repetitions=setting.repeats + 1, **shared)
-        )
-        for variant, update in variants.items()
-    }
+    shared |= {"repetitions": setting.repeats + 1}
+    ways = [("never", ""), *([("always", ", compiled")] if setting.compile == "always" else [])]
+    commands = {}
+    for compile, said in ways:
+        for word, precision in ((FIRST, "fp32"), ("bf16", "bf16")):
+            own = setting.model_copy(update={"precision": precision, "compile": compile})
+            commands[f"{word}{said}"] = command(Spec(setting=own, **shared))
+    plain = setting.model_copy(update={"precision": "fp32", "compile": "never"})
+    return commands | {"float32, NCHW": command(Spec(setting=plain, contiguous=True, **shared))}

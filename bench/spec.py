@@ -44,6 +44,7 @@ class Spec(BaseModel):
     method: str | None = None
     images: int = 0  # of an epoch, which is a repetition
     batch: int = 0
+    contiguous: bool = False  # not channels_last
     mixed: bool = False  # resized crops and mixup instead of padded crops
     repetitions: int = 1  # epochs that will be asked for, the one of warm-up included
 

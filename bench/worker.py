@@ -84,6 +84,8 @@ def _ours(spec: Spec, turns: Turns) -> None:
     device = ours.set_up_device(spec.setting.device, spec.setting.threads)
     pictures = replace(load(spec.images, spec.setting.dataset), mixed=spec.mixed)
     model, teacher = ours.build(spec.network, pictures, device), None
+    if spec.contiguous:
+        ours.make_contiguous(model)
     with tempfile.TemporaryDirectory() as folder:
         if spec.loop == "live":
             teacher = ours.live_teacher(spec.teacher, pictures, device)
