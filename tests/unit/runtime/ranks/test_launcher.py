@@ -15,6 +15,7 @@ import pytest
 
 from kd.errors import UserError
 from kd.io.log import log_to
+from kd.runtime.ranks import launcher
 from kd.runtime.ranks.failures import FailedRank
 from kd.runtime.ranks.run import run_on_devices
 from kd.settings.compute import Compute
@@ -66,6 +67,14 @@ def test_an_error_of_one_rank_is_that_of_the_job(log, capfd, how, kind, line):
         run_on_devices(TWO, partial(in_ranks.fail, how))
     assert str(caught.value).splitlines()[0] == line
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.full
+def test_a_killed_rank_is_named_however_late_the_launcher_looks(log, monkeypatch):
+    """By then the other rank has noticed, too."""
+    monkeypatch.setattr(launcher, "LaunchConfig", partial(launcher.LaunchConfig, monitor_interval=2.0))
+    with pytest.raises(UserError, match=r"^rank 1 of 2 was ended by SIGKILL \(out of memory\?\)"):
+        run_on_devices(TWO, partial(in_ranks.fail, "killed"))
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ class Report:
         return FailedRank(f"rank {rank}: {self.kind}: {self.text}\n{self.trace}")
 
 
-def report(error: Exception, path: Path) -> None:
+def report(error: Exception, path: Path) -> Report:
     """Write what has gone wrong in this rank, where the process that started it reads it."""
     kinds = {UserError: "UserError", Stopped: "Stopped", MemoryError: "MemoryError", OSError: "OSError"}
     kind = next((name for base, name in kinds.items() if isinstance(error, base)), type(error).__name__)
@@ -64,6 +64,7 @@ def report(error: Exception, path: Path) -> None:
     temporary = path.with_suffix(".part")
     temporary.write_text(json.dumps(asdict(content)), encoding="utf-8")
     temporary.replace(path)
+    return content
 
 
 def read_reports(folder: Path) -> dict[int, Report]:

@@ -4,6 +4,7 @@ import faulthandler
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from kd.runtime.ranks.failures import report
 from kd.runtime.ranks.group import Ranks
 from kd.settings.compute import Compute
 
+# Seconds in which the launcher notices how another rank has ended, and ends this one: it tells of one alone.
+NOTICED = 10.0
 PATIENCE = timedelta(hours=1)  # with a rank that writes or fetches; one that has died is noticed at once
 
 
@@ -50,7 +53,8 @@ def run_rank(start: Start) -> None:
             start.work(ranks, device)
             ranks.wait()  # for the first, which writes: the end of one is the end of all
     except Exception as error:
-        report(error, start.folder / f"{rank}.json")
+        if report(error, start.folder / f"{rank}.json").lost_another:
+            time.sleep(NOTICED)
         os._exit(1)  # not by way of what waits for the others
     distributed.destroy_process_group()
 
