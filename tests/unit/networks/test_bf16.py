@@ -19,7 +19,7 @@ def processor(monkeypatch):
 @pytest.mark.parametrize(
     ("architecture", "options", "side", "expected"),
     [
-        # All were measured. Of those that gain, the least was 1.3 times as fast, and of the others the most 1.3 times.
+        # All were measured: those that gain were 1.3 to 1.9 times as fast, the others 1.0 to 1.3 times.
         ("resnet18", {}, 32, True),
         ("vgg16", {}, 32, True),
         ("googlenet", {}, 32, True),
@@ -28,7 +28,11 @@ def processor(monkeypatch):
         ("mobilenet", {}, 32, True),
         ("mobilenetv2", {}, 32, True),
         ("resnext29", {}, 32, True),
+        ("resnet20", {}, 32, True),
+        ("densenet", {"growth": 32}, 32, True),
         ("mobilenet", {"width": 0.5}, 32, False),
+        ("mobilenet", {"width": 0.25}, 32, False),
+        ("shufflenetv2", {}, 32, False),
         ("timm/vit_tiny_patch16_224", {"input_size": 64}, 64, False),
         ("googlenet", {"width": 0.125}, 32, False),
         ("densenet", {"growth": 4}, 32, False),

@@ -7,7 +7,7 @@ from kd.networks.size import count_macs
 from kd.runtime.speed import has_bf16
 
 # Multiply-accumulates of a layer for an image, on average. On an AMD EPYC with AVX-512 bf16, networks with
-# more train 1.5 to 1.9 times as fast in bf16, those with fewer 1.0 to 1.3 times (docs/speed.md).
+# more train 1.3 to 1.9 times as fast in bf16, those with fewer 1.0 to 1.3 times (docs/speed.md).
 LEAST = 1_000_000
 
 
