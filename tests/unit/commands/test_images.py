@@ -33,6 +33,10 @@ def test_prepared_data_are_counted_by_their_card(plan):
             {"name": "digits", "test_fraction": 0.8, "validation": 0.3},
             (251, 108, 1438, 10, (8, 8, 1), Augmentation(1)),
         ),
+        (
+            {"name": "cifar10", "train_images": 10_000},
+            (9_000, 1_000, 10_000, 10, (32, 32, 3), Augmentation(4, True)),
+        ),
         ({"name": "cifar100"}, (45_000, 5_000, 10_000, 100, (32, 32, 3), Augmentation(4, True))),
         ({"name": "mnist", "validation": 0.5}, (30_000, 30_000, 10_000, 10, (28, 28, 1), Augmentation(2))),
         (

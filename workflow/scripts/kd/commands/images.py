@@ -36,6 +36,7 @@ def images_of(study: Study) -> Images | None:
     if (known := _unprepared(study)) is None:
         return None
     train, test, classes, shape = known
+    train = min(train, study.dataset.train_images or train)
     validation = round(train * study.dataset.validation)
     return Images(train - validation, validation, test, classes, shape, _augmentation(study), exact=False)
 
