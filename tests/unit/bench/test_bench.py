@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of
-from bench import distillation, floor, machine, methods, ours, reference
+from bench import distillation, floor, machine, methods, ours, precision, reference
 from bench.__main__ import _keep_rows
 from bench.images import Pictures, load
 from bench.interleave import crew, interleave
@@ -282,3 +282,42 @@ def test_the_rows_of_methods_are_paired_with_plain_training_of_the_same_turn(mon
     assert {row["method"] for row in rows} == set(registry.methods()) - {"cross_entropy"}
     assert all(row["ratio"]["median"] == 2.0 for row in rows)
     assert {row["method"]: row["teacher"] for row in rows}["kd"] == "stored"
+
+
+@pytest.mark.parametrize("compile", ["auto", "always"])
+def test_the_variants_of_a_step_are_compared_with_float32(monkeypatch, compile):
+    specs = {}
+
+    def interleave(what, commands, repeats):
+        specs.update({name: Spec.model_validate_json(line[-1]) for name, line in commands.items()})
+        return {name: [{"step_seconds": 4.0 / (1 + place)}] * repeats for place, name in enumerate(commands)}
+
+    monkeypatch.setattr(precision, "interleave", interleave)
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
+    setting = Setting(device="cpu", threads=1, repeats=3, compile=compile)
+    (row,) = precision.measure(setting, ["cnn"])
+    compiled = ["float32, compiled", "bf16, compiled"] if compile == "always" else []
+    names = ["float32", "bf16", *compiled, "float32, NCHW"]
+    assert list(row["steps"]) == list(specs) == names
+    assert {name: row["ratios"][name]["median"] for name in names[1:]} == {
+        name: 1.0 + place for place, name in enumerate(names) if place
+    }
+    chosen = {name: (it.setting.precision, it.setting.compile, it.contiguous) for name, it in specs.items()}
+    assert chosen["float32"] == ("fp32", "never", False)
+    assert chosen["bf16"] == ("bf16", "never", False)
+    assert chosen["float32, NCHW"] == ("fp32", "never", True)
+    assert all(chosen[name][1] == "always" for name in compiled)
+    monkeypatch.setattr(precision, "has_bf16", lambda device: False)
+    assert list(precision.measure(setting, ["cnn"])) == []
+
+
+def test_a_network_that_is_not_channels_last_computes_on_maps_that_are_not():
+    images, seen = torch.rand(2, 3, 8, 8).contiguous(memory_format=torch.channels_last), []
+    model = nn.Sequential(nn.Conv2d(3, 4, 3)).to(memory_format=torch.channels_last)
+    model[0].register_forward_hook(lambda module, images, output: seen.append(output))
+    model(images)
+    ours.make_contiguous(model)
+    model(images)
+    lies_last = [maps.is_contiguous(memory_format=torch.channels_last) for maps in seen]
+    assert (lies_last, seen[1].is_contiguous()) == ([True, False], True)
+    torch.testing.assert_close(seen[0], seen[1])
