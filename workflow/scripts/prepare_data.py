@@ -39,7 +39,8 @@ def main(
     for name, expected in cfg["files"].items():
         check_sum(downloads / name, expected)
     raw = import_module(f"kd.datasets.{cfg['name']}").load(downloads, **cfg["options"], **(places or {}))
-    settings = {key: cfg.get(key) for key in ("train_images", "validation", "split_seed")}
+    settings = {key: cfg[key] for key in ("validation", "split_seed")}
+    settings["train_images"] = cfg.get("train_images")  # left out where all are used
     settings["augmentation"] = Augmentation(cfg["pad"], cfg["flip"], cfg["area"] and tuple(cfg["area"]))
     packing = Packing(dataset.parent / SHARDS, _key(cfg, code))
     packing.begin()
@@ -67,8 +68,8 @@ def _left_out(raw: RawSplits, prepared: Dataset) -> list[str]:
 
 def _key(cfg: Mapping[str, Any], code: str) -> str:
     """The digest of all that decides which images are packed, and how they look."""
-    names = ("name", "options", "files", "listing", "train_images", "validation", "split_seed")
-    settings = {name: cfg.get(name) for name in names}
+    names = ("name", "options", "files", "listing", "validation", "split_seed")
+    settings = {name: cfg[name] for name in names} | {"train_images": cfg.get("train_images")}
     return hashlib.sha256(f"{json.dumps(settings, sort_keys=True)}\0{code}".encode()).hexdigest()
 
 
