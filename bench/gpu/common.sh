@@ -8,4 +8,8 @@ fi
 export PYTHONPATH=$SITE:workflow/scripts:.
 mkdir -p results/strips && cp -r .lent/strips/. results/strips/ # beside those of the first call, if it is the same machine
 [ -f .lent/probe.jsonl ] && cp .lent/probe.jsonl results/probe.jsonl
+# limited SECONDS COMMAND...: ended after so many seconds; 0 leaves it out (for timeout it would mean no limit).
+limited() {
+    if [ "$1" = 0 ]; then echo "left out"; else timeout "$@"; fi
+}
 at() { echo "== $1, at $((SECONDS - began)) s"; }

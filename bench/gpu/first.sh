@@ -9,14 +9,14 @@
     which gcc nvcc
 } 2>&1 | tee "$OUT/machine.txt"
 at "tests/gpu"
-timeout "${TESTS:-130}" python3 -m pytest tests/gpu -q -p no:cacheprovider --durations 8 --junitxml "$OUT/gpu-tests.xml" \
+limited "${TESTS:-130}" python3 -m pytest tests/gpu -q -p no:cacheprovider --durations 8 --junitxml "$OUT/gpu-tests.xml" \
     -k "not compiling" > "$OUT/gpu-tests.txt" 2>&1
 grep -E "^(FAILED|ERROR)|passed|failed|skipped" "$OUT/gpu-tests.txt"
 at "probe"
-timeout "${PROBE:-100}" python3 bench/gpu/probe.py "$OUT/probe.jsonl" --seconds 80 --device "$DEVICE" ${PROBE_OPTIONS:---compile resnet18}
-mkdir -p results && cp "$OUT/probe.jsonl" results/probe.jsonl
+limited "${PROBE:-100}" python3 bench/gpu/probe.py "$OUT/probe.jsonl" --seconds 80 --device "$DEVICE" ${PROBE_OPTIONS:---compile resnet18}
+[ -f "$OUT/probe.jsonl" ] && cp "$OUT/probe.jsonl" results/probe.jsonl
 at "bench"
-timeout "${BENCH:-75}" python3 -m bench --only training ${BENCH_OPTIONS:---networks resnet18 densenet mobilenet --images 6400 --repeats 3 --threads 8} \
+limited "${BENCH:-75}" python3 -m bench --only training ${BENCH_OPTIONS:---networks resnet18 densenet mobilenet --images 6400 --repeats 3 --threads 8} \
     --compile never --device "$DEVICE" --folder "$OUT" > "$OUT/bench.txt" 2> "$OUT/bench.err"
 tail -12 "$OUT/bench.txt"
 at "done"

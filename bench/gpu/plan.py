@@ -16,6 +16,7 @@ OPTIONS = {"densenet": {"growth": 32}}
 # What is taken of it into the study: its recipe and its augmentation.
 FAST = Path(__file__).parents[2] / "config" / "cifar10_fast.yaml"
 STUDENT, JOBS, STRIP = "cnn", 3, 500  # jobs at once, images of a strip
+TEACHERS = [name for name in GUESS if name != STUDENT]
 START = 12.0  # seconds of a job before its first step and after its last
 SURE = 0.75  # of the time is planned with; the rest is for what nobody knows
 LEAST, MOST = 8, 30  # epochs: with fewer, teachers are left out
@@ -31,9 +32,9 @@ def rates(probe: Path) -> dict[str, float]:
     return measured
 
 
-def plan(rate: dict[str, float], seconds: float, images: int) -> tuple[list[str], int]:
+def plan(rate: dict[str, float], seconds: float, images: int, teachers: list[str]) -> tuple[list[str], int]:
     """The teachers and the number of epochs that fit; the slowest teachers go first."""
-    teachers, trained = [name for name in GUESS if name != STUDENT], 0.9 * images
+    teachers, trained = list(teachers), 0.9 * images
     while True:
         epoch = sum(trained / rate[name] for name in teachers) + (len(teachers) + 1) * trained / rate[STUDENT]
         epoch += sum(trained / (3 * rate[name]) for name in teachers)  # targets: forward passes
@@ -76,13 +77,14 @@ def main() -> None:
     parser.add_argument("seconds", type=float)
     parser.add_argument("strips", type=int)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--epochs", type=int, help="instead of those that fit, with all teachers")
+    parser.add_argument("--teachers", nargs="+", choices=TEACHERS, default=TEACHERS)
+    parser.add_argument("--epochs", type=int, help="instead of those that fit, with all teachers named")
     parser.add_argument("--width", type=float, default=1.0, help="of the networks")
     arguments = parser.parse_args()
     images = arguments.strips * STRIP
-    teachers, epochs = plan(rates(arguments.probe), arguments.seconds, images)
+    teachers, epochs = plan(rates(arguments.probe), arguments.seconds, images, arguments.teachers)
     if arguments.epochs:
-        teachers, epochs = [name for name in GUESS if name != STUDENT], arguments.epochs
+        teachers, epochs = arguments.teachers, arguments.epochs
     study = config(teachers, epochs, arguments.strips, arguments.width)
     arguments.out.write_text(yaml.safe_dump(study, sort_keys=False))
     print(f"{len(teachers)} teachers, {epochs} epochs of {images} images in {arguments.seconds:.0f} s")
