@@ -11,7 +11,7 @@ import yaml
 from bench.interleave import tell
 from bench.statistics import stat
 from kd.config.load import load_study
-from kd.config.study import Study
+from kd.config.study.study import Study
 from kd.errors import UserError
 from kd.plan import training as jobs
 

@@ -19,6 +19,7 @@ from kd.code.fingerprint import fingerprint
 from kd.code.planned import announce_code
 from kd.config.files.extends import extended
 from kd.config.load import load_config
+from kd.config.study.warnings import warnings
 from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
 from kd.plan.calls import Calls
@@ -91,7 +92,7 @@ announce_snakemake(main=workflow.is_main_process or workflow.remote_exec)
 if workflow.is_main_process:
     announce_command(sys.argv)
     checked(announce_code)
-    for sentence in study.warnings():
+    for sentence in warnings(study):
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary
 
 

@@ -16,6 +16,7 @@ from kd.commands.line import cores_of, on_command_line, study_parser, whole
 from kd.commands.plan_text import LONG, disk_line, plural, table, time_line
 from kd.commands.studies import config_of
 from kd.commands.times import START, Earlier, Pace, unknown_networks
+from kd.config.study.warnings import warnings
 from kd.runtime.hardware import cpu_count, has_gpu
 
 
@@ -30,7 +31,7 @@ def main(study: str, *, cores: str, probe: int) -> None:
     done, later = len(jobs) - len(waiting), later_trials(plan, jobs)
     count = f"{len(waiting) + len(later):,} jobs to run, {done:,} done"
     print(f"Study {plan.study.name}, {config}: {count}", flush=True)
-    for sentence in plan.study.warnings():
+    for sentence in warnings(plan.study):
         print(f"  {sentence}")
     _show(plan, waiting + later, together(plan, cores), probe, study)
 

@@ -4,7 +4,7 @@ import pytest
 from small_config import complaints, config
 
 from kd.config.load import load_study
-from kd.config.study import chain_name, chain_of
+from kd.config.study.methods import chain_name, chain_of
 from kd.plan.training import distill_job, intermediate_job
 
 STUDENTS = {"cnn": {"width": 0.125}, "middle": {"architecture": "cnn", "epochs": 7}}

@@ -9,6 +9,7 @@ import yaml
 from small_config import complaints, config
 
 from kd.config.load import load_config, load_study, refuse_repeated_keys
+from kd.config.study.warnings import warnings
 from kd.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -244,7 +245,7 @@ def test_checking_a_config_does_not_import_torch():
 
 def test_synchronised_batch_norm_of_one_gpu_is_said_to_do_nothing():
     lines = {
-        count: load_study(config(compute={"sync_batch_norm": True, "gpus_per_job": count})).warnings()
+        count: warnings(load_study(config(compute={"sync_batch_norm": True, "gpus_per_job": count})))
         for count in (1, 2)
     }
     assert lines == {1: ["compute.sync_batch_norm: has no effect with gpus_per_job: 1"], 2: []}

@@ -4,6 +4,7 @@ import pytest
 from small_config import complaints, config
 
 from kd.config.load import load_study
+from kd.config.study.warnings import warnings
 from kd.models.libraries import names as libraries
 from kd.settings.recipe import Recipe
 
@@ -136,7 +137,7 @@ def test_pretrained_networks_are_fine_tuned_unless_the_study_says_how():
     assert study.teachers["own"].recipe == study.students["cnn"].recipe == Recipe()
     study = load_study(bare | {"recipe": {"lr": 0.2}, "teachers": {"big": {**PRETRAINED, "epochs": 5}}})
     assert study.teachers["big"].recipe == Recipe(epochs=5, batch_size=32, lr=0.2, weight_decay=1e-4)
-    assert study.warnings() == [
+    assert warnings(study) == [
         "teachers.big: fine-tunes pretrained weights with lr 0.2, and rates above 0.05 usually undo them;"
         " set lr: 0.01 there"
     ]
@@ -184,7 +185,7 @@ def test_fine_tuning_with_adamw_has_a_learning_rate_of_its_own():
     study = load_study(config(recipe={}, teachers=teachers))
     expected = {"epochs": 30, "batch_size": 32, "lr": 1e-4, "weight_decay": 0.05}
     assert study.teachers["big"].recipe == Recipe(optimizer="adamw", **expected)
-    assert study.warnings() == []
+    assert warnings(study) == []
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_fine_tuning_with_adamw_has_a_learning_rate_of_its_own():
     ],
 )
 def test_a_rate_that_is_likely_too_high_gives_a_warning(network, line):
-    assert load_study(config(recipe={}, teachers={"big": network})).warnings() == [f"teachers.big: {line}"]
+    assert warnings(load_study(config(recipe={}, teachers={"big": network}))) == [f"teachers.big: {line}"]
 
 
 INCEPTION = {"architecture": "torchvision/inception_v3"}

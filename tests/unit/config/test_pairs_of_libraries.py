@@ -5,6 +5,7 @@ from library_networks import build
 from small_config import complaints, config
 
 from kd.config.load import load_study
+from kd.config.study.warnings import unsupported
 from kd.distillation.activations import has_relu
 from kd.errors import UserError
 from kd.models.libraries.lacking import lacking
@@ -18,7 +19,7 @@ def test_a_pair_that_a_method_cannot_serve_is_left_out_with_a_line():
     )
     assert study.pairs_of("ab") == study.pairs_of("simkd") == (("resnet18", "cnn"),)
     assert study.pairs_of("srrl") == study.pairs_of("kd") == (("vit", "cnn"), ("resnet18", "cnn"))
-    assert study.unsupported() == [
+    assert unsupported(study) == [
         "not run with teachers.vit, which has GELU and no ReLU: ab",
         "not run with teachers.vit, whose classifier reads a class token: simkd",
     ]
@@ -27,7 +28,7 @@ def test_a_pair_that_a_method_cannot_serve_is_left_out_with_a_line():
 def test_a_student_of_a_library_has_no_place_for_a_projector():
     study = load_study(config(students={"cnn": {}, "small": VIT}, methods={"simkd": {}, "at": {}}))
     assert {student for _, student in study.pairs_of("simkd")} == {"cnn"}
-    (line,) = study.unsupported()
+    (line,) = unsupported(study)
     assert line == "not run with students.small, which is of a library and has no place for new layers: simkd"
 
 

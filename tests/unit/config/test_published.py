@@ -8,6 +8,7 @@ from small_config import complaints, config
 from kd.config.kept.resolved import resolved
 from kd.config.load import load_study
 from kd.config.reference.matched import cells_of
+from kd.config.study.warnings import warnings
 
 TABLE = {
     "source": "A paper",
@@ -35,7 +36,7 @@ def test_every_cell_is_of_a_row():
         "accuracy": 81,
         "source": "A paper",
     }
-    assert study.warnings() == []
+    assert warnings(study) == []
 
 
 def test_a_list_of_tables_and_of_files():
@@ -63,7 +64,7 @@ def test_of_a_file_the_cells_of_the_study_are_taken_and_the_rest_is_said():
         ("resnet20", "", 69.06),
         ("resnet20", "resnet56", 70.66),
     ]
-    (line,) = study.warnings()
+    (line,) = warnings(study)
     whole = study.unmatched + 3
     expected = f"{study.unmatched} of {whole} accuracies are of networks, pairs or methods not run here"
     assert line == f"published: {expected}"

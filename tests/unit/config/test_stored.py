@@ -5,7 +5,8 @@ from small_config import complaints, config
 
 from kd.config.kept.resolved import resolved
 from kd.config.load import load_study
-from kd.config.study import Storing
+from kd.config.study.storing import Storing
+from kd.config.study.warnings import warnings
 from kd.plan.teachers import targets_job
 
 RESIZED = {"name": "digits", "crop_area": [0.5, 1]}
@@ -82,13 +83,13 @@ def test_standardized_logits_take_all(changes):
 
 def stores(**changes):
     study = load_study(config(dataset=RESIZED, **changes))
-    return study.stores("vgg16"), [line for line in study.warnings() if line.startswith("teachers.vgg16")]
+    return study.stores("vgg16"), [line for line in warnings(study) if line.startswith("teachers.vgg16")]
 
 
 def test_where_views_are_numbered_logits_are_stored_also_for_one_student():
     study = load_study(config(seeds=[0], methods={"kd": {}}))
     assert study.uses_targets("kd", "vgg16")
-    assert not study.warnings()
+    assert not warnings(study)
 
 
 def test_by_visit_one_run_of_each_seed_has_nothing_to_gain():
@@ -132,5 +133,5 @@ def test_what_is_asked_for_by_a_word_is_done():
 
 def test_a_number_of_logits_that_nobody_stores_is_said():
     study = load_study(config(methods={"at": {}}, targets={"top_k": 3}))
-    assert study.warnings() == ["targets.top_k: of no teacher logits are stored, so it has no effect"]
-    assert not load_study(config(methods={"kd": {}}, targets={"top_k": 3})).warnings()
+    assert warnings(study) == ["targets.top_k: of no teacher logits are stored, so it has no effect"]
+    assert not warnings(load_study(config(methods={"kd": {}}, targets={"top_k": 3})))

@@ -10,6 +10,7 @@ from stored_targets import held
 
 import build_ensemble
 from kd.config.load import load_study
+from kd.config.study.warnings import unsupported
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.errors import UserError
@@ -114,7 +115,7 @@ def test_in_a_config():
     assert study.networks_of("both") == ("vgg16", "resnet18")
     assert study.networks_of("vgg16") == ("vgg16",)
     assert distill_job(study, "both", "cnn", "kd", 0).weights == (2.0, 1.0)
-    assert study.unsupported() == []
+    assert unsupported(study) == []
 
 
 def test_a_method_is_not_run_with_a_teacher_that_cannot_serve_it_and_that_is_reported():
@@ -126,7 +127,7 @@ def test_a_method_is_not_run_with_a_teacher_that_cannot_serve_it_and_that_is_rep
     assert of["at"] == of["simkd"] == ["resnet18", "vgg16"]
     assert of["multi_head"] == ["both"]
     assert of["tfkd"] == ["_none"]
-    assert study.unsupported() == [
+    assert unsupported(study) == [
         "not run with teachers.resnet18, no ensemble: multi_head",
         "not run with teachers.vgg16, no ensemble: multi_head",
         "not run with teachers.both, an ensemble, which has logits alone: at, simkd",

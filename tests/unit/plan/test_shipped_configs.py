@@ -9,6 +9,7 @@ from bad_images import make_images
 
 from kd import registry
 from kd.config.load import load_config
+from kd.config.study.warnings import warnings
 from kd.plan.files import Plan
 from kd.plan.training import distill_job
 
@@ -61,7 +62,7 @@ def test_own_images_are_split_and_networks_fine_tuned(plan):
     assert all(network.options["pretrained"] for network in networks.values())
     assert {network.recipe.lr for network in networks.values()} == {0.01}
     assert study.dataset.options["test_fraction"] == 0.2
-    assert study.warnings() == []
+    assert warnings(study) == []
 
 
 def test_the_benchmark_has_the_hyperparameters_of_its_paper(plan):
@@ -91,7 +92,7 @@ def test_the_whole_benchmark_is_trained_as_by_its_authors(plan):
     assert (study.dataset.validation, len(study.seeds)) == (0, 5)
     assert len(study.methods) == 13 + 6  # DKD, DIST, MLKD; KD, DKD and MLKD with standardized logits
     assert {method for method in study.methods if len(study.pairs_of(method)) < 13} == {"fsp"}
-    assert study.warnings() == []
+    assert warnings(study) == []
 
 
 def test_the_weights_of_a_pair_are_those_of_the_authors(plan):
@@ -172,7 +173,7 @@ def test_the_recipes_are_those_of_their_sources(plan):
 @pytest.mark.parametrize("name", RECIPES)
 def test_no_recipe_gives_a_warning(plan, name):
     """For ImageNet the teacher of two students is run for every epoch once, which is said."""
-    lines = plan(name).study.warnings()
+    lines = warnings(plan(name).study)
     assert [line for line in lines if "logits are stored" not in line] == []
     assert len(lines) == (name == "imagenet")
 

@@ -8,6 +8,7 @@ import yaml
 
 import new_study
 from kd.config.load import load_study
+from kd.config.study.warnings import warnings
 from kd.proposal import questions
 
 
@@ -58,7 +59,7 @@ def test_with_pretrained_weights_all_is_fine_tuned(new, machine):
     assert (
         (teacher.recipe.lr, teacher.recipe.epochs) == (student.recipe.lr, student.recipe.epochs) == (0.01, 30)
     )
-    assert study.warnings() == []
+    assert warnings(study) == []
 
 
 def test_a_config_is_short_and_says_what_it_has(new, machine):

@@ -13,6 +13,7 @@ from stored_targets import as_table
 import import_logits
 import import_targets
 from kd.config.load import load_study
+from kd.config.study.warnings import unsupported
 from kd.data.augmentation import Augmentation
 from kd.data.dataset import Dataset, write_dataset
 from kd.data.rows import Rows
@@ -62,7 +63,7 @@ def test_in_a_config():
     assert "stored" not in of["at"] + of["multi_head"]
     assert study.logits_teachers == {"stored": "mine.npz"}
     assert study.untrained == ("pair", "stored")
-    assert "not run with teachers.stored, which has logits alone: at, multi_head" in study.unsupported()
+    assert "not run with teachers.stored, which has logits alone: at, multi_head" in unsupported(study)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kd.config.study import NO_TEACHER
+from kd.config.study.networks import NO_TEACHER
 from kd.errors import UserError
 from kd.plan.layout import EXPORTED, Layout
 from kd.results.table_csv import read_table

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kd.config.stored.sizes import DIGITS, KNOWN
-from kd.config.study import Study
+from kd.config.study.study import Study
 from kd.data.augmentation import Augmentation
 from kd.datasets.folders.suffixes import is_image
 from kd.errors import UserError

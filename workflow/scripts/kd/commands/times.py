@@ -10,7 +10,9 @@ from typing import Any
 
 from kd.commands.images import Images
 from kd.commands.jobs import PlannedJob
-from kd.config.study import NO_TEACHER, Study, chain_of
+from kd.config.study.methods import chain_of
+from kd.config.study.networks import NO_TEACHER
+from kd.config.study.study import Study
 from kd.errors import UserError
 from kd.jobs.training import TrainJob
 from kd.monitor.estimate import seconds_per_job

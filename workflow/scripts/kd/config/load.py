@@ -13,7 +13,9 @@ from kd.config.plugins import Context
 from kd.config.problems import Problems, lines
 from kd.config.reference.matched import with_published
 from kd.config.schema import ANCHORS, StudyFile
-from kd.config.study import STORABLE, Ensemble, External, Network, Study
+from kd.config.study.networks import Ensemble, External, Network
+from kd.config.study.storing import STORABLE
+from kd.config.study.study import Study
 from kd.errors import UserError
 from kd.registry import find_method
 

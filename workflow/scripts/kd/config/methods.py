@@ -13,7 +13,8 @@ from kd.config.method.sums import Part, check_sum, variants_of
 from kd.config.networks import kind_of
 from kd.config.plugins import Context, entries, resolve
 from kd.config.problems import Ended, Problems
-from kd.config.study import Method, Pair, chain_name
+from kd.config.study.methods import Method, chain_name
+from kd.config.study.networks import Pair
 from kd.errors import did_you_mean
 from kd.settings.types import Generations, Name
 

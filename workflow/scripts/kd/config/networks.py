@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model
 from kd import registry
 from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
-from kd.config.study import Network
+from kd.config.study.networks import Network
 from kd.models.libraries.names import known_architecture, same_name
 from kd.registry import Entry
 from kd.settings.optimizers import OWN, fine_tuning

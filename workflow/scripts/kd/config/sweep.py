@@ -13,7 +13,8 @@ from kd.config.methods import NamedEntry
 from kd.config.plugins import entries, options_of, resolve
 from kd.config.problems import Problems
 from kd.config.ranges import ListOrRange, Range
-from kd.config.study import Method, Network
+from kd.config.study.methods import Method
+from kd.config.study.networks import Network
 from kd.settings.recipe import Recipe
 from kd.settings.types import Seed, Trials
 from kd.sweep.trials import Axis, Sweep, Values, drawn, grid

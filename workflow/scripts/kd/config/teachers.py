@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo
 from kd.config.networks import NetworkEntry, kind_of, read_network
 from kd.config.plugins import entries, options_of, resolve, strict
 from kd.config.problems import Ended, Problems
-from kd.config.study import Ensemble, External, Network
+from kd.config.study.networks import Ensemble, External, Network
 from kd.errors import did_you_mean
 from kd.models.libraries.names import known_architecture
 from kd.settings.types import FilePath, Name, Positive, Probability, Seed, Share

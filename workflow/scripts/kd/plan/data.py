@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kd import registry
-from kd.config.study import Study
+from kd.config.study.study import Study
 from kd.errors import UserError
 from kd.io.files import digest, read_json
 from kd.jobs.data import CardJob, DataJob, GatherJob

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kd.config.study import Study
+from kd.config.study.study import Study
 from kd.jobs.diagnosis import ComparisonJob, DiagnosisJob
 from kd.plan.training import name_of
 from kd.roles import ALONE, DISTILLED, TEACHER

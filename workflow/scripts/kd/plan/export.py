@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from kd import registry
-from kd.config.study import External, Method, Network, Study
+from kd.config.study.methods import Method
+from kd.config.study.networks import External, Network
+from kd.config.study.study import Study
 from kd.jobs.export import ExportJob
 from kd.plan.data import places
 from kd.plan.training import distill_job

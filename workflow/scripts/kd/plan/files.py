@@ -7,7 +7,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from kd.config.study import NO_TEACHER, Study, chain_name, chain_of
+from kd.config.study.methods import chain_name, chain_of
+from kd.config.study.networks import NO_TEACHER
+from kd.config.study.study import Study
 from kd.io.files import read_json
 from kd.jobs.data import DataJob
 from kd.jobs.teachers import ExternalJob, LogitsTargetsJob, LogitsTeacherJob

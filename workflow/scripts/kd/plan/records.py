@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from kd.config.study import chain_name
+from kd.config.study.methods import chain_name
 from kd.errors import UserError
 from kd.io.files import read_json
 from kd.jobs.base import Job

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from kd.config.study import External, Study
+from kd.config.study.networks import External
+from kd.config.study.study import Study
 from kd.errors import UserError
 from kd.io.weight_files import other_kind
 from kd.jobs.teachers import EnsembleJob, ExternalJob, LogitsTeacherJob, TargetsJob

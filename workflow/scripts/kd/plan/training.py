@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from kd.config.study import NO_TEACHER, Network, Study, chain_of
+from kd.config.study.methods import chain_of
+from kd.config.study.networks import NO_TEACHER, Network
+from kd.config.study.study import Study
 from kd.jobs.training import TrainJob
 from kd.roles import ALONE, DISTILLED, TEACHER, TRIAL, WITHOUT_TEACHER
 from kd.sweep.trials import rungs, trial_name

@@ -3,7 +3,8 @@
 from typing import Any
 
 from kd import registry
-from kd.config.study import NO_TEACHER, Study
+from kd.config.study.networks import NO_TEACHER
+from kd.config.study.study import Study
 from kd.plan.data import manner, places
 from kd.plan.layout import Layout
 

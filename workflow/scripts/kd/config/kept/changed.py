@@ -10,7 +10,9 @@ from kd.config.dataset import DatasetEntry
 from kd.config.kept.given import to_yaml
 from kd.config.kept.resolved import SETTINGS, Tree, by_pair_of, resolved
 from kd.config.methods import MethodEntry
-from kd.config.study import External, Method, Network, Study
+from kd.config.study.methods import Method
+from kd.config.study.networks import External, Network
+from kd.config.study.study import Study
 from kd.config.sweep import SweepEntry
 from kd.config.teachers import TeacherEntry
 from kd.errors import without_password

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kd.config.augment.changes import in_file
-from kd.config.study import NO_TEACHER, External, Method, Network, Study
+from kd.config.study.methods import Method
+from kd.config.study.networks import NO_TEACHER, External, Network
+from kd.config.study.study import Study
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER
 
 SETTINGS = ("diagnostics", "compute", "export")

@@ -10,7 +10,7 @@ from kd.config.method.sums import check_first_epochs, check_one_above_zero
 from kd.config.plugins import Context, options_of
 from kd.config.problems import Ended, Problems
 from kd.config.reference.presets import Preset, preset_of
-from kd.config.study import Pair
+from kd.config.study.networks import Pair
 from kd.errors import UserError, did_you_mean
 from kd.registry import Entry
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kd.config.problems import Problems
-from kd.config.study import Pair
+from kd.config.study.networks import Pair
 from kd.registry import Entry
 
 Options = Mapping[str, Any]

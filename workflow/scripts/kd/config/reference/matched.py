@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from kd.config.study import NO_TEACHER, Published, Study
+from kd.config.study.networks import NO_TEACHER
+from kd.config.study.published import Published
+from kd.config.study.study import Study
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER, WITHOUT_TEACHER
 
 

@@ -18,7 +18,9 @@ from pydantic import (
 
 from kd.config.problems import Problems
 from kd.config.reference.files import read
-from kd.config.study import NO_TEACHER, Method, Published
+from kd.config.study.methods import Method
+from kd.config.study.networks import NO_TEACHER
+from kd.config.study.published import Published
 from kd.errors import UserError, did_you_mean
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER
 from kd.settings.types import Name, Number, Text

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kd.sweep.trials import rungs
 
 if TYPE_CHECKING:
-    from kd.config.study import Study
+    from kd.config.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, 
 from kd.config.networks import kind_of
 from kd.config.problems import Problems
 from kd.config.stored.sizes import classes_of
-from kd.config.study import STORABLE, Storing
+from kd.config.study.storing import STORABLE, Storing
 from kd.settings.types import Count
 
 Word = Literal["auto", "cached", "live"]
