@@ -24,6 +24,7 @@ from kd.errors import UserError
 from kd.io.files import existing_folder, refuse_unwritable
 from kd.plan.calls import Calls
 from kd.plan.code import code_of
+from kd.plan.data import announce_data
 from kd.plan.files import Plan
 from kd.plan.layout import ROOT, TRAINED
 from kd.plan.teachers import targets_at_once
@@ -47,7 +48,8 @@ INVALID = "The config is not valid.\n"
 # What the user wrote over the files that it extends, and these, the nearest first.
 WHOLE, BASES = checked(extended, config, workflow.configfiles, prefix=INVALID)
 READ = [*workflow.configfiles, *BASES]
-plan = checked(Plan.of, checked(load_config, WHOLE, READ, prefix=INVALID), prefix=INVALID)
+BELOW = not workflow.is_main_process
+plan = checked(Plan.of, checked(load_config, WHOLE, READ, prefix=INVALID), BELOW, prefix=INVALID)
 # A job reads what it needs.
 FILES_READ = workflow.is_main_process and checked(plan.read_user_files, sys.argv, prefix=INVALID)
 study, layout = plan.study, plan.layout
@@ -91,6 +93,7 @@ config["cores_of_one"] = THREADS * RANKS
 announce_snakemake(main=workflow.is_main_process or workflow.remote_exec)
 if workflow.is_main_process:
     announce_command(sys.argv)
+    announce_data(plan.data)
     checked(announce_code)
     for sentence in warnings(study):
         print(sentence, file=sys.stderr)  # not to stdout, which is for --dag and --summary

@@ -4,6 +4,10 @@ import shutil
 
 import pytest
 from bad_images import STUDY, make_images
+from checkout import TINY
+
+from kd.config.load import load_study
+from kd.plan.data import ANNOUNCED, data_job
 
 SCRIPTS = "workflow/scripts"
 REPORT = {"build_report": {""}}
@@ -97,3 +101,18 @@ def test_results_that_snakemake_has_no_record_of_are_named_and_recorded_by_touch
     assert "no record" not in finished.run("-n")
     finished.configure(study="other", methods={"kd": {"temperature": 5}})
     assert len(finished.pending()["distill_student"]) == 4
+
+
+def test_the_snakemake_of_a_job_on_another_machine_takes_the_images_as_the_one_above_has_seen_them(
+    fresh, monkeypatch
+):
+    make_images(fresh.folder / "mine")
+    fresh.configure(**STUDY)
+    monkeypatch.chdir(fresh.folder)
+    monkeypatch.setenv(ANNOUNCED, data_job(load_study({**TINY, **STUDY})).to_json())
+    (fresh.folder / "mine").rename(fresh.folder / "not_looked_at")
+    below = fresh.snakemake("--dry-run", "--mode", "subprocess")
+    assert below.returncode == 0, below.stderr
+    above = fresh.snakemake("--dry-run")
+    assert above.returncode == 1
+    assert "dataset.path: no folder 'mine/train'" in above.stdout

@@ -199,7 +199,8 @@ def test_a_training_of_one_architecture_does_not_read_the_others(monkeypatch):
     assert {"train.py", "kd/training/engine.py", "kd/models/vgg.py", "kd/models/layers/staged.py"} <= seen
     assert "kd/methods/cross_entropy.py" in seen
     assert (
-        not {"kd/models/resnet.py", "kd/methods/kd.py", "kd/config/study/study.py", "kd/datasets/digits.py"} & seen
+        not {"kd/models/resnet.py", "kd/methods/kd.py", "kd/config/study/study.py", "kd/datasets/digits.py"}
+        & seen
     )
 
 

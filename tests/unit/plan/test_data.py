@@ -1,4 +1,4 @@
-"""A study whose folder of images is gone."""
+"""A study whose folder of images is gone, or was looked at by the Snakemake above."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ from small_config import config
 from kd.config.load import load_study
 from kd.errors import UserError
 from kd.io.files import write_json
-from kd.plan.data import data_job, images_gone
+from kd.plan.data import ANNOUNCED, announce_data, data_job, images_gone
 
 
 @pytest.fixture
@@ -61,3 +61,20 @@ def test_a_card_that_is_none_says_nothing(study, card):
     Path("results/tiny/data/summary.json").write_text(card)
     with pytest.raises(UserError, match=r"dataset\.path: no folder"):
         data_job(study)
+
+
+def test_a_snakemake_below_another_does_not_look_at_the_images_again(study, monkeypatch):
+    monkeypatch.setenv(ANNOUNCED, "")
+    job = data_job(study)
+    announce_data(job)
+    shutil.rmtree("mine")
+    assert data_job(study, below=True) == job
+    with pytest.raises(UserError, match=r"dataset\.path: no folder"):
+        data_job(study)
+
+
+@pytest.mark.parametrize("announced", ["", "{}", "no JSON", "other"])
+def test_it_looks_at_them_where_nothing_fits(study, monkeypatch, announced):
+    other = load_study(config(dataset={"name": "image_folder", "path": "mine", "validation": 0.3}))
+    monkeypatch.setenv(ANNOUNCED, data_job(other).to_json() if announced == "other" else announced)
+    assert data_job(study, below=True) == data_job(study)

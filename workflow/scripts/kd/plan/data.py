@@ -1,6 +1,7 @@
 """From a study to the jobs of its data set."""
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from kd.plan.layout import Layout
 from kd.plan.user_files import listing
 
 SHOWN = ("SOURCE", "MIRROR", "LICENCE", "PAPER", "PUBLISHED")  # constants that the card of a data set shows
+ANNOUNCED = "KD_DATA"  # the job of a Snakemake that starts others for its jobs
 
 
 def places(study: Study) -> dict[str, str]:
@@ -41,18 +43,39 @@ def gathered(study: Study) -> str | None:
     return digest(job.to_json()) if job else None
 
 
-def data_job(study: Study) -> DataJob:
-    """Which data set, and how it is split. Of a folder it is what counts that it holds, not where it is."""
-    data = study.dataset
-    paths = places(study).values()
+def data_job(study: Study, below: bool = False) -> DataJob:
+    """Which data set, and how it is split. Of a folder it is what counts that it holds, not where it is.
+
+    `below`: for a Snakemake that another has started for a job. It takes the digest that the other has
+    announced: to look at a million images on a shared disk takes minutes, in each of thousands of jobs.
+    """
+    job = _without_listing(study)
+    if below and (known := _announced()) and known.model_copy(update={"listing": None}) == job:
+        return known
     # What says which of the files in a folder count.
-    counted = {name: data.options[name] for name in _constants(study).get("LISTED_WITH", ())}
+    counted = {name: study.dataset.options[name] for name in _constants(study).get("LISTED_WITH", ())}
+    listings = (listing(path, **counted) for path in places(study).values())
+    return job.model_copy(update={"listing": _kept_listing(study) or "".join(listings) or None})
+
+
+def announce_data(job: DataJob) -> None:
+    """Tell the processes that this one starts which images there are."""
+    os.environ[ANNOUNCED] = job.to_json()
+
+
+def _announced() -> DataJob | None:
+    with suppress(KeyError, ValueError):
+        return DataJob.model_validate_json(os.environ[ANNOUNCED])
+    return None
+
+
+def _without_listing(study: Study) -> DataJob:
+    data = study.dataset
     elsewhere = {*places(study), *registry.find_dataset(data.name).gathers}
     fields = ("name", "train_images", "validation", "split_seed", "pad", "flip", "area", "shards", "files")
     return DataJob(
         **{name: getattr(data, name) for name in fields},
         options={name: value for name, value in data.options.items() if name not in elsewhere},
-        listing=_kept_listing(study) or "".join(listing(path, **counted) for path in paths) or None,
         gathered=gathered(study),
     )
 

@@ -35,10 +35,13 @@ class Plan:
     data: DataJob
 
     @classmethod
-    def of(cls, study: Study) -> "Plan":
-        """Reads the user's images, which takes long the first time; UserError for one that is wrong."""
+    def of(cls, study: Study, below: bool = False) -> "Plan":
+        """Reads the user's images, which takes long the first time; UserError for one that is wrong.
+
+        Not where it is `below` a Snakemake that has read them, see data_job.
+        """
         with log_to_stderr():
-            return cls(study, Layout(study.name), data_job(study))
+            return cls(study, Layout(study.name), data_job(study, below))
 
     # Read where they are needed: logits are of the prepared data set, which is made first.
     @cached_property
