@@ -27,8 +27,7 @@ from kd.plan.code import code_of
 from kd.plan.data import announce_data
 from kd.plan.files import Plan
 from kd.plan.layout import ROOT, TRAINED
-from kd.plan.teachers import targets_at_once
-from kd.plan.workflow import script_config, wildcards
+from kd.plan.workflow import Cores, script_config, wildcards
 from kd.runtime.hardware import cpu_count, has_gpu
 from kd.runtime.parent import announce_command, announce_snakemake
 
@@ -70,23 +69,8 @@ if workflow.is_main_process and workflow.resource_settings.nodes and workflow.re
 # Without a limit Snakemake takes "gpu" for endless, and would start every job at once on one device.
 workflow.global_resources.setdefault("gpu", study.compute.gpus_per_job)
 GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or has_gpu()))
-# A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
-# make the jobs wait for each other, so each then counts for several.
-THREADS = study.compute.cores * max(1, (workflow.resource_settings.cores or 1) // cpu_count())
-# Of jobs that several GPUs, and as many processes, do together.
-RANKS = study.compute.gpus_per_job
-# For jobs that would measure other jobs as well. On a cluster one: "all" there means a node whose other
-# cores are not its own, and it must ask for no more than it has.
-ALL_CORES = 1 if workflow.remote_exec else workflow.resource_settings.cores or 1
-# Jobs that run at once on the CPU of this machine; on a cluster a job has cores of its own.
-SLOTS = 1 if workflow.resource_settings.nodes else max(1, ALL_CORES // (THREADS * RANKS))
-# Batches of a teacher's targets that one job computes at once, so that no core is idle while students wait
-# for it. By the config and the cores alone; and no bit of the targets depends on it.
-AT_ONCE = 1 if GPU or RANKS > 1 else targets_at_once(study, SLOTS)
-config["at_once"] = AT_ONCE
-# The students that are left when the others have all slots, and how many slots each of them takes.
-WIDE = plan.wide_students(SLOTS) if study.compute.threads == "auto" and not GPU and RANKS == 1 else {}
-config["cores_of_one"] = THREADS * RANKS
+cores = Cores.of(plan, workflow.resource_settings, cpu_count(), gpu=GPU, remote=workflow.remote_exec)
+config.update(at_once=cores.at_once, cores_of_one=cores.of_one)
 
 
 # Jobs end with the Snakemake that starts them, and run the code that it has read (kd.runtime.guard).
@@ -108,16 +92,13 @@ def on_gpu(epochs, count=1):
     return {"gpu": GPU * count, "runtime": minutes(epochs)}
 
 
-@from_wildcards
-def student_cores(teacher: str, student: str, method: str, seed: int) -> int:
-    """Of a distilled student."""
-    return THREADS * RANKS * WIDE.get((teacher, student, method, seed), 1)
+student_cores = from_wildcards(cores.of_student)
 
 
 def student_priority(job):
     """Of distilled students: those that take more cores wait for the others."""
     usual = priority(1, job)
-    return lambda wildcards: usual(wildcards) - (student_cores(wildcards) > THREADS * RANKS) / 2
+    return lambda wildcards: usual(wildcards) - (student_cores(wildcards) > cores.of_one) / 2
 
 
 def run_outputs(folder):

@@ -23,7 +23,7 @@ rule diagnose_teacher:
         layout.benchmark("diagnose_teacher/{teacher}")
     conda:
         CONDA
-    threads: THREADS
+    threads: cores.threads
     resources:
         runtime=minutes(1),
     params:

@@ -13,7 +13,7 @@ rule measure_latency:
         layout.log("measure_latency"),
     conda:
         CONDA
-    threads: ALL_CORES
+    threads: cores.all
     params:
         cfg=json.dumps({"networks": MEASURED}, sort_keys=True),
         code=fingerprint("measure_latency.py", modules(MEASURED)),
@@ -32,7 +32,7 @@ rule export_student:
         layout.benchmark("export_student/{teacher}/{student}/{method}")
     conda:
         CONDA
-    threads: ALL_CORES
+    threads: cores.all
     params:
         **job_params("export_student.py", export_job),
     script:

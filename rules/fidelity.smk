@@ -19,7 +19,7 @@ rule compute_training_logits:
         layout.benchmark("compute_training_logits/{teacher}")
     conda:
         CONDA
-    threads: THREADS
+    threads: cores.threads
     resources:
         **on_gpu(1),
     params:
@@ -59,7 +59,7 @@ rule measure_fidelity:
         layout.benchmark("measure_fidelity/{teacher}/{student}/{method}")
     conda:
         CONDA
-    threads: THREADS
+    threads: cores.threads
     resources:
         **on_gpu(len(study.seeds)),
     params:
@@ -81,7 +81,7 @@ rule compare_feature_maps:
         layout.benchmark("compare_feature_maps/{teacher}/{student}/{method}")
     conda:
         CONDA
-    threads: THREADS
+    threads: cores.threads
     resources:
         **on_gpu(1),
     params:

@@ -10,7 +10,7 @@ use rule train_teacher as train_baseline with:
         layout.benchmark("train_baseline/{student}/{seed}")
     priority: priority(1, baseline_job)
     resources:
-        **on_gpu(baseline_job, RANKS),
+        **on_gpu(baseline_job, cores.ranks),
     params:
         **job_params("train.py", baseline_job),
 
@@ -27,7 +27,7 @@ use rule train_teacher as distill_student with:
     priority: student_priority(distill_job)
     threads: student_cores
     resources:
-        **on_gpu(distill_job, RANKS),
+        **on_gpu(distill_job, cores.ranks),
     params:
         **job_params("train.py", distill_job),
 
@@ -44,6 +44,6 @@ use rule train_teacher as distill_intermediate with:
         layout.benchmark("distill_intermediate/{teacher}/{method}/{chain}/{seed}")
     priority: priority(2, intermediate_job)
     resources:
-        **on_gpu(intermediate_job, RANKS),
+        **on_gpu(intermediate_job, cores.ranks),
     params:
         **job_params("train.py", intermediate_job),

@@ -13,7 +13,7 @@ use rule train_teacher as run_trial with:
         layout.benchmark("run_trial/{teacher}/{student}/{method}/{trial}/{seed}")
     priority: priority(2, plan.trial_job)
     resources:
-        **on_gpu(plan.trial_job, RANKS),
+        **on_gpu(plan.trial_job, cores.ranks),
     params:
         **job_params("train.py", plan.trial_job),
 

@@ -14,9 +14,9 @@ rule train_teacher:
     priority: priority(3, teacher_job)
     conda:
         CONDA
-    threads: THREADS * RANKS
+    threads: cores.of_one
     resources:
-        **on_gpu(teacher_job, RANKS),
+        **on_gpu(teacher_job, cores.ranks),
     params:
         **job_params("train.py", teacher_job),
     script:
@@ -38,9 +38,9 @@ rule cache_targets:
     priority: priority(2, targets_job)
     conda:
         CONDA
-    threads: THREADS * RANKS * AT_ONCE
+    threads: cores.of_one * cores.at_once
     resources:
-        **on_gpu(targets_job, RANKS),
+        **on_gpu(targets_job, cores.ranks),
     params:
         **job_params("cache_targets.py", targets_job),
         table_folder=layout.targets_table(),
@@ -66,7 +66,7 @@ rule build_ensemble:
     priority: priority(3)
     conda:
         CONDA
-    threads: THREADS
+    threads: cores.threads
     resources:
         **on_gpu(1),
     params:
@@ -88,7 +88,7 @@ rule import_weights:
     priority: priority(3)
     conda:
         CONDA
-    threads: THREADS
+    threads: cores.threads
     resources:
         **on_gpu(1),
     params:

@@ -1,12 +1,15 @@
-"""What Snakemake itself asks of a study: what its wildcards may be, and what scripts read in its config."""
+"""What Snakemake itself asks of a study: its wildcards, what scripts read in its config, and cores."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from kd import registry
 from kd.config.study.networks import NO_TEACHER
 from kd.config.study.study import Study
 from kd.plan.data import manner, places
+from kd.plan.files import Plan
 from kd.plan.layout import Layout
+from kd.plan.teachers import targets_at_once
 
 
 def wildcards(study: Study) -> dict[str, str]:
@@ -38,3 +41,43 @@ def script_config(study: Study) -> dict[str, Any]:
         "work": layout.work,
         "progress": layout.progress,
     }
+
+
+@dataclass(frozen=True)
+class Cores:
+    """How many cores the jobs of a study take."""
+
+    all: int  # for jobs that would measure other jobs as well
+    threads: int  # of a job that is one process
+    ranks: int  # the processes of a job on several GPUs
+    at_once: int = 1  # batches of a teacher's targets that one job computes at once
+    # The students that are left when the others have all slots, and how many slots each of them takes.
+    wide: dict[tuple[str, str, str, int], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan, settings: Any, cpus: int, *, gpu: int, remote: bool) -> "Cores":
+        """By Snakemake's resource `settings`; `cpus`: of the machine; `remote`: within a cluster's job."""
+        study, cores = plan.study, settings.cores or 1
+        ranks = study.compute.gpus_per_job
+        # A job on the CPU uses compute.threads cores. Asking for more cores than the machine has would only
+        # make the jobs wait for each other, so each then counts for several.
+        threads = study.compute.cores * max(1, cores // cpus)
+        # On a cluster "all" means a node whose other cores are not its own, and it must ask for no more.
+        own = 1 if remote else cores
+        # Jobs that run at once on the CPU of this machine; on a cluster a job has cores of its own.
+        slots = 1 if settings.nodes else max(1, own // (threads * ranks))
+        if gpu or ranks > 1:
+            return cls(own, threads, ranks)
+        # By the config and the cores alone; and no bit of the targets depends on it.
+        at_once = targets_at_once(study, slots)
+        wide = plan.wide_students(slots) if study.compute.threads == "auto" else {}
+        return cls(own, threads, ranks, at_once, wide)
+
+    @property
+    def of_one(self) -> int:
+        """Those of a training with all its processes."""
+        return self.threads * self.ranks
+
+    def of_student(self, teacher: str, student: str, method: str, seed: int) -> int:
+        """Those of a distilled student."""
+        return self.of_one * self.wide.get((teacher, student, method, seed), 1)
