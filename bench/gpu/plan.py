@@ -5,6 +5,7 @@ python bench/gpu/plan.py PROBE.jsonl SECONDS STRIPS OUT.yaml [--epochs N] [--wid
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -16,7 +17,7 @@ OPTIONS = {"densenet": {"growth": 32}}
 # What is taken of it into the study: its recipe and its augmentation.
 FAST = Path(__file__).parents[2] / "config" / "cifar10_fast.yaml"
 STUDENT, JOBS, STRIP = "cnn", 3, 500  # jobs at once, images of a strip
-TEACHERS = [name for name in GUESS if name != STUDENT]
+TEACHERS = tuple(name for name in GUESS if name != STUDENT)
 START = 12.0  # seconds of a job before its first step and after its last
 SURE = 0.75  # of the time is planned with; the rest is for what nobody knows
 LEAST, MOST = 8, 30  # epochs: with fewer, teachers are left out
@@ -32,9 +33,11 @@ def rates(probe: Path) -> dict[str, float]:
     return measured
 
 
-def plan(rate: dict[str, float], seconds: float, images: int, teachers: list[str]) -> tuple[list[str], int]:
-    """The teachers and the number of epochs that fit; the slowest teachers go first."""
-    teachers, trained = list(teachers), 0.9 * images
+def plan(
+    rate: dict[str, float], seconds: float, images: int, among: Sequence[str] = ()
+) -> tuple[list[str], int]:
+    """The teachers, of those `among` which they are, and the number of epochs that fit; the slowest go first."""
+    teachers, trained = list(among or (name for name in GUESS if name != STUDENT)), 0.9 * images
     while True:
         epoch = sum(trained / rate[name] for name in teachers) + (len(teachers) + 1) * trained / rate[STUDENT]
         epoch += sum(trained / (3 * rate[name]) for name in teachers)  # targets: forward passes
