@@ -36,7 +36,7 @@ def rates(probe: Path) -> dict[str, float]:
 def plan(
     rate: dict[str, float], seconds: float, images: int, among: Sequence[str] = ()
 ) -> tuple[list[str], int]:
-    """The teachers, of those `among` which they are, and the number of epochs that fit; the slowest go first."""
+    """The teachers, some `among` those named, and the epochs that fit; the slowest teachers go first."""
     teachers, trained = list(among or (name for name in GUESS if name != STUDENT)), 0.9 * images
     while True:
         epoch = sum(trained / rate[name] for name in teachers) + (len(teachers) + 1) * trained / rate[STUDENT]
