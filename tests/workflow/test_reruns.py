@@ -275,7 +275,11 @@ IDLE_EDITS = [
     (f"{SCRIPTS}/kd/monitor/tensorboard.py", "views of the first epoch", "what it is shown first"),
     (f"{SCRIPTS}/kd/monitor/log.py", "resumes from", "continues at"),
     ("config/config.yaml", "seeds: [0, 1, 2, 3]", "seeds: [5, 6]"),  # not this study's config
-    (f"{SCRIPTS}/kd/config/study/study.py", "@dataclass", "UNUSED = 1\n\n\n@dataclass"),  # no job checks a config
+    (
+        f"{SCRIPTS}/kd/config/study/study.py",
+        "@dataclass",
+        "UNUSED = 1\n\n\n@dataclass",
+    ),  # no job checks a config
 ]
 
 
