@@ -24,6 +24,9 @@ LONG = (
     "test_interrupted",
 )
 LONG += ("test_resume", "test_feature_pairs", "test_methods_with_parts", "test_export_student")
+# These begin next, each test in any process.
+NEXT = ("test_on_the_stub", "test_rehearsal_on_the_stub", "test_study_on_the_stub", "test_ranks")
+EACH = ("tests/workflow/", "tests/stub_gpu/")  # where tests of one file share nothing that takes long
 
 
 def pytest_configure() -> None:
@@ -53,18 +56,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _place(item: pytest.Item) -> int:
-    return LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG)
+    order = LONG + NEXT
+    return order.index(item.path.stem) if item.path.stem in order else len(order)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With -n a file is run by one process, so that what its tests share is made once; in the workflow tier a test."""
+    """With -n a file is run by one process, so that what its tests share is made once; in two tiers a test."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            alone = file.startswith("tests/workflow/") and Path(file).stem not in LONG
+            alone = file.startswith(EACH) and Path(file).stem not in LONG
             return nodeid if alone else file
 
     config.option.loadscopereorder = False  # in the order from above
