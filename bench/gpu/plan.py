@@ -1,6 +1,6 @@
 """Writes the config of the study: as many epochs as the seconds left allow, by what probe.py measured.
 
-python bench/gpu/plan.py PROBE.jsonl SECONDS STRIPS OUT.yaml [--epochs N] [--width W]
+python bench/gpu/plan.py PROBE.jsonl SECONDS STRIPS OUT.yaml [--teachers NAME ...] [--epochs N] [--width W]
 """
 
 import argparse

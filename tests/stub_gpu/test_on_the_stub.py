@@ -15,7 +15,6 @@ import pytest
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parents[1] / "workflow" / "scripts"
 SUPPORT = HERE.parent / "support"
-UNCACHED = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}  # fresh memory is then zero
 OTHER = os.environ.get("STUB_PYTHON")
 
 
@@ -85,7 +84,7 @@ def test_every_method_and_network(stubs, what):
 
 @pytest.mark.full
 def test_the_scripts_on_a_gpu(stubs):
-    assert only_wrong(complaints(stubs, "scripts", **UNCACHED)) == {}
+    assert only_wrong(complaints(stubs, "scripts", **cuda_stub.UNCACHED)) == {}
 
 
 @pytest.mark.full

@@ -24,7 +24,6 @@ BRIEF = {
     "BENCH_OPTIONS": "--networks cnn --images 256 --repeats 1 --threads 2",
     "PLAN_OPTIONS": f"--epochs 1 --width 0.125 --teachers {' '.join(TEACHERS)}",
 }
-UNCACHED = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}  # fresh memory is then zero, and nothing can be recorded
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ def test_both_calls_end_with_a_table_and_a_report(lent, tmp_path):
     assert (out / "gpu-tests.txt").read_text()[:1] in (".", "F")
 
     lent(*carry, "2", data, "--tiny", "--probe", out / "probe.jsonl")
-    second = lent("bash", "bench/gpu/second.sh", "800", **UNCACHED)
+    second = lent("bash", "bench/gpu/second.sh", "800", **cuda_stub.UNCACHED)
     assert second.splitlines()[-1].startswith("== done")
     with open(out / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -39,8 +39,8 @@ def study(tmp_path):
     paths = HERE / "study", HERE, HERE.parent / "support", checkout.folder / "workflow" / "scripts"
     with tempfile.TemporaryDirectory() as folder:
         variables = cuda_stub.build(Path(folder)) | {
+            **cuda_stub.UNCACHED,
             "STUB_DEVICES": "2",
-            "PYTORCH_NO_CUDA_MEMORY_CACHING": "1",
             "PYTHONPATH": os.pathsep.join(map(str, paths)),
         }
         yield checkout, variables

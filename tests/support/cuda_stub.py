@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parents[1] / "stub_gpu"
+UNCACHED = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}  # fresh memory is then zero, and nothing can be recorded
 LIBRARIES = ("torch_cuda", "torch_cuda_linalg", "torch_python")  # of torch, which call cuBLAS
 # What cuBLAS gives back where torch looks at it; all its other functions return 0.
 CUBLAS = {
