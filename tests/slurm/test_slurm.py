@@ -47,14 +47,17 @@ def log_of(checkout):
 
 
 def trainings(checkout):
-    """The processes that train for `checkout` at this moment."""
-    processes = []
+    """The processes that train for `checkout` at this moment, one for each training.
+
+    A training asks Git for its commit: between fork and exec, that child has the training's command line.
+    """
+    processes = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended; is not ours
             command = process.cmdline()
             if command and command[-1].endswith("train.py") and process.cwd() == str(checkout.folder):
-                processes.append(process)
-    return processes
+                processes[process.pid] = (process, process.ppid())
+    return [process for process, parent in processes.values() if parent not in processes]
 
 
 def in_job(process, job):
