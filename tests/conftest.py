@@ -1,5 +1,6 @@
 """What every test has: one thread, a tier by folder, and an order in which two processes have done early."""
 
+import atexit
 import fcntl
 import gc
 import os
@@ -29,9 +30,12 @@ NEXT = ("test_on_the_stub", "test_rehearsal_on_the_stub", "test_study_on_the_stu
 EACH = ("tests/workflow/", "tests/stub_gpu/")  # where tests of one file share nothing that takes long
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """The garbage collector would look through all that is imported again and again."""
     gc.disable()
+    if _is_worker(config):
+        # Registered first, called last: a process of xdist has sent its results, and to free what it holds takes 3 s.
+        atexit.register(os._exit, 0)
 
 
 def pytest_collection_finish() -> None:
@@ -40,9 +44,14 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Some libraries complain of what is not collected at the end."""
-    gc.unfreeze()
+    if not _is_worker(config):
+        gc.unfreeze()
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.tier = item.path.relative_to(ROOT / "tests").parts[0]
         if item.tier != "unit":
             item.add_marker(item.tier)
-    several = hasattr(config, "workerinput")
+    several = _is_worker(config)
     items.sort(key=lambda item: (_place(item) if several else 0, TIERS.index(item.tier)))
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, softened
 from sklearn import metrics
+from tiers import sample
 
 from kd.data.augmentation import Augmentation
 from kd.data.views import ViewedImages
@@ -70,7 +71,7 @@ def test_numbers_beside_torchmetrics():
 
 
 @pytest.mark.usefixtures("read")
-@pytest.mark.parametrize(("classes", "present"), [(7, 7), (12, 9), (5, 5)])
+@pytest.mark.parametrize(("classes", "present"), sample([(7, 7), (12, 9), (5, 5)], [(12, 9)]))
 def test_numbers_beside_scikit_learn(classes, present):
     """Of some classes there may be no image. Top-5 accuracy of five classes says nothing."""
     logits, _ = random_logits(classes=classes)

@@ -133,6 +133,7 @@ def test_nulls_change_nothing(exported_student, tmp_path, capsys):
     assert calibrated.split() == plain.split()
 
 
+@pytest.mark.full
 def test_without_a_validation_split_nothing_is_recommended(exported_student, tmp_path, monkeypatch):
     inputs = exported_student.inputs
     data = as_arrays(read_dataset(inputs["dataset"]))

@@ -154,6 +154,7 @@ def test_damaged_logits_are_one_line_and_no_folder(exported_student, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.full
 def test_metrics_that_are_not_whole_are_named_and_unknown_keys_are_ignored(exported_student, tmp_path):
     metrics = exported_student.inputs["metrics"]
     content = json.loads(metrics[0].read_text())
@@ -169,6 +170,7 @@ def test_metrics_that_are_not_whole_are_named_and_unknown_keys_are_ignored(expor
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.full
 def test_without_int_8_there_is_no_such_file_and_an_old_one_goes(exported_student, tmp_path):
     folder = tmp_path / "export"
     folder.mkdir()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from parts import Shaped
+from tiers import sample
 
 from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
@@ -126,7 +127,7 @@ def all_learn(student, teacher, size):
 
 @pytest.mark.parametrize(
     ("student", "teacher"),
-    [pytest.param(*pair, marks=[] if pair in SOME else pytest.mark.full) for pair in PAIRS],
+    sample(PAIRS, SOME),
 )
 def test_any_two_networks_fit_at_8_pixels(student, teacher):
     all_learn(student, teacher, 8)
@@ -166,7 +167,7 @@ def without_values(architecture):
         return made, Shaped([maps.shape[1:] for maps in stages], classes=10)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sample(NAMES, ("at", "fitnet", "fsp")))
 def test_nothing_is_read_back_to_the_host(name):
     """Tensors of the meta device have no values to read, so whoever asks for one fails."""
     (made, student), (taught, teacher) = without_values("resnet18"), without_values("vgg16")
@@ -196,7 +197,7 @@ def split(samples, seed=0):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sample(NAMES, ("cc", "fitnet", "vid")))
 def test_training_goes_through_its_epochs_and_the_last_short_batch(name):
     """50 samples in batches of 16: the last has 2. The loss that is taught falls."""
     torch.manual_seed(0)

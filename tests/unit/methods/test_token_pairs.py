@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tiers import sample
 from token_networks import CLASSES, SIDE, tiny
 from token_pairs import NAMES, PAGE, PAIRS, result, step, table, written
 
@@ -16,7 +17,7 @@ from kd.teachers.teacher import LiveTeacher
 from kd.training.engine import fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-QUICK = "CNN → ViT", "ViT → CNN"
+QUICK = ("CNN → ViT",)
 WITH_RELU, PLACE, TOKEN = "has GELU and no ReLU", "has no place for it", "and it reads a class token"
 REFUSED = {("ab", pair): WITH_RELU for pair in ("ViT → CNN", "ViT → ViT", "Swin → CNN")}
 REFUSED |= {("ofd", pair): WITH_RELU for _, pair in REFUSED}
@@ -37,9 +38,7 @@ def _timm(request):
         pytest.importorskip("timm", reason="timm is optional: envs/requirements-timm.txt")
 
 
-@pytest.mark.parametrize(
-    "pair", [pytest.param(p, marks=[] if p in QUICK else pytest.mark.full) for p in PAIRS]
-)
+@pytest.mark.parametrize("pair", sample(PAIRS, QUICK))
 @pytest.mark.parametrize("name", NAMES)
 def test_one_step(name, pair):
     if (name, pair) in REFUSED:

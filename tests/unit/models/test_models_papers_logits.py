@@ -3,6 +3,7 @@
 import pytest
 import torch
 from built import ready
+from tiers import FULL
 from torch import nn
 from torch.nn import functional
 from torchvision.models import mobilenetv2, resnet, shufflenetv2, vgg
@@ -79,14 +80,14 @@ def _shufflenetv2(size):
         ("resnet8", {}, lambda: _thin_resnet(1)),
         ("resnet20", {}, lambda: _thin_resnet(3)),
         ("vgg11", {}, lambda: _vgg("A")),
-        ("vgg13", {}, lambda: _vgg("B")),
-        ("vgg13", {"poolings": 4}, lambda: _vgg("B", 4)),
+        pytest.param("vgg13", {}, lambda: _vgg("B"), marks=FULL),
+        pytest.param("vgg13", {"poolings": 4}, lambda: _vgg("B", 4), marks=FULL),
         ("vgg13", {"poolings": 3}, lambda: _vgg("B", 3)),
-        ("vgg19", {}, lambda: _vgg("E")),
+        pytest.param("vgg19", {}, lambda: _vgg("E"), marks=FULL),
         ("mobilenetv2_half", {}, lambda: _mobilenetv2(halved=True)),
         ("shufflenetv2_x0_5", {}, lambda: _shufflenetv2("x0_5")),
-        ("shufflenetv2_x1_5", {}, lambda: _shufflenetv2("x1_5")),
-        ("shufflenetv2_x2_0", {}, lambda: _shufflenetv2("x2_0")),
+        pytest.param("shufflenetv2_x1_5", {}, lambda: _shufflenetv2("x1_5"), marks=FULL),
+        pytest.param("shufflenetv2_x2_0", {}, lambda: _shufflenetv2("x2_0"), marks=FULL),
     ],
 )
 def test_same_logits_as_torchvision(name, options, reference):

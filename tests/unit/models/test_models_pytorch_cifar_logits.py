@@ -5,6 +5,7 @@ from itertools import groupby
 import pytest
 import torch
 from built import on_meta, ready
+from tiers import FULL
 from torch import nn
 from torchvision.models import densenet, efficientnet, regnet, resnet
 
@@ -69,18 +70,18 @@ X400 = ([1, 2, 7, 12], [32, 64, 160, 384], 16)
     ("name", "options", "reference"),
     [
         ("resnet18", {}, lambda: _resnet(18)),
-        pytest.param("resnet34", {}, lambda: _resnet(34), marks=pytest.mark.full),
-        ("resnet50", {}, lambda: _resnet(50)),
-        pytest.param("resnet101", {}, lambda: _resnet(101), marks=pytest.mark.full),
-        pytest.param("resnet152", {}, lambda: _resnet(152), marks=pytest.mark.full),
-        ("resnext29", {}, lambda: _resnext29(2, 64)),
+        pytest.param("resnet34", {}, lambda: _resnet(34), marks=FULL),
+        pytest.param("resnet50", {}, lambda: _resnet(50), marks=FULL),
+        pytest.param("resnet101", {}, lambda: _resnet(101), marks=FULL),
+        pytest.param("resnet152", {}, lambda: _resnet(152), marks=FULL),
+        pytest.param("resnext29", {}, lambda: _resnext29(2, 64), marks=FULL),
         ("resnext29", {"cardinality": 32, "bottleneck_width": 4}, lambda: _resnext29(32, 4)),
-        ("densenet", {}, lambda: _densenet(32, 6, 12, 24, 16)),
-        pytest.param("densenet169", {}, lambda: _densenet(32, 6, 12, 32, 32), marks=pytest.mark.full),
+        pytest.param("densenet", {}, lambda: _densenet(32, 6, 12, 24, 16), marks=FULL),
+        pytest.param("densenet169", {}, lambda: _densenet(32, 6, 12, 32, 32), marks=FULL),
         ("densenet_cifar", {}, lambda: _densenet(12, 6, 12, 24, 16)),
         ("regnetx_200mf", {}, lambda: _regnet([1, 1, 4, 7], [24, 56, 152, 368], 8)),
-        pytest.param("regnetx_400mf", {}, lambda: _regnet(*X400), marks=pytest.mark.full),
-        ("regnety_400mf", {}, lambda: _regnet(*X400, squeeze=0.25)),
+        pytest.param("regnetx_400mf", {}, lambda: _regnet(*X400), marks=FULL),
+        pytest.param("regnety_400mf", {}, lambda: _regnet(*X400, squeeze=0.25), marks=FULL),
         ("efficientnet_b0", {}, _efficientnet),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 import torch
 from library_networks import build, images, student
 from small_config import complaints
+from tiers import FULL
 
 from kd.errors import UserError
 from kd.models.libraries.names import known_architecture, names
@@ -37,7 +38,9 @@ def test_the_names_of_timm(timm):
     [
         ("resnet18", "cifar", [(64, 32), (128, 16), (256, 8), (512, 4)]),
         ("mobilenetv3_small_050", "cifar", [(16, 32), (8, 16), (16, 8), (24, 4), (288, 2)]),
-        ("swin_tiny_patch4_window7_224", "own", [(96, 56), (192, 28), (384, 14), (768, 7)]),
+        pytest.param(
+            *("swin_tiny_patch4_window7_224", "own", [(96, 56), (192, 28), (384, 14), (768, 7)]), marks=FULL
+        ),
         ("vit_tiny_patch16_224", "own", [(192, 14)] * 4),
     ],
 )

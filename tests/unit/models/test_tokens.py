@@ -3,6 +3,7 @@
 import pytest
 import torch
 from library_networks import build, images
+from tiers import sample
 from token_networks import MADE, SIDE, WIDTH, tiny
 from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
@@ -137,9 +138,7 @@ STAGES = {
 QUICK = "vit_tiny_patch16_224", "mixer_s32_224", "pit_ti_224"
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.full) for n in STAGES]
-)
+@pytest.mark.parametrize("name", sample(STAGES, QUICK))
 def test_where_the_stages_end(timm, name):
     with torch.device("meta"):
         network = build(f"timm/{name}").eval()

@@ -10,6 +10,7 @@ import pytest
 from drawn_studies import STUDIES, curves_of, seeds_of, written_table
 from fake_results import FIGURES, fake_latency
 from fake_runs import fake_history
+from tiers import sample
 
 import draw_plots
 from kd.plots.figures import figures_of
@@ -26,8 +27,8 @@ def plots_of(runs, folder) -> dict[str, Plot]:
     return figures_of(written_table(runs, folder), seeds_of(runs), curves_of(runs), latency)
 
 
-QUICK = ("alone only", "long names")
-CASES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.full) for name in STUDIES]
+QUICK = ("long names",)
+CASES = sample(STUDIES, QUICK)
 
 
 @pytest.mark.filterwarnings("error")
@@ -58,6 +59,7 @@ def test_a_plot_carries_its_title_and_caption_and_is_drawn_for_a_phone_too(tmp_p
         assert texts == ["A & b", "Less < than “more”."]
 
 
+@pytest.mark.full
 def test_script_draws_every_plot_that_the_rule_names(tmp_path):
     runs = [run | {"name": "null" if run["name"] == "cnn" else run["name"]} for run in STUDIES["smallest"]]
     files = {"metrics": [], "histories": []}

@@ -124,6 +124,7 @@ assert "torch._inductor" not in sys.modules, "the compiler was imported, which t
 """
 
 
+@pytest.mark.full
 def test_no_job_that_compiles_nothing_imports_the_compiler():
     scripts = Path(device_module.__file__).parents[2]
     subprocess.run([sys.executable, "-c", SET_UP], check=True, env={"PYTHONPATH": str(scripts)}, timeout=60)

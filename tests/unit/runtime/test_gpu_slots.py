@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tiers import sample
 
 from kd.errors import UserError
 from kd.runtime import gpu_slots as slots
@@ -91,7 +92,7 @@ print("leaves", device, time.monotonic(), flush=True)
 """
 
 
-@pytest.mark.parametrize("per_device", [1, 2])
+@pytest.mark.parametrize("per_device", sample((1, 2), (2,)))
 def test_32_jobs_on_4_devices_some_killed_never_too_many_on_one_and_none_starved(
     tmp_path, monkeypatch, per_device
 ):

@@ -32,12 +32,16 @@ def announced(process, host=None):
 def job(monkeypatch, text):
     monkeypatch.setenv(parent.VARIABLE, text)
 
+    listens = processes.Event()
+
     def wait():
         end_with_snakemake()
+        listens.set()
         time.sleep(60)
 
     process = processes.Process(target=wait)
     process.start()
+    assert listens.wait(10)  # a Snakemake that ends before is an error of the job
     return process
 
 
