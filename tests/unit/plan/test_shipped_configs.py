@@ -14,7 +14,7 @@ from kd.plan.files import Plan
 from kd.plan.training import distill_job
 
 CONFIG = Path(__file__).parents[3] / "config"
-RECIPES = ("cifar10_fast", "cifar10_vit", "cifar10_cpu", "fine_tuning", "imagenet")
+RECIPES = ("cifar10_fast", "cifar10_vit", "photos_vit", "cifar10_cpu", "fine_tuning", "imagenet")
 BENCHMARKS = ("crd", "imagenet_r34_r18")
 NEW = ("template", "own_images", "cifar100", *BENCHMARKS, *RECIPES)
 
@@ -32,14 +32,23 @@ def plan(tmp_path, monkeypatch):
     """The plan of a config, beside a folder of images that it may name."""
     monkeypatch.chdir(tmp_path)
     make_images(tmp_path / "made")
-    shutil.copytree(tmp_path / "made/train", tmp_path / "data/photos")
     shutil.copytree(tmp_path / "made", tmp_path / "data/imagenet")
 
     def of(name):
+        split = name == "photos_vit"  # the others split the photos themselves
+        shutil.rmtree(tmp_path / "data/photos", ignore_errors=True)
+        shutil.copytree(tmp_path / ("made" if split else "made/train"), tmp_path / "data/photos")
         file = CONFIG / f"{name}.yaml"
         return Plan.of(load_config(yaml.safe_load(file.read_text()), [str(file)]))
 
     return of
+
+
+def test_every_config_is_in_the_table_of_the_readme():
+    text = (CONFIG / "README.md").read_text().split("## The studies in this folder")[1].split("\n## ")[0]
+    assert {f"| [{file.name}]({file.name}) |" for file in CONFIG.glob("*.yaml")} <= {
+        f"{line.split(' |')[0]} |" for line in text.splitlines()
+    }
 
 
 def test_the_template_is_short(plan):
