@@ -10,7 +10,7 @@ from kd.errors import UserError
 from kd.results.runs import DIAGNOSED
 from kd.results.significance import t_half_width
 from kd.results.table import cell_row, summarise
-from kd.results.text import seed_table
+from kd.results.text.cells import seed_table
 
 T_2 = 4.302652729911275  # the 0.975 quantile of Student's t, 2 degrees of freedom
 T_3 = 3.182446305284263  # and 3

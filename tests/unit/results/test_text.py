@@ -17,7 +17,7 @@ from kd.results.metrics import Metrics
 from kd.results.page import headlines, to_markdown
 from kd.results.table import summarise
 from kd.results.table_csv import read_table
-from kd.results.text import provenance
+from kd.results.text.provenance import provenance
 
 EVIL = '<script>alert("1")</script>|*x*'
 NAN = math.nan

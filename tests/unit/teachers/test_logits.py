@@ -23,7 +23,7 @@ from kd.jobs.teachers import LogitsTargetsJob, LogitsTeacherJob
 from kd.plan.teachers import user_teachers
 from kd.plan.user_files import content
 from kd.results.table import summarise
-from kd.results.text import seed_table
+from kd.results.text.cells import seed_table
 from kd.teachers.logits import read_user_logits, test_logits, training_logits
 
 CLASSES, SAMPLES = 3, 5

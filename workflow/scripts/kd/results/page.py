@@ -5,13 +5,16 @@ from typing import Any
 
 import pandas as pd
 
-from kd.results import text
 from kd.results.data_card import data_lines
 from kd.results.format import signed
 from kd.results.markdown import bullets, plain, table
 from kd.results.metrics import Metrics
 from kd.results.published.text import verdict
 from kd.results.ranking import rank, verdict_of
+from kd.results.text.cells import gain, measures, names, ranking, seed_table
+from kd.results.text.legend import DIFFERENCE, legend, selects
+from kd.results.text.more import more_columns, more_legend, more_measures
+from kd.results.text.provenance import provenance
 from kd.roles import LABELS, MEAN
 
 MANY = 8  # methods; of more each would drown in the others
@@ -24,29 +27,26 @@ def to_markdown(
 
     `data` is the data set's card (see kd.results.data_card), whose picture is in data/ beside the page.
     """
-    selected = text.selects(rows)
-    cells = [
-        {"role": LABELS[row.role]} | text.names(row) | text.measures(row, selected)
-        for row in rows.itertuples()
-    ]
+    selected = selects(rows)
+    cells = [{"role": LABELS[row.role]} | names(row) | measures(row, selected) for row in rows.itertuples()]
     parts = [
         f"# Knowledge distillation: {plain(study)}",
         bullets(headlines(rows)),
         _table(cells, left=4),
-        bullets(text.legend(rows)),
+        bullets(legend(rows)),
     ]
     ranked = rank(rows, runs)
-    if methods := text.ranking(ranked):
-        parts += ["## Methods, ranked", plain(verdict_of(rows, ranked)), plain(text.DIFFERENCE)]
+    if methods := ranking(ranked):
+        parts += ["## Methods, ranked", plain(verdict_of(rows, ranked)), plain(DIFFERENCE)]
         parts += [_table(methods)]
-    classic = text.seed_table(rows)
+    classic = seed_table(rows)
     if len(classic.columns):
         parts += ["## Teachers", _table([{"": name, **row} for name, row in classic.iterrows()])]
-    if columns := text.more_columns(rows):
-        parts += ["## More metrics", _table(_more(rows, columns), left=4), bullets(text.more_legend(columns))]
+    if columns := more_columns(rows):
+        parts += ["## More metrics", _table(_more(rows, columns), left=4), bullets(more_legend(columns))]
     if data:
         parts += ["## Data", bullets(data_lines(data)), "![images of each class](data/samples.png)"]
-    parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in text.provenance(runs).items())]
+    parts += ["## Provenance", bullets(f"{name}: {value}" for name, value in provenance(runs).items())]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -54,9 +54,8 @@ def _more(rows: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of the table "More metrics"."""
     lines = []
     for row in rows.itertuples():
-        measures = text.more_measures(row, columns)
-        cells = {heading: shown for heading, (shown, _) in measures.items()}
-        lines.append({"role": LABELS[row.role]} | text.names(row) | cells)
+        cells = {heading: shown for heading, (shown, _) in more_measures(row, columns).items()}
+        lines.append({"role": LABELS[row.role]} | names(row) | cells)
     return lines
 
 
@@ -71,7 +70,7 @@ def headlines(rows: pd.DataFrame) -> list[str]:
         ends = f"from {least} to {most} percentage points"
         return [f"{len(averages)} methods, ranked below: average gains {ends}", *compared]
     return [
-        f"{row.method}: average gain {text.gain(row)} percentage points (n = {row.gain_n} student × seed)"
+        f"{row.method}: average gain {gain(row)} percentage points (n = {row.gain_n} student × seed)"
         for row in averages.itertuples()
     ] + compared
 

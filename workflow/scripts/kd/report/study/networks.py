@@ -10,7 +10,7 @@ from kd.report.html import headings, row, table, tag
 from kd.report.study.sources import Key, Study
 from kd.results.format import DASH, number, signed, with_sd
 from kd.results.table_csv import key_of
-from kd.results.text import HEADINGS
+from kd.results.text.cells import HEADINGS
 from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, MEAN, TEACHER
 
 

@@ -26,7 +26,9 @@ from kd.results.data_card import data_lines
 from kd.results.published import text as published
 from kd.results.ranking import rank, rank_pairs, tied_with_first, verdict_of, verdict_on_pairs
 from kd.results.table_csv import read_table
-from kd.results.text import DIFFERENCE, LAST, legend, more_columns, more_legend, provenance, selects
+from kd.results.text.legend import DIFFERENCE, LAST, legend, selects
+from kd.results.text.more import more_columns, more_legend
+from kd.results.text.provenance import provenance
 
 MOST = 12  # seeds that a next step proposes
 

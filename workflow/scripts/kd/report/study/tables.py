@@ -22,7 +22,9 @@ from kd.results.format import (
     with_sd,
 )
 from kd.results.table_csv import key_of
-from kd.results.text import HEADINGS, measures, more_columns, more_measures, ranking, seed_table, selects
+from kd.results.text.cells import HEADINGS, measures, ranking, seed_table
+from kd.results.text.legend import selects
+from kd.results.text.more import more_columns, more_measures
 from kd.roles import LABELS, MEAN
 
 EXPLAINED = {

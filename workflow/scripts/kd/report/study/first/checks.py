@@ -11,7 +11,7 @@ from kd.report.study.sources import Study
 from kd.results.format import percent, with_interval
 from kd.results.ranking import some
 from kd.results.significance import seeds_to_resolve, t_half_width, typical_deviation
-from kd.results.text import provenance
+from kd.results.text.provenance import provenance
 
 LOST = 5.0  # points that a class loses with one seed, from which on it is said
 FEW = 10  # test images of a class, below which its accuracy is mostly chance
