@@ -11,7 +11,7 @@ from bench import ours
 from bench.images import Pictures
 from bench.small_task import BATCH
 from kd.data.augmentation import Augmentation
-from kd.distillation.base import Output
+from kd.distillation.batch import Output
 from kd.runtime.speed import Speed
 from kd.teachers.teacher import LiveTeacher, Teacher
 

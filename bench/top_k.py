@@ -23,7 +23,7 @@ from bench import ours
 from bench.images import Pictures
 from bench.images import load as load_pictures
 from bench.spec import Network
-from kd.distillation.base import Batch, Output
+from kd.distillation.batch import Batch, Output
 from kd.distillation.combined import build_method
 from kd.evaluation.inference import logits_of
 from kd.networks.factory import build_network

@@ -12,7 +12,8 @@ from cases_engine import engine
 from on_stub import Case
 
 from kd.data.augmentation import Augmentation
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
 from kd.networks.size import size_of

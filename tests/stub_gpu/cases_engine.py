@@ -16,7 +16,8 @@ from torch import nn
 
 from kd.data import loader
 from kd.data.rows import Rows
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.combined import build_method
 from kd.evaluation.metrics import evaluate
 from kd.io.log import logger

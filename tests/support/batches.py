@@ -2,7 +2,7 @@
 
 import torch
 
-from kd.distillation.base import Batch, Companions, Output
+from kd.distillation.batch import Batch, Companions, Output
 
 
 def _output(value):

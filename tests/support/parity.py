@@ -105,7 +105,7 @@ def expected(pair, name):
 
 def ours(pair, name, *, converged=True):
     """The same by kd; the iteration of kdsvd is that of its code, or with `converged` a longer one."""
-    from kd.distillation.base import Batch, Companions, Output
+    from kd.distillation.batch import Batch, Companions, Output
     from kd.methods import kdsvd
     from kd.teachers.teacher import LiveTeacher
 

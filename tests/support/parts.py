@@ -5,9 +5,9 @@ import copy
 import torch
 from torch import nn
 
-from kd.distillation.base import Batch, Context, Output
+from kd.distillation.base import Context
+from kd.distillation.batch import Batch, Output, outputs_of
 from kd.distillation.combined import build_method
-from kd.distillation.outputs import outputs_of
 from kd.networks.factory import build_network
 
 LABELS = torch.tensor([0, 2, 1, 1])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kd.distillation.base import Batch, Output
+from kd.distillation.batch import Batch, Output
 from kd.distillation.combined import build_methods
 
 IMAGES = torch.arange(6.0).view(3, 1, 1, 2)

@@ -8,7 +8,8 @@ from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER
 from torch import nn
 
-from kd.distillation.base import Context, Distillation, Output
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Output
 from kd.distillation.combined import Combined, build_method, build_methods
 from kd.methods.kd import Method as Hinton
 from kd.networks.factory import build_network

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from kd.distillation.base import Batch, Context, Output
+from kd.distillation.base import Context
+from kd.distillation.batch import Batch, Output
 from kd.distillation.sums import ComparedMaps
 from kd.networks.factory import build_network
 

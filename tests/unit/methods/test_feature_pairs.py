@@ -11,7 +11,8 @@ from tiers import sample
 
 from kd.data.augmentation import Augmentation
 from kd.data.views import Split, ViewedImages
-from kd.distillation.base import Batch, Context, Output
+from kd.distillation.base import Context
+from kd.distillation.batch import Batch, Output
 from kd.distillation.combined import build_method
 from kd.networks.factory import build_network
 from kd.settings.recipe import Recipe

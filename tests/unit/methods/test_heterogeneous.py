@@ -10,9 +10,9 @@ from batches import batch_of
 from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, softened
 from token_networks import CLASSES, SIDE, tiny
 
-from kd.distillation.base import Context, Output
+from kd.distillation.base import Context
+from kd.distillation.batch import Output, as_output, outputs_of
 from kd.distillation.combined import build_method
-from kd.distillation.outputs import as_output, outputs_of
 from kd.distillation.projectors import MapProjector, TokenProjector
 from kd.methods.deit import hard_loss
 from kd.methods.ofa import ofa_loss

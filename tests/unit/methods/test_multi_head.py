@@ -8,7 +8,7 @@ import torch
 from batches import batch_of
 from by_hand import LABELS, STUDENT, cross, kl, softened
 
-from kd.distillation.base import Output
+from kd.distillation.batch import Output
 from kd.methods.multi_head import Method
 
 MEMBERS = np.random.default_rng(3).normal(size=(2, 5, 7))

@@ -9,7 +9,8 @@ from features_by_hand import near
 from layers_by_hand import affine, array, cross_entropy, divergence, probabilities, relu
 from parts import SMALL, Shaped, prepared, real_batch, real_pair
 
-from kd.distillation.base import Batch, Context, Output
+from kd.distillation.base import Context
+from kd.distillation.batch import Batch, Output
 from kd.distillation.combined import build_method, build_methods
 from kd.errors import UserError
 from kd.methods.sskd import kept, kept_divergence, similarities, turned

@@ -9,7 +9,7 @@ from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from kd.distillation.base import Context
-from kd.distillation.outputs import as_output, outputs_of
+from kd.distillation.batch import as_output, outputs_of
 from kd.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")

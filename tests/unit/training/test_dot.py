@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from small_training import StopsAfter, network, split
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.combined import build_method
 from kd.runtime.signals import Stopped, StopSignal
 from kd.settings.recipe import Recipe

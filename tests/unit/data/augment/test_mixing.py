@@ -12,7 +12,7 @@ from kd.data.augmentation import Augmentation
 from kd.data.loader import Loader
 from kd.data.rows import Rows
 from kd.data.views import Split, ViewedImages
-from kd.distillation.base import Batch
+from kd.distillation.batch import Batch
 
 N = 5000
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.registry import find_method
 
 

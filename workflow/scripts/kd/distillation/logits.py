@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.distillation.base import Batch
+from kd.distillation.batch import Batch
 from kd.errors import UserError
 
 

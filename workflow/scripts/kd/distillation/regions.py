@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from kd.distillation.activations import require_maps
-from kd.distillation.base import Batch, Context, Distillation, Output
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch, Output
 from kd.errors import UserError
 
 

@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from kd.distillation.base import Batch, Context
+from kd.distillation.base import Context
+from kd.distillation.batch import Batch
 from kd.distillation.inside import Listener
 
 Maps = tuple[Tensor, ...]

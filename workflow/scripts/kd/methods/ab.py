@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.activations import require_relu
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor, match_stages, resized
 from kd.distillation.pre_relu import BeforeReLU
 from kd.methods.kd import kd_loss

@@ -16,7 +16,8 @@ With p and q at T, a = `alpha` and b = `beta`.
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described, log_probabilities
 from kd.settings.types import NonNegative, Number, Positive
 

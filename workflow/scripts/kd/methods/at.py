@@ -14,7 +14,8 @@ import math
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import match_stages, same_size, unit
 from kd.distillation.sums import ComparedMaps
 from kd.errors import UserError

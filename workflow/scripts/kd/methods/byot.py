@@ -16,7 +16,8 @@ With the student's own q and f, those of its heads i, and w = `feature_weight`.
 
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation, Shape
+from kd.distillation.base import Context, Distillation, Shape
+from kd.distillation.batch import Batch
 from kd.distillation.features import pooled
 from kd.errors import UserError
 from kd.methods.kd import kd_loss

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from kd.distillation.activations import require_maps
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import resized, unit
 from kd.settings.types import Count, NonNegative
 

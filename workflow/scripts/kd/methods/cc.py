@@ -15,7 +15,8 @@ import math
 import torch
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import unit
 from kd.settings.types import Count, NonNegative, Positive
 

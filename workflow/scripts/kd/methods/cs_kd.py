@@ -13,7 +13,8 @@ With q' of another image of the class y, without a gradient.
 import torch
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 

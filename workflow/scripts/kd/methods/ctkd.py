@@ -17,7 +17,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described, divergence, log_probabilities
 from kd.settings.types import Count, NonNegative, Positive
 

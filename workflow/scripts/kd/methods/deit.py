@@ -19,7 +19,8 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.methods.kd import kd_loss
 from kd.settings.types import Fraction, Positive
 

@@ -16,7 +16,8 @@ With Pearson's correlation r, over the classes of a sample b and over the sample
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described
 from kd.settings.types import NonNegative, Positive
 

@@ -17,7 +17,8 @@ Pearson's correlations r̄.
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import fit_channels, same_size
 from kd.distillation.logits import compared, described
 from kd.methods.dist import distances, inter_loss, intra_loss

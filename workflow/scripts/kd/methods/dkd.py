@@ -16,7 +16,8 @@ With b = (p_y, 1 − p_y), p̂ and q̂ without the labelled class, and the warm-
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described, divergence, log_binary, log_probabilities, of_others
 from kd.settings.types import Count, NonNegative, Positive
 

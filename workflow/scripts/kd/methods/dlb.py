@@ -13,7 +13,8 @@ With q of the images of this step, q' of those of the step before in another vie
 import torch
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import divergences, log_probabilities
 from kd.settings.types import NonNegative, Positive
 

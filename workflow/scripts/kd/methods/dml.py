@@ -12,7 +12,8 @@ With p of the peer; in KL the first of both has no gradient.
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative
 

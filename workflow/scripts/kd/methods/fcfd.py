@@ -23,7 +23,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Context, Distillation, Shape
+from kd.distillation.base import Context, Distillation, Shape
+from kd.distillation.batch import Batch
 from kd.distillation.features import match_chain, pooled, resized
 from kd.errors import UserError
 from kd.methods.kd import kd_loss

@@ -16,7 +16,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor, match_stages, same_size
 from kd.distillation.pre_relu import never_negative
 from kd.methods.kd import kd_loss

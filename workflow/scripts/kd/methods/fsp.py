@@ -15,7 +15,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import fit_channels, match_chain, same_size
 from kd.distillation.inside import StemMaps, stem_of
 from kd.distillation.sums import ComparedMaps

@@ -13,7 +13,8 @@ With the fit r to the teacher's D channels, whose maps are the rows of A.
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor, unit
 from kd.settings.types import NonNegative
 

@@ -17,7 +17,8 @@ With c, the correlation of dimension d over the batch, a = `alpha`, and G, the c
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import unit
 from kd.settings.types import NonNegative, Positive
 

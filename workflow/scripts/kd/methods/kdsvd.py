@@ -17,7 +17,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import fit_channels, match_chain, unit
 from kd.distillation.sums import ComparedMaps
 from kd.settings.types import NonNegative

@@ -9,7 +9,8 @@ $$
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.settings.types import Fraction
 
 

@@ -12,7 +12,8 @@ With the fit r to the teacher's channels, the random mask M, and the generator g
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import same_size
 from kd.settings.types import Momentum, NonNegative
 

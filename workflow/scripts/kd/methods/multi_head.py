@@ -16,7 +16,8 @@ With p of the mean of the M teachers' logits, p_m of each of them, and q_m of it
 
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 

@@ -14,7 +14,8 @@ With m, the teacher's mean feature of class c.
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import unit
 from kd.settings.types import NonNegative
 

@@ -15,7 +15,8 @@ With p̂ and q̂ at T without the labelled class, so that they sum to 1.
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described, log_probabilities, of_label, of_others
 from kd.settings.types import NonNegative, Positive
 

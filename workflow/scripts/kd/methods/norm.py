@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.activations import require_place
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor, same_size
 from kd.distillation.inside import Listener
 from kd.distillation.logits import described

@@ -16,7 +16,8 @@ Over the pairs l of feature maps, with the channels' maps x (C, student) and y (
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import match_stages, same_size, unit
 from kd.distillation.sums import ComparedMaps
 from kd.settings.types import NonNegative

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import log_probabilities
 from kd.distillation.projectors import MapProjector, TokenProjector
 from kd.settings.types import Natural, NonNegative, Positive

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from kd.distillation.activations import require_relu
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor, match_stages, resized
 from kd.distillation.pre_relu import BeforeReLU
 from kd.settings.types import NonNegative

@@ -13,7 +13,8 @@ With the fit r to the teacher's dimensions, and the variance that a layer comput
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.settings.types import NonNegative, Probability
 
 LEAST_VARIANCE = 1e-6

@@ -14,7 +14,8 @@ With K = ½ (cos + 1) of the last features, P of the teacher and Q of the studen
 import torch
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import unit
 from kd.settings.types import NonNegative
 

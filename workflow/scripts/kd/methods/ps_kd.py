@@ -13,7 +13,8 @@ With q' of the epoch before, in epoch e (from 1) of E.
 import torch
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import log_probabilities
 from kd.settings.types import Fraction
 

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Context, Distillation, Shape
+from kd.distillation.base import Context, Distillation, Shape
+from kd.distillation.batch import Batch
 from kd.distillation.features import match_stages, resized
 from kd.distillation.pre_relu import BeforeReLU
 from kd.settings.types import NonNegative, Positive

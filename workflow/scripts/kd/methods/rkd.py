@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import unit
 from kd.settings.types import NonNegative
 

@@ -18,7 +18,8 @@ teacher logit is below that of y, so that they sum to 1; and the warm-up u = min
 from torch import Tensor
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described, divergence, log_binary, of_label
 from kd.settings.types import Count, NonNegative, Positive
 

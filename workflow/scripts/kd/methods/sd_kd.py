@@ -14,7 +14,7 @@ With R regions r: the whole image, its quarters and its sixteenths.
 
 from torch import Tensor
 
-from kd.distillation.base import Batch
+from kd.distillation.batch import Batch
 from kd.distillation.logits import described, divergences, log_probabilities
 from kd.distillation.regions import Regional
 from kd.settings.types import Counts, NonNegative, Positive

@@ -12,7 +12,7 @@ With D of NKD (target and other classes), R regions r, and the warm-up v = min(1
 
 from torch import Tensor
 
-from kd.distillation.base import Batch
+from kd.distillation.batch import Batch
 from kd.distillation.logits import described, log_probabilities, of_label, of_others
 from kd.distillation.regions import Regional
 from kd.settings.types import Count, Counts, NonNegative, Positive

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import same_size, unit
 from kd.methods.kd import added_kd, named_kd
 from kd.settings.types import Count, NonNegative, Positive

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.activations import has_relu, require_maps, require_place
-from kd.distillation.base import Batch, Context, Distillation, Shape
+from kd.distillation.base import Context, Distillation, Shape
+from kd.distillation.batch import Batch
 from kd.distillation.features import resized
 from kd.settings.types import Count, NonNegative
 

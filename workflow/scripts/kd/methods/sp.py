@@ -13,7 +13,8 @@ With A (B, C·H·W), the last stage's maps of a batch.
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import unit
 from kd.distillation.sums import ComparedMaps
 from kd.settings.types import NonNegative

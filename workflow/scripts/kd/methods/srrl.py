@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.activations import has_relu
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor, pooled
 from kd.settings.types import NonNegative
 

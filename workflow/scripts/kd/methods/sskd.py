@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import unit
 from kd.distillation.logits import log_probabilities, of_label
 from kd.errors import UserError

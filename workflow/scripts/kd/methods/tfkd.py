@@ -15,7 +15,8 @@ With a = `correct`.
 import torch
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import described, divergence, log_probabilities
 from kd.settings.types import Fraction, NonNegative, Positive
 

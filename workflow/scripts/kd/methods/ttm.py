@@ -11,7 +11,8 @@ $$
 
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described, divergence, log_probabilities
 from kd.settings.types import NonNegative, Positive
 

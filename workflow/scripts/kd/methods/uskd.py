@@ -20,7 +20,8 @@ smoothed by 0.1; and v and z without a gradient.
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import pooled
 from kd.distillation.logits import log_probabilities, of_label, of_others
 from kd.errors import UserError

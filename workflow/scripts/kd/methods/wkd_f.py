@@ -17,7 +17,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor
 from kd.settings.types import NonNegative, Share
 

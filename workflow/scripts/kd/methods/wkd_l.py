@@ -21,7 +21,8 @@ from math import isqrt
 import torch
 from torch import Tensor
 
-from kd.distillation.base import Batch, Context, Distillation
+from kd.distillation.base import Context, Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described, of_others
 from kd.errors import UserError
 from kd.methods.nkd import target_loss

@@ -16,7 +16,8 @@ With u of each sample b from the teacher's p at T = 1.
 import torch
 from torch import Tensor
 
-from kd.distillation.base import Batch, Distillation
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch
 from kd.distillation.logits import compared, described, divergences, log_probabilities
 from kd.settings.types import NonNegative, Positive
 

@@ -9,8 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from kd.data.rows import Rows
 from kd.data.views import ViewedImages
-from kd.distillation.base import Output
-from kd.distillation.outputs import as_output, outputs_of
+from kd.distillation.batch import Output, as_output, outputs_of
 from kd.networks.ensemble import Ensemble, mean_of
 from kd.teachers.reading import Targets
 

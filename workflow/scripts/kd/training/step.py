@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.data.loader import Loader, Mixture, Samples
-from kd.distillation.base import Batch, Companions, Distillation, Output
+from kd.distillation.base import Distillation
+from kd.distillation.batch import Batch, Companions, Output, Outputs, as_output, outputs_of
 from kd.distillation.label_loss import LabelLoss
-from kd.distillation.outputs import Outputs, as_output, outputs_of
 from kd.networks.state import load_state
 from kd.runtime.ranks.group import ALONE, Ranks
 from kd.runtime.speed import Speed
