@@ -26,7 +26,13 @@ def _arguments() -> argparse.Namespace:
     names = ", ".join(SECTIONS)
     add("--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION", help=f"some of: {names}")
     add("--grid", action="store_true", help="also all students of all teachers; for GPUs")
-    add("--networks", nargs="+", default=training.NETWORKS, metavar="NETWORK", help="those to train")
+    add(
+        "--networks",
+        nargs="+",
+        default=training.NETWORKS,
+        metavar="NETWORK",
+        help="those to train, and to distil from",
+    )
     add("--repeats", type=int, default=5, help="repetitions that count, after one that does not (default: 5)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--threads", type=int, default=cpu_count(), help="of a loop (default: all cores)")
@@ -82,7 +88,7 @@ def _measure(arguments: argparse.Namespace, setting: Setting, record: Record) ->
         record.results["rates"] = rates
         _keep_rows(record, "training", training.measure(setting, rates, arguments.networks))
     if "distillation" in arguments.only:
-        _keep_rows(record, "distillation", distillation.measure(setting))
+        _keep_rows(record, "distillation", distillation.measure(setting, arguments.networks))
     if "methods" in arguments.only:
         _keep_rows(record, "methods", methods.measure(setting))
     if arguments.grid:

@@ -1,6 +1,6 @@
 """Distilling: stored targets, their making included in the bill, beside loops that run the teacher."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -19,17 +19,18 @@ CPU_IMAGES = {"googlenet": 256}
 OTHER_CPU_IMAGES, GPU_IMAGES = 512, 50_000
 
 
-def measure(setting: Setting) -> Iterator[dict[str, Any]]:
-    """One row for each pair: what six students of a teacher cost, in seconds an epoch.
+def measure(setting: Setting, teachers: Collection[str]) -> Iterator[dict[str, Any]]:
+    """One row for each pair with one of these `teachers`: what its six students cost, in seconds an epoch.
 
     Every view that is needed is visited once per student, the least favourable case for stored targets:
     the teacher's whole epoch is paid for one epoch of each student.
     "ratio" is six live-teacher epochs of the usual loop over our bill: one epoch of targets and six of
     students. "ceiling" is what a live teacher costs by work alone, and "share" the ratio over it;
     "billed_ceiling" is the most that work alone allows once the targets are in the bill.
-    The last row is of resized crops and mixup ("mixed"), whose targets are stored by visit.
+    The last row is the first pair with resized crops and mixup ("mixed"): its targets are stored by visit.
     """
-    for teacher, student, mixed in (*((*pair, False) for pair in PAIRS), (*PAIRS[0], True)):
+    every = (*((*pair, False) for pair in PAIRS), (*PAIRS[0], True))
+    for teacher, student, mixed in (row for row in every if row[0] in teachers):
         images = setting.images or images_of(teacher, setting.device)
         commands = _commands(teacher, student, images, setting, mixed=mixed)
         rows = interleave(f"distilling {teacher} to {student}", commands, setting.repeats)

@@ -87,6 +87,17 @@ def test_statistics_and_ratios_of_the_same_repetition():
 CEILINGS = list(zip(distillation.PAIRS, (2.05, 3.87, 7.67), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("teachers", "rows"),
+    [(["resnet18", "cnn"], [("resnet18", False), ("resnet18", True)]), (["densenet"], [("densenet", False)])],
+)
+def test_the_pairs_of_chosen_teachers_alone_are_measured(teachers, rows, monkeypatch):
+    seconds = {loop: [{"seconds": 1.0}] for loop in ("reference", "targets", "cached", "live")}
+    monkeypatch.setattr(distillation, "interleave", lambda *_: seconds)
+    measured = distillation.measure(Setting(device="cpu", threads=1), teachers)
+    assert [(row["teacher"], row.get("mixed", False)) for row in measured] == rows
+
+
 @pytest.mark.parametrize(("pair", "times"), sample(CEILINGS, CEILINGS[:1]))
 def test_the_ceilings_are_the_known_ones(pair, times):
     assert distillation.ceiling(*pair) == pytest.approx(times, abs=0.005)
