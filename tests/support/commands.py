@@ -135,7 +135,7 @@ RULES = (
         "of CIFAR-10, for hours: its options",
     ),
     Rule(
-        r"make bench BENCH=.*(methods|grid|study|precision).*",
+        r"make bench BENCH=.*(distillation|methods|grid|study|precision).*",
         "{} --dry-run",
         "as above; test_bench.py has each section",
     ),

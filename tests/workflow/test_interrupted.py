@@ -14,7 +14,7 @@ MODEL = "results/tiny/teachers/cnn/model.safetensors"
 LONG = {
     "teachers": {"cnn": {"channels": [8, 8]}},
     "students": {"cnn_thin": {"architecture": "cnn", "channels": [4]}},
-    "recipe": {"epochs": 60, "batch_size": 16, "lr": 0.02},
+    "recipe": {"epochs": 180, "batch_size": 16, "lr": 0.02},  # seconds enough for the view to show one
     "compute": {"device": "cpu", "checkpoint_seconds": 0.3},
 }
 
@@ -79,7 +79,7 @@ def on_terminal(fresh):
     try:
         wait_for_a_state(fresh, terminal.process)
         deadline = time.monotonic() + 60
-        while not re.search(r"(?m)^    cnn +.*\d+/60 ", terminal.so_far()):
+        while not re.search(r"(?m)^    cnn +.*\d+/180 ", terminal.so_far()):
             assert terminal.process.poll() is None
             assert time.monotonic() < deadline, terminal.so_far()
             time.sleep(0.05)

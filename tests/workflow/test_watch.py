@@ -114,10 +114,11 @@ def test_from_before_it_begins_until_it_is_done(fresh, runs, python):
 
 @pytest.mark.full
 def test_a_job_that_is_killed_has_failed_and_the_next_run_is_shown(fresh, runs, python):
-    fresh.configure(**STUDY)
+    epochs = {"epochs": 180}  # seconds enough to look and to kill
+    fresh.configure(**STUDY | {"recipe": STUDY["recipe"] | epochs})
     model = "results/tiny/teachers/cnn/model.safetensors"
     snakemake = runs(model)
-    wait_for(fresh, python, r"(?m)^    cnn +\d+/60", snakemake)
+    wait_for(fresh, python, r"(?m)^    cnn +\d+/180", snakemake)
     (job,) = [p for p in psutil.Process(snakemake.pid).children(recursive=True) if "train" in p.cmdline()[-1]]
     job.kill()
     snakemake.wait(60)
