@@ -63,6 +63,11 @@ RULES = (
         "hours on a GPU: a few images of the reader's, an epoch of the baselines",
     ),
     Rule(
+        rf"{CORES} config/photos_vit\.yaml",
+        "{} --config 'dataset={path: data/mine}' --until prepare_data",
+        "two hours, on photos of the reader's: their data",
+    ),
+    Rule(
         rf"{CORES} config/own_images\.yaml --config 'dataset={{path: data/photos}}'",
         "{} --until prepare_data",
         "pretrained weights and hours: the data of a few images of the reader's",
