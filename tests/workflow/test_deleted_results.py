@@ -2,9 +2,8 @@
 
 import pytest
 from checkout import diagnosed
+from reruns import PAGES, REPORT
 
-REPORT = {"build_table": {""}, "draw_plots": {""}, "build_report": {""}}
-PAGES = {"build_diagnoses": {""}, "build_report": {""}}  # the report leads to those of diagnoses
 OTHERS = ("history.csv", "validation_logits.npy", "test_logits.npy")
 NAMES = [
     "metrics.json",

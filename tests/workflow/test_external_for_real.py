@@ -9,11 +9,9 @@ import pytest
 from checkout import diagnosed
 from diagnoses import checked_diagnoses
 from refusal import PREPARED, refused
+from reruns import PAGE, REPORT
 
 from kd.data.dataset import read_dataset
-
-PAGE = {"build_report": {""}}  # which shows the config
-REPORT = {"build_table": {""}, "draw_plots": {""}, **PAGE}
 
 
 @pytest.fixture
