@@ -27,7 +27,7 @@ from kd.plan.code import code_of
 from kd.plan.data import announce_data
 from kd.plan.files import Plan
 from kd.plan.layout import ROOT, TRAINED
-from kd.plan.workflow import Cores, script_config, wildcards
+from kd.plan.workflow import Cores, script_config, submits, wildcards
 from kd.runtime.hardware import cpu_count, has_gpu
 from kd.runtime.parent import announce_command, announce_snakemake
 
@@ -60,15 +60,15 @@ wildcard_constraints:
     **wildcards(study),
 
 
-# profiles/default has `cores: all`, and Snakemake takes --jobs for --cores only where nothing else says how many.
-if workflow.is_main_process and workflow.resource_settings.nodes and workflow.resource_settings.cores:
-    if not any(word.startswith(("--executor", "-e", "--workflow-profile", "--profile")) for word in sys.argv):
-        print("note: --jobs limits the jobs on a cluster; for this machine use --cores", file=sys.stderr)
+CLUSTER = workflow.remote_exec or submits(workflow.resource_settings, sys.argv)
+if workflow.is_main_process and workflow.resource_settings.nodes and not CLUSTER:
+    print("note: --jobs limits the jobs on a cluster; for this machine use --cores", file=sys.stderr)
 
 
 # Without a limit Snakemake takes "gpu" for endless, and would start every job at once on one device.
 workflow.global_resources.setdefault("gpu", study.compute.gpus_per_job)
-GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or has_gpu()))
+# A login node has no GPU to be seen: there `auto` asks for one.
+GPU = int(study.compute.device != "cpu" and (study.compute.device != "auto" or CLUSTER or has_gpu()))
 cores = Cores.of(plan, workflow.resource_settings, cpu_count(), gpu=GPU, remote=workflow.remote_exec)
 config.update(at_once=cores.at_once, cores_of_one=cores.of_one)
 

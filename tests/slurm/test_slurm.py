@@ -24,6 +24,7 @@ LONG = {
     "teachers": {"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
     "students": {"cnn": {"channels": [8, 8]}},
     "recipe": {"epochs": 200, "batch_size": 16, "lr": 0.02},  # a state is kept at the end of an epoch
+    "compute": {"device": "auto"},  # asks for a GPU; those of this node are not real, so jobs compute on the CPU
 }
 
 
@@ -107,7 +108,6 @@ def test_a_study_runs_with_two_gpu_jobs_side_by_side(submitted, cluster):
     study["students"] = {"cnn": study["students"]["cnn"]}
     study["recipe"]["epochs"] = 5
     study["seeds"] = [0, 1]
-    study["compute"]["device"] = "cpu"  # the GPUs that are asked for are not real
     (submitted.folder / "study.yaml").write_text(yaml.safe_dump(study))
 
     process = started(submitted)
@@ -212,6 +212,28 @@ def test_jobs_that_were_cut_off_go_on_to_the_same_bytes(submitted, cluster, unin
         assert "resumes from a checkpoint" in log
     assert [(submitted.folder / model).read_bytes() for model in MODELS] == uninterrupted
     assert not checkpoints(submitted)
+
+
+def test_a_training_on_several_gpus_is_one_task_that_asks_for_all(submitted, cluster):
+    """The plugin starts the script once for each task. The GPUs of this node are not real, which the script says."""
+    before = len(cluster.jobs())
+    submitted.configure(**{**LONG, "compute": {"device": "auto", "gpus_per_job": 2}})
+    done = submitted.snakemake("--retries", "0", MODELS[0])
+    assert done.returncode != 0
+    prepare, train = jobs_since(cluster, before)
+    assert "TresPerJob" not in prepare
+    assert re.fullmatch(r"gres[:/]gpu[:=]2", train["TresPerJob"])
+    assert train["NumTasks"] == "1"
+    log = (submitted.folder / "results/tiny/logs/train_baseline/cnn/0.log").read_text()
+    assert log.count("error: compute.gpus_per_job: 2, and this job sees no CUDA device") == 1
+
+
+def test_a_study_for_cpus_asks_for_no_gpu(submitted, cluster):
+    before = len(cluster.jobs())
+    submitted.configure(**{**LONG, "compute": {"device": "cpu"}, "recipe": {**LONG["recipe"], "epochs": 2}})
+    done = submitted.snakemake(MODELS[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not [job for job in jobs_since(cluster, before) if "TresPerJob" in job]
 
 
 def test_a_failing_job_is_reported_and_its_siblings_finish(submitted, cluster):

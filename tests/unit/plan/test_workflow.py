@@ -7,7 +7,7 @@ from small_config import config
 
 from kd.config.load import load_study
 from kd.plan.files import Plan
-from kd.plan.workflow import Cores
+from kd.plan.workflow import Cores, submits
 
 # Three students of one teacher: with two slots one of them is left.
 THREE = {
@@ -48,3 +48,18 @@ def test_a_job_of_several_processes_takes_the_cores_of_each():
     by = cores({"gpus_per_job": 2, "threads": 1}, given=4, cpus=4)
     assert (by.ranks, by.of_one, by.at_once) == (2, 2, 1)
     assert by.wide == {}
+
+
+@pytest.mark.parametrize(
+    ("cores", "jobs", "words", "expected"),
+    [
+        (4, None, ["--cores", "4"], False),
+        (4, 4, ["--jobs", "4"], False),  # beside `cores: all` of profiles/default
+        (None, 100, ["--workflow-profile", "profiles/slurm"], True),
+        (None, 100, ["--workflow-profile=profiles/slurm"], True),
+        (4, 8, ["--executor", "slurm", "--jobs", "8"], True),
+        (4, None, ["--profile", "mine"], False),  # a profile without `jobs`
+    ],
+)
+def test_jobs_go_to_a_cluster_where_an_executor_has_a_limit_of_jobs(cores, jobs, words, expected):
+    assert submits(SimpleNamespace(cores=cores, nodes=jobs), ["snakemake", *words]) is expected

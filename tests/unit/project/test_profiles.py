@@ -18,7 +18,7 @@ def test_the_profile_for_clusters_repeats_the_default_one():
     assert default.items() <= slurm.items()
 
 
-def test_every_rule_that_takes_a_gpu_asks_a_cluster_for_one():
+def test_the_profile_for_clusters_leaves_gpus_to_the_rules_and_names_each_that_takes_one():
     rules = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
     taking = set()
     for block in re.split(r"(?m)^(?=use rule |rule )", rules):
@@ -26,4 +26,5 @@ def test_every_rule_that_takes_a_gpu_asks_a_cluster_for_one():
             taking.add(re.match(r"(?:use rule \w+ as|rule) (\w+)", block)[1])
     assert len(taking) >= 6
     asked = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())["set-resources"]
-    assert {name for name, resources in asked.items() if resources.get("gpu")} == taking
+    assert asked.keys() == taking
+    assert not [name for name, resources in asked.items() if {"gpu", "gres", "tasks"} & resources.keys()]

@@ -1,5 +1,6 @@
-"""What Snakemake itself asks of a study: its wildcards, what scripts read in its config, and cores."""
+"""What Snakemake itself asks of a study: its wildcards, what scripts read in its config, where jobs run, and cores."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,19 @@ def script_config(study: Study) -> dict[str, Any]:
         "work": layout.work,
         "progress": layout.progress,
     }
+
+
+# The options of Snakemake that name an executor, or a profile that may.
+_EXECUTORS = ("--executor", "-e", "--workflow-profile", "--profile")
+
+
+def submits(settings: Any, words: Iterable[str]) -> bool:
+    """Whether the jobs go to a cluster, by Snakemake's resource `settings` and the words of its command.
+
+    Snakemake sets its executor after the rules are read. profiles/default has `cores: all`, and --jobs beside
+    cores, with no executor, is a limit that has no effect on one machine.
+    """
+    return bool(settings.nodes) and (not settings.cores or any(word.startswith(_EXECUTORS) for word in words))
 
 
 @dataclass(frozen=True)
