@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms.v2 import functional as tv
 
 from kd.data.augmentation import ENDLESS, PLAIN, Augmentation
-from kd.data.crops import ResizedCrops
+from kd.data.crops import PaddedCrops, ResizedCrops
 from kd.data.sampler import views_seen
 from kd.data.views import ViewedImages
 
@@ -115,6 +115,20 @@ def test_endless_views_repeat_from_their_numbers_alone():
     assert torch.equal(*taken)
     alone = ResizedCrops(AREA, True).cut(torch.from_numpy(IMAGES[1:2]), torch.tensor(VIEWS[1:2]))
     assert torch.equal(alone[0], taken[0][1])
+
+
+@pytest.mark.parametrize("reflect", [False, True])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_padded_crop_is_torchvisions(reflect, mirror):
+    images, pad = torch.from_numpy(IMAGES).permute(0, 3, 1, 2), 2
+    padded = tv.pad(images, [pad], padding_mode="reflect" if reflect else "constant")
+    crops = PaddedCrops(pad, reflect=reflect)
+    for top, left in [(0, 0), (0, 4), (2, 2), (3, 1), (4, 4)]:
+        expected = tv.crop(padded, top, left, *images.shape[2:])
+        expected = tv.horizontal_flip(expected) if mirror else expected
+        view = 25 * mirror + 5 * top + left
+        mine = crops.cut(torch.from_numpy(IMAGES), torch.full((3,), view))
+        assert torch.equal(mine.permute(0, 3, 1, 2), expected)
 
 
 @pytest.mark.parametrize("box", [(1, 2, 4, 6), (0, 0, 6, 9), (2, 3, 3, 3)])

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kd.data.augmentation import ENDLESS, Augmentation
+from kd.data.crops import ResizedCrops
 from kd.data.rows import Rows, Shown
 from kd.data.sampler import views_seen
 
@@ -58,3 +59,33 @@ def test_a_sample_is_shown_alike_whatever_it_is_asked_with(how):
 
 def test_one_view_for_all():
     assert Shown.of(3, torch.arange(4)).views.tolist() == [3] * 4
+
+
+def mirrored(how, seed, epoch):
+    """Whether each sample is mirrored there."""
+    views = Rows(how, seed, N).shown_in(epoch).views
+    if how.endless:
+        return ResizedCrops(how.area, flip=True).boxes(views)[1]
+    return views >= (2 * how.pad + 1) ** 2
+
+
+@pytest.mark.parametrize("views", [0, 4])
+@pytest.mark.parametrize("crops", [(2, None), (0, (0.3, 1.0))])
+def test_alternating_each_image_is_mirrored_in_every_other_epoch(crops, views):
+    pad, area = crops
+    how = Augmentation(pad, "alternate", area, views=views)
+    for seed in (0, 7):
+        first, second, third = (mirrored(how, seed, epoch) for epoch in (4, 5, 6))
+        assert torch.equal(first, ~second)
+        assert torch.equal(first, third)
+        assert 10 < first.sum() < 40, "which of the two comes first is drawn for each image"
+    by_chance = Augmentation(pad, True, area, views=views)
+    assert not torch.equal(mirrored(by_chance, 0, 4), ~mirrored(by_chance, 0, 5))
+
+
+def test_alternating_changes_nothing_but_the_mirroring():
+    alternate, by_chance = (
+        Rows(Augmentation(2, flip), 3, N).shown_in(5).views for flip in ("alternate", True)
+    )
+    assert torch.equal(alternate % 25, by_chance % 25)
+    assert len(set((alternate % 25).tolist())) > 15
