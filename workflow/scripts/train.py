@@ -127,6 +127,8 @@ def train(
     logger.info("%s  start: loss = %s, %s", job.label, setup.method.describe(), device)
     tuned = "fine-tunes pretrained weights" if job.options.get("pretrained") else "recipe"
     logger.info("%s  %s: %s", job.label, tuned, job.recipe.describe())
+    if about_teacher := setup.of_teacher(stored=bool(targets)):
+        logger.info("%s  %s", job.label, about_teacher)
     logger.info("%s  %s", job.label, speed.reason)
 
     # Named by all that the training is made from, so that nothing else ever goes on from its state.

@@ -157,8 +157,11 @@ def distill(folder, dataset, teacher, **more):
     return run(folder, dataset, what, teacher_logits=teacher[0] / "test_logits.npy", **more)
 
 
-def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teacher, dataset, tmp_path):
+def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(
+    teacher, dataset, tmp_path, caplog
+):
     """Float16 rounding of logits near 4 is 0.002; a teacher that saw other views would be far off."""
+    caplog.set_level("INFO", "kd")
     note, _ = make_targets(teacher, dataset, tmp_path, 3)
     cached = distill(tmp_path / "cached", dataset, teacher, targets=[note])
     live = distill(tmp_path / "live", dataset, teacher, teacher_model=teacher[0] / "model.safetensors")
@@ -166,6 +169,8 @@ def test_a_student_of_stored_targets_ends_where_one_of_a_live_teacher_does(teach
     assert np.abs(logits["cached"] - logits["live"]).max() < 0.02
     assert cached["agreement"] == pytest.approx(live["agreement"], abs=3.4)  # one of thirty
     assert cached["loss_function"] == "0.1·CE + 0.9·T²·KL, T=2"
+    said = [record.getMessage() for record in caplog.records if "  teacher: " in record.getMessage()]
+    assert ["stored logits" in line for line in said] == [True, False]
     agreed = logits["cached"].argmax(1) == np.load(teacher[0] / "test_logits.npy").argmax(1)
     assert cached["agreement"] == pytest.approx(100 * agreed.mean())
     rows = rows_of(tmp_path / "cached")

@@ -25,6 +25,9 @@ from kd.settings.recipe import Recipe
 from kd.teachers.targets import open_targets
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher, first_logits
 
+# What a method may need of its teacher and is not stored, in words.
+NOT_STORED = {"stages": "its feature maps", "network": "its layers"}
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -34,6 +37,16 @@ class Setup:
     about: dict[str, Any]  # what builds such a network again
     method: Distillation
     teacher: nn.Module | None  # None where there is no teacher, or its logits are cached
+
+    def of_teacher(self, *, stored: bool) -> str | None:
+        """Whether the method reads stored logits or runs the teacher, and why; None without a teacher."""
+        if stored:
+            return "teacher: stored logits, because the method needs nothing else of it"
+        if self.teacher is None:
+            return None
+        needed = [text for need, text in NOT_STORED.items() if need in self.method.NEEDS]
+        needs = f"the method needs {' and '.join(needed)}" if needed else "none of its logits are stored (targets:)"
+        return f"teacher: runs in every step, because {needs}"
 
 
 def set_up(
