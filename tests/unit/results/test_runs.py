@@ -35,7 +35,8 @@ def test_the_size_is_that_of_the_file_of_weights_where_there_is_one(tmp_path):
 
 def test_what_was_computed_of_the_logits_has_the_names_of_the_tables_columns():
     diagnosis = {"top5_accuracy": None, "balanced_accuracy": 90.0, "macro_f1": 89.0, "nll": 0.5, "ece": 3.0}
-    diagnosis["calibrated"] = {"temperature": 1.5, "nll": 0.4, "ece": 1.0}
+    diagnosis["calibrated"] = {"temperature": 1.5, "nll": 0.4, "ece": 1.0, "threshold": 0.75}
+    diagnosis["calibrated"]["test"] = {"coverage": 60.0, "accuracy": 98.5}
     run = Run(Path("x"), Metrics(**fake_run()), diagnosis)
     assert run.diagnosed == {
         "top5_accuracy": None,
@@ -45,6 +46,9 @@ def test_what_was_computed_of_the_logits_has_the_names_of_the_tables_columns():
         "temperature": 1.5,
         "scaled_nll": 0.4,
         "scaled_ece": 1.0,
+        "rejection_threshold": 0.75,
+        "coverage": 60.0,
+        "accepted_accuracy": 98.5,
     }
     assert replace(run, diagnosis=diagnosis | {"calibrated": None}).diagnosed["scaled_ece"] is None
     assert set(replace(run, diagnosis=None).diagnosed.values()) == {None}

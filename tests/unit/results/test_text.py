@@ -324,24 +324,31 @@ def test_more_metrics_are_in_a_table_of_their_own():
     runs = [fake_run("alone", "cnn", seed) for seed in (0, 1)]
     values = {"top5_accuracy": None, "balanced_accuracy": 90.0, "macro_f1": 80.0, "nll": 0.5}
     values |= {"temperature": 1.5, "scaled_nll": 0.25, "scaled_ece": 1.0}
+    rejecting = {"rejection_threshold": 0.75, "coverage": 60.0, "accepted_accuracy": 98.5}
     metrics = [Metrics(**run) for run in runs]
 
     def section_of(measured):
         return to_markdown(summarise(runs, measured), "mine", metrics).split("## More metrics\n\n")[1]
 
+    values |= rejecting
     section = section_of([values, values | {"balanced_accuracy": 92.0}])
     head, _, line = ([cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines()[:3])
     scaled = ["temperature", "NLL, scaled", "ECE, scaled"]
-    assert head[4:] == ["balanced accuracy", "macro-F1", "NLL", "ECE", *scaled]
+    accepting = ["rejection threshold", "coverage", "accuracy above it"]
+    assert head[4:] == ["balanced accuracy", "macro-F1", "NLL", "ECE", *scaled, *accepting]
     assert line[:2] == ["baseline", "cnn"]
     assert line[4:] == [
         *("91.00 (sd 1.41)", "80.00 (sd 0.00)", "0.500 (sd 0.000)"),
         *("3.21", "1.50 (sd 0.00)", "0.250 (sd 0.000)", "1.00 (sd 0.00)"),
+        *("0.750 (sd 0.000)", "60.00 (sd 0.00)", "98.50 (sd 0.00)"),
     ]
+    assert "- Rejection threshold: the confidence" in section
     assert "- Temperature: what the logits are divided by" in section
-    without = section_of([values | dict.fromkeys(("temperature", "scaled_nll", "scaled_ece"))] * 2)
+    none = dict.fromkeys(("temperature", "scaled_nll", "scaled_ece", *rejecting))
+    without = section_of([values | none] * 2)
     assert "emperature: what" not in without
     assert "scaled" not in without
+    assert "ejection" not in without
     assert "## More metrics" not in page_of(runs)
 
 

@@ -13,6 +13,7 @@ SCALED = "scaled_"  # by the temperature
 # Measures of the logits, as a diagnosis.json has them.
 DIAGNOSED = ["top5_accuracy", "balanced_accuracy", "macro_f1", "nll"]
 DIAGNOSED += ["temperature", f"{SCALED}nll", f"{SCALED}ece"]
+DIAGNOSED += ["rejection_threshold", "coverage", "accepted_accuracy"]
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,21 @@ class Run:
     def diagnosed(self) -> dict[str, float | None]:
         """What was computed of its logits, by the names of the columns of the table; None if it is not known.
 
-        Accuracies, F1 and calibration error are in per cent, NLL in nats. Without a temperature nothing is
-        scaled.
+        Accuracies, F1, calibration error and coverage are in per cent, NLL in nats. Without a temperature
+        nothing is scaled. Coverage and accepted accuracy are of the test images at or above the threshold.
         """
         known = self.diagnosis or {}
         calibrated = known.get("calibrated") or {}
-        values = {name: known.get(name) for name in DIAGNOSED} | {
-            "temperature": calibrated.get("temperature")
-        }
+        accepted = calibrated.get("test") or {}
         scaled = [name for name in DIAGNOSED if name.startswith(SCALED)]
-        return values | {name: calibrated.get(name.removeprefix(SCALED)) for name in scaled}
+        return {
+            **{name: known.get(name) for name in DIAGNOSED},
+            **{name: calibrated.get(name.removeprefix(SCALED)) for name in scaled},
+            "temperature": calibrated.get("temperature"),
+            "rejection_threshold": calibrated.get("threshold"),
+            "coverage": accepted.get("coverage"),
+            "accepted_accuracy": accepted.get("accuracy"),
+        }
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,14 @@ MORE = {
     "temperature": ("temperature", 2),
     "NLL, scaled": ("scaled_nll", 3),
     "ECE, scaled": ("scaled_ece", 2),
+    "rejection threshold": ("rejection_threshold", 3),
+    "coverage": ("coverage", 2),
+    "accuracy above it": ("accepted_accuracy", 2),
     "test accuracy without EMA": ("unaveraged_test_accuracy", 2),
 }
 _MORE_LEGEND = (
-    "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature and NLL, the"
-    " mean cross-entropy in nats, which is the test loss.",
+    "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature, threshold and NLL,"
+    " the mean cross-entropy in nats, which is the test loss.",
     "Balanced accuracy: the mean of the accuracies of the classes. Macro-F1: the mean of their F1 scores.",
 )
 _SCALED_LEGEND = (
@@ -30,6 +33,11 @@ _SCALED_LEGEND = (
     " (Guo et al. 2017). Scaled: after that division, which changes no prediction.",
     f"{DASH}: with one seed at least there is no temperature, because all validation images are predicted"
     " correctly or there are no validation logits.",
+)
+_REJECTED = (
+    "Rejection threshold: the confidence, after scaling, from which on validation predictions have the accuracy"
+    " of diagnostics.target_accuracy (Geifman & El-Yaniv 2017). Coverage: the share of test images at or above it,"
+    f" with their accuracy. {DASH}: with one seed at least no threshold reaches it, or nothing is above it.",
 )
 _EMA = (
     "With EMA a network is the average of its weights, and all measures but the accuracy without it are the"
@@ -46,7 +54,11 @@ def more_columns(table: pd.DataFrame) -> list[str]:
 
 def more_legend(columns: Iterable[str]) -> list[str]:
     """What the columns of these headings mean."""
-    parts = {"temperature": _SCALED_LEGEND, "test accuracy without EMA": _EMA}
+    parts = {
+        "temperature": _SCALED_LEGEND,
+        "rejection threshold": _REJECTED,
+        "test accuracy without EMA": _EMA,
+    }
     return [*_MORE_LEGEND, *(text for column, texts in parts.items() if column in columns for text in texts)]
 
 
