@@ -9,8 +9,8 @@ import torch
 from kd.runtime.device import set_up_device
 from kd.settings.compute import Compute
 
-SECONDS = 60  # of a test; the compiler alone may take longer
-COMPILING = 180
+SECONDS = 60  # of a test
+LONGER = {"compil": 180, "killed": 300}  # by a word of its name: the compiler alone takes long; whole studies
 
 
 def pytest_collection_modifyitems(items):
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def time_limit(request):
     """A test that hangs fails; one that cannot be interrupted ends the session, with where it was."""
-    seconds = COMPILING if "compil" in request.node.name else SECONDS
+    seconds = next((longer for word, longer in LONGER.items() if word in request.node.name), SECONDS)
 
     def end(number, frame):
         raise TimeoutError(f"longer than {seconds} s")

@@ -1,9 +1,13 @@
-"""Two GPUs that train one network, by NCCL; what two processes on the CPU do is in tests/unit/training."""
+"""Two GPUs that train one network, by NCCL; tests/unit/training and tests/workflow have the same on the CPU."""
 
+import fcntl
+import os
 from functools import partial
 
 import pytest
 import torch
+from checkout import Checkout, copy_code
+from killed_ranks import WHOM, Long
 from trained_together import PLAIN, TIMES, TRAININGS, assert_alike, courses, normalised
 
 from kd.runtime.ranks.group import ALONE
@@ -44,3 +48,33 @@ def test_a_run_repeats_to_the_bit(cuda, tmp_path):
         weights.append(torch.load(tmp_path / "kd.pt")[1])
     for first, second in zip(*(tensors.values() for tensors in weights), strict=True):
         assert torch.equal(first, second)
+
+
+def free(folder):
+    """The slots of GPUs that no job holds."""
+    names = set()
+    for path in folder.glob("kd-gpu-slots-*/*"):
+        lock = os.open(path, os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            names.add(path.name)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(lock)
+    return names
+
+
+@pytest.mark.parametrize("whom", WHOM)
+def test_what_is_killed_frees_both_gpus_and_goes_on_to_the_same_bytes(tmp_path, monkeypatch, whom):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    long = Long("cuda", options=["--resources", "gpu=2"])
+    whole, killed = (Checkout(tmp_path / name, warm=False) for name in ("whole", "killed"))
+    for checkout in (whole, killed):
+        copy_code(checkout.folder)
+        long.configure(checkout)
+    long.killed(killed, whom, meanwhile=lambda: pytest.fail("a GPU is free") if free(tmp_path) else None)
+    assert free(tmp_path) == {"0-0", "1-0"}
+    assert long.resumed(killed) == long.run(whole)

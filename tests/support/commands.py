@@ -139,7 +139,11 @@ RULES = (
         "PYTHONPATH=workflow/scripts python -m bench.top_k --help",
         "of CIFAR-10, for hours: its options",
     ),
-    Rule(r"python -m bench\.large_data .*", "python -m bench.large_data --help", "ten minutes of two cores: its options"),
+    Rule(
+        r"python -m bench\.large_data .*",
+        "python -m bench.large_data --help",
+        "ten minutes of two cores: its options",
+    ),
     Rule(
         r"make bench BENCH=.*(distillation|methods|grid|study|precision).*",
         "{} --dry-run",

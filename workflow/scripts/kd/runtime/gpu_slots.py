@@ -39,7 +39,7 @@ def take_slots(devices: int, slots_per_device: int, count: int) -> list[int]:
     if devices < count:
         raise UserError(
             f"compute.gpus_per_job: {count}, and this job sees {devices}; lower it, or let the job see more"
-            " (CUDA_VISIBLE_DEVICES; on SLURM `gpu` in profiles/slurm/config.yaml)"
+            " (CUDA_VISIBLE_DEVICES)"
         )
     folder = _lock_folder()
     for attempt in itertools.count():

@@ -45,7 +45,11 @@ class Setup:
         if self.teacher is None:
             return None
         needed = [text for need, text in NOT_STORED.items() if need in self.method.NEEDS]
-        needs = f"the method needs {' and '.join(needed)}" if needed else "none of its logits are stored (targets:)"
+        needs = (
+            f"the method needs {' and '.join(needed)}"
+            if needed
+            else "none of its logits are stored (targets:)"
+        )
         return f"teacher: runs in every step, because {needs}"
 
 
