@@ -24,8 +24,8 @@ MORE = {
     "test accuracy without EMA": ("unaveraged_test_accuracy", 2),
 }
 _MORE_LEGEND = (
-    "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature, threshold and"
-    " NLL, the mean cross-entropy in nats, which is the test loss.",
+    "Of the test logits of the last epoch: means over the seeds, in per cent but for temperature, threshold"
+    " and NLL, the mean cross-entropy in nats, which is the test loss.",
     "Balanced accuracy: the mean of the accuracies of the classes. Macro-F1: the mean of their F1 scores.",
 )
 _SCALED_LEGEND = (
@@ -35,9 +35,10 @@ _SCALED_LEGEND = (
     " correctly or there are no validation logits.",
 )
 _REJECTED = (
-    "Rejection threshold: the confidence, after scaling, from which on validation predictions have the accuracy"
-    " of diagnostics.target_accuracy (Geifman & El-Yaniv 2017). Coverage: the share of test images at or above"
-    f" it, with their accuracy. {DASH}: with one seed at least no threshold reaches it, or no image is above it.",
+    "Rejection threshold: the confidence, after scaling, from which on validation predictions have the"
+    " accuracy of diagnostics.target_accuracy (Geifman & El-Yaniv 2017). Coverage: the share of test images"
+    " at or above it, with their accuracy."
+    f" {DASH}: with one seed at least no threshold reaches it, or no image is above it.",
 )
 _EMA = (
     "With EMA a network is the average of its weights, and all measures but the accuracy without it are the"
