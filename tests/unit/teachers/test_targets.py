@@ -4,6 +4,7 @@
 
 import json
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -304,6 +305,29 @@ def test_what_is_read_from_files_is_what_is_held(teacher, dataset, tmp_path, mon
     for targets in (held, filed):
         with pytest.raises(UserError, match=r"lack sample \d+ in row \d+ \(\d+ of 60 missing\); delete "):
             targets.read(9, PADDED.of_epoch(9), held.encoding.empty(60))
+
+
+def test_the_next_epoch_is_read_while_this_one_is_trained_on(teacher, dataset, tmp_path, monkeypatch):
+    note, _ = make_targets(teacher, dataset, tmp_path, 3)
+    monkeypatch.setattr("kd.teachers.targets.HELD", 0)
+    filed, gather = open_targets(note, PADDED, 4, CPU), FiledTargets._gather
+    gathered, begun, released = [], Event(), Event()
+
+    def held_up(self, wanted):
+        gathered.append(wanted)
+        if len(gathered) == 2:
+            begun.set()
+            assert released.wait(30)
+        return gather(self, wanted)
+
+    monkeypatch.setattr(FiledTargets, "_gather", held_up)
+    out = filed.encoding.empty(60)
+    filed.read(0, PADDED.of_epoch(0), out)  # returns although the second is held up
+    assert begun.wait(30)
+    released.set()
+    filed.read(1, PADDED.of_epoch(1), out)
+    filed.read(2, PADDED.of_epoch(2), out)
+    assert len(gathered) in (3, 4), "an epoch is read once; the fourth may have begun"
 
 
 def test_a_job_says_what_it_stores(dataset):

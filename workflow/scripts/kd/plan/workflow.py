@@ -1,4 +1,4 @@
-"""What Snakemake itself asks of a study: wildcards, what scripts read in its config, where jobs run, cores."""
+"""What Snakemake itself asks of a study: wildcards, what scripts read in its config, clusters and cores."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
