@@ -1,0 +1,1 @@
+"""What storing the largest logits alone does to losses, gradients and students."""
