@@ -32,8 +32,9 @@ class Method(Distillation):
     """Mean of both CE + `weight` · T² · KL(as in the step before ‖ now). T = 3, weight 1.
 
     As in the authors' code each step has a whole batch of new images, and that of the step before once more,
-    in another view and in a batch of its own: a step costs twice as much. Their code has no default for T and
-    the weight. After the short last batch of an epoch its images are repeated to fill a batch.
+    in another view and in a batch of its own: a step costs twice as much. Their code (Meta-knowledge-Lab/DLB)
+    has no default for T and the weight, which have to be given on its command line; both are chosen here.
+    After the short last batch of an epoch its images are repeated to fill a batch.
 
     `temperature`: divisor of both logits
     """
