@@ -148,5 +148,10 @@ def as_output(logits: Tensor, stages: tuple[Tensor, ...], named: Mapping[str, An
     )
 
 
+def float32_at_least(tensor: Tensor) -> Tensor:
+    """In float32, what was computed in a lower precision; float64 stays as it is."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
 def _floats(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.float() for name, tensor in tensors.items()}

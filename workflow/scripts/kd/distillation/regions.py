@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from kd.distillation.activations import require_maps
 from kd.distillation.base import Context, Distillation
-from kd.distillation.batch import Batch, Output
+from kd.distillation.batch import Batch, Output, float32_at_least
 from kd.errors import UserError
 
 
@@ -88,7 +88,8 @@ class Regional(Distillation):
     def regional(self, batch: Batch, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Of all regions the student's and the teacher's logits, the labels, and the weights.
 
-        (R · B, C) float32 twice, (R · B,) int64 and float32: those of the whole images are the first B.
+        (R · B, C) float32 twice, (R · B,) int64 and float32: those of the whole images are the first B. Logits
+        of networks in float64 are float64.
         """
         student = self._logits(batch, 0, batch.student)
         with torch.no_grad():
@@ -98,4 +99,5 @@ class Regional(Distillation):
 
     def _logits(self, batch: Batch, number: int, output: Output) -> Tensor:
         with batch.autocast():
-            return self._classifiers[number](self.regions[number](output.stages[-1])).float()
+            logits = self._classifiers[number](self.regions[number](output.stages[-1]))
+        return float32_at_least(logits)

@@ -13,7 +13,7 @@ With p of the peer; in KL the first of both has no gradient.
 from torch import Tensor
 
 from kd.distillation.base import Context, Distillation
-from kd.distillation.batch import Batch
+from kd.distillation.batch import Batch, float32_at_least
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative
 
@@ -51,7 +51,7 @@ class Method(Distillation):
         student = batch.student.logits
         with batch.autocast():
             peer = self.peer(batch.images)
-        peer = peer.float()
+        peer = float32_at_least(peer)
         return {
             "ce": batch.cross_entropy(student),
             "mutual": self.weight * mutual_loss(student, peer),

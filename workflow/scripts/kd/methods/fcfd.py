@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.distillation.base import Context, Distillation, Shape
-from kd.distillation.batch import Batch
+from kd.distillation.batch import Batch, float32_at_least
 from kd.distillation.features import match_chain, pooled, resized
 from kd.errors import UserError
 from kd.methods.kd import kd_loss
@@ -145,11 +145,11 @@ class Method(Distillation):
         for back, (own, other) in zip(self.back, self.pairs[:-1], strict=True):
             with batch.autocast():
                 maps, logits = self.networks[1].forward_after(other, bridged[other])
-            later = {n: maps[n - other - 1].float() for n in compared if n > other}
+            later = {n: float32_at_least(maps[n - other - 1]) for n in compared if n > other}
             looks = looks + appearance(later, teacher.stages)
-            acts = acts + kd_loss(logits.float(), teacher.logits, self.temperature)
+            acts = acts + kd_loss(float32_at_least(logits), teacher.logits, self.temperature)
             entered = back(teacher.stages[other])
             with batch.autocast(), without_statistics(self.networks[0]):
                 _, logits = self.networks[0].forward_after(own, entered)
-            acts = acts + kd_loss(logits.float(), teacher.logits, self.temperature)
+            acts = acts + kd_loss(float32_at_least(logits), teacher.logits, self.temperature)
         return looks, acts
