@@ -3,6 +3,7 @@
 from math import exp, log
 
 import numpy as np
+import pytest
 
 RANDOM = np.random.default_rng(7)
 STUDENT, TEACHER = RANDOM.normal(size=(2, 5, 7)) * 3
@@ -63,3 +64,28 @@ def slopes(loss, logits, step=1e-5):
         down[place] -= step
         gradient[place] = (loss(up) - loss(down)) / (2 * step)
     return gradient
+
+
+def differs(value, mistakes, rel=1e-4):
+    """`value` is none of what known mistakes, by name, would give."""
+    for name, wrong in mistakes.items():
+        assert float(value) != pytest.approx(float(wrong), rel=rel), name
+
+
+def slopes_along(loss, tensors, *, step=1e-5, rel=1e-6):
+    """The gradients of float64 `tensors`, one at a time, are those of `loss`, a function of a list of arrays.
+
+    Each is compared along a random direction, and along itself, or little would be compared. A tensor without a
+    gradient is one that the loss does not depend on.
+    """
+    random, arrays = np.random.default_rng(0), [tensor.detach().numpy() for tensor in tensors]
+    for place, tensor in enumerate(tensors):
+        gradient = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
+        way = random.normal(size=tensor.shape)
+        way = way / np.linalg.norm(way) + gradient / max(np.linalg.norm(gradient), 1e-12)
+        values = []
+        for side in (step, -step):
+            moved = [array + side * way if here == place else array for here, array in enumerate(arrays)]
+            values.append(float(loss(moved)))
+        slope = (values[0] - values[1]) / (2 * step)
+        assert (gradient * way).sum() == pytest.approx(slope, rel=rel, abs=1e-8), place

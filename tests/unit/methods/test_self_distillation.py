@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of
-from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, slopes, softened
+from by_hand import LABELS, STUDENT, TEACHER, cross, differs, kl, mean, slopes, slopes_along, softened
 from small_training import StopsAfter, network, split
 from tiers import sample
 
@@ -128,6 +128,132 @@ def test_of_a_sample_of_which_nothing_is_known_nothing_is_asked():
     known = torch.tensor([True, False, True, False, False])
     right = 4 * sum(kl(softened(TEACHER[i], 2), softened(STUDENT[i], 2)) for i in (0, 2)) / 5
     assert consistency_loss(student, earlier, known, 2.0).item() == pytest.approx(right, rel=1e-9)
+
+
+# Of two steps the first shows STUDENT and the second TEACHER; beside them are the same samples in other views.
+BESIDE = np.random.default_rng(13).normal(size=(2, 5, 7)) * 2
+
+
+def second_step(name, orders=((0, 1, 2, 3, 4),) * 3, shift=0.0, weight=None):
+    """The terms of the second of two steps; `orders` of the first batch, of the second, and of what is beside it.
+
+    `weight` multiplies all logits, as a weight of the network would.
+    """
+    method, weight = prepared(name), torch.ones(()).double() if weight is None else weight
+    for step, logits in enumerate((STUDENT, TEACHER)):
+        own = torch.tensor(orders[step])
+        beside = torch.tensor(orders[2]) if step else own
+        others = weight * tensor(BESIDE[step])[beside] - 2 * shift, LABELS[beside.numpy()], beside
+        known = {"indices": own, "epoch": step, "others": others}
+        shown = weight * tensor(logits)[own] + shift
+        terms = method.losses(batch_of(shown, None, LABELS[own.numpy()], **known))
+    return terms
+
+
+def values_of(terms):
+    return {name: term.item() for name, term in terms.items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_the_batch_and_a_constant_do_not_matter(name):
+    """A classmate stays beside its image; what dlb shows again may come in any order, for it goes by numbers."""
+    mixed, other = (4, 2, 0, 1, 3), (1, 0, 4, 3, 2)
+    expected = pytest.approx(values_of(second_step(name)), rel=1e-9)
+    beside = other if name == "dlb" else mixed
+    assert values_of(second_step(name, (other, mixed, beside))) == expected
+    assert (
+        values_of(second_step(name, shift=torch.tensor([[3.0], [-40], [0], [7], [1]]).double())) == expected
+    )
+    if name == "cs_kd":
+        assert second_step(name, (mixed, mixed, other))["kd"].item() != pytest.approx(
+            second_step(name)["kd"].item(), rel=1e-3
+        )
+
+
+def soft_by_hand(targets, logits, temperature=1.0, loss=kl):
+    return mean(
+        loss(softened(p, temperature), softened(q, temperature)) for p, q in zip(targets, logits, strict=True)
+    )
+
+
+def test_known_mistakes_of_ps_kd():
+    terms, plain = second_step("ps_kd"), ce_by_hand(TEACHER)
+    right = soft_by_hand(STUDENT, TEACHER, loss=cross)
+    assert values_of(terms) == pytest.approx({"ce": 0.84 * plain, "self": 0.16 * right}, rel=1e-6)
+    differs(terms["ce"], {"epochs from 0": 0.92 * plain, "at its full weight": plain})
+    mistakes = {
+        "epochs from 0": 0.08 * right,
+        "the last epoch's share": 0.8 * right,
+        "less the entropy": 0.16 * soft_by_hand(STUDENT, TEACHER),
+        "turned round": 0.16 * soft_by_hand(TEACHER, STUDENT, loss=cross),
+        "of this epoch": 0.16 * soft_by_hand(TEACHER, TEACHER, loss=cross),
+        "labels still": 0.16 * plain,
+        "over classes too": 0.16 * right / 7,
+        "one sample further": 0.16 * soft_by_hand(np.roll(STUDENT, 1, axis=0), TEACHER, loss=cross),
+    }
+    differs(terms["self"], mistakes)
+
+
+def test_known_mistakes_of_cs_kd():
+    kd = second_step("cs_kd")["kd"]
+    right = soft_by_hand(BESIDE[1], TEACHER, 4)
+    assert kd.item() == pytest.approx(16 * right, rel=1e-9)
+    mistakes = {
+        "no T²": right,
+        "T once": 4 * right,
+        "not softened": 16 * soft_by_hand(BESIDE[1], TEACHER),
+        "turned round": 16 * soft_by_hand(TEACHER, BESIDE[1], 4),
+        "cross-entropy": 16 * soft_by_hand(BESIDE[1], TEACHER, 4, cross),
+        "over classes too": 16 * right / 7,
+        "a sum": 16 * right * 5,
+        "other classmates": 16 * soft_by_hand(BESIDE[1][::-1], TEACHER, 4),
+    }
+    differs(kd, mistakes)
+
+
+def test_known_mistakes_of_dlb():
+    terms, both = second_step("dlb"), (ce_by_hand(TEACHER), ce_by_hand(BESIDE[1]))
+    right = soft_by_hand(STUDENT, BESIDE[1], 3)
+    assert values_of(terms) == pytest.approx({"ce": sum(both) / 2, "kd": 9 * right}, rel=1e-6)
+    differs(terms["ce"], {"a sum": sum(both), "of the new alone": both[0], "of the old alone": both[1]})
+    mistakes = {
+        "no T²": right,
+        "not softened": 9 * soft_by_hand(STUDENT, BESIDE[1]),
+        "turned round": 9 * soft_by_hand(BESIDE[1], STUDENT, 3),
+        "of this step": 9 * soft_by_hand(TEACHER, BESIDE[1], 3),
+        "of the other view then": 9 * soft_by_hand(BESIDE[0], BESIDE[1], 3),
+        "by place": 9 * soft_by_hand(STUDENT[::-1], BESIDE[1], 3),
+        "over classes too": 9 * right / 7,
+    }
+    differs(terms["kd"], mistakes)
+    backwards = second_step("dlb", ((4, 3, 2, 1, 0), (0, 1, 2, 3, 4), (0, 1, 2, 3, 4)))
+    assert backwards["kd"].item() == pytest.approx(9 * right, rel=1e-6), "found by number, not by place"
+
+
+def frozen(name, targets, seen, temperature):
+    """The term by hand as a function of a weight of all logits, of which the targets know nothing."""
+    factor, loss = (1, cross) if name == "ps_kd" else (temperature**2, kl)
+    share = 0.16 if name == "ps_kd" else 1
+    return lambda weight, of_targets=1.0: (
+        share * factor * soft_by_hand(of_targets * targets, weight * seen, temperature, loss)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "term", "by_hand"),
+    [
+        ("ps_kd", "self", frozen("ps_kd", STUDENT, TEACHER, 1)),
+        ("cs_kd", "kd", frozen("cs_kd", BESIDE[1], TEACHER, 4)),
+        ("dlb", "kd", frozen("dlb", STUDENT, BESIDE[1], 3)),
+    ],
+)
+def test_no_gradient_goes_through_what_is_learnt_from(name, term, by_hand):
+    """One weight makes both predictions, and learns from one of them alone."""
+    weight = torch.ones(()).double().requires_grad_()
+    second_step(name, weight=weight)[term].backward()
+    slopes_along(lambda moved: by_hand(moved[0]), [weight], rel=1e-5)
+    both = (by_hand(1 + 1e-5, 1 + 1e-5) - by_hand(1 - 1e-5, 1 - 1e-5)) / 2e-5
+    differs(weight.grad, {"through both": both})
 
 
 @pytest.mark.parametrize("name", NAMES)

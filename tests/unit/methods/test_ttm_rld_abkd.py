@@ -12,6 +12,7 @@ from by_hand import (
     SMALL_TEACHER,
     STUDENT,
     TEACHER,
+    differs,
     kl,
     mean,
     renormalised,
@@ -35,11 +36,6 @@ def tensors():
 
 def small():
     return torch.tensor(SMALL_STUDENT), torch.tensor(SMALL_TEACHER)
-
-
-def differs(value, mistakes):
-    for name, wrong in mistakes.items():
-        assert value.item() != pytest.approx(wrong, rel=1e-4), name
 
 
 def terms_of(name, epoch=0, **options):

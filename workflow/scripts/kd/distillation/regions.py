@@ -88,8 +88,8 @@ class Regional(Distillation):
     def regional(self, batch: Batch, labels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Of all regions the student's and the teacher's logits, the labels, and the weights.
 
-        (R · B, C) float32 twice, (R · B,) int64 and float32: those of the whole images are the first B. Logits
-        of networks in float64 are float64.
+        (R · B, C) float32 twice, (R · B,) int64 and float32: those of the whole images are the first B.
+        Networks in float64 have logits in float64.
         """
         student = self._logits(batch, 0, batch.student)
         with torch.no_grad():
