@@ -69,7 +69,7 @@ def slopes(loss, logits, step=1e-5):
 def differs(value, mistakes, rel=1e-4):
     """`value` is none of what known mistakes, by name, would give."""
     for name, wrong in mistakes.items():
-        assert float(value) != pytest.approx(float(wrong), rel=rel), name
+        assert value.item() != pytest.approx(float(wrong), rel=rel), name
 
 
 def slopes_along(loss, tensors, *, step=1e-5, rel=1e-6):
