@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from by_hand import differs
 from features_by_hand import ORDER, as_tensors, near
 from newer_features_by_hand import LOSSES
+from newer_features_mistaken import MISTAKES
 
 from kd.methods.catkd import cat_loss, class_maps
 from kd.methods.itrd import correlation_loss, mutual_loss
@@ -54,6 +56,14 @@ def test_gradient_is_that_of_finite_differences(name):
     way = way / way.norm() + s.grad / s.grad.norm()
     moved = [loss(s.detach() + step * way, t).item() for step in (1e-5, -1e-5)]
     assert (s.grad * way).sum().item() == pytest.approx((moved[0] - moved[1]) / 2e-5, rel=1e-4)
+
+
+@EVERY
+def test_known_mistakes(name):
+    loss, _, student, teacher = LOSSES[name]
+    wrong = {mistake: by_hand(student, teacher) for mistake, by_hand in MISTAKES[name].items()}
+    differs(loss(as_tensors(student), as_tensors(teacher)), wrong, rel=1e-3)
+    assert len({round(value, 9) for value in wrong.values()}) == len(wrong), "each is another number"
 
 
 @EVERY
@@ -188,3 +198,38 @@ def test_what_a_loss_does_not_see(name, change, same):
     loss, by_hand, student, teacher = LOSSES[name]
     value = loss(change(as_tensors(student)), as_tensors(teacher)).item()
     assert (value == pytest.approx(by_hand(student, teacher), rel=1e-5)) == same
+
+
+def same(features):
+    return features
+
+
+def swapped(features):
+    return features.flip(1)  # dimensions, or channels
+
+
+IN_BOTH = [  # name, change of the student, change of the teacher
+    ("vkd", same, lambda rows: rows + torch.arange(5.0)[:, None], True),  # its mean and deviation are gone
+    ("vkd", same, per_sample, True),  # but for the 1e-5 of a layer norm
+    ("vkd", swapped, swapped, True),
+    ("vkd", per_sample, same, False),
+    ("vkd", lambda rows: rows + 1, same, False),
+    ("vkd", rotated, rotated, False),
+    ("mgd", lambda maps: maps + 3, lambda maps: maps + 3, True),
+    ("mgd", swapped, swapped, True),
+    ("mgd", lambda maps: -maps.flip(3), lambda maps: -maps.flip(3), True),
+    ("mgd", lambda maps: maps * 2, lambda maps: maps * 2, False),
+    ("mgd", lambda maps: maps.flip(3), same, False),
+    ("pad", lambda rows: rows + 3, lambda rows: rows + 3, True),
+    ("pad", lambda rows: -rows, lambda rows: -rows, True),
+    ("pad", swapped, swapped, False),  # whose variances are those of a place
+    ("pad", lambda rows: rows * 2, lambda rows: rows * 2, False),
+    ("pad", lambda rows: rows + 1, same, False),
+]
+
+
+@pytest.mark.parametrize(("name", "of_student", "of_teacher", "unseen"), IN_BOTH)
+def test_what_a_loss_does_not_see_of_both(name, of_student, of_teacher, unseen):
+    loss, by_hand, student, teacher = LOSSES[name]
+    value = loss(of_student(as_tensors(student)), of_teacher(as_tensors(teacher))).item()
+    assert (value == pytest.approx(by_hand(student, teacher), rel=1e-4)) == unseen
