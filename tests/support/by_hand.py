@@ -1,6 +1,6 @@
 """What the losses of methods are made of, in plain Python: one number at a time, as a paper writes it."""
 
-from math import exp, log
+from math import exp, isfinite, log
 
 import numpy as np
 import pytest
@@ -69,6 +69,7 @@ def slopes(loss, logits, step=1e-5):
 def differs(value, mistakes, rel=1e-4):
     """`value` is none of what known mistakes, by name, would give."""
     for name, wrong in mistakes.items():
+        assert isfinite(wrong), name
         assert value.item() != pytest.approx(float(wrong), rel=rel), name
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from batches import batch_of
 from features_by_hand import near
-from layers_by_hand import affine, array, batch_norm, conv_bn, convolve, cross_entropy, divergence, pool, relu
+from layers_by_hand import affine, array, batch_norm, conv_bn, convolve, cross_entropy, divergence, relu
 from newer_features_by_hand import (
     cat_by_hand,
     correlation_by_hand,
@@ -142,33 +142,6 @@ def test_wkd_falls_to_nothing_at_the_end(epoch, strength):
     fitted = relu(conv_bn(student, method.regressor[0]))
     expected = 0.5 * strength * wkd_by_hand(fitted, teacher)
     assert terms["wkd"].item() == pytest.approx(expected, rel=1e-6, abs=1e-9)
-
-
-def test_semckd_attends_to_every_pair():
-    method, terms, outputs, _ = asked("semckd", {"samples": 3, "weight": 2.0})
-    student, teacher = ([array(stage) for stage in output.stages] for output in outputs)
-
-    def embedded(embeds, stages):
-        rows = []
-        for embed, maps in zip(embeds, stages, strict=True):
-            flat = maps.reshape(len(maps), -1)
-            made = affine(relu(affine(flat @ flat[:3].T, embed[0])), embed[2])
-            rows.append(made / np.sqrt((made**2).sum(axis=1, keepdims=True)))
-        return np.stack(rows, axis=1)
-
-    energy = np.einsum("bsd,bld->bsl", embedded(method.queries, student), embedded(method.keys, teacher))
-    attention = np.exp(energy) / np.exp(energy).sum(axis=2, keepdims=True)
-    total, fits = 0.0, iter(method.fits)
-    for i, own in enumerate(student):
-        for j, other in enumerate(teacher):
-            layers = next(fits)
-            side = min(own.shape[2], other.shape[2])
-            x = relu(conv_bn(pool(own, side), layers[0:2]))
-            x = convolve(relu(conv_bn(x, layers[3:5])), layers[6])
-            gaps = ((x - pool(other, side)) ** 2).reshape(len(x), -1).mean(axis=1)
-            total += (attention[:, i, j] * gaps).sum()
-    near(terms["semckd"], 2 * total / (4 * 3), rel=1e-8)
-    near(terms["kd"], kd_of(outputs, 4.0), rel=1e-9)
 
 
 @pytest.mark.parametrize(("ins", "outs"), [(4, 7), (7, 4), (5, 5)])
