@@ -69,8 +69,9 @@ def slopes(loss, logits, step=1e-5):
 def differs(value, mistakes, rel=1e-4):
     """`value` is none of what known mistakes, by name, would give."""
     for name, wrong in mistakes.items():
+        wrong = wrong.item() if hasattr(wrong, "item") else wrong
         assert isfinite(wrong), name
-        assert value.item() != pytest.approx(float(wrong), rel=rel), name
+        assert value.item() != pytest.approx(wrong, rel=rel), name
 
 
 def slopes_along(loss, tensors, *, step=1e-5, rel=1e-6):
@@ -79,7 +80,7 @@ def slopes_along(loss, tensors, *, step=1e-5, rel=1e-6):
     Each is compared along a random direction, and along itself, or little would be compared. A tensor without a
     gradient is one that the loss does not depend on.
     """
-    random, arrays = np.random.default_rng(0), [tensor.detach().numpy() for tensor in tensors]
+    random, arrays = np.random.default_rng(0), [tensor.detach().numpy().copy() for tensor in tensors]
     for place, tensor in enumerate(tensors):
         gradient = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
         way = random.normal(size=tensor.shape)

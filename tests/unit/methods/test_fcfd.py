@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from by_hand import differs, slopes_along
 from parts import real_batch, real_pair
 from torch.nn import functional
 
@@ -46,46 +47,130 @@ def through(network, number, maps):
 
 
 def by_hand(student, teacher, method, shown, temperature):
-    """How maps look on the way of each network, and what the mixed paths end in."""
+    """How maps look on the way of each network, and what the mixed paths end in: its parts, each unweighted."""
     stages, logits = student.forward_stages(shown)
     expected, target = teacher.forward_stages(shown)
     last = len(expected) - 1
     bridged = {t: method.bridges[i].layers(stages[s]) for i, (s, t) in enumerate(method.pairs)}
 
     def gap(number, maps):
-        loss = ((maps - expected[number]) ** 2).mean()
-        if number == last:
-            loss = loss + ((maps.mean((2, 3)) - expected[number].mean((2, 3))) ** 2).mean()
-        return loss
+        parts["pooled"] += (number == last) * (
+            (maps.mean((2, 3)) - expected[number].mean((2, 3))) ** 2
+        ).mean()
+        return ((maps - expected[number]) ** 2).mean()
 
-    plain = sum(gap(number, maps) for number, maps in bridged.items())
-    mixed = soft = 0.0
+    parts = {"logits": logits, "target": target, "pooled": 0.0}
+    parts["plain"] = sum(gap(number, maps) for number, maps in bridged.items())
+    plainly_pooled, parts["pooled"] = parts["pooled"], 0.0
+    parts |= {"mixed": 0.0, "to the teacher": 0.0, "to the student": 0.0, "answers": []}
     for i, (s, t) in enumerate(method.pairs[:-1]):
         made, answer = through(teacher, t, bridged[t])
-        mixed = mixed + sum(gap(number, maps) for number, maps in made.items() if number in bridged)
-        soft = soft + kl(answer, target, temperature)
+        parts["mixed"] += sum(gap(number, maps) for number, maps in made.items() if number in bridged)
+        parts["to the teacher"] += kl(answer, target, temperature)
+        parts["answers"].append(answer)
         _, answer = through(student, s, method.back[i].layers(expected[t]))
-        soft = soft + kl(answer, target, temperature)
-    count = len(method.pairs) - 1
+        parts["to the student"] += kl(answer, target, temperature)
+        parts["answers"].append(answer)
+    parts["plainly pooled"] = plainly_pooled
+    return parts
+
+
+TEMPERATURE = 2.0
+OPTIONS = {"weight": 3.0, "kd_weight": 2.0, "mixed_weight": 0.5, "temperature": TEMPERATURE, "warm_up": 4.0}
+
+
+def terms_by_hand(parts, labels=LABELS):
+    """In the first of four epochs of warm-up. Of three pairs there are four paths, of which two count."""
+    looks = parts["plain"] + parts["plainly pooled"] + (parts["mixed"] + parts["pooled"]) / 2
     return {
-        "ce": functional.cross_entropy(logits, LABELS),
-        "kd": kl(logits, target, temperature),
-        "appearance": plain + mixed / count,
-        "mixed": soft / count,
+        "ce": functional.cross_entropy(parts["logits"], labels),
+        "kd": 2 * kl(parts["logits"], parts["target"], TEMPERATURE),
+        "appearance": 3 / 4 * looks,
+        "mixed": 0.5 * (parts["to the teacher"] + parts["to the student"]) / 2,
     }
 
 
-def test_every_term_is_the_papers():
-    """Of three pairs there are four mixed paths, of which two count in the mean."""
-    options = {"weight": 3.0, "kd_weight": 2.0, "mixed_weight": 0.5, "temperature": 2.0, "warm_up": 4.0}
-    student, teacher, method = prepared(**options)
+def learnt(labels=LABELS, shown=None):
+    student, teacher, method = prepared(**OPTIONS)
     assert len(method.pairs) == 3
-    shown = images()
-    expected = by_hand(copy.deepcopy(student), teacher, method, shown, 2.0)
-    terms = method.losses(real_batch(student, teacher, shown, LABELS))
-    weights = {"ce": 1, "kd": 2, "appearance": 3 / 4, "mixed": 0.5}  # in the first of four epochs
-    for name, weight in weights.items():
-        assert terms[name].item() == pytest.approx(weight * expected[name].item(), rel=1e-5), name
+    shown = images() if shown is None else shown
+    plain = copy.deepcopy(student)
+    terms = method.losses(real_batch(student, teacher, shown, labels))
+    return student, teacher, method, terms, by_hand(plain, teacher, method, shown, TEMPERATURE)
+
+
+def test_every_term_is_the_papers():
+    *_, terms, parts = learnt()
+    for name, right in terms_by_hand(parts).items():
+        assert terms[name].item() == pytest.approx(right.item(), rel=1e-12), name
+
+
+@pytest.mark.parametrize("term", ["appearance", "mixed"])
+def test_the_gradient_of_weights(term):
+    """Of the student and of bridges; through the layers of the teacher, which gets none."""
+    student, teacher, method, terms, _ = learnt()
+    terms[term].backward()
+    # One of a kind: of the first and the last layer, of norms, and of bridges, or it would take seconds.
+    learns = [*student.stages[0].parameters(), student.classifier.weight]
+    learns += [*method.bridges[0].parameters(), *method.back[1].parameters()]
+
+    def moved(arrays):
+        with torch.no_grad():
+            for weight, array in zip(learns, arrays, strict=True):
+                weight.copy_(torch.tensor(array))
+            return terms_by_hand(by_hand(student, teacher, method, images(), TEMPERATURE))[term].item()
+
+    slopes_along(moved, learns, step=1e-6, rel=1e-4)
+    assert all(weight.grad is None for weight in teacher.parameters())
+
+
+def test_known_mistakes():
+    student, teacher, method, terms, parts = learnt()
+    looks = parts["plain"] + parts["plainly pooled"]
+    acts = parts["to the teacher"], parts["to the student"]
+    target, answers = parts["target"], parts["answers"]
+    differs(terms["appearance"], {
+        "no warm-up": terms["appearance"] * 4,
+        "epochs from 0": terms["appearance"] * 0,
+        "the plain path alone": 3 / 4 * looks,
+        "the sum of all paths": 3 / 4 * (looks + parts["mixed"] + parts["pooled"]),
+        "a mean of all paths": 3 / 4 * (looks + (parts["mixed"] + parts["pooled"]) / 4),
+        "no pooled features": 3 / 4 * (parts["plain"] + parts["mixed"] / 2),
+    })  # fmt: skip
+    differs(terms["mixed"], {
+        "the sum of all paths": 0.5 * sum(acts),
+        "the mean of all paths": 0.5 * sum(acts) / 4,
+        "into the teacher alone": 0.5 * acts[0] / 2,
+        "into the student alone": 0.5 * acts[1] / 2,
+        "no T²": 0.5 * sum(acts) / 2 / TEMPERATURE**2,
+        "not softened": 0.5 * sum(kl(answer, target, 1.0) for answer in answers) / 2,
+        "turned round": 0.5 * sum(kl(target, answer, TEMPERATURE) for answer in answers) / 2,
+        "the student's own logits for the teacher's": (
+            0.5 * sum(kl(answer, parts["logits"], TEMPERATURE) for answer in answers) / 2
+        ),
+    })  # fmt: skip
+    still = by_hand(copy.deepcopy(student).eval(), teacher, method, images(), TEMPERATURE)
+    differs(terms["mixed"], {"statistics that were learnt": terms_by_hand(still)["mixed"]})
+    differs(terms["kd"], {"no T²": terms["kd"] / 4, "turned round": 2 * kl(target, parts["logits"], 2.0)})
+
+
+def test_the_order_of_the_batch_does_not_matter():
+    order = torch.tensor([2, 0, 3, 1])
+    *_, terms, _ = learnt()
+    *_, mixed, _ = learnt(LABELS[order], images()[order])
+    *_, unpaired, _ = learnt(LABELS[order])
+    for name, value in terms.items():
+        assert mixed[name].item() == pytest.approx(value.item(), rel=1e-9), name
+    assert unpaired["ce"].item() != pytest.approx(terms["ce"].item(), rel=1e-3)
+
+
+def test_a_constant_added_to_the_logits_of_a_network_does_not_matter():
+    student, teacher, method, terms, _ = learnt()
+    for network, shift in ((student, 7), (teacher, -40)):
+        network.classifier.bias.data += shift
+    other = method.losses(real_batch(student, teacher, images(), LABELS))
+    for name, value in terms.items():
+        assert other[name].item() == pytest.approx(value.item(), rel=1e-9), name
 
 
 def test_norms_of_the_student_remember_nothing_of_mixed_paths():
