@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of
-from by_hand import LABELS, STUDENT, TEACHER, cross, kl, mean, softened
+from by_hand import LABELS, STUDENT, TEACHER, cross, differs, kl, mean, softened
 from token_networks import CLASSES, SIDE, tiny
 
 from kd.distillation.base import Context
@@ -69,16 +69,31 @@ def test_the_class_token_learns_labels_and_the_distillation_token_decisions():
 def test_soft_targets_are_those_of_the_paper(temperature):
     """τ² · KL, the mean over samples; the authors' code divides it by the classes too."""
     options = {"targets": "soft", "alpha": 0.1, "temperature": temperature}
-    _, _, student = heads()
-    terms = build_method("deit", options).losses(batch_of(student, torch.tensor(TEACHER), LABELS))
+    own, taught, student = heads()
+    teacher = torch.tensor(TEACHER, requires_grad=True)
+    terms = build_method("deit", options).losses(batch_of(student, teacher, LABELS))
     pairs = [
         (softened(t, temperature), softened(s, temperature)) for s, t in zip(TAUGHT, TEACHER, strict=True)
     ]
     right = 0.1 * temperature**2 * mean(kl(p, q) for p, q in pairs)
     assert terms["token"].item() == pytest.approx(right, rel=1e-9)
-    turned = 0.1 * temperature**2 * mean(kl(q, p) for p, q in pairs)
-    for wrong in (right / 7, turned):
-        assert terms["token"].item() != pytest.approx(wrong, rel=1e-3)
+    of_class = [
+        kl(softened(t, temperature), softened(s, temperature)) for s, t in zip(STUDENT, TEACHER, strict=True)
+    ]
+    mistakes = {
+        "over classes too": right / 7,
+        "turned round": 0.1 * temperature**2 * mean(kl(q, p) for p, q in pairs),
+        "cross-entropy": 0.1 * temperature**2 * mean(cross(p, q) for p, q in pairs),
+        "of the class token": 0.1 * temperature**2 * mean(of_class),
+        "decisions": 0.1 * mean(decisions(TAUGHT)),
+    }
+    differs(terms["token"], mistakes | ({} if temperature == 1 else {"no T²": right / temperature**2}))
+    terms["token"].backward()
+    assert own.grad is None
+    assert teacher.grad is None
+    # d/dz of τ² · KL is τ · (q − p), and the mean is over five samples.
+    gradient = [0.1 * temperature * (np.array(q) - np.array(p)) / 5 for p, q in pairs]
+    assert taught.grad.numpy() == pytest.approx(np.array(gradient), rel=1e-9, abs=1e-12)
 
 
 def test_one_classifier_learns_both():

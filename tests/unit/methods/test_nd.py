@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of
+from by_hand import differs
 from features_by_hand import ROWS, near
 from layers_by_hand import affine, array, batch_norm, cross_entropy
 from parts import LABELS, SMALL, prepared, random_outputs, real_batch, real_pair
@@ -45,6 +46,76 @@ def test_gradient_is_that_of_finite_differences():
     way = torch.tensor(RANDOM.normal(size=ROWS.shape))
     moved = [by_hand(ROWS + step * way.numpy(), TEACHER, MEANS) for step in (1e-6, -1e-6)]
     near((student.grad * way).sum(), (moved[0] - moved[1]) / 2e-6, rel=1e-5)
+
+
+ORDER = torch.tensor([4, 2, 0, 1, 3])
+
+
+def rotated(rows):
+    return rows @ np.linalg.qr(np.random.default_rng(3).normal(size=(rows.shape[1],) * 2))[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda *rows: [one[ORDER.numpy()] for one in rows], True),
+        (lambda *rows: [np.concatenate([one, one]) for one in rows], True),
+        (lambda *rows: [rotated(one) for one in rows], True),
+        (lambda s, t, m: (s * 3, t * 3, m), True),  # of both lengths
+        (lambda s, t, m: (s, t, m * np.arange(1, 6)[:, None]), True),  # of a mean the direction counts
+        (lambda s, t, m: (s, rotated(t), m), True),  # and of the teacher's own feature the length
+        (lambda s, t, m: (s * 3, t, m), False),
+        (lambda s, t, m: (s, t * 3, m), False),
+        (lambda s, t, m: (s + 1, t, m), False),
+        (lambda s, t, m: (s[ORDER.numpy()], t, m), False),
+        (lambda s, t, m: (s, t[ORDER.numpy()], m), False),
+        (lambda s, t, m: (s, t, m[ORDER.numpy()]), False),
+    ],
+)
+def test_what_it_does_not_see(change, same):
+    student, teacher, means = change(ROWS, TEACHER, MEANS)
+    value = loss_of(torch.tensor(student), teacher, means).item()
+    assert (value == pytest.approx(by_hand(ROWS, TEACHER, MEANS), rel=1e-9)) == same
+
+
+def test_known_mistakes():
+    lengths = [np.sqrt((rows**2).sum(axis=1)) for rows in (ROWS, TEACHER, MEANS)]
+    assert len(set(lengths[0] > lengths[1])) == 2, "students that are shorter, and that are longer"
+    along = (ROWS * MEANS).sum(axis=1) / lengths[2]
+    longer, shorter = np.maximum(*lengths[:2]), np.minimum(*lengths[:2])
+    right = (1 - along / longer).mean()
+    mistakes = {
+        "by the shorter": (1 - along / shorter).mean(),
+        "the cosine": (1 - along / lengths[0]).mean(),
+        "by the teacher's length": (1 - along / lengths[1]).mean(),
+        "by the product": (1 - along / lengths[0] / lengths[1]).mean(),
+        "means as long as they are": (1 - along * lengths[2] / longer).mean(),
+        "along the teacher's own feature": (1 - (ROWS * TEACHER).sum(axis=1) / lengths[1] / longer).mean(),
+        "not divided": (1 - along).mean(),
+        "no 1": -(along / longer).mean(),
+        "a sum": 5 * right,
+        "the longest of the batch": (1 - along / longer.max()).mean(),
+    }
+    loss = loss_of(torch.tensor(ROWS))
+    assert loss.item() == pytest.approx(right, rel=1e-12)
+    differs(loss, mistakes)
+
+
+def test_class_means_get_no_gradient():
+    """Of features that have one, as those of a peer would."""
+    features = torch.tensor(TEACHER, requires_grad=True)
+    assert not ClassMeans(5, ROWS.shape[1]).double()(features, torch.arange(5)).requires_grad
+
+
+def test_class_means_do_not_depend_on_the_order_within_a_batch():
+    features, labels = torch.tensor(TEACHER), torch.tensor([0, 1, 1, 2, 0])
+    one, other = (ClassMeans(3, ROWS.shape[1]).double() for _ in range(2))
+    expected = one(features, labels)
+    assert torch.allclose(other(features[ORDER], labels[ORDER]), expected[ORDER], rtol=1e-12)
+    running = [TEACHER[0], TEACHER[1], TEACHER[1:3].mean(axis=0), TEACHER[3], TEACHER[[0, 4]].mean(axis=0)]
+    assert not np.allclose(expected.numpy(), running), (
+        "the whole batch is counted first, not sample by sample"
+    )
 
 
 def test_a_short_student_grows_along_the_direction_and_a_long_one_turns():
