@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from batches import batch_of
-from by_hand import LABELS, STUDENT, TEACHER, cross, mean, renormalised, slopes, softened, without
+from by_hand import LABELS, STUDENT, TEACHER, cross, differs, mean, renormalised, slopes, softened, without
 from parts import Shaped
 
 from kd.distillation.base import Context
@@ -147,23 +147,44 @@ def r(a, b):
     return np.corrcoef(a, b)[0, 1]
 
 
-def test_correlations_of_maps():
-    ours = [loss(torch.tensor(MAPS), torch.tensor(OTHER)).item() for loss in (channel_loss, spatial_loss)]
+def channel_by_hand(maps, other=OTHER):
+    """Over the channels of each pixel."""
     pixels = [(b, y, x) for b in range(4) for y in range(2) for x in range(2)]
-    channel = mean(1 - r(MAPS[b, :, y, x], OTHER[b, :, y, x]) for b, y, x in pixels)
+    return mean(1 - r(maps[b, :, y, x], other[b, :, y, x]) for b, y, x in pixels)
+
+
+def spatial_by_hand(maps, other=OTHER):
+    """Over the samples, of each pixel of the sums over channels."""
+    sums = maps.sum(1), other.sum(1)
+    return mean(1 - r(sums[0][:, y, x], sums[1][:, y, x]) for y in range(2) for x in range(2))
+
+
+def test_correlations_of_maps():
+    ours = [loss(torch.tensor(MAPS), torch.tensor(OTHER)) for loss in (channel_loss, spatial_loss)]
+    right = [channel_by_hand(MAPS), spatial_by_hand(MAPS)]
+    assert [loss.item() for loss in ours] == pytest.approx(right, rel=1e-6)
     sums = MAPS.sum(1), OTHER.sum(1)
-    spatial = mean(1 - r(sums[0][:, y, x], sums[1][:, y, x]) for y in range(2) for x in range(2))
-    assert ours == pytest.approx([channel, spatial], rel=1e-6)
-    within = mean(1 - r(a.ravel(), b.ravel()) for a, b in zip(*sums, strict=True))
-    assert ours[1] != pytest.approx(within, rel=1e-3)  # over the pixels of a sample
+    differs(ours[0], {
+        "over pixels": mean(1 - r(MAPS[b, c].ravel(), OTHER[b, c].ravel()) for b in range(4) for c in range(3)),
+        "a sum": 16 * right[0],
+        "the correlation": 1 - right[0],
+    })  # fmt: skip
+    differs(ours[1], {
+        "over the pixels of a sample": mean(1 - r(a.ravel(), b.ravel()) for a, b in zip(*sums, strict=True)),
+        "of each channel": mean(
+            1 - r(MAPS[:, c, y, x], OTHER[:, c, y, x]) for c, y, x in np.ndindex(3, 2, 2)
+        ),
+        "a sum": 4 * right[1],
+    })  # fmt: skip
 
 
-def test_gradients_of_the_correlations():
-    for loss in (channel_loss, spatial_loss):
-        maps = torch.tensor(MAPS, requires_grad=True)
-        loss(maps, torch.tensor(OTHER)).backward()
-        right = slopes(lambda z, loss=loss: loss(torch.tensor(z), torch.tensor(OTHER)).item(), MAPS)
-        assert maps.grad.numpy() == pytest.approx(right, abs=1e-7)
+@pytest.mark.parametrize(
+    ("loss", "by_hand"), [(channel_loss, channel_by_hand), (spatial_loss, spatial_by_hand)]
+)
+def test_gradients_of_the_correlations(loss, by_hand):
+    maps = torch.tensor(MAPS, requires_grad=True)
+    loss(maps, torch.tensor(OTHER)).backward()
+    assert maps.grad.numpy() == pytest.approx(slopes(by_hand, MAPS), abs=1e-7)
 
 
 def test_scale_and_shift_of_maps_do_not_matter():
