@@ -105,11 +105,23 @@ def expected(pair, name):
 
 def ours(pair, name, *, converged=True):
     """The same by kd; the iteration of kdsvd is that of its code, or with `converged` a longer one."""
-    from kd.distillation.batch import Batch, Companions, Output
     from kd.methods import kdsvd
-    from kd.teachers.teacher import LiveTeacher
 
     student, teacher, method = set_up(pair, name)
+    batch = batch_for(student, teacher, method, preliminary=name.partition(",")[0] in FIRST_EPOCHS)
+    # The iteration of kdsvd is run until nothing changes: it is to be the decomposition's vector.
+    more = {"ROUNDS": 400, "LAST_ROUNDS": 300} if name.startswith("kdsvd") and converged else {}
+    with patch.multiple(kdsvd, **more) if more else nullcontext():
+        loss = torch.stack(list(method.effective_losses(batch).values())).sum()
+    loss.backward()
+    return loss.item(), {key: parameter.grad for key, parameter in student.named_parameters()}
+
+
+def batch_for(student, teacher, method, *, preliminary=False):
+    """The batch of a step, on which these networks of kd run."""
+    from kd.distillation.batch import Batch, Companions, Output
+    from kd.teachers.teacher import LiveTeacher
+
     LiveTeacher(teacher, stages=True, batch_statistics=method.batch_statistics)  # puts it in its mode
 
     def output(network, shown):
@@ -124,22 +136,16 @@ def ours(pair, name, *, converged=True):
         members = alone.logits, alone.logits.flip(1)
         return Output(sum(members) / 2, alone.stages, members)
 
-    # The iteration of kdsvd is run until nothing changes: it is to be the decomposition's vector.
-    more = {"ROUNDS": 400, "LAST_ROUNDS": 300} if name.startswith("kdsvd") and converged else {}
-    batch = Batch(
+    return Batch(
         images(),
         LABELS,
         torch.arange(len(LABELS)),
         torch.zeros((), dtype=torch.float64),
-        name.partition(",")[0] in FIRST_EPOCHS,
+        preliminary,
         lambda shown: output(student.train(), shown),
         run_teacher,
         companions=Companions(*(part.flip(0) for part in (images(), LABELS, torch.arange(len(LABELS))))),
     )
-    with patch.multiple(kdsvd, **more) if more else nullcontext():
-        loss = torch.stack(list(method.losses(batch).values())).sum()
-    loss.backward()
-    return loss.item(), {key: parameter.grad for key, parameter in student.named_parameters()}
 
 
 def length(gradients):

@@ -14,10 +14,33 @@ def history(**terms):
     return [{"epoch": epoch, "loss": 1.0, "lr": 0.1} | row for epoch, row in enumerate(rows, 1)]
 
 
+def alarms(*, epochs=9, **terms):
+    return term_alarms(history(**terms), epochs)
+
+
 def test_a_method_that_learns_gives_none():
-    assert term_alarms(history(ce=[2.3, 0.001], kd=[9.0, 8.0], vid=[-0.2, -0.3])) == {}
-    assert term_alarms([]) == {}
-    assert term_alarms(history(ce=[0.0, 0.0])) == {}
+    assert alarms(ce=[2.3, 0.001], kd=[9.0, 8.0], vid=[-0.2, -0.3]) == {}
+    assert term_alarms([], 9) == {}
+    assert alarms(ce=[0.0, 0.0]) == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "epochs", "sign"),
+    [
+        ([3, 2, 0], 3, False),  # has faded, as the weights of wkd_l and wkd_f do
+        ([3, 2, 0], 4, True),
+        ([3, 0, 0], 3, True),
+        ([0, 0, 0], 3, True),
+        ([0], 1, True),
+    ],
+)
+def test_a_term_that_is_0_in_the_last_epoch_alone_is_no_sign(values, epochs, sign):
+    assert bool(alarms(ce=[2] * len(values), wkd=values, epochs=epochs)) == sign
+
+
+def test_a_term_of_epochs_before_the_recipes_does_not_count_as_the_last():
+    rows = [{"epoch": 1, "loss_hint": 0.0}, {"epoch": 2, "loss_ce": 2.0, "loss_kd": 0.0}]
+    assert set(term_alarms(rows, 2)) == {("zero", "hint"), ("zero", "kd")}
 
 
 @pytest.mark.parametrize(
@@ -42,16 +65,16 @@ def test_a_method_that_learns_gives_none():
     ],
 )
 def test_each_sign_is_said_once(terms, sign, text):
-    assert term_alarms(history(**terms)) == {sign: text}
+    assert alarms(**terms) == {sign: text}
 
 
 def test_a_cross_entropy_that_is_learnt_makes_no_other_term_large():
-    assert term_alarms(history(ce=[2.0, 0.0001], kd=[1.0, 0.9])) == {}
+    assert alarms(ce=[2.0, 0.0001], kd=[1.0, 0.9]) == {}
 
 
 def test_terms_of_first_epochs_are_compared_with_the_cross_entropy_that_follows():
     rows = [{"epoch": 1, "loss_hint": 5000.0}, {"epoch": 2, "loss_ce": 2.0, "loss_kd": 1.0}]
-    assert set(term_alarms(rows)) == {("large", "hint")}
+    assert set(term_alarms(rows, 9)) == {("large", "hint")}
 
 
 def predictions(classes):

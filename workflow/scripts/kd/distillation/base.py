@@ -1,8 +1,8 @@
 """The contract between distillation methods and the engine: what a method knows, may own, and returns.
 
 A method is a file of methods/ with a class `Method(Distillation)`. The engine calls `prepare` once, before
-the optimizer is made, `losses` in every step, and `deployed` at the end; nothing else. It knows no method,
-and a method knows neither optimizer, schedule nor data set.
+the optimizer is made, `losses` in every step (as `effective_losses`), and `deployed` at the end; nothing
+else. It knows no method, and a method knows neither optimizer, schedule nor data set.
 """
 
 from collections.abc import Callable
@@ -63,6 +63,8 @@ class Distillation(nn.Module):
     MERGES_CHANGES = False  # whether `deployed` merges these into the student's own
     # What `batch.companions` are: of the same class ("class"), or of the batch before ("previous").
     COMPANIONS: str | None = None
+    # Of each term that an option weighs which may be 0: its name, and the option's.
+    WEIGHTS: tuple[tuple[str, str], ...] = ()
     REMEMBERS_SAMPLES = False  # whether its buffers are of single samples: then one process has all of them
     # Epochs before the recipe's, with a loss of their own: option init_epochs.
     preliminary: int = 0
@@ -127,6 +129,18 @@ class Distillation(nn.Module):
         In preliminary epochs what is to be learnt then. Nothing may be read back to the host.
         """
         raise NotImplementedError
+
+    def effective_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """`losses` without the terms that WEIGHTS names and whose weight is 0.
+
+        They would change nothing but stand as 0 in the history, where a 0 is the sign of a method that
+        teaches nothing. In preliminary epochs, which have one term, it stays.
+        """
+        terms = self.losses(batch)
+        if batch.preliminary:
+            return terms
+        off = {term for term, option in self.WEIGHTS if not getattr(self, option)}
+        return {name: term for name, term in terms.items() if name not in off}
 
 
 def _stage_shapes(network: nn.Module | None, image: Shape, whose: str) -> list[Shape]:

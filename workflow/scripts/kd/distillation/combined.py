@@ -65,7 +65,7 @@ class Combined(Distillation):
         for name, method in self._methods.items():
             if batch.preliminary and not method.preliminary:
                 continue
-            for term, value in method.losses(batch).items():
+            for term, value in method.effective_losses(batch).items():
                 if term == "ce":
                     terms.setdefault("ce", value)
                 else:

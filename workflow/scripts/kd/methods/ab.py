@@ -58,6 +58,7 @@ class Method(Distillation):
     NEEDS = ("logits", "stages")
     ASKS_TEACHER = ("relu",)
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
+    WEIGHTS = (("kd", "kd_weight"),)
 
     init_epochs: Count = 30
     init_lr: Positive | None = None

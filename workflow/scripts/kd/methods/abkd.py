@@ -64,6 +64,7 @@ class Method(Distillation):
 
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
+    WEIGHTS = (("kd", "kd_weight"),)
 
     alpha: Number = 0.8
     beta: Number = 0.3

@@ -53,6 +53,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("at", "weight"),)
 
     weight: NonNegative = 1000.0
     last_sum: bool = False

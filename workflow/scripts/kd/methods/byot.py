@@ -69,6 +69,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("own_stages",)
+    WEIGHTS = (("features", "feature_weight"),)
 
     alpha: Fraction = 0.3
     feature_weight: NonNegative = 0.03

@@ -60,6 +60,7 @@ class Method(Distillation):
     NEEDS = ("stages", "network")
     ASKS_TEACHER = ("classifier", "maps")
     ASKS_STUDENT = ("classifier", "maps")
+    WEIGHTS = (("cat", "weight"),)
 
     weight: NonNegative = 40.0
     size: Count = 2

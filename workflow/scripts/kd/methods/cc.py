@@ -58,6 +58,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("cc", "weight"),)
 
     weight: NonNegative = 100.0
     gamma: Positive = 0.4

@@ -65,6 +65,7 @@ class Method(Distillation):
     NEEDS = ("stages",)
     ONE_LABEL = True
     REMEMBERS_SAMPLES = True
+    WEIGHTS = (("crd", "weight"),)
 
     weight: NonNegative = 0.8
     temperature: Positive = 0.07

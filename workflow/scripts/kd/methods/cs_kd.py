@@ -30,6 +30,7 @@ class Method(Distillation):
     COMPANIONS = "class"
     # Not for batch.labels, which it does not read: a mixed image has no class to take another image of.
     ONE_LABEL = True
+    WEIGHTS = (("kd", "weight"),)
 
     weight: NonNegative = 1.0
     temperature: Positive = 4.0

@@ -66,6 +66,7 @@ class Method(Distillation):
 
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
+    WEIGHTS = (("kd", "kd_weight"),)
 
     start: Positive = 1.0
     span: Positive = 20.0

@@ -126,6 +126,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("features", "weight"), ("kd", "kd_weight"))
 
     weight: NonNegative = 1.0
     kd_weight: NonNegative = 1.0

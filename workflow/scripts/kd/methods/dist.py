@@ -73,6 +73,7 @@ class Method(Distillation):
 
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "inter_weight", "intra_weight")
+    WEIGHTS = (("inter", "inter_weight"), ("intra", "intra_weight"))
 
     temperature: Positive = 1.0
     ce_weight: NonNegative = 1.0

@@ -62,6 +62,12 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
     ONE_ABOVE_ZERO = ("ce_weight", "inter_weight", "intra_weight", "channel_weight", "spatial_weight")
+    WEIGHTS = (
+        ("inter", "inter_weight"),
+        ("intra", "intra_weight"),
+        ("channel", "channel_weight"),
+        ("spatial", "spatial_weight"),
+    )
 
     temperature: Positive = 4.0
     ce_weight: NonNegative = 1.0

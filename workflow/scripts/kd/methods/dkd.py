@@ -62,6 +62,7 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "tckd_weight", "nckd_weight")
+    WEIGHTS = (("tckd", "tckd_weight"), ("nckd", "nckd_weight"))
 
     temperature: Positive = 4.0
     ce_weight: NonNegative = 1.0

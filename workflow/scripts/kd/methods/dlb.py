@@ -45,6 +45,7 @@ class Method(Distillation):
     REMEMBERS_SAMPLES = True
     # Not for batch.labels, which it does not read: the second view of a mixed image would be of one sample.
     ONE_LABEL = True
+    WEIGHTS = (("kd", "weight"),)
 
     weight: NonNegative = 1.0
     temperature: Positive = 3.0

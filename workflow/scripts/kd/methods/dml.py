@@ -35,6 +35,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("network",)
+    WEIGHTS = (("mutual", "weight"), ("peer_mutual", "weight"))
 
     weight: NonNegative = 1.0
 

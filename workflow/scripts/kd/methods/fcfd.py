@@ -90,6 +90,7 @@ class Method(Distillation):
     NEEDS = ("stages", "network")
     ASKS_TEACHER = ("entry",)
     ASKS_STUDENT = ("entry",)
+    WEIGHTS = (("kd", "kd_weight"), ("appearance", "weight"), ("mixed", "mixed_weight"))
 
     weight: NonNegative = 5.0
     kd_weight: NonNegative = 1.0

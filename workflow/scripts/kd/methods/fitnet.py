@@ -55,6 +55,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("hint", "weight"), ("kd", "kd_weight"))
 
     init_epochs: Natural = 30
     init_lr: Positive | None = None

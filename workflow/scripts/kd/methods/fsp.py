@@ -61,6 +61,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("fsp", "weight"),)
 
     init_epochs: Natural = 30
     init_lr: Positive | None = None

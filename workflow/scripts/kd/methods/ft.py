@@ -59,6 +59,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("ft", "weight"),)
 
     weight: NonNegative = 500.0
     rate: Fraction = 0.5

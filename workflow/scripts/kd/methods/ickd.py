@@ -46,6 +46,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("ickd", "weight"),)
 
     weight: NonNegative = 2.5
 

@@ -69,6 +69,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("correlation", "correlation_weight"), ("mutual", "mutual_weight"))
 
     correlation_weight: NonNegative = 2.0
     mutual_weight: NonNegative = 1.0

@@ -103,6 +103,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("kdsvd", "weight"),)
 
     weight: NonNegative = 1.0
     last_sum: bool = False

@@ -43,6 +43,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("mgd", "weight"),)
 
     weight: NonNegative = 0.0012
     masked_share: Momentum = 0.15

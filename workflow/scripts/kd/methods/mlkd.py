@@ -86,6 +86,7 @@ class Method(Distillation):
 
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "instance_weight", "batch_weight", "class_weight")
+    WEIGHTS = (("instance", "instance_weight"), ("batch", "batch_weight"), ("class", "class_weight"))
 
     temperatures: Positives = (2.0, 3.0, 4.0, 5.0, 6.0)
     ce_weight: NonNegative = 0.2

@@ -32,6 +32,7 @@ class Method(Distillation):
 
     NEEDS = ("members", "own_stages")
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight", "head_weight")
+    WEIGHTS = (("kd", "kd_weight"), ("heads", "head_weight"))
 
     temperature: Positive = 4.0
     ce_weight: NonNegative = 0.1

@@ -67,6 +67,7 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
     ONE_LABEL = True
+    WEIGHTS = (("nd", "weight"),)
 
     weight: NonNegative = 2.0
 

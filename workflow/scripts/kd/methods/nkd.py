@@ -59,6 +59,7 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "target_weight", "nontarget_weight")
+    WEIGHTS = (("target", "target_weight"), ("nontarget", "nontarget_weight"))
 
     temperature: Positive = 1.0
     ce_weight: NonNegative = 1.0

@@ -121,6 +121,7 @@ class Method(Distillation):
     CHANGES_STUDENT = True
     MERGES_CHANGES = True
     ONE_ABOVE_ZERO = ("ce_weight", "weight", "kd_weight")
+    WEIGHTS = (("norm", "weight"),)
 
     ce_weight: NonNegative = 1.0
     weight: NonNegative = 1.0

@@ -59,6 +59,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("nst", "weight"),)
 
     weight: NonNegative = 50.0
     last_sum: bool = False

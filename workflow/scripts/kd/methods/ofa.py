@@ -57,6 +57,7 @@ class Method(Distillation):
     NEEDS = ("logits", "own_stages")
     ONE_LABEL = False
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight", "stage_weight")
+    WEIGHTS = (("kd", "kd_weight"), ("stages", "stage_weight"))
 
     gamma: Positive = 1.0
     temperature: Positive = 1.0

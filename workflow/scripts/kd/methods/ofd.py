@@ -77,6 +77,7 @@ class Method(Distillation):
 
     NEEDS = ("stages",)
     ASKS_TEACHER = ("relu",)
+    WEIGHTS = (("ofd", "weight"),)
 
     weight: NonNegative = 0.001
     teacher_mode: Literal["train", "eval"] = "train"

@@ -45,6 +45,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("pad", "weight"),)
 
     weight: NonNegative = 1.0
     plain_share: Probability = 0.77

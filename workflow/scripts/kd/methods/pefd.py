@@ -37,6 +37,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("pefd", "weight"),)
 
     weight: NonNegative = 25.0
     projectors: Count = 3

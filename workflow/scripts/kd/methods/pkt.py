@@ -53,6 +53,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("pkt", "weight"),)
 
     weight: NonNegative = 30000.0
 

@@ -87,6 +87,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("review", "weight"),)
 
     weight: NonNegative = 1.0
     warm_up: Positive = 20.0

@@ -65,6 +65,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("rkd_distance", "distance_weight"), ("rkd_angle", "angle_weight"))
 
     distance_weight: NonNegative = 25.0
     angle_weight: NonNegative = 50.0

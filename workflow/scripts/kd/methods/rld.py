@@ -71,6 +71,7 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "scd_weight", "mcd_weight")
+    WEIGHTS = (("scd", "scd_weight"), ("mcd", "mcd_weight"))
 
     temperature: Positive = 4.0
     ce_weight: NonNegative = 1.0

@@ -55,6 +55,7 @@ class Method(Regional):
     ASKS_STUDENT = ("classifier", "maps")
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "tckd_weight", "nckd_weight")
+    WEIGHTS = (("tckd", "tckd_weight"), ("nckd", "nckd_weight"))
 
     temperature: Positive = 4.0
     ce_weight: NonNegative = 1.0

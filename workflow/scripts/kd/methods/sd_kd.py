@@ -46,6 +46,7 @@ class Method(Regional):
     ASKS_STUDENT = ("classifier", "maps")
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
+    WEIGHTS = (("kd", "kd_weight"),)
 
     temperature: Positive = 4.0
     ce_weight: NonNegative = 0.1

@@ -56,6 +56,7 @@ class Method(Regional):
     ASKS_STUDENT = ("classifier", "maps")
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "target_weight", "nontarget_weight")
+    WEIGHTS = (("target", "target_weight"), ("nontarget", "nontarget_weight"))
 
     temperature: Positive = 4.0
     ce_weight: NonNegative = 1.0

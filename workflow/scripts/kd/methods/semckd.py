@@ -80,6 +80,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("semckd", "weight"),)
 
     weight: NonNegative = 100.0
     samples: Count = 64

@@ -44,6 +44,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("sp", "weight"),)
 
     weight: NonNegative = 3000.0
     last_sum: bool = False

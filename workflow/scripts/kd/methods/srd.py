@@ -53,6 +53,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("srd", "feature_weight"),)
 
     feature_weight: NonNegative = 2.0
     exponent: Positive = 4.0

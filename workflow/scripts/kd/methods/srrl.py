@@ -44,6 +44,7 @@ class Method(Distillation):
 
     NEEDS = ("stages", "network")
     ASKS_TEACHER = ("classifier",)
+    WEIGHTS = (("features", "feature_weight"), ("regression", "regression_weight"))
 
     feature_weight: NonNegative = 1.0
     regression_weight: NonNegative = 1.0

@@ -85,6 +85,7 @@ class Method(Distillation):
     NEEDS = ("stages",)
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight", "turned_weight", "similarity_weight")
+    WEIGHTS = (("kd", "kd_weight"), ("turned", "turned_weight"), ("similarity", "similarity_weight"))
 
     init_epochs: Natural = 60
     init_lr: Positive | None = None

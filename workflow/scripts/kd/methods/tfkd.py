@@ -56,6 +56,7 @@ class Method(Distillation):
     NEEDS = ()
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
+    WEIGHTS = (("kd", "kd_weight"),)
 
     temperature: Positive = 20.0
     correct: Fraction = 0.99

@@ -77,6 +77,7 @@ class Method(Distillation):
 
     NEEDS = ("own_stages",)
     ONE_LABEL = True
+    WEIGHTS = (("target", "target_weight"), ("nontarget", "nontarget_weight"), ("weak", "weak_weight"))
 
     target_weight: NonNegative = 0.1
     nontarget_weight: NonNegative = 0.1

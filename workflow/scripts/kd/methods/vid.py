@@ -66,6 +66,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("vid", "weight"),)
 
     weight: NonNegative = 1.0
     last_sum: bool = False

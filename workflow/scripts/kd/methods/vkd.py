@@ -84,6 +84,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("vkd", "weight"),)
 
     weight: NonNegative = 1.0
     kd_weight: NonNegative = 1.0

@@ -70,6 +70,7 @@ class Method(Distillation):
     """
 
     NEEDS = ("stages",)
+    WEIGHTS = (("wkd", "weight"),)
 
     weight: NonNegative = 0.08
     mean_weight: NonNegative = 4.0

@@ -123,6 +123,7 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "target_weight", "wkd_weight")
+    WEIGHTS = (("target", "target_weight"), ("wkd", "wkd_weight"))
 
     temperature: Positive = 8.0
     ce_weight: NonNegative = 1.0

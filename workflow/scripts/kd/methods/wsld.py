@@ -60,6 +60,7 @@ class Method(Distillation):
     NEEDS = ("logits",)
     ONE_LABEL = True
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
+    WEIGHTS = (("wsl", "kd_weight"),)
 
     temperature: Positive = 2.0
     ce_weight: NonNegative = 1.0

@@ -54,6 +54,7 @@ class Method(Distillation):
 
     NEEDS = ("logits",)
     ONE_ABOVE_ZERO = ("ce_weight", "kd_weight")
+    WEIGHTS = (("kd", "kd_weight"),)
 
     temperature: Positive = 5.0
     ce_weight: NonNegative = 1.0

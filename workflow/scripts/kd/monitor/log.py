@@ -68,9 +68,9 @@ class TrainingLog(Callback):
         if self.board:
             self.board.epoch(row)
         self._show_accuracy(row)
-        known = term_alarms(self._history)
+        known = term_alarms(self._history, self.epochs)
         self._history.append(row)
-        for sign, alarm in term_alarms(self._history).items():
+        for sign, alarm in term_alarms(self._history, self.epochs).items():
             if sign not in known:
                 logger.warning("%s  %s", self.label, alarm)
 

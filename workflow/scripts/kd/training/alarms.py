@@ -17,20 +17,21 @@ SURE = 2.0  # standard deviations above which an agreement is more than chance
 Row = Mapping[str, float]  # of a history
 
 
-def term_alarms(history: Sequence[Row]) -> dict[tuple[str, str], str]:
+def term_alarms(history: Sequence[Row], epochs: int) -> dict[tuple[str, str], str]:
     """What the terms of a method show in the epochs so far: by kind and term a text, of the first time.
 
     A term that was 0 in an epoch ("zero"); that was the same in two epochs in a row, to the bit ("constant");
     or that was a thousand times the cross-entropy ("large"), which is that of the first epoch that has one,
-    before it is learnt.
+    before it is learnt. No sign is a 0 in the last of all `epochs` alone: some weights fall to 0 there, as
+    published, and what does nothing for one epoch does no harm.
     """
     signs: dict[tuple[str, str], str] = {}
     reference = next((row[CE] for row in history if row.get(CE)), math.inf)
     for row in history:
         for term, value in _terms(row).items():
-            if value == 0:
+            if value == 0 and not _faded(term, row, history, epochs):
                 signs.setdefault(("zero", term), f"loss term {term} is 0 in epoch {row['epoch']}")
-            elif abs(value) > LARGE * abs(reference):
+            if abs(value) > LARGE * abs(reference):
                 times = f"{abs(value / reference):,.0f} times the cross-entropy"
                 signs.setdefault(("large", term), f"loss term {term} is {times} in epoch {row['epoch']}")
     for before, row in pairwise(history):
@@ -40,6 +41,11 @@ def term_alarms(history: Sequence[Row]) -> dict[tuple[str, str], str]:
                 text = f"loss term {term} does not change: {value:g} in {epochs}"
                 signs.setdefault(("constant", term), text)
     return signs
+
+
+def _faded(term: str, row: Row, history: Sequence[Row], epochs: int) -> bool:
+    """Whether a term that is 0 in this row, the last of the training, was there in an epoch before."""
+    return row["epoch"] == epochs and any(_terms(other).get(term) for other in history[:-1])
 
 
 def _terms(row: Row) -> dict[str, float]:

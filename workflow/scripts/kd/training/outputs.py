@@ -90,7 +90,7 @@ def save_outputs(
         write_array(outputs.validation_logits, (logits[:0] if validation is None else validation).numpy())
     image = test.images.take(torch.zeros(1, dtype=torch.int64, device=test.labels.device), 0)
     results |= named_scores(scores, test.labels.cpu()) | size_of(network, image)
-    alarms = list(term_alarms(training.history).values())
+    alarms = list(term_alarms(training.history, len(training.history)).values())
     results["agreement"] = None
     if teacher_logits:
         teacher = torch.tensor(read_logits(teacher_logits, *logits.shape))

@@ -128,7 +128,7 @@ class Step:
         companions = others and Companions(*others)
         more = {"label_loss": self._label_loss, "mixture": mixture, "companions": companions}
         batch = Batch(*known, *runs, **more)
-        terms = self.method.losses(batch)
+        terms = self.method.effective_losses(batch)
         student_ran = "student" in vars(batch)
         right = batch.student.logits.argmax(1) == labels if student_ran else torch.zeros_like(labels)
         return terms, right
