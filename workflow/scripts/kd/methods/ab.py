@@ -9,6 +9,8 @@ $$
 $$
 
 With e = +1 where the teacher's neuron responds and −1 where not, connectors r, and μ = `margin`.
+
+Code: bhheo/AB_distillation (the authors'), HobbitLong/RepDistiller.
 """
 
 from torch import Tensor, nn

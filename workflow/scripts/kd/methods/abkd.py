@@ -12,6 +12,8 @@ $$
 $$
 
 With p and q at T, a = `alpha` and b = `beta`.
+
+Code: ghwang-s/abkd (the authors').
 """
 
 from torch import Tensor

@@ -8,6 +8,8 @@ $$
 $$
 
 Over the pairs l of feature maps of one resolution and their channels c.
+
+Code: szagoruyko/attention-transfer (the authors'), HobbitLong/RepDistiller.
 """
 
 import math

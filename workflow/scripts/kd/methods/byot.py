@@ -12,6 +12,9 @@ $$
 $$
 
 With the student's own q and f, those of its heads i, and w = `feature_weight`.
+
+Code: ArchipLab-LinfengZhang/pytorch-self-distillation-final (the first author's, of a later paper),
+luanyunteng/pytorch-be-your-own-teacher (a reproduction).
 """
 
 from torch import Tensor, nn

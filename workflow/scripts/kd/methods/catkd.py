@@ -8,6 +8,8 @@ $$
 $$
 
 With the last feature maps A, the weights W of the classifier, and an average pooling to `size` pixels a side.
+
+Code: GzyAftermath/CAT-KD (the authors').
 """
 
 from torch import Tensor

@@ -8,6 +8,8 @@ $$
 $$
 
 With the last features f of samples i and j, of length 1, and K = `order`.
+
+Code: AberHu/Knowledge-Distillation-Zoo (the paper's formula), HobbitLong/RepDistiller (the authors' code).
 """
 
 import math

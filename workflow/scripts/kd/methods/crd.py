@@ -12,6 +12,8 @@ $$
 $$
 
 With embeddings g of both networks, the same image (+), n images (−) of other classes, and τ = `temperature`.
+
+Code: HobbitLong/RepDistiller (the authors').
 """
 
 from typing import Literal
@@ -49,12 +51,15 @@ def log_mean_exp(positive: Tensor, scores: Tensor, counts: Tensor) -> Tensor:
 
 
 class Method(Distillation):
-    """CE + `weight` · CRD, both networks' turn as the anchor; defaults of the authors.
+    """CE + `weight` · CRD, both networks' turn as the anchor; defaults of the authors (RepDistiller).
+
+    Negatives are drawn with replacement, so that one may be there twice. The authors do that only where there
+    are fewer than `negatives`.
 
     `memory`: "bank" keeps an embedding of every sample by each network, as the paper does, and draws
-    `negatives` of them that are of other classes (with replacement). "queue" does not grow with the data
-    set: the embeddings of the last `negatives` samples seen, as in He et al. 2020 (MoCo, arXiv:1911.05722),
-    of which those of other classes count; the positive is the other network's embedding at this moment.
+    `negatives` of them that are of other classes. "queue" does not grow with the data set: the embeddings of
+    the last `negatives` samples seen, as in He et al. 2020 (MoCo, arXiv:1911.05722), of which those of other
+    classes count; the positive is the other network's embedding at this moment.
 
     `temperature`: divisor of the inner products of embeddings
     `dimensions`: length of an embedding

@@ -1,10 +1,13 @@
 r"""Cross-entropy (CE): Bridle 1990 (in: Neurocomputing, Springer, pages 227 to 236).
 
-Plain supervised training with softmax and cross-entropy. Teachers and baselines are trained with it.
+doi:10.1007/978-3-642-76153-9_28. Plain supervised training with softmax and cross-entropy. Teachers and
+baselines are trained with it.
 
 $$
     L = \text{CE}(y, q) = -\log q_y
 $$
+
+Code: none is published; PyTorch's function computes it.
 """
 
 from torch import Tensor

@@ -8,6 +8,8 @@ $$
 $$
 
 With q' of another image of the class y, without a gradient.
+
+Code: alinlab/cs-kd (the authors').
 """
 
 import torch

@@ -10,6 +10,8 @@ $$
 $$
 
 With t₀ = `start`, s = `span`, and λ that rises from `reversal_min` to `reversal_max` in `reversal_epochs`.
+
+Code: zhengli97/CTKD (the authors'), sunshangquan/logit-standardization-KD (`standardize`).
 """
 
 import math

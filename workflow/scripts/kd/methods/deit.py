@@ -12,6 +12,8 @@ $$
 $$
 
 With q of the class token and d of the distillation token.
+
+Code: facebookresearch/deit (the authors').
 """
 
 from typing import Literal

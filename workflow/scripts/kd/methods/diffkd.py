@@ -13,6 +13,8 @@ $$
 
 With a tilde over what was denoised, and an autoencoder d(e(A)) of the teacher's maps. In the sum x is e(Aᵗ),
 and the teacher's logits.
+
+Code: hunto/DiffKD (the authors').
 """
 
 from itertools import accumulate, pairwise

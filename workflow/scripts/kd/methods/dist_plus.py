@@ -1,7 +1,7 @@
 r"""Distillation from a stronger adaptive teacher (DIST+): Huang et al. 2025, IEEE TPAMI, pages 5571 to 5585.
 
-DIST with two more relations, between the last feature maps: over the channels at each pixel, and over the
-samples of what all channels add up to at each pixel.
+doi:10.1109/TPAMI.2025.3554235. DIST with two more relations, between the last feature maps: over the channels
+at each pixel, and over the samples of what all channels add up to at each pixel.
 
 $$
     \begin{split}
@@ -13,6 +13,8 @@ $$
 
 With D of DIST (inter and intra), the maps A at the pixels x, y, their sums S over channels, and the mean of
 Pearson's correlations r̄.
+
+Code: none is published by the authors; yoshitomo-matsubara/torchdistill.
 """
 
 from torch import Tensor

@@ -12,6 +12,8 @@ $$
 $$
 
 With b = (p_y, 1 − p_y), p̂ and q̂ without the labelled class, and the warm-up u = min(1, epoch / `warmup`).
+
+Code: megvii-research/mdistiller (the authors'), sunshangquan/logit-standardization-KD (`standardize`).
 """
 
 from torch import Tensor
@@ -49,10 +51,11 @@ def nckd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: flo
 class Method(Distillation):
     """`ce_weight` · CE(labels) + warm-up · (`tckd_weight` · TCKD + `nckd_weight` · NCKD), all with their T².
 
-    The warm-up rises linearly to 1 over `warmup` epochs. The authors count epochs from 1, so it begins with
-    1/`warmup`, not with 0. The defaults are theirs for CIFAR-100: alpha = 1, T = 4, 20 epochs, and the beta
-    of resnet32x4 and of resnet50 → mobilenetv2, 8. It is 6 for wrn_40_2 → wrn_16_2 or wrn_40_1 and for vgg13,
-    2 for resnet56 → resnet20 and resnet110 → resnet32.
+    Follows the authors' code (megvii-research/mdistiller). The warm-up rises linearly to 1 over `warmup`
+    epochs. The authors count epochs from 1, so it begins with 1/`warmup`, not with 0. The defaults are theirs
+    for CIFAR-100: alpha = 1, T = 4, 20 epochs, and the beta of resnet32x4 and of resnet50 → mobilenetv2, 8.
+    It is 6 for wrn_40_2 → wrn_16_2 or wrn_40_1 and for vgg13, 2 for resnet56 → resnet20 and resnet110 →
+    resnet32. With `standardize`, Sun et al. 2024 (arXiv:2403.01427) use alpha = 9, beta = 72 and T = 2.
 
     `tckd_weight`: weight of the labelled class against all others (the paper's alpha)
     `nckd_weight`: weight of the other classes among themselves (the paper's beta)

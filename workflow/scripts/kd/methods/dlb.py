@@ -8,6 +8,8 @@ $$
 $$
 
 With q of the images of this step, q' of those of the step before in another view, and q̄' as it was then.
+
+Code: Meta-knowledge-Lab/DLB (the authors').
 """
 
 import torch

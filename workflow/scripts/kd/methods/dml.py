@@ -8,6 +8,8 @@ $$
 $$
 
 With p of the peer; in KL the first of both has no gradient.
+
+Code: YingZhangDUT/Deep-Mutual-Learning (the authors', in TensorFlow).
 """
 
 from torch import Tensor

@@ -14,6 +14,8 @@ $$
 
 With bridges r, D the MSE, st (or ts) for what passes from the student to the teacher (or back) after stage l,
 v, which makes it the mean of two paths, and u = min(1, epoch / `warm_up`).
+
+Code: LiuDongyang6/FCFD (the authors').
 """
 
 from collections.abc import Iterator

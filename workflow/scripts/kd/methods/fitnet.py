@@ -9,6 +9,8 @@ $$
 $$
 
 With the regressor r, the guided stage Aˢ and the hint Aᵗ; L₁ in the first `init_epochs`.
+
+Code: adri-romsor/FitNets (the authors', in Theano), HobbitLong/RepDistiller.
 """
 
 from typing import Literal

@@ -1,6 +1,6 @@
 r"""Flow of solution procedure (FSP): Yim, Joo, Bae & Kim 2017, "A Gift from Knowledge Distillation" (CVPR).
 
-Matches the inner products of consecutive feature maps, in separate first epochs.
+doi:10.1109/CVPR.2017.754. Matches the inner products of consecutive feature maps, in separate first epochs.
 
 $$
     L_1 = w \sum_l \text{MSE}(G^s_l, G^t_l), \quad G_l = \frac{1}{HW}\,A_l A_{l+1}^\top,
@@ -8,6 +8,8 @@ $$
 $$
 
 With the maps A (C, H·W) of consecutive stages l; L₁ in the first `init_epochs`.
+
+Code: HobbitLong/RepDistiller; that of the authors, in TensorFlow, was not compared.
 """
 
 from itertools import pairwise

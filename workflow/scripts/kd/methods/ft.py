@@ -8,6 +8,8 @@ $$
 $$
 
 With the teacher's factors Fᵗ from the encoder, and the student's Fˢ from the translator.
+
+Code: Jangho-Kim/Factor-Transfer-pytorch (the authors'), HobbitLong/RepDistiller.
 """
 
 from itertools import pairwise

@@ -1,7 +1,7 @@
-r"""Inter-channel correlation (ICKD): Liu, Huang, Lin, Xie, Wang, Chang & Liang 2021, ICCV.
+r"""Inter-channel correlation (ICKD): Liu, Huang, Lin, Xie, Wang, Chang & Liang 2021 (ICCV).
 
-"Exploring Inter-Channel Correlation for Diversity-Preserved Knowledge Distillation". Matches how similar the
-channels of the last feature maps are to each other.
+arXiv:2202.03680. "Exploring Inter-Channel Correlation for Diversity-Preserved Knowledge Distillation".
+Matches how similar the channels of the last feature maps are to each other.
 
 $$
     L = \text{CE}(y, q) + \frac{w}{B D} \sum_{b,ij} \left( g(r(A^s))_{ij} - g(A^t)_{ij} \right)^2, \quad
@@ -9,6 +9,8 @@ $$
 $$
 
 With the fit r to the teacher's D channels, whose maps are the rows of A.
+
+Code: ADLab-AutoDrive/ICKD (the authors').
 """
 
 from torch import Tensor

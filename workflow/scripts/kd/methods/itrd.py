@@ -12,6 +12,8 @@ $$
 $$
 
 With c, the correlation of dimension d over the batch, a = `alpha`, and G, the cosines between samples.
+
+Code: roymiles/ITRD (the authors').
 """
 
 import torch

@@ -5,6 +5,9 @@ arXiv:1503.02531. The student matches the teacher's softened class probabilities
 $$
     L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,T^2\,\text{KL}(p_T \| q_T)
 $$
+
+Code: none is published by the authors; HobbitLong/RepDistiller, sunshangquan/logit-standardization-KD
+(`standardize`).
 """
 
 from torch import Tensor

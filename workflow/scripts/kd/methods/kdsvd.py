@@ -10,6 +10,8 @@ $$
 $$
 
 With the first right singular vector v of each stage l as a matrix (positions, channels).
+
+Code: sseung0703/SSKD_SVD (the authors', in TensorFlow), HobbitLong/RepDistiller.
 """
 
 from itertools import pairwise
@@ -95,7 +97,10 @@ def kdsvd_loss(student: list[Tensor], teacher: list[Tensor]) -> Tensor:
 class Method(Distillation):
     """CE + `weight` · the difference of consecutive stages' kernels, over the stages of one resolution.
 
-    The loss as it is, weight 1: Tian et al. 2020 (arXiv:1910.10699) compute it but publish no weight.
+    The loss as it is, weight 1: Tian et al. 2020 (arXiv:1910.10699) compute it but publish no weight. In
+    their code, RepDistiller, the signs of the teacher's vectors are whatever the library of linear algebra
+    gives. Here they are fixed, and a short iteration takes the place of the decomposition.
+
     Vectors over channels are compared, so where the stages of a pair have not equally many, the student's go
     through a regressor of this method's own.
 

@@ -5,6 +5,8 @@ A control without a teacher: every class gets a small share of the label's proba
 $$
     L = \text{CE}\left((1 - ε)\,y + \frac{ε}{C},\; q\right)
 $$
+
+Code: none is published by the authors; yuanli2333/Teacher-free-Knowledge-Distillation (a variant).
 """
 
 from torch import Tensor
@@ -16,6 +18,9 @@ from kd.settings.types import Fraction
 
 class Method(Distillation):
     """Cross-entropy with smoothed labels; ε = 0.1 is the paper's.
+
+    As in the paper and in PyTorch every class gets ε/C, the label's among them. In the code of Tf-KD's
+    authors each other class gets ε/(C − 1), and the label none of it.
 
     `smoothing`: share of the probability that is spread over all classes
     """

@@ -7,6 +7,8 @@ $$
 $$
 
 With the fit r to the teacher's channels, the random mask M, and the generator g of two convolutions.
+
+Code: yzd-v/MGD (the authors'), yzd-v/cls_KD (the weight for CIFAR-100).
 """
 
 import torch

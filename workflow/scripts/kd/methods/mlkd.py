@@ -1,7 +1,8 @@
 r"""Multi-level logit distillation (MLKD): Jin, Wang & Lin 2023, CVPR, pages 24276 to 24285.
 
-Matches logits at several temperatures and on three levels: the probabilities of each sample, the similarities
-of the samples of a batch, and the similarities of the classes.
+openaccess.thecvf.com/content/CVPR2023/html/Jin_Multi-Level_Logit_Distillation_CVPR_2023_paper.html Matches
+logits at several temperatures and on three levels: the probabilities of each sample, the similarities of the
+samples of a batch, and the similarities of the classes.
 
 $$
     \begin{split}
@@ -13,6 +14,9 @@ $$
 $$
 
 With P and Q (B, C), whose rows are p_T and q_T.
+
+Code: Jin-Ying/Multi-Level-Logit-Distillation (the authors'), sunshangquan/logit-standardization-KD
+(`standardize`).
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 r"""Multi-teacher distillation (multi-head): You, Xu, Xu & Tao 2017 (KDD).
 
-"Learning from Multiple Teacher Networks". The student learns from the averaged logits of an ensemble.
-In addition it has a linear head for each teacher on its last features. So disagreement between the teachers
-is not averaged away.
+doi:10.1145/3097983.3098135. "Learning from Multiple Teacher Networks". The student learns from the averaged
+logits of an ensemble. In addition it has a linear head for each teacher on its last features. So disagreement
+between the teachers is not averaged away.
 
 $$
     \begin{split}
@@ -12,6 +12,8 @@ $$
 $$
 
 With p of the mean of the M teachers' logits, p_m of each of them, and q_m of its head.
+
+Code: none is published, and the heads are this project's own design.
 """
 
 from torch import Tensor, nn
@@ -25,7 +27,9 @@ from kd.settings.types import NonNegative, Positive
 class Method(Distillation):
     """CE + `kd_weight` · KL from the mean of the teachers + `head_weight` · mean over heads of each one's KL.
 
-    The heads are of use in training alone: the student keeps its own classifier and size.
+    After the paper's idea, not its formulas: that averages the teachers' softened probabilities, and takes
+    relations of images from their hidden layers. The heads are of use in training alone: the student keeps
+    its own classifier and size.
 
     `head_weight`: weight of the mean divergence of the heads from their teachers
     """

@@ -9,6 +9,8 @@ $$
 $$
 
 With m, the teacher's mean feature of class c.
+
+Code: WangYZ1608/Knowledge-Distillation-via-ND (the authors').
 """
 
 import torch

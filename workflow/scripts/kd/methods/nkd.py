@@ -11,6 +11,8 @@ $$
 $$
 
 With p̂ and q̂ at T without the labelled class, so that they sum to 1.
+
+Code: yzd-v/cls_KD (the authors'), sunshangquan/logit-standardization-KD (`standardize`).
 """
 
 from torch import Tensor

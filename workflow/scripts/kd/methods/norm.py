@@ -14,6 +14,8 @@ $$
 $$
 
 With batch norms n, the classifier C, and u, which is lower in the first and last epochs.
+
+Code: OSVAI/NORM (the authors').
 """
 
 from collections.abc import Sequence

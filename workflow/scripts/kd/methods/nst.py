@@ -12,6 +12,8 @@ $$
 $$
 
 Over the pairs l of feature maps, with the channels' maps x (C, student) and y (D, teacher), of length 1.
+
+Code: TuSimple/neuron-selectivity-transfer (the authors', in MXNet), HobbitLong/RepDistiller.
 """
 
 from torch import Tensor

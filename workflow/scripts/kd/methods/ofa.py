@@ -11,6 +11,8 @@ $$
 $$
 
 With the classifier q_l of stage l, at temperature T like all in D.
+
+Code: Hao840/OFAKD (the authors').
 """
 
 import torch

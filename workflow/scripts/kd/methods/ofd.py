@@ -9,6 +9,8 @@ $$
 $$
 
 With connectors r, and m the mean of what is negative in each channel of the teacher.
+
+Code: clovaai/overhaul-distillation (the authors'), megvii-research/mdistiller.
 """
 
 from typing import Literal

@@ -8,6 +8,8 @@ $$
 $$
 
 With the fit r to the teacher's dimensions, and the variance that a layer computes from r(fˢ).
+
+Code: yoshitomo-matsubara/torchdistill, which has the loss from code that the authors provided.
 """
 
 import torch

@@ -9,6 +9,8 @@ $$
 $$
 
 With n = `projectors` linear layers P.
+
+Code: chenyd7/PEFD (the authors').
 """
 
 import torch

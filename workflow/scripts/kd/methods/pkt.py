@@ -9,6 +9,8 @@ $$
 $$
 
 With K = ½ (cos + 1) of the last features, P of the teacher and Q of the student.
+
+Code: passalis/probabilistic_kt (the authors'), HobbitLong/RepDistiller.
 """
 
 import torch

@@ -8,6 +8,8 @@ $$
 $$
 
 With q' of the epoch before, in epoch e (from 1) of E.
+
+Code: lgcnsai/PS-KD-Pytorch (the authors').
 """
 
 import torch

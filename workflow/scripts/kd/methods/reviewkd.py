@@ -10,6 +10,8 @@ $$
 $$
 
 With R, stage l fused with the deeper ones, and u = min(1, epoch / `warm_up`).
+
+Code: dvlab-research/ReviewKD (the authors'), megvii-research/mdistiller.
 """
 
 from collections.abc import Sequence

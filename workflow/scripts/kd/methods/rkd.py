@@ -10,6 +10,8 @@ $$
 $$
 
 With the Huber loss h, and distances d, in units of their mean, and angles between the last features.
+
+Code: lenscloth/RKD (the authors'), HobbitLong/RepDistiller.
 """
 
 import torch

@@ -13,6 +13,8 @@ $$
 
 With b of the teacher (max p, 1 − max p) and of the student (q_y, 1 − q_y); p̂ and q̂ over the classes whose
 teacher logit is below that of y, so that they sum to 1; and the warm-up u = min(1, epoch / `warmup`).
+
+Code: zju-SWJ/RLD (the authors').
 """
 
 from torch import Tensor

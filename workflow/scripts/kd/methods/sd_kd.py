@@ -10,6 +10,8 @@ $$
 $$
 
 With R regions r: the whole image, its quarters and its sixteenths.
+
+Code: shicaiwei123/SDD-CVPR2024 (the authors').
 """
 
 from torch import Tensor

@@ -8,6 +8,8 @@ $$
 $$
 
 With D of NKD (target and other classes), R regions r, and the warm-up v = min(1, epoch / `warmup`).
+
+Code: shicaiwei123/SDD-CVPR2024 (the authors').
 """
 
 from torch import Tensor

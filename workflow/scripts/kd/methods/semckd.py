@@ -11,6 +11,8 @@ $$
 $$
 
 With S feature maps of the student, the fits r, and the attention a over the teacher's feature maps l.
+
+Code: DefangChen/SemCKD (the authors').
 """
 
 from itertools import product

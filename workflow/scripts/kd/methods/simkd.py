@@ -8,6 +8,8 @@ $$
 $$
 
 With the projector P and the last maps A; the classifier is the teacher's.
+
+Code: DefangChen/SimKD (the authors').
 """
 
 from typing import Any
@@ -55,6 +57,8 @@ def _projector(source: Shape, target: Shape, middle: int, *, relu: bool) -> nn.S
 class Method(Distillation):
     """`weight` · mean squared difference of the last maps, and no other term; weight 1, `factor` 2.
 
+    Loss, projector and both values are those of the authors' code (DefangChen/SimKD). Of a teacher without
+    ReLU, whose maps may be negative, the projector ends without one too; theirs always has it.
     The accuracy, parameters and file of such a student include the projector and the teacher's classifier.
 
     `factor`: the projector's inner channels are the teacher's, divided by this

@@ -9,6 +9,8 @@ $$
 $$
 
 With A (B, C·H·W), the last stage's maps of a batch.
+
+Code: HobbitLong/RepDistiller.
 """
 
 from torch import Tensor
@@ -38,7 +40,7 @@ class Method(Distillation):
     """CE + `weight` · difference of the similarities at the last stage of both.
 
     As in section 4.1 one pair is compared, the last convolution layers, with the paper's weight 3000, which
-    Tian et al. 2020 (arXiv:1910.10699) use as well.
+    Tian et al. 2020 (arXiv:1910.10699) use as well, in whose code (RepDistiller) the loss is the same.
 
     `last_sum`: of a last stage that norm and ReLU close, as in a WRN, the maps ahead of them: RepDistiller's
     """

@@ -11,6 +11,8 @@ $$
 $$
 
 With the projector P, batch norm n without scale and shift, and the power a = `exponent`.
+
+Code: roymiles/Simple-Recipe-Distillation (the authors').
 """
 
 import torch

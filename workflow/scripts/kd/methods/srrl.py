@@ -11,6 +11,8 @@ $$
 $$
 
 With the connector r, the last features f, and the teacher's classifier Wᵗ.
+
+Code: jingyang2017/KD_SRRL (the authors').
 """
 
 from copy import deepcopy

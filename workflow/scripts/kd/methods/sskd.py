@@ -12,6 +12,8 @@ $$
 $$
 
 With p' and q' of the turned images, and S, the cosines of turned images and those that are not turned.
+
+Code: xuguodong03/SSKD (the authors').
 """
 
 import torch

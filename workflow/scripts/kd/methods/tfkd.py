@@ -10,6 +10,8 @@ $$
 $$
 
 With a = `correct`.
+
+Code: yuanli2333/Teacher-free-Knowledge-Distillation (the authors').
 """
 
 import torch

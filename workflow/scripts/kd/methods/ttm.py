@@ -7,6 +7,8 @@ $$
     L = w_\text{ce}\,\text{CE}(y, q) + w_\text{kd}\,\text{KL}(p_T \| q),
         \quad p_{T,i} = \frac{p_i^{1/T}}{\sum_j p_j^{1/T}}
 $$
+
+Code: zkxufo/TTM (the authors').
 """
 
 from torch import Tensor

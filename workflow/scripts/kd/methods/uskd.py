@@ -15,6 +15,8 @@ $$
 
 With q̂ without the labelled class, summing to 1; z of the class of rank k proportional to 1/k; the label ỹ
 smoothed by 0.1; and v and z without a gradient.
+
+Code: yzd-v/cls_KD (the authors').
 """
 
 import torch

@@ -8,6 +8,8 @@ $$
 $$
 
 Over the pairs l of feature maps of one resolution, with a network m and a variance v of each channel c.
+
+Code: HobbitLong/RepDistiller.
 """
 
 import math

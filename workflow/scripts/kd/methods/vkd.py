@@ -9,6 +9,8 @@ $$
 $$
 
 With the orthogonal P, layer norm n without scale and shift, and the Huber loss h, a mean.
+
+Code: roymiles/VkD (the authors').
 """
 
 import torch

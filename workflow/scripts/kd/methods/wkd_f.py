@@ -10,6 +10,8 @@ $$
 
 With means and deviations of every channel over its positions, m = `mean_weight`, and u, which falls from 1
 to 0.
+
+Code: JiamingLv/WKD (the authors').
 """
 
 import math

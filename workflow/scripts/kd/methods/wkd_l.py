@@ -14,6 +14,8 @@ $$
 
 With the cost c of two classes, and a and b by Sinkhorn's iterations, so that the rows of f sum to q̂ and its
 columns to p̂: both at T without the labelled class, summing to 1. The factor u falls at the end.
+
+Code: JiamingLv/WKD (the authors').
 """
 
 from math import isqrt

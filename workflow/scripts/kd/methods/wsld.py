@@ -11,6 +11,8 @@ $$
 $$
 
 With u of each sample b at T = 1 and without a gradient.
+
+Code: bellymonster/Weighted-Soft-Label-Distillation (the authors'), yzd-v/cls_KD (the values for CIFAR-100).
 """
 
 import torch

@@ -11,6 +11,8 @@ $$
 $$
 
 With u of each sample b from the teacher's p at T = 1.
+
+Code: zkxufo/TTM (the authors').
 """
 
 import torch
