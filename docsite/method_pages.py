@@ -26,6 +26,17 @@ NEEDS = {
     "members": "an ensemble, and the logits of each of its members",
     "own_stages": "the student's own feature maps",
 }
+# What names a paper, ahead of a summary or within a docstring, and its address.
+PAPERS = {
+    r"arXiv:(\d{4}\.\d{4,5})": r"https://arxiv.org/abs/\1",
+    r"(?<!/)doi:(10\.[\w./()-]+\w)": r"https://doi.org/\1",
+    r"(?<!/)(openreview\.net/\S+\w)": r"https://\1",
+    r"(?<!/)(openaccess\.thecvf\.com/\S+\w)": r"https://\1",
+}
+LONG = 45  # characters
+_PAPER = "|".join(PAPERS)
+_CODE = re.compile(r"^Code: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
+_REPOSITORY = re.compile(r"(?<![\w/.])([A-Za-z0-9][\w-]*/[A-Za-z0-9][\w.-]*[\w])(?![\w/])")
 TEACHERS = {"stored": "cached teacher logits", "live": "a live teacher", "none": "no teacher"}
 
 
@@ -46,7 +57,8 @@ def _page(entry: Entry, cost: Mapping[str, Any] | None) -> str:
     text = ast.get_docstring(parsed(entry)) or ""
     head, _, rest = text.partition("\n\n")
     paper = head.replace("\n", " ").partition(": ")[2]
-    summary, formula, where = _parts(re.sub(r"^(arXiv:|openreview\.net)\S+\s", "", rest))
+    code = _CODE.search(rest)
+    summary, formula, where = _parts(re.sub(rf"^(?:{_PAPER})\S*\s", "", _CODE.sub("", rest)))
     method = next(node for node in parsed(entry).body if getattr(node, "name", None) == entry.target)
     return "\n".join(
         [
@@ -54,6 +66,7 @@ def _page(entry: Entry, cost: Mapping[str, Any] | None) -> str:
             f"{summary}\n",
             f"**In a config:** `methods: {{{entry.name}: {{}}}}`\n",
             f"**Paper:** {_linked(paper)}{_addresses(text, paper)}\n",
+            *([f"**Code:** {_repositories(code[1])}\n"] if code else []),
             f"## Formula\n\n{formula}\n\n{where}\n\n{NOTATION}",
             f"## Implementation\n\n{_linked(EXPLAINED.sub('', ast.get_docstring(method)).strip())}\n",
             f"## Options\n\n{_options(entry)}\n",
@@ -75,15 +88,26 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def _linked(text: str) -> str:
-    """arXiv's numbers and addresses as links."""
-    text = re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
-    return re.sub(r"(?<!/)(openreview\.net/\S+\w)", r"[\1](https://\1)", text)
+    """Numbers of arXiv, DOIs and addresses of papers as links."""
+    for pattern, address in PAPERS.items():
+        text = re.sub(pattern, lambda match, to=address: f"[{_short(match[0])}]({match.expand(to)})", text)
+    return text
+
+
+def _short(address: str) -> str:
+    """One that is too long for a line of a phone by its host alone."""
+    return address if len(address) < LONG else address.partition("/")[0]
 
 
 def _addresses(text: str, paper: str) -> str:
     """The paper's address, where the docstring names it after its first line."""
-    address = re.search(r"arXiv:\d{4}\.\d{4,5}|openreview\.net/\S+\w", text)
+    address = re.search(_PAPER, text)
     return f" {_linked(address[0])}" if address and address[0] not in paper else ""
+
+
+def _repositories(code: str) -> str:
+    """What a docstring says of code, with the repositories, `owner/name`, as links."""
+    return _REPOSITORY.sub(r"[\1](https://github.com/\1)", code.replace("\n", " "))
 
 
 def _options(entry: Entry) -> str:

@@ -148,9 +148,12 @@ def test_every_method_has_a_page_with_its_formula_and_its_paper(site, name):
     assert len(re.findall(r"<m[ion]>", formula[0])) > 5
     paper = re.search(r"<strong>Paper:</strong>(.*?)</p>", text, re.DOTALL)[1]
     assert re.search(r"\b(19|20)\d\d\b", paper), "no year"
-    assert re.search(r"arxiv\.org/abs/\d{4}\.\d{4,5}|openreview\.net|CVPR|ICCV|TPAMI|KDD|Springer", paper), (
-        paper
+    link = (
+        r'href="https://(arxiv\.org/abs/\d{4}\.\d{4,5}|doi\.org/10\.|openreview\.net|openaccess\.thecvf\.com)'
     )
+    assert re.search(link, paper), paper
+    code = re.search(r"<strong>Code:</strong>(.*?)</p>", text, re.DOTALL)[1]
+    assert 'href="https://github.com/' in code or "none is published" in code, code
     assert f'methods/{name}.html"' in (site / "index.html").read_text(encoding="utf-8")
     for option in registry.methods()[name].options.model_fields:
         assert f"<td><code>{option}</code></td>" in text
