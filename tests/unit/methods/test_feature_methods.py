@@ -229,7 +229,10 @@ def test_a_batch_of_two_is_enough(name):
 
 DESCRIBED = {
     "at": ({"weight": 1000.0, "last_sum": False}, "CE + 1000·AT"),
-    "cc": ({"weight": 100.0, "gamma": 0.4, "order": 2}, "CE + 100·CC, gamma=0.4, order 2"),
+    "cc": (
+        {"weight": 100.0, "gamma": 0.4, "order": 2, "formula": "kernel", "dimensions": 128},
+        "CE + 100·CC, gamma=0.4, order 2",
+    ),
     "fitnet": (
         {"init_epochs": 30, "weight": 100.0, "ce_weight": 0.1, "kd_weight": 0.9, "temperature": 4.0}
         | {"init_lr": None, "regressor_relu": "as_hint"},

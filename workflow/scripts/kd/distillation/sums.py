@@ -27,16 +27,20 @@ class ComparedMaps:
     """
 
     def __init__(self, context: Context, *, last_sum: bool) -> None:
-        layers = [_summed(network) for network in (context.student, context.teacher) if last_sum]
+        layers = [_summed(network) if last_sum else None for network in (context.student, context.teacher)]
         self._sums = [layer and Listener(layer) for layer in layers]
 
     def __call__(self, batch: Batch) -> tuple[Maps, Maps]:
         """Of the student and of the teacher."""
-        student, teacher = batch.student.stages, batch.teacher.stages
-        if not self._sums:
-            return student, teacher
-        of_student, of_teacher = self._sums
-        return _with_sum(student, of_student), _with_sum(teacher, of_teacher)
+        return self.of_student(batch), self.of_teacher(batch)
+
+    def of_student(self, batch: Batch) -> Maps:
+        """The student's alone."""
+        return _with_sum(batch.student.stages, self._sums[0])
+
+    def of_teacher(self, batch: Batch) -> Maps:
+        """The teacher's alone: the student does not run for it."""
+        return _with_sum(batch.teacher.stages, self._sums[1])
 
     def close(self) -> None:
         """Listen no longer: for an epoch in which they are not compared."""

@@ -13,11 +13,12 @@ Code: AberHu/Knowledge-Distillation-Zoo (the paper's formula), HobbitLong/RepDis
 """
 
 import math
+from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from kd.distillation.base import Distillation
+from kd.distillation.base import Context, Distillation
 from kd.distillation.batch import Batch
 from kd.distillation.features import unit
 from kd.settings.types import Count, NonNegative, Positive
@@ -45,18 +46,34 @@ def cc_loss(student: Tensor, teacher: Tensor, gamma: float, order: int) -> Tenso
     return (correlations(student, gamma, order) - correlations(teacher, gamma, order)).square().mean()
 
 
+def consecutive_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Σ_d δ_i,d · δ_i+1,d with δ = |s − t|, the mean over the B − 1 pairs of a sample and its successor.
+
+    What RepDistiller computes, of embeddings, by code of CC's authors. It depends on the order of the batch.
+
+    student, teacher: (B, D) float, B of two or more. Returns a scalar.
+    """
+    distance = (student - teacher).abs()
+    return (distance[:-1] * distance[1:]).sum(dim=1).mean()
+
+
 class Method(Distillation):
     """CE + `weight` · difference of the correlations of the last features.
 
     Follows the paper's formula, with its `gamma` and `order`; the paper adds `kd` to it, as the sum of `cc`
     and `kd` does here. The features are those before the classifier; as (B, B) matrices are compared, their
-    dimensions may differ, and nothing has to be embedded. RepDistiller, with code of CC's authors, has
-    another formula, products of consecutive differences of embedded features, with a weight of 0.02; the term
-    here, at most 0.26 for features that are not negative, would vanish with it. The default weight is that of
-    the public collection Knowledge-Distillation-Zoo, which computes this formula.
+    dimensions may differ, and nothing has to be embedded. The default weight is that of the public collection
+    Knowledge-Distillation-Zoo, which computes this formula.
+
+    RepDistiller, with code of CC's authors, has another formula, whose weight is 0.02: {formula: consecutive,
+    weight: 0.02}. It multiplies the differences of linear embeddings of consecutive samples. Both embeddings
+    are trained, so that they can make it small without the student's features; therefore the paper's formula
+    is the default. That is at most 0.26 for features that are not negative, and would vanish with 0.02.
 
     `gamma`: inverse width of the Gaussian kernel
     `order`: order of the Taylor series of the kernel
+    `formula`: kernel: the paper's; consecutive: RepDistiller's
+    `dimensions`: length of an embedding; with consecutive alone
     """
 
     NEEDS = ("stages",)
@@ -65,15 +82,27 @@ class Method(Distillation):
     weight: NonNegative = 100.0
     gamma: Positive = 0.4
     order: Count = 2
+    formula: Literal["kernel", "consecutive"] = "kernel"
+    dimensions: Count = 128
 
     def describe(self) -> str:
         """The loss as the table names it."""
+        if self.formula == "consecutive":
+            return f"CE + {self.weight:g}·CC of consecutive samples, {self.dimensions} dimensions"
         return f"CE + {self.weight:g}·CC, gamma={self.gamma:g}, order {self.order}"
+
+    def prepare(self, context: Context) -> None:
+        """Make sure that both networks have feature maps; and the embeddings, where there are any."""
+        super().prepare(context)
+        if self.formula == "consecutive":
+            widths = context.student_stages[-1][0], context.teacher_stages[-1][0]
+            self.embed = nn.ModuleList(nn.Linear(width, self.dimensions) for width in widths)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy with the labels and difference of the correlations."""
         features = batch.student.features, batch.teacher.features
-        return {
-            "ce": batch.cross_entropy(batch.student.logits),
-            "cc": self.weight * cc_loss(*features, self.gamma, self.order),
-        }
+        if self.formula == "consecutive":
+            loss = consecutive_loss(*(embed(own) for embed, own in zip(self.embed, features, strict=True)))
+        else:
+            loss = cc_loss(*features, self.gamma, self.order)
+        return {"ce": batch.cross_entropy(batch.student.logits), "cc": self.weight * loss}

@@ -22,6 +22,7 @@ from torch.nn import functional
 from kd.distillation.base import Context, Distillation
 from kd.distillation.batch import Batch
 from kd.distillation.features import same_size
+from kd.distillation.sums import ComparedMaps
 from kd.settings.types import Count, Fraction, NonNegative, Positive
 
 SLOPE = 0.1  # of the leaky ReLUs, as in the authors' code
@@ -38,11 +39,12 @@ def factor_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return functional.l1_loss(*units)
 
 
-def _chain(layer: type[nn.Module], *channels: int) -> nn.Sequential:
-    """3x3 layers from each number of channels to the next, each with a leaky ReLU."""
+def _chain(layer: type[nn.Module], *channels: int, norm: bool = False) -> nn.Sequential:
+    """3x3 layers from each number of channels to the next, each with a leaky ReLU, and norm ahead of that."""
     layers: list[nn.Module] = []
     for ins, outs in pairwise(channels):
-        layers += [layer(ins, outs, 3, padding=1), nn.LeakyReLU(SLOPE)]
+        layers += [layer(ins, outs, 3, padding=1), *([nn.BatchNorm2d(outs)] if norm else [])]
+        layers.append(nn.LeakyReLU(SLOPE))
     return nn.Sequential(*layers)
 
 
@@ -52,12 +54,18 @@ class Method(Distillation):
     Follows the authors' code for CIFAR-10 (Factor-Transfer-pytorch): weight 500, a rate of 0.5, and a
     paraphraser that learns by the mean absolute difference, where the paper (section 3.1) has the squared
     one. Theirs learns for 6 epochs at learning rate 0.1; the 30 here are those of Tian et al. 2020
-    (arXiv:1910.10699). RepDistiller squares the difference, at learning rate 0.01: `reconstruction: mse`
-    with `init_lr: 0.01`. At 0.05 or 0.1 that diverges with teachers such as resnet20. Its weight of 200
-    belongs to another factor, averaged over the channels.
+    (arXiv:1910.10699).
+
+    RepDistiller squares the difference, at learning rate 0.01: `reconstruction: mse` with `init_lr: 0.01`. At
+    0.05 or 0.1 that diverges with teachers such as resnet20. Its factors are the mean squares of the maps
+    over the channels, its translator has batch norms, and of a WRN it takes the sum ahead of the last norm:
+    {factor: mean_squares, translator_norm: true, last_sum: true, weight: 200}.
 
     `rate`: channels of the factors, as a share of the teacher's
     `reconstruction`: what the paraphraser minimises: the mean absolute difference, or the squared one
+    `factor`: what is compared: the maps of the factors, or their mean squares over the channels
+    `translator_norm`: whether batch norms follow the translator's convolutions
+    `last_sum`: of a last stage that norm and ReLU close, as in a WRN, the maps ahead of them: RepDistiller's
     """
 
     NEEDS = ("stages",)
@@ -68,10 +76,14 @@ class Method(Distillation):
     init_epochs: Count = 30
     init_lr: Positive | None = None
     reconstruction: Literal["l1", "mse"] = "l1"
+    factor: Literal["maps", "mean_squares"] = "maps"
+    translator_norm: bool = False
+    last_sum: bool = False
 
     def describe(self) -> str:
         """The loss as the table names it."""
-        return f"paraphraser ({self.preliminary} epochs), then CE + {self.weight:g}·FT"
+        squares = " of mean squares" if self.factor == "mean_squares" else ""
+        return f"paraphraser ({self.preliminary} epochs), then CE + {self.weight:g}·FT{squares}"
 
     def prepare(self, context: Context) -> None:
         """Paraphraser and translator, of three layers each way; `rate` of the channels remain."""
@@ -79,18 +91,22 @@ class Method(Distillation):
         factors = max(1, round(self.rate * target))
         self.encoder = _chain(nn.Conv2d, target, target, factors, factors)
         self.decoder = _chain(nn.ConvTranspose2d, factors, factors, target, target)
-        self.translator = _chain(nn.Conv2d, source, source, factors, factors)
+        self.translator = _chain(nn.Conv2d, source, source, factors, factors, norm=self.translator_norm)
+        self.maps = ComparedMaps(context, last_sum=self.last_sum)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The reconstruction (section 3.1), without asking the student; after those epochs the transfer."""
-        maps = batch.teacher.stages[-1]
+        maps = self.maps.of_teacher(batch)[-1]
         if batch.preliminary:
             difference = functional.l1_loss if self.reconstruction == "l1" else functional.mse_loss
             return {"reconstruction": difference(self.decoder(self.encoder(maps)), maps)}
         with torch.no_grad():  # the paraphraser has learnt
             factor = self.encoder(maps)
-        translated = self.translator(batch.student.stages[-1])
+        translated = self.translator(self.maps.of_student(batch)[-1])
+        factors = same_size(translated, factor)
+        if self.factor == "mean_squares":
+            factors = [maps.square().mean(dim=1) for maps in factors]
         return {
             "ce": batch.cross_entropy(batch.student.logits),
-            "ft": self.weight * factor_loss(*same_size(translated, factor)),
+            "ft": self.weight * factor_loss(*factors),
         }
