@@ -9,6 +9,7 @@ number. `python tests/support/parity.py --table` prints how far kd is from them,
 import json
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,7 +18,8 @@ from parity_features import OF_FEATURES
 from parity_heavier import HEAVIER
 from parity_logits import BEFORE, OF_LOGITS, training_logits
 from parity_networks import CLASSES, LABELS, images, resnet, weights_for, wrn
-from parity_steps import STEPS, last_sum
+from parity_steps import STEPS
+from parity_variants import VARIANTS, Variant, last_sum
 
 KEPT = Path(__file__).with_suffix(".json")
 PAIRS = {
@@ -31,9 +33,18 @@ OPTIONS = {
 }
 FIRST_EPOCHS = {"ab", "fsp"}  # of these the step is one of the epochs before the recipe's
 UNSEEN = {"ofd": "margins", "nd": "class_means", "crd": "log_z"}  # buffers that begin with nothing
-METHODS = {step.__name__: step for step in (*STEPS, *OF_LOGITS, *OF_FEATURES, *HEAVIER)}
-SUMS = {"at", "sp", "nst", "vid", "fsp", "kdsvd"}
-METHODS |= {f"{name}, last_sum": last_sum(METHODS[name]) for name in sorted(SUMS)}
+METHODS = {
+    step.__name__: Variant(
+        step.__name__, step, OPTIONS.get(step.__name__, {}), preliminary=step.__name__ in FIRST_EPOCHS
+    )
+    for step in (*STEPS, *OF_LOGITS, *OF_FEATURES, *HEAVIER)
+}
+SUMS = ("at", "fsp", "kdsvd", "nst", "sp", "vid")
+METHODS |= {
+    f"{name}, last_sum": replace(METHODS[name], step=last_sum(METHODS[name].step), options={"last_sum": True})
+    for name in SUMS
+}
+METHODS |= VARIANTS
 
 
 def set_up(pair, name):
@@ -48,8 +59,8 @@ def set_up(pair, name):
     student, teacher = (build(architecture) for architecture, _ in PAIRS[pair])
     for network, role in ((student, "student"), (teacher, "teacher")):
         network.load_state_dict(weights_for(shapes(network), role))
-    name, _, option = name.partition(", ")
-    method = build_method(name, OPTIONS.get(name, {}) | ({option: True} if option else {}))
+    variant = METHODS[name]
+    name, method = variant.method, build_method(variant.method, variant.options)
     labels = torch.arange(30) % CLASSES if name == "wkd_l" else LABELS
     known = tuple(images().shape[1:]), CLASSES, labels, 10
     torch.set_default_dtype(torch.float64)
@@ -82,24 +93,24 @@ def shapes(module):
 
 
 def expected(pair, name):
-    """The loss, and the gradient of each of the student's parameters, by plain tensor code."""
+    """The loss, and the gradient of each of the student's parameters (or the method's), by plain tensor code."""
     (_, of_student), (_, of_teacher) = PAIRS[pair]
     student, teacher, method = set_up(pair, name)
     own = {key: value.clone() for key, value in student.state_dict().items()}
-    learns = [key for key, _ in student.named_parameters()]
-    for key in learns:
-        own[key].requires_grad_()
     values = {key: value.clone() for key, value in method.state_dict().items()}
+    of_method = METHODS[name].own
+    learns = [key for key, _ in (method if of_method else student).named_parameters()]
+    learnt = [(values if of_method else own)[key].requires_grad_() for key in learns]
     values |= {f"student.{key}": value for key, value in own.items()}
     values |= {f"teacher.{key}": value for key, value in teacher.state_dict().items()}
     with torch.no_grad():
         theirs = of_teacher(weights_for(shapes(teacher), "teacher"), images(), name == "ofd")
     torch.set_default_dtype(torch.float64)
     try:
-        loss = METHODS[name](of_student(own, images(), True), theirs, values)
+        loss = METHODS[name].step(of_student(own, images(), True), theirs, values)
     finally:
         torch.set_default_dtype(torch.float32)
-    gradients = torch.autograd.grad(loss, [own[key] for key in learns], allow_unused=True)
+    gradients = torch.autograd.grad(loss, learnt, allow_unused=True)
     return loss.item(), dict(zip(learns, gradients, strict=True))
 
 
@@ -108,13 +119,15 @@ def ours(pair, name, *, converged=True):
     from kd.methods import kdsvd
 
     student, teacher, method = set_up(pair, name)
-    batch = batch_for(student, teacher, method, preliminary=name.partition(",")[0] in FIRST_EPOCHS)
+    variant = METHODS[name]
+    batch = batch_for(student, teacher, method, preliminary=variant.preliminary)
     # The iteration of kdsvd is run until nothing changes: it is to be the decomposition's vector.
-    more = {"ROUNDS": 400, "LAST_ROUNDS": 300} if name.startswith("kdsvd") and converged else {}
+    more = {"ROUNDS": 400, "LAST_ROUNDS": 300} if variant.method == "kdsvd" and converged else {}
     with patch.multiple(kdsvd, **more) if more else nullcontext():
         loss = torch.stack(list(method.effective_losses(batch).values())).sum()
     loss.backward()
-    return loss.item(), {key: parameter.grad for key, parameter in student.named_parameters()}
+    learner = method if variant.own else student
+    return loss.item(), {key: parameter.grad for key, parameter in learner.named_parameters()}
 
 
 def batch_for(student, teacher, method, *, preliminary=False):

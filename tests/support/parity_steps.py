@@ -5,7 +5,6 @@ tensor code in float64: nothing of kd computes anything here.
 """
 
 import math
-from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -284,16 +283,6 @@ def srrl(s, t, p):
     features = regressed(p, "connector.0", s.after[-1]).clamp(min=0).mean((2, 3))
     logits = features @ p["classifier.weight"].T + p["classifier.bias"]
     return ce(s) + mse(features, t.features) + mse(logits, t.logits)
-
-
-def last_sum(step):
-    """The same where the last maps are those ahead of a norm that closes the last stage, as in RepDistiller."""
-
-    def other(*both_and_own):
-        *both, p = both_and_own
-        return step(*(replace(maps, after=[*maps.after[:-1], maps.last_sum]) for maps in both), p)
-
-    return other
 
 
 STEPS = [
