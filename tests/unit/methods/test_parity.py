@@ -4,10 +4,14 @@ The numbers in tests/support/parity.json come from `python tests/support/parity.
 """
 
 import json
+import re
 
 import pytest
+from checkout import ROOT
 from parity import KEPT, METHODS, PAIRS, apart, expected, length, ours
 from tiers import sample
+
+from kd.registry import methods
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CONSTANTS = json.loads(KEPT.read_text())
@@ -43,3 +47,31 @@ def test_the_constants_are_those_of_the_plain_code_and_so_is_every_gradient(pair
     kept = CONSTANTS[pair][name]
     assert (loss, length(gradients)) == pytest.approx((kept["loss"], kept["gradient"]), rel=1e-11)
     assert apart(ours(pair, name)[1], gradients) < tolerance(pair, name)
+
+
+def bounds():
+    """Of each method those of value and gradient that docs/parity.md prints; None where it has no whole step."""
+    found = {}
+    for line in (ROOT / "docs/parity.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        if len(cells) == 7 and cells[0].startswith("`"):
+            pair = None if cells[4] == "–" else (float(cells[4]), float(cells[5]))
+            found |= dict.fromkeys(re.findall(r"`(\w+)", cells[0]), pair)
+    return found
+
+
+def test_the_page_has_a_bound_for_every_method_with_a_whole_step():
+    printed = bounds()
+    assert printed.keys() == {*methods(), "dot"}
+    assert {name for name, pair in printed.items() if pair} == {step.method for step in METHODS.values()}
+
+
+@pytest.mark.parametrize(
+    ("pair", "name"), sample(STEPS, [(list(PAIRS)[1], name) for name in ("dist", "pkt", "sp")])
+)
+def test_no_difference_is_larger_than_the_page_says(pair, name):
+    """As kd computes it, the iteration of kdsvd not prolonged."""
+    (value, gradients), (loss, theirs) = ours(pair, name, converged=False), expected(pair, name)
+    of_value, of_gradient = bounds()[METHODS[name].method]
+    assert abs(value - loss) <= of_value * abs(loss)
+    assert apart(gradients, theirs) <= of_gradient
