@@ -246,7 +246,7 @@ def ofd(s, t, p):
     loss = 0
     for number, (own, theirs) in enumerate(zip(s.before, t.before, strict=True)):
         own, below = regressed(p, f"connectors.{number}", own), theirs < 0
-        margin = (theirs * below).sum((0, 2, 3)) / below.sum((0, 2, 3))
+        margin = (theirs * below).sum((0, 2, 3)) / below.sum((0, 2, 3)).clamp(min=1)  # 0 where none is
         target = torch.maximum(theirs, margin[:, None, None])
         ignored = (own <= target) & (target <= 0)
         loss = loss + 2.0 ** (number - 2) * ((own - target) ** 2 * ~ignored).sum() / len(own)

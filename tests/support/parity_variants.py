@@ -9,7 +9,20 @@ from parity_heavier import likenesses, views
 from parity_logits import SAMPLES, entered, linear
 from parity_networks import conv, images
 from parity_networks import norm as batch_norm
-from parity_steps import ce, hinton, mse, regressed, unit
+from parity_steps import (
+    ONE_HOT,
+    ce,
+    fsp,
+    hinton,
+    kl,
+    mse,
+    ofd,
+    others,
+    probabilities,
+    regressed,
+    reviewkd,
+    unit,
+)
 from torch.nn import functional
 
 
@@ -60,13 +73,21 @@ def mean_squares(s, t, p):
     return ce(s) + 200 * (own - theirs).abs().mean()
 
 
-def paraphrased(s, t, p):
-    """The mean absolute difference of the teacher's maps and what is made of them."""
+def paraphrased(t, p):
+    """What the paraphraser makes of the teacher's maps."""
     maps = factors(p, "encoder", t.after[-1], norm=False)
     for number in (0, 2, 4):
         kernel, bias = p[f"decoder.{number}.weight"], p[f"decoder.{number}.bias"]
         maps = functional.leaky_relu(functional.conv_transpose2d(maps, kernel, bias, padding=1), 0.1)
-    return (maps - t.after[-1]).abs().mean()
+    return maps
+
+
+def rebuilt(s, t, p):
+    return (paraphrased(t, p) - t.after[-1]).abs().mean()
+
+
+def rebuilt_squared(s, t, p):
+    return mse(paraphrased(t, p), t.after[-1])
 
 
 def self_supervised(s, t, p):
@@ -91,7 +112,50 @@ def labels_alone(s, t, p):
     return ce(s)
 
 
+def z_scores(maps):
+    """Logits by their mean and deviation (over C − 1) in each sample, as Sun et al. 2024 have them."""
+    x = maps.logits - maps.logits.mean(1, keepdim=True)
+    return replace(maps, logits=x / (((x**2).sum(1, keepdim=True) / (x.shape[1] - 1)).sqrt() + 1e-7))
+
+
+def kd_standardized(s, t, p):
+    return 0.1 * ce(s) + 9 * hinton(z_scores(s), z_scores(t), 2)
+
+
+def dkd_standardized(s, t, p):
+    """In the first of 20 epochs of warm-up."""
+    own, theirs = (probabilities(z_scores(x).logits, 2) for x in (s, t))
+    p_s, p_t = ((x * ONE_HOT).sum(1) for x in (own, theirs))
+    tckd = (p_t * (p_t / p_s).log() + (1 - p_t) * ((1 - p_t) / (1 - p_s)).log()).mean()
+    nckd = kl(probabilities(others(z_scores(t).logits), 2), others(z_scores(s).logits), 2)
+    return ce(s) + 1 / 20 * 4 * (9 * tckd + 72 * nckd)
+
+
+def soft_token(s, t, p):
+    """Of a student with one classifier."""
+    return 0.9 * ce(s) + 0.1 * hinton(s, t, 3)
+
+
+def boundaries_after(s, t, p):
+    loss = 0
+    for number, (own, theirs) in enumerate(zip(s.after, t.after, strict=True)):
+        own = regressed(p, f"connectors.{number}", own)
+        short = torch.where(theirs > 0, (1 - own).clamp(min=0), (1 + own).clamp(min=0))
+        loss = loss + 2.0 ** (number - 2) * (short**2).sum() / len(own)
+    return 3 / 1000 * loss
+
+
+def review_after(s, t, p):
+    return reviewkd(s, replace(t, before=t.after), p)
+
+
+def flow_of_stages(s, t, p):
+    return fsp(*(replace(x, stem=x.after[0], after=x.after[1:]) for x in (s, t)), p)
+
+
 FIRST = {"init_epochs": 3}
+LS_KD = {"standardize": True, "temperature": 2.0, "kd_weight": 9.0}
+LS_DKD = {"standardize": True, "temperature": 2.0, "tckd_weight": 9.0, "nckd_weight": 72.0}
 VARIANTS = {
     "cc, consecutive": Variant("cc", consecutive, {"formula": "consecutive", "weight": 0.02}),
     "ft, mean squares": Variant(
@@ -99,10 +163,20 @@ VARIANTS = {
         mean_squares,
         {"factor": "mean_squares", "translator_norm": True, "last_sum": True, "weight": 200.0},
     ),
-    "ft, first epochs": Variant("ft", paraphrased, FIRST, preliminary=True, own=True),
+    "ft, first epochs": Variant("ft", rebuilt, FIRST, preliminary=True, own=True),
+    "ft, squared": Variant(
+        "ft", rebuilt_squared, FIRST | {"reconstruction": "mse"}, preliminary=True, own=True
+    ),
     "sskd, first epochs": Variant("sskd", self_supervised, FIRST, preliminary=True, own=True),
     "fitnet, first epochs": Variant("fitnet", hint, FIRST, preliminary=True),
     "fitnet, second part": Variant("fitnet", then_kd, FIRST),
     "ab, second part": Variant("ab", then_kd, FIRST),
     "fsp, second part": Variant("fsp", labels_alone, FIRST),
+    "fsp, no stem": Variant("fsp", flow_of_stages, {"stem": False}, preliminary=True),
+    "ab, after the ReLU": Variant("ab", boundaries_after, {"before_relu": False}, preliminary=True),
+    "reviewkd, after the ReLU": Variant("reviewkd", review_after, {"before_relu": False}),
+    "ofd, teacher in eval mode": Variant("ofd", ofd, {"teacher_mode": "eval"}),
+    "deit, soft": Variant("deit", soft_token, {"targets": "soft", "temperature": 3.0, "alpha": 0.1}),
+    "kd, standardized": Variant("kd", kd_standardized, LS_KD),
+    "dkd, standardized": Variant("dkd", dkd_standardized, LS_DKD),
 }
