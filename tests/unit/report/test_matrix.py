@@ -108,30 +108,101 @@ def test_without_distilled_students_there_is_none():
     assert matrix_of([]) is None
 
 
-def test_published_accuracies_stand_below_ours_and_are_not_ranked(tmp_path):
-    """Of the teacher, a baseline and a method, in all forms."""
+def with_theirs(tmp_path, cells):
+    """A teacher of 95, a baseline of 80 twice, students by kd of 82.0 and 82.2 and by at of 81.0 and 81.2."""
     study, table = study_of(tmp_path, fake_pairs([[2.0, 2.2]], [[1.0, 1.2]], seeds=2, methods=("kd", "at")))
     row = {"source": "A paper", "teacher": "", "method": ""}
-    cells = [
-        row | {"role": "teacher", "name": "t0", "accuracy": 94.5},
-        row | {"role": "student alone", "name": "cnn", "accuracy": 79.5},
-        row | {"role": "distilled student", "name": "cnn", "teacher": "t0", "method": "kd", "accuracy": 99.5},
-    ]
-    several = matrix_of(pairs_of(with_published(table, cells), study))
+    return matrix_of(pairs_of(with_published(table, [row | cell for cell in cells]), study))
+
+
+def by(method, accuracy):
+    return {
+        "role": "distilled student",
+        "name": "cnn",
+        "teacher": "t0",
+        "method": method,
+        "accuracy": accuracy,
+    }
+
+
+TEACHER = {"role": "teacher", "name": "t0", "accuracy": 94.5}
+BASELINE = {"role": "student alone", "name": "cnn", "accuracy": 79.5}
+
+
+def test_published_accuracies_stand_below_ours_and_are_not_ranked(tmp_path):
+    """Of the teacher, a baseline and two methods, in all forms.
+
+    Of two runs that are d apart the 95 % interval is ± t·d/2, with t = 12.7062 for one degree of freedom (a
+    table of Student's t): 12.7062 · 0.1 = 1.2706 around 82.1 and 81.1, and 0 around 80. So that of `at` holds
+    82, which is 0.9 away, and neither of the others holds the published one.
+    """
+    several = with_theirs(tmp_path, [TEACHER, BASELINE, by("kd", 99.5), by("at", 82.0)])
     forms = texts(several)
-    names = ["teacher", "teacher, published", "baseline", "baseline, published"]
-    names += ["kd", "kd, published", "at"]
-    assert list(several.lines) == names
     latex = forms["LaTeX"].splitlines()
-    assert [line for line in latex if "published" in line] == [
+    theirs = [
         r"teacher, published & 94.50 \\",
+        r"teacher, difference to published & +0.50 \\",
         r"baseline, published & 79.50 \\",
+        r"baseline, difference to published & +0.50 $\pm$ 0.00 \\",
         r"kd, published & 99.50 \\",
+        r"kd, difference to published & $-$17.40 $\pm$ 1.27 \\",
+        r"at, published & 82.00 \\",
+        r"at, difference to published & $-$0.90 $\pm$ 1.27 \dag \\",
     ]
-    assert latex[latex.index(r"baseline, published & 79.50 \\") + 1] == r"\midrule"
+    assert [line for line in latex if ", " in line and "&" in line] == theirs
+    assert [place for place, line in enumerate(latex) if line == r"\midrule"] == [3, 10]
+    assert latex[10 - 1] == theirs[3]
     kd = next(line for line in latex if line.startswith("kd &"))
     assert r"\textbf{82.10}" in kd  # the best of ours
     lines = list(csv.reader(io.StringIO(forms["CSV"])))
-    assert ["kd, published", "99.5000", ""] in lines
-    assert "| kd, published" in forms["Markdown"]
-    assert "kd, published</th><td>99.50</td>" in drawn(several)
+    assert lines[-5:] == [
+        ["at", "81.1000", "0.1414"],
+        ["at, published", "82.0000", ""],
+        ["at, difference to published", "-0.9000", ""],
+        ["at, half-width of the 95 % interval", "1.2706", ""],
+        ["at, published within our interval", "yes", ""],
+    ]
+    assert ["kd, published within our interval", "no", ""] in lines
+    assert ["teacher, half-width of the 95 % interval", "", ""] in lines  # it has one run
+    markdown = [line.split("|")[1:-1] for line in forms["Markdown"].splitlines() if "|" in line]
+    rows = {name.strip(): cell.strip() for name, cell in markdown}
+    assert rows["kd, difference to published"] == "−17.40 ± 1.27"
+    assert rows["baseline, difference to published"] == "+0.50 ± 0.00"
+    assert rows["at, difference to published"] == "−0.90 ± 1.27 †"
+    html = drawn(several)
+    assert "kd, published</th><td>99.50</td>" in html
+    assert "at, difference to published</th><td>−0.90 ± 1.27 †</td>" in html
+
+
+def test_what_the_mark_means_is_below_the_table(tmp_path):
+    forms = texts(with_theirs(tmp_path, [by("kd", 82.0)]))
+    *table, empty, note = forms["Markdown"].splitlines()
+    assert (empty, table[-1].startswith("|")) == ("", True)
+    assert note.endswith("†: that interval holds the published accuracy.")
+    *table, note = forms["LaTeX"].splitlines()
+    assert table[-1] == r"\end{tabular}"
+    assert note.startswith(
+        r"\par{\footnotesize Difference to published: our mean minus the published accuracy"
+    )
+    assert note.endswith(r"\dag: that interval holds the published accuracy.\par}")
+    assert r"$\pm$ the half-width of the 95 \% confidence interval" in note
+
+
+def test_a_form_in_latex_is_plain_and_every_row_has_all_columns(tmp_path):
+    """Signs of LaTeX's own are commands or escaped, braces and dollars are closed, and the rest is ASCII."""
+    several = with_theirs(tmp_path, [TEACHER, BASELINE, by("kd", 99.5)])
+    several.columns.append("a_b → c")  # where nothing is published
+    latex = texts(several)["LaTeX"]
+    assert latex.isascii()
+    rows = [line for line in latex.splitlines() if line.endswith(r" \\")]
+    assert len(rows) == 1 + 4 + 3 + 1 + 2
+    assert {row.count(" & ") for row in rows} == {2}
+    for line in latex.splitlines():
+        assert line.count("{") == line.count("}"), line
+        assert line.count("$") % 2 == 0, line
+        assert not re.search(r"(?<!\\)[%#_^]", line), line
+    assert r"baseline, difference to published & +0.50 $\pm$ 0.00 & -- \\" in rows
+
+
+def test_without_published_accuracies_there_is_nothing_of_them(several):
+    assert not any("published" in form or "†" in form or "dag" in form for form in texts(several).values())

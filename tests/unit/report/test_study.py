@@ -220,6 +220,7 @@ def test_published_accuracies_have_columns_and_their_sources_are_named(tmp_path)
     page = Page(files["report"].read_text(encoding="utf-8"))
     assert "1 is above." in page.text
     assert "Published by: A <b>paper</b>." in page.text
+    assert "stand below ours. Difference to published: our mean minus the published accuracy" in page.text
     ranked = page.source.split('id="table"')[1].split("</table>")[0]
     assert "<td>\N{EN DASH}</td>" not in ranked.split("83.50")[0]
     cells = ranked.split("83.50</td>")[1].split("</td>")[:2]

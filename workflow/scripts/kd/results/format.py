@@ -7,7 +7,7 @@ import pandas as pd
 from kd.roles import DISTILLED_STUDENT, LABELS, WITHOUT_TEACHER
 
 DASH = "\N{EN DASH}"
-_MINUS = "\N{MINUS SIGN}"  # as wide as a plus, unlike the hyphen
+MINUS = "\N{MINUS SIGN}"  # as wide as a plus, unlike the hyphen
 _PREFIXES = ("", " k", " M", " G", " T", " P")
 
 
@@ -33,7 +33,7 @@ def interval(value: float, half_width: float, digits: int = 2) -> str:
     if pd.isna(value) or pd.isna(half_width):
         return DASH
     low, high = (f"{value + sign * half_width:z.{digits}f}" for sign in (-1, 1))  # z: no minus before 0.00
-    return f"[{low}, {high}]".replace("-", _MINUS)
+    return f"[{low}, {high}]".replace("-", MINUS)
 
 
 def with_interval(value: float, half_width: float, digits: int = 2) -> str:
@@ -44,7 +44,7 @@ def with_interval(value: float, half_width: float, digits: int = 2) -> str:
 
 def signed(value: float, digits: int = 2) -> str:
     """`+1.23`, with a minus as wide as the plus; a dash where there is none."""
-    return DASH if pd.isna(value) else f"{value:+z.{digits}f}".replace("-", _MINUS)
+    return DASH if pd.isna(value) else f"{value:+z.{digits}f}".replace("-", MINUS)
 
 
 def verdict(gain: float, half_width: float) -> str:

@@ -9,29 +9,47 @@ from markupsafe import Markup
 
 from kd.report.html import headings, row, table, tag
 from kd.report.study.matrix import Matrix, Value
-from kd.results.format import DASH, with_sd
+from kd.report.study.pairs import Published
+from kd.results.format import DASH, MINUS, number, signed, with_sd
 from kd.results.markdown import plain
 from kd.results.markdown import table as markdown_table
+from kd.results.published.text import MARK, MARKED, YES
+
+# Rows below a row of ours, by what is added to its name.
+THEIRS, DIFFERENCE = ", published", ", difference to published"
+IN_LATEX = {DASH: "--", MINUS: "$-$", "±": r"$\pm$", MARK: r"\dag", "%": r"\%"}
 
 
 def drawn(matrix: Matrix) -> Markup:
     """The table, best bold and second underlined."""
-    rows = {
-        name: list(map(Markup, cells)) for name, cells in _cells(matrix, "<b>{}</b>", "<u>{}</u>").items()
-    }
-    lines = [row(name, [tag("td", cell) for cell in cells]) for name, cells in rows.items()]
-    over = len(matrix.head)
+    head, body = (
+        [row(name, [tag("td", Markup(cell)) for cell in cells]) for name, cells in lines.items()]
+        for lines in _parts(matrix, "<b>{}</b>", "<u>{}</u>")
+    )
     columns = headings([matrix.corner, *matrix.columns])
-    return table("Accuracy by method and pair", columns, lines[:over], lines[over:], kind="matrix")
+    return table("Accuracy by method and pair", columns, head, body, kind="matrix")
 
 
-def _cells(matrix: Matrix, best: str, second: str) -> dict[str, list[str]]:
-    """The texts of each row, with the mean of the best and of the second put in these."""
+Lines = dict[str, list[str]]  # texts of the cells by the name of a row
+
+
+def _parts(matrix: Matrix, best: str, second: str) -> tuple[Lines, Lines]:
+    """The rows that are not compared and the others, the mean of the best and of the second put in these."""
     wraps = {0: "{}", 1: best, 2: second}
-    return {
-        name: [_text(values.get(column), wraps[matrix.rank(name, column)]) for column in matrix.columns]
-        for name, values in matrix.lines.items()
-    }
+
+    def lines(rows: dict[str, dict[str, Value]]) -> Lines:
+        filled: Lines = {}
+        for name, values in rows.items():
+            filled[name] = [
+                _text(values.get(column), wraps[matrix.rank(name, column)]) for column in matrix.columns
+            ]
+            if theirs := matrix.published.get(name):
+                known = [theirs.get(column, Published()) for column in matrix.columns]
+                filled[name + THEIRS] = [number(value.accuracy) for value in known]
+                filled[name + DIFFERENCE] = list(map(_difference, known))
+        return filled
+
+    return lines(matrix.over), lines(matrix.rows)
 
 
 def _text(value: Value | None, wrap: str) -> str:
@@ -41,25 +59,42 @@ def _text(value: Value | None, wrap: str) -> str:
     return f"{wrap.format(mean)} {spread}".strip()
 
 
+def _difference(theirs: Published) -> str:
+    """`+0.41 ± 0.56 †`: with the half-width of our interval, and a mark if that holds the published one."""
+    width = "" if math.isnan(theirs.half_width) else f" ± {number(theirs.half_width)}"
+    return f"{signed(theirs.difference)}{width}{f' {MARK}' if theirs.within == YES else ''}"
+
+
 def texts(matrix: Matrix) -> dict[str, str]:
-    """The table in Markdown, LaTeX (booktabs) and CSV, by these names."""
+    """The table in Markdown, LaTeX (booktabs) and CSV, by these names; below it what a mark means."""
     return {"Markdown": _markdown(matrix), "LaTeX": _latex(matrix), "CSV": _csv(matrix)}
 
 
 def _markdown(matrix: Matrix) -> str:
-    rows = [[plain(name), *cells] for name, cells in _cells(matrix, "**{}**", "<u>{}</u>").items()]
-    return markdown_table([[plain(text) for text in (matrix.corner, *matrix.columns)], *rows]) + "\n"
+    head, body = _parts(matrix, "**{}**", "<u>{}</u>")
+    rows = [[plain(name), *cells] for name, cells in (head | body).items()]
+    lines = markdown_table([[plain(text) for text in (matrix.corner, *matrix.columns)], *rows])
+    return lines + (f"\n\n{MARKED}\n" if matrix.published else "\n")
 
 
 def _latex(matrix: Matrix) -> str:
+    parts = _parts(matrix, r"\textbf{{{}}}", r"\underline{{{}}}")
     lines = [r"\begin{tabular}{l" + "c" * len(matrix.columns) + "}", r"\toprule"]
-    lines += [_row_of_latex([matrix.corner, *matrix.columns]), r"\midrule"]
-    rows = _cells(matrix, r"\textbf{{{}}}", r"\underline{{{}}}")
-    for place, (name, cells) in enumerate(rows.items(), start=1):
-        lines.append(" & ".join([_for_latex(name), *cells]).replace(DASH, "--") + r" \\")
-        if place == len(matrix.head):
-            lines.append(r"\midrule")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    lines.append(_row_of_latex([matrix.corner, *matrix.columns]))
+    for rows in filter(None, parts):
+        lines.append(r"\midrule")
+        lines += [
+            " & ".join([_for_latex(name), *map(_cell_of_latex, cells)]) + r" \\"
+            for name, cells in rows.items()
+        ]
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\par{{\footnotesize {_cell_of_latex(MARKED)}\par}}"] if matrix.published else []
+    return "\n".join(lines) + "\n"
+
+
+def _cell_of_latex(text: str) -> str:
+    """A text of ours, whose commands stay as they are."""
+    return re.sub("|".join(map(re.escape, IN_LATEX)), lambda found: IN_LATEX[found[0]], text)
 
 
 def _row_of_latex(names: list[str]) -> str:
@@ -77,14 +112,31 @@ def _for_latex(text: str) -> str:
 
 
 def _csv(matrix: Matrix) -> str:
-    """Numbers in columns of their own: mean and standard deviation."""
+    """Numbers in columns of their own: mean and standard deviation; what is published has rows of its own."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     both = [f"{column}, {what}" for column in matrix.columns for what in ("mean", "sd")]
     writer.writerow([matrix.corner, *both])
-    for name, values in matrix.lines.items():
+    for name, values in (matrix.over | matrix.rows).items():
         pairs = [values.get(column, (math.nan, math.nan)) for column in matrix.columns]
-        writer.writerow(
-            [name, *("" if math.isnan(number) else f"{number:.4f}" for pair in pairs for number in pair)]
-        )
+        writer.writerow([name, *(_exact(value) for pair in pairs for value in pair)])
+        theirs = matrix.published.get(name, {})
+        for what, field in _FIELDS.items() if theirs else ():
+            known = [getattr(theirs.get(column, Published()), field) for column in matrix.columns]
+            writer.writerow([name + what, *(cell for value in known for cell in (_exact(value), ""))])
     return out.getvalue()
+
+
+# Rows of the CSV below a row of ours, and their fields of Published.
+_FIELDS = {
+    THEIRS: "accuracy",
+    DIFFERENCE: "difference",
+    ", half-width of the 95 % interval": "half_width",
+    ", published within our interval": "within",
+}
+
+
+def _exact(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if math.isnan(value) else f"{value:.4f}"

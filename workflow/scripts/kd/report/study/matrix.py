@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from kd.report.study.pairs import Pair
+from kd.report.study.pairs import Pair, Published
 
 WITHOUT = "(no teacher)"
 Value = tuple[float, float]  # mean and standard deviation of the accuracy
@@ -14,32 +14,14 @@ class Matrix:
     """Accuracies by the names of rows and columns.
 
     `over` are rows that are not compared: what students start from. `published` has accuracies by others, by
-    the names of rows, below which they stand.
+    the names of rows and of columns; none are without a value.
     """
 
     corner: str
     columns: list[str]
     rows: dict[str, dict[str, Value]]
     over: dict[str, dict[str, Value]] = field(default_factory=dict)
-    published: dict[str, dict[str, float]] = field(default_factory=dict)
-
-    @property
-    def head(self) -> dict[str, dict[str, Value]]:
-        """The rows that are not compared, with what is published."""
-        return self._with_published(self.over)
-
-    @property
-    def lines(self) -> dict[str, dict[str, Value]]:
-        """All rows, with what is published."""
-        return self.head | self._with_published(self.rows)
-
-    def _with_published(self, rows: dict[str, dict[str, Value]]) -> dict[str, dict[str, Value]]:
-        lines = {}
-        for name, values in rows.items():
-            lines[name] = values
-            if known := {column: (value, math.nan) for column, value in self.published.get(name, {}).items()}:
-                lines[f"{name}, published"] = known
-        return lines
+    published: dict[str, dict[str, Published]] = field(default_factory=dict)
 
     def rank(self, name: str, column: str) -> int:
         """1 for the best of a column, 2 for the second; 0 for others, and without a comparison."""
@@ -65,7 +47,7 @@ def _of_methods(pairs: list[Pair]) -> Matrix:
     alone = [pair.student for pair in pairs if pair.student not in dict(taught)]
     columns |= {(student, ""): student for student in alone}
     rows: dict[str, dict[str, Value]] = {}
-    published: dict[str, dict[str, float]] = {}
+    published: dict[str, dict[str, Published]] = {}
     teacher, baseline = {}, {}
     for pair in pairs:
         # A student that needs no teacher stands beside all that have one.
@@ -74,30 +56,30 @@ def _of_methods(pairs: list[Pair]) -> Matrix:
         for place in fits:
             rows.setdefault(pair.method, {})[columns[place]] = (pair.accuracy, pair.sd)
             baseline[columns[place]] = (pair.baseline, pair.baseline_sd)
-            theirs = {pair.method: pair.published.accuracy, "baseline": pair.published.baseline}
+            theirs = {pair.method: pair.published, "baseline": pair.published_baseline}
             if pair.teacher:
                 teacher[columns[place]] = (pair.teacher_accuracy, math.nan)
-                theirs["teacher"] = pair.published.teacher
+                theirs["teacher"] = pair.published_teacher
             _add(published, theirs, columns[place])
     over = {name: line for name, line in {"teacher": teacher, "baseline": baseline}.items() if line}
     return Matrix("method", list(columns.values()), rows, over, published)
 
 
-def _add(published: dict[str, dict[str, float]], values: dict[str, float], column: str) -> None:
+def _add(published: dict[str, dict[str, Published]], values: dict[str, Published], column: str) -> None:
     """Put the values that are known into the rows of their names."""
     for name, value in values.items():
-        if not math.isnan(value):
+        if not math.isnan(value.accuracy):
             published.setdefault(name, {})[column] = value
 
 
 def _of_teachers(pairs: list[Pair]) -> Matrix:
     students = list(dict.fromkeys(pair.student for pair in pairs))
     rows: dict[str, dict[str, Value]] = {}
-    published: dict[str, dict[str, float]] = {}
+    published: dict[str, dict[str, Published]] = {}
     for pair in sorted(pairs, key=lambda pair: -pair.teacher_accuracy):
         known = not math.isnan(pair.teacher_accuracy)
         name = f"{pair.teacher or WITHOUT}{f' ({pair.teacher_accuracy:.2f})' if known else ''}"
         rows.setdefault(name, {})[pair.student] = (pair.accuracy, pair.sd)
-        _add(published, {name: pair.published.accuracy, "baseline": pair.published.baseline}, pair.student)
+        _add(published, {name: pair.published, "baseline": pair.published_baseline}, pair.student)
     baseline = {pair.student: (pair.baseline, pair.baseline_sd) for pair in pairs}
     return Matrix("teacher (accuracy)", students, rows, {"baseline": baseline}, published)

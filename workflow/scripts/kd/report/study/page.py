@@ -58,6 +58,7 @@ def to_page(study: Study) -> str:
         ranked=ranked_table(pairs, study),
         verdict_on_pairs=verdict_on_pairs(ranked_pairs),
         published=published.verdict(table),
+        marked=published.MARKED,
         matrix=drawn(matrix) if matrix else "",
         texts=texts(matrix) if matrix else {},
         methods=methods_table(ranked),

@@ -15,14 +15,12 @@ from kd.roles import BASELINE_ROW, DISTILLED_STUDENT, TEACHER, WITHOUT_TEACHER
 
 @dataclass(frozen=True)
 class Published:
-    """Test accuracies by others in per cent, and how far ours is from the student's; NaN: not known."""
+    """A test accuracy by others in per cent, and how far ours is from it in points; NaN: not known."""
 
     accuracy: float = math.nan
     difference: float = math.nan  # ours minus theirs
     half_width: float = math.nan  # of its 95 % interval
     within: str = ""  # kd.results.published
-    baseline: float = math.nan
-    teacher: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,8 @@ class Pair:
     times: Mapping[str, float]  # by runtime
     seeds: tuple[tuple[int, float, float], ...]  # seed, accuracy, accuracy of the baseline
     published: Published = Published()
+    published_baseline: Published = Published()
+    published_teacher: Published = Published()
 
     @property
     def student(self) -> str:
@@ -92,6 +92,7 @@ def by_accuracy(pairs: list[Pair]) -> list[Pair]:
 def _pair(row: Any, known: pd.DataFrame, study: Study, several: bool) -> Pair:
     key, baseline = key_of(row), (BASELINE_ROW, row.name, "", "")
     teacher = (TEACHER, row.teacher, "", "")
+    theirs = {"": key, "_baseline": baseline, "_teacher": teacher}
     accuracy = known["test_accuracy"]
     return Pair(
         key=key,
@@ -109,15 +110,15 @@ def _pair(row: Any, known: pd.DataFrame, study: Study, several: bool) -> Pair:
         size=study.size(key),
         times={runtime: study.time(key, runtime) for runtime in (ONNX, PYTORCH)},
         seeds=_seeds(key, study),
-        published=_published(row, known, baseline, teacher),
+        **{f"published{whose}": _published(known, row_key) for whose, row_key in theirs.items()},
     )
 
 
-def _published(row: Any, known: pd.DataFrame, baseline: Key, teacher: Key) -> Published:
-    if "published" not in known:
+def _published(known: pd.DataFrame, key: Key) -> Published:
+    if "published" not in known or key not in known.index:
         return Published()
-    numbers = row.published, row.published_difference, row.published_ci95, row.published_within
-    return Published(*numbers, *(known["published"].get(key, math.nan) for key in (baseline, teacher)))
+    columns = ["published", "published_difference", "published_ci95", "published_within"]
+    return Published(*known.loc[key, columns])
 
 
 def _seeds(key: Key, study: Study) -> tuple[tuple[int, float, float], ...]:

@@ -7,6 +7,12 @@ import pandas as pd
 from kd.results.format import DASH, number, with_interval
 
 YES, NO = "yes", "no"  # whether a published accuracy is within our confidence interval
+MARK = "\N{DAGGER}"  # of a difference whose interval holds the published accuracy
+MARKED = (
+    "Difference to published: our mean minus the published accuracy, in percentage points, ± the half-width"
+    " of the 95 % confidence interval of our mean (Student's t over the seeds), which a single run does not"
+    f" have. {MARK}: that interval holds the published accuracy."
+)
 _MEANING = (
     "Published: test accuracy that others have published, in per cent. Difference: our mean minus that, in"
     " percentage points, with the 95 % confidence interval of our mean (Student's t over the seeds)."
