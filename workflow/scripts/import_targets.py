@@ -12,7 +12,7 @@ from kd.io.files import digest
 from kd.io.log import logger
 from kd.jobs.teachers import LogitsTargetsJob
 from kd.teachers.encoding import Encoding
-from kd.teachers.logits import read_user_logits, training_logits
+from kd.teachers.logits import check_classes, read_user_logits, training_logits
 from kd.teachers.store import Filling, open_store, store_key
 from kd.teachers.targets import write_note
 
@@ -25,10 +25,11 @@ def main(
     """Add to the store in `table_folder` what `job` needs of `logits` (.npz), and write `note` for this run.
 
     `code`: fingerprint of what writes it. Raises UserError naming the file if what the run needs is not
-    there, or not finite in float16.
+    there, or not finite in float16, or if its classes are in another order.
     """
     data = read_dataset(dataset, job.augmentation)
-    views = training_logits(read_user_logits(logits, job.sha256, data), logits, data)
+    given = read_user_logits(logits, job.sha256, data)
+    views = training_logits(given, logits, data)
     samples = len(data.train_labels)
     rows = Rows(data.augmentation, job.seed, samples)
     needed = rows.needed(job.epochs)
@@ -38,6 +39,7 @@ def main(
             f"{logits}: train_logits lack {missing.sum()} of the {needed.sum()} views that students of seed"
             f" {job.seed} see in {job.epochs} epochs, the first is sample {sample} in view {view}"
         )
+    check_classes(given, logits, views, None, data)  # a student may ask for no other job of this teacher
     encoding = Encoding(len(data.classes), job.top_k)
     about = job.to_json("sha256", "augmentation", "top_k")
     key = store_key(digest(f"{code}\0{about}", dataset), "given", rows)

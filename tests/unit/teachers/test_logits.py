@@ -30,6 +30,8 @@ CLASSES, SAMPLES = 3, 5
 test_logits.__test__ = False  # a function, and no test
 IDS = np.array([3, 0, 4, 1, 2])
 ROWS = np.arange(15, dtype=np.float32).reshape(5, 3)
+# Of the samples by IDS, whose labels are 0 1 1 2 0 in this order of rows: right, and as ROWS for class 0.
+RIGHT = ROWS + 50 * np.array([[0, -1, -1], [0, -1, -1], [0, 1, 0], [0, 1, 0], [0, 0, 1]], np.float32)
 
 
 def saved(tmp_path, **arrays):
@@ -301,24 +303,69 @@ def taken(data, flip=False, **arrays):
     return json.loads(made[0].read_text()), np.load(made[1])
 
 
+def sure_of(*classes):
+    """Logits of 90 % for these classes and 5 % for each of the other two: 18 : 1 : 1."""
+    return np.float32(np.log(18)) * np.eye(3, dtype=np.float32)[list(classes)]
+
+
 def test_its_scores(data):
-    """All the weight on class 0: right for the samples 0 and 3 of training, 0 and 3 of the test."""
-    zero = np.array([[50.0, 0, 0]] * 5, np.float32)
-    metrics, logits = taken(data, train_ids=IDS, train_logits=zero)
-    assert metrics["train_accuracy"] == 40
-    assert metrics["train_loss"] == pytest.approx(3 / 5 * 50)
+    """Right for all training images, and for three of four test images, whose labels are 2 1 0 0 in this order."""
+    train = {"train_ids": IDS, "train_logits": sure_of(0, 0, 1, 1, 2)}
+    metrics, logits = taken(data, **train)
+    assert metrics["train_accuracy"] == 100
+    assert metrics["train_loss"] == pytest.approx(-np.log(0.9))
     assert metrics["test_accuracy"] is None
     assert logits.shape == (0, 3)
-    metrics, logits = taken(
-        data, train_ids=IDS, train_logits=zero, test_ids=np.array([2, 1, 0, 3]), test_logits=zero[:4]
+    test = sure_of(2, 1, 0, 1)
+    metrics, logits = taken(data, **train, test_ids=np.array([2, 1, 0, 3]), test_logits=test)
+    assert metrics["test_accuracy"] == metrics["selected_test_accuracy"] == 75
+    assert metrics["test_loss"] == pytest.approx(-(3 * np.log(0.9) + np.log(0.05)) / 4)
+    assert metrics["ece"] == pytest.approx(90 - 75)
+    assert np.array_equal(logits, test[[2, 1, 0, 3]])
+
+
+def test_another_order_of_classes_ends_both_jobs(data):
+    """Output 0 means class b, 1 c and 2 a."""
+    wrong = sure_of(2, 2, 0, 0, 1)
+    says = (
+        f"{data}/mine.npz: its outputs are in another order of classes: 0.0% of the images right, but 100.0% if they"
+        " are [b, c, a]; the order of the data set is [a, b, c]. Put its columns into that order:"
+        " train_logits[..., order] and test_logits[..., order] with order = [2, 0, 1]"
     )
-    assert metrics["test_accuracy"] == metrics["selected_test_accuracy"] == 50
-    assert metrics["ece"] == pytest.approx(50)
-    assert np.array_equal(logits, zero[:4])
+    with pytest.raises(UserError) as caught:
+        taken(data, train_ids=IDS, train_logits=wrong)
+    assert str(caught.value) == says
+    with pytest.raises(UserError) as caught:
+        targets(data, wrong, flip=False)
+    assert str(caught.value) == says
+    assert not (data / "targets").exists()
+    right = wrong[:, [2, 0, 1]]
+    assert taken(data, train_ids=IDS, train_logits=right)[0]["train_accuracy"] == 100
+
+
+def test_logits_at_chance_end_the_job(data):
+    """All the weight on class 0 is right for 2 of 5 training images, or for 4 of 9 with the test images."""
+    zero = sure_of(0, 0, 0, 0, 0)
+    with pytest.raises(UserError, match=r"mine\.npz: at chance on this data: 40\.0% of the images right"):
+        taken(data, train_ids=IDS, train_logits=zero)
+    with pytest.raises(UserError, match=r"44\.4% of the images right"):
+        taken(data, train_ids=IDS, train_logits=zero, test_ids=np.arange(4), test_logits=zero[:4])
+    with pytest.raises(UserError, match=r"at chance on this data: 40\.0% "):
+        targets(data, np.stack([zero, zero]))
+
+
+def test_of_an_image_a_view_that_is_known_counts_once(data):
+    """The plain view is 0. Sample 0 has the other alone, which is right; sample 3 has none and does not count."""
+    views = np.stack([sure_of(0, 1, 1, 1, 2), sure_of(1, 0, 0, 0, 0)])
+    views[0, 1] = views[:, 0] = np.nan  # samples 0 and 3
+    assert taken(data, flip=True, train_ids=IDS, train_logits=views)[0]["train_accuracy"] is None
+    views[1, 1] = sure_of(1)
+    with pytest.raises(UserError, match=r"at chance on this data: 75\.0% of the images right"):
+        taken(data, flip=True, train_ids=IDS, train_logits=views)
 
 
 def test_the_table_shows_dashes_for_what_is_not_known(data):
-    metrics, _ = taken(data, train_ids=IDS, train_logits=ROWS)
+    metrics, _ = taken(data, train_ids=IDS, train_logits=RIGHT)
     table = summarise([metrics])
     assert seed_table(table)["mine"]["test accuracy"] == "\N{EN DASH}"
     assert table.loc[0, "architecture"] == "logits"
@@ -333,7 +380,7 @@ def targets(data, logits, flip=True, epochs=2, seed=0):
 
 
 def test_targets_are_like_those_of_any_teacher(data):
-    table = targets(data, np.stack([ROWS, ROWS + 100]), epochs=9)
+    table = targets(data, np.stack([RIGHT, RIGHT + 100]), epochs=9)
     assert table.dtype == np.float16
     for view, plus in ((0, 0), (1, 100)):
         seen = ~np.isnan(table[view, :, 0])
@@ -345,7 +392,7 @@ def test_views_that_no_student_sees_may_be_missing_and_others_not(data):
     logits = np.full((2, 5, 3), np.nan, np.float32)
     seen = views_seen(0, 0, 5, 2)  # of the samples, in the one epoch
     for row, sample in enumerate(IDS):
-        logits[seen[sample], row] = ROWS[row]
+        logits[seen[sample], row] = RIGHT[row]
     table = targets(data, logits, epochs=1)
     assert [table[seen[sample], sample, 0] for sample in range(5)] == [3, 9, 12, 0, 6]
     logits[seen[IDS[1]], 1] = np.nan  # sample 0
@@ -356,4 +403,4 @@ def test_views_that_no_student_sees_may_be_missing_and_others_not(data):
 
 def test_logits_that_float16_cannot_hold(data):
     with pytest.raises(UserError, match="not finite in float16; they must be below 65,504"):
-        targets(data, ROWS * 1e4, flip=False)
+        targets(data, RIGHT * 1e4, flip=False)

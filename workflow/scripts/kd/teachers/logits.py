@@ -5,9 +5,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from kd.data.dataset import Dataset
 from kd.errors import UserError
+from kd.evaluation.class_order import OF_LOGITS, check_predictions
 from kd.io.files import refuse_changed
 from kd.teachers.labels import check_order
 
@@ -58,8 +60,7 @@ def training_logits(arrays: dict[str, np.ndarray], path: Path, data: Dataset) ->
     view is never seen. `classes` (C,) are their names, where there are such: in the order of the data set's.
     Raises UserError naming the file and the array.
     """
-    if "classes" in arrays:
-        check_order(path, list(map(str, np.ravel(arrays["classes"]))), data.classes)
+    check_order(path, _names(arrays), data.classes)
     views, logits = data.augmentation.count, arrays["train_logits"]
     if logits.ndim == 2 and views > 1:
         raise UserError(
@@ -87,6 +88,34 @@ def test_logits(arrays: dict[str, np.ndarray], path: Path, data: Dataset) -> np.
     if not np.isfinite(logits).all():
         raise UserError(f"{path}: test_logits are not all finite")
     return logits[_order(path, "test_ids", arrays["test_ids"], len(data.test_labels))].astype(np.float32)
+
+
+def check_classes(
+    arrays: dict[str, np.ndarray],
+    path: Path,
+    train: np.ndarray,
+    test: np.ndarray | None,
+    data: Dataset[Tensor],
+) -> None:
+    """UserError if the predictions say that the classes are in another order, or are those of chance.
+
+    train: (views, samples, classes), of which an image counts once: as it is, or the first view that has
+    logits. test: (samples, classes) or None. `arrays` are those of the file.
+    """
+    known = ~np.isnan(train).any(axis=2)
+    views = np.where(known[data.augmentation.plain], data.augmentation.plain, known.argmax(axis=0))
+    (samples,) = known.any(axis=0).nonzero()
+    outputs, labels = train[views[samples], samples], data.train_labels.numpy()[samples]
+    if test is not None:
+        outputs = np.concatenate([outputs, test])
+        labels = np.concatenate([labels, data.test_labels.numpy()])
+    if len(labels):
+        check_predictions(path, outputs, labels, data.classes, _names(arrays), OF_LOGITS)
+
+
+def _names(arrays: dict[str, np.ndarray]) -> list[str] | None:
+    """Of the classes in the order of the logits, where the file has them."""
+    return list(map(str, np.ravel(arrays["classes"]))) if "classes" in arrays else None
 
 
 def _check_shape(path: Path, name: str, logits: np.ndarray, shape: tuple[int, ...]) -> None:
