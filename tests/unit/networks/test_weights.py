@@ -244,14 +244,6 @@ def test_a_prefix_of_all_names_is_left_out_and_reported(tmp_path, prefix, caplog
     )
 
 
-def test_a_prefix_of_some_names_is_named(tmp_path):
-    weights = {f"module.{name}": tensor for name, tensor in cnn().state_dict().items()} | {
-        "a": torch.zeros(1)
-    }
-    with pytest.raises(UserError, match=r"has besides a, module\.classifier.bias,.* and \d+ more$"):
-        loaded(tmp_path, weights)
-
-
 def test_names_are_shown_as_the_users_file_has_them(tmp_path):
     theirs = norms()
     del theirs["fc.bias"]

@@ -70,14 +70,14 @@ def teacher(mean=0.5, std=0.25, order=(0, 1, 2)):
     return network.eval()
 
 
-def run(folder, checkpoint, **job):
+def run(folder, checkpoint, about=ABOUT, **job):
     torch.save(checkpoint, folder / "mine.pth")
     sha256 = content(str(folder / "mine.pth"), "x", folder / "cache")
     made = [
         folder / name
         for name in ("model.safetensors", "metrics.json", "test_logits.npy", "validation_logits.npy")
     ]
-    job = ExternalJob(name="mine", **ABOUT, sha256=sha256, **job)
+    job = ExternalJob(name="mine", **about, sha256=sha256, **job)
     import_weights.main(
         job, folder / "data.safetensors", folder / "mine.pth", *made, compute=Compute(device="cpu")
     )
@@ -138,3 +138,46 @@ def test_names_of_the_classes_in_the_file_are_compared(tmp_path):
     checkpoint = {"state_dict": teacher().state_dict(), "classes": ["b", "a", "c"]}
     with pytest.raises(UserError, match=r"its label 0 is 'b', and that of the data set 'a'"):
         run(tmp_path, checkpoint)
+
+
+@pytest.mark.full
+def test_a_network_of_timm_as_it_saves_itself(tmp_path, caplog):
+    """Beside a loss, as of a training script; its last layer is solved for, so that it is right on these images."""
+    timm = pytest.importorskip("timm", reason="timm is optional: envs/requirements-timm.txt")
+    caplog.set_level(logging.INFO, "kd")
+    arrays = data(tmp_path)
+    torch.manual_seed(3)
+    theirs = timm.create_model("test_resnet", in_chans=1, num_classes=3).eval()
+    images = {
+        part: (torch.from_numpy(arrays[f"{part}_images"]).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
+        for part in PARTS
+    }
+    with torch.no_grad():
+        features = theirs.forward_head(
+            theirs.forward_features(torch.cat(list(images.values()))), pre_logits=True
+        )
+        ones = torch.ones(len(features), 1)
+        labels = torch.eye(3)[torch.from_numpy(np.tile(arrays["test_labels"], 3))]
+        solved = torch.linalg.lstsq(torch.cat([features, ones], 1).double(), labels.double(), driver="gelsd")
+        theirs.fc.weight.copy_(solved.solution[:-1].T)
+        theirs.fc.bias.copy_(solved.solution[-1])
+        expected = theirs(images["test"])
+    assert (expected.argmax(1).numpy() == arrays["test_labels"]).all()
+    plain = theirs.state_dict()
+    about = {"architecture": "timm/test_resnet", "options": {}}
+    for checkpoint, says in (
+        ({"state_dict": plain, "epoch": 3, "arch": "test_resnet"}, "left out: epoch, arch of the file"),
+        (
+            {
+                "state_dict": {f"model.{name}": value for name, value in plain.items()}
+                | {"loss.w": torch.ones(3)}
+            },
+            "left out: the prefix 'model.' of their names, and loss.w without it",
+        ),
+    ):
+        caplog.clear()
+        made, _ = run(tmp_path, checkpoint, about)
+        np.testing.assert_allclose(np.load(made[2]), expected.numpy(), rtol=1e-3, atol=1e-4)
+        assert f"{len(plain)} tensors taken by name; {says}" in caplog.text
+        assert "a network of timm knows images by another mean and std" in caplog.text
+        assert "test accuracy 100.00 %" in caplog.text
