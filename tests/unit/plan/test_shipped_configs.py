@@ -8,6 +8,7 @@ import yaml
 from bad_images import make_images
 
 from kd import registry
+from kd.config.files.extends import extended
 from kd.config.load import load_config
 from kd.config.study.warnings import warnings
 from kd.plan.files import Plan
@@ -164,6 +165,47 @@ def test_the_usual_pair_of_imagenet(plan):
     cells = {cell.method or cell.role: cell.accuracy for cell in study.published}
     assert (cells["teacher"], cells["student alone"], cells["dist"]) == (73.31, 69.76, 72.07)
     assert cells.keys() - {"teacher", "student alone"} == study.methods.keys()
+
+
+def in_the_page(name):
+    """The config of this name in the page of benchmarks."""
+    page = (CONFIG.parent / "docs/how-to/benchmark.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(block.partition("```")[0]) for block in page.split("```yaml\n")[1:]]
+    return next(block for block in blocks if block.get("study") == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "batch", "dot", "cells"),
+    [
+        (
+            *("crd_dot", 240, 64, 0.075),
+            {
+                ("resnet32x4", "resnet8x4"): (0.05, 75.12),
+                ("resnet32x4", "shufflenetv2"): (0.01, 75.55),
+                ("vgg13", "vgg8"): (0.05, 73.77),
+            },
+        ),
+        ("imagenet_dot", 100, 512, 0.09, {("resnet34", "resnet18"): (0.2, 71.72)}),
+    ],
+)
+def test_kd_with_dot_is_trained_as_by_its_authors(plan, name, epochs, batch, dot, cells):
+    """mdistiller (a08d46f): configs/cifar100/dot, configs/imagenet/r34_r18/dot.yaml, and its README."""
+    plan("crd")  # which goes into the folder of the images
+    variant = Path("config") / f"{name}.yaml"
+    shutil.copytree(CONFIG, "config")
+    variant.write_text(yaml.safe_dump(in_the_page(name)))
+    whole, files = extended(yaml.safe_load(variant.read_text()), [variant])
+    study = load_config(whole, [variant, *files])
+    assert set(study.pairs_of("kd")) == cells.keys()
+    known = {(cell.teacher, cell.name): cell.accuracy for cell in study.published}
+    for (teacher, student), (lr, accuracy) in cells.items():
+        job = distill_job(study, teacher, student, "kd", 0)
+        recipe, (method, options) = job.recipe, job.methods[0]
+        assert (recipe.epochs, recipe.batch_size, recipe.lr, recipe.dot) == (epochs, batch, lr, dot)
+        usual = (4, 0.1, 0.9) if name == "crd_dot" else (1, 0.5, 0.5)
+        assert (method, *map(options.get, ("temperature", "ce_weight", "kd_weight"))) == ("kd", *usual)
+        assert known[teacher, student] == accuracy
+    assert len(known) == len(cells)
 
 
 def test_the_recipes_are_those_of_their_sources(plan):
