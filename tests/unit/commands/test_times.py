@@ -11,7 +11,6 @@ from kd.commands.times import (
     Earlier,
     Pace,
     key_of,
-    live_teachers,
     seconds_of,
     training_of,
     unknown_networks,
@@ -52,17 +51,6 @@ def test_every_training_is_a_job_with_its_own_epochs(plan, job):
     tried = job("run_trial", **names | {"method": "tuned", "trial": name})
     assert training_of(trial, tried).role == "trial"
     assert training_of(study, job("build_table")) is None
-
-
-@pytest.mark.parametrize(
-    ("teacher", "method", "live"),
-    [("big", "kd", []), ("big", "at", ["big"]), ("_none", "tfkd", []), ("big", "twice", ["small"])],
-)
-def test_a_teacher_runs_live_where_its_logits_are_not_enough(plan, job, teacher, method, live):
-    beside = live_teachers(
-        plan().study, job("distill_student", teacher=teacher, student="small", method=method, seed=0)
-    )
-    assert [network.name for network in beside] == live
 
 
 def test_the_time_of_a_training_by_the_pace_of_its_network(plan, job, paces):

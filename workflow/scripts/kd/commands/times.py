@@ -10,8 +10,6 @@ from typing import Any
 
 from kd.commands.images import Images
 from kd.commands.jobs import PlannedJob
-from kd.config.study.methods import chain_of
-from kd.config.study.networks import NO_TEACHER
 from kd.config.study.study import Study
 from kd.errors import UserError
 from kd.jobs.training import TrainJob
@@ -20,6 +18,7 @@ from kd.monitor.status import read_study
 from kd.plan import training
 from kd.plan.files import Plan
 from kd.plan.layout import Folder
+from kd.plan.priority.costs import live_teachers
 from kd.results.metrics import read_trial
 from kd.teachers.size import expected_entries, longest
 
@@ -61,22 +60,6 @@ def training_of(plan: Plan, job: PlannedJob) -> TrainJob | None:
             cell = names["teacher"], names["student"], names["method"], names["trial"]
             return plan.trial_job(*cell, int(names["seed"]))
     return None
-
-
-def live_teachers(study: Study, job: PlannedJob) -> list[Any]:
-    """The networks that run in every step of a student; none where its logits are cached."""
-    names = job.wildcards
-    teacher, method = names.get("teacher", NO_TEACHER), names.get("method")
-    if method is None or teacher == NO_TEACHER:
-        return []
-    chain = (
-        study.methods[method].chain(names["student"]) if "student" in names else chain_of(names["chain"])[:-1]
-    )
-    if chain:
-        return [study.network(chain[-1])]
-    if study.uses_targets(method, teacher) or teacher in study.logits_teachers:
-        return []
-    return [(study.teachers | study.externals)[name] for name in study.networks_of(teacher)]
 
 
 class Earlier:
@@ -131,7 +114,7 @@ def unknown_networks(plan: Plan, jobs: Iterable[PlannedJob], earlier: Earlier) -
         run = training_of(plan, job)
         if run and earlier.per_epoch(run) is None:
             networks[key_of(run)] = run
-            for teacher in live_teachers(plan.study, job):
+            for teacher in live_teachers(plan.study, job.wildcards):
                 networks.setdefault(key_of(teacher), teacher)
         elif job.rule == CACHING and CACHING not in earlier.rules and (network := _teacher(plan.study, job)):
             networks.setdefault(key_of(network), network)
@@ -158,7 +141,9 @@ def seconds_of(
         if run and (per_epoch := earlier.per_epoch(run)) is not None:
             taken[job.rule].append(start + per_epoch * run.epochs)
         elif run and images and key_of(run) in paces:
-            beside = [paces[key] for key in map(key_of, live_teachers(plan.study, job)) if key in paces]
+            beside = [
+                paces[key] for key in map(key_of, live_teachers(plan.study, job.wildcards)) if key in paces
+            ]
             taken[job.rule].append(start + _training(run, images, paces[key_of(run)], beside))
     if images:
         taken[CACHING] = _caching(plan, jobs, images, paces, start)

@@ -5,9 +5,9 @@ from inspect import signature
 from typing import Any
 
 from kd.plan.code import code_of
+from kd.plan.priority.costs import cost, share
 
 Function = Callable[..., Any]
-MOST_EPOCHS = 10**6  # more than any training has, so that depth counts first
 
 
 class Calls:
@@ -36,13 +36,16 @@ class Calls:
             "code": lambda wildcards: code_of(script, job(wildcards)),
         }
 
-    def priority(self, depth: int, epochs: int | Function = 0) -> Function:
+    def priority(self, depth: int, job: Function | None = None) -> Function:
         """Of the jobs that could run, which is started first: what most others wait for, then the longest.
 
-        `depth`: how many jobs with networks wait for it, one after the other; `epochs`: as of `minutes`.
+        `depth`: how many jobs with networks wait for it, one after the other; `job`: the function of what it
+        runs, whose cost (kd.plan.priority.costs) adds less than a half, of which the rules make use.
         """
-        count = self._epochs(epochs)
-        return lambda wildcards: depth + count(wildcards) / MOST_EPOCHS
+        if job is None:
+            return lambda wildcards: depth
+        job_of, study = self(job), self._known["study"]
+        return lambda wildcards: depth + share(cost(study, job_of(wildcards), {**wildcards})) / 2
 
     def minutes(self, epochs: int | Function) -> Function:
         """The time limit on a cluster: 30, and one for every 100 MB that an epoch reads; more at each try.
