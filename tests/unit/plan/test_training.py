@@ -153,6 +153,7 @@ def test_the_augmentation_is_in_every_job_that_shows_images_and_in_no_other():
 
 
 SHORT = {"students": {"cnn": {"width": 0.125}}, "seeds": [0], "teachers": {"vgg16": {"width": 0.25}}}
+OWN = {"teachers": {"vgg16": {"external": "weights.pt"}}}
 TWO_TEACHERS = {"teachers": {"vgg16": {}, "resnet18": {}}}
 
 
@@ -170,7 +171,20 @@ TWO_TEACHERS = {"teachers": {"vgg16": {}, "resnet18": {}}}
         ({"methods": {"kd": {}, "hot": {"method": "kd", "temperature": 20}}}, 4, 4),  # they read the same
         ({"methods": ["at"]}, 4, 1),  # there are no such jobs
         ({"teachers": {"vgg16": {}, "resnet18": {}, "both": {"ensemble": ["vgg16", "resnet18"]}}}, 4, 2),
-        ({"teachers": {"vgg16": {"external": "weights.pt"}}}, 4, 1),  # which is there at once
+        (OWN, 1, 1),  # it is there at once, beside one baseline
+        (OWN, 2, 1),
+        (OWN, 4, 3),
+        (OWN | {"seeds": [0, 1]}, 7, 2),  # two jobs, and two baselines
+        (OWN | {"students": {"cnn": {}, "thin": {"architecture": "cnn"}}}, 7, 5),
+        (OWN | {"methods": ["kd", "at"]}, 4, 2),  # a student whose teacher runs live is there at once, too
+        (OWN | {"methods": ["kd", "tfkd"]}, 4, 2),
+        (OWN | {"teachers": OWN["teachers"] | {"resnet18": {}}}, 8, 3),  # a teacher and a baseline; two jobs
+        (
+            OWN | {"teachers": OWN["teachers"] | {"stored": {"logits": "x.npz"}}},
+            8,
+            5,
+        ),  # and its students by kd and hot
+        ({"teachers": {"stored": {"logits": "x.npz"}}}, 8, 1),  # nothing is computed
     ],
 )
 def test_jobs_of_targets_share_the_cores_where_there_are_few(changes, slots, at_once):

@@ -28,21 +28,26 @@ def targets_at_once(study: Study, slots: int) -> int:
     """How many batches each job of targets computes at the same time, where `slots` jobs run at once.
 
     As many as leave no slot idle when all such jobs of the study run, at most MOST; one where there are as
-    many jobs as slots. And one where a teacher is not trained here: it is there at once, while baselines run,
-    for whose end a job that asks for more slots would wait. Trials of sweeps and networks in chains are not
-    counted.
+    many jobs as slots. A teacher that is not trained here is there at once: its targets share what is left by
+    all jobs that wait for none, because a job that asks for more would wait for the end of those. Trials of
+    sweeps and networks in chains are not counted.
     """
+    pairs = [(method, *pair) for method in study.methods for pair in study.pairs_of(method)]
+    stored = [pair for pair in pairs if study.uses_targets(*pair[:2])]
     needed = {
         (network, seed, study.students[student].recipe.epochs)
-        for method in study.methods
-        for teacher, student in study.pairs_of(method)
-        if study.uses_targets(method, teacher)
+        for _, teacher, student in stored
         for network in study.networks_of(teacher)
         for seed in study.seeds
     }
-    if not needed or not {network for network, *_ in needed} <= set(study.teachers):
+    computed = {target for target in needed if target[0] not in study.logits_teachers}
+    if not computed:
         return 1
-    return min(MOST, max(1, slots // len(needed)))
+    if not {network for network, *_ in needed} <= set(study.teachers):
+        waiting = [pair for pair in stored if pair[1] not in study.logits_teachers]
+        others = len(study.students) + len(pairs) - len(waiting)
+        slots -= len(study.teachers) + others * len(study.seeds)
+    return min(MOST, max(1, slots // len(computed)))
 
 
 def user_teachers(study: Study) -> tuple[dict[str, ExternalJob], dict[str, LogitsTeacherJob]]:
