@@ -33,7 +33,7 @@ def cost(study: Study, job: Any, names: Mapping[str, Any]) -> float:
 
 
 def share(cost: float) -> float:
-    """0 to 1 by the magnitude of a cost, so that costs of all sizes are told apart."""
+    """0 to 1 by the magnitude of a cost, so that costs of all magnitudes differ."""
     return math.log10(1 + cost) / MOST
 
 
