@@ -35,7 +35,7 @@ class Method(Distillation):
 
     As in the authors' code each step has a whole batch of new images, and that of the step before once more,
     in another view and in a batch of its own: a step costs twice as much. Their code (Meta-knowledge-Lab/DLB)
-    has no default for T and the weight, which have to be given on its command line; both are chosen here.
+    has no default for T and the weight, which are options of its command line; both are chosen here.
     After the short last batch of an epoch its images are repeated to fill a batch. In the very first step,
     which has none before it, both views are of one batch; theirs has one view then.
 
