@@ -21,8 +21,8 @@ from kd.settings.types import NonNegative, Positive
 def kd_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """T² · KL(teacher ‖ student) of the class probabilities at temperature T.
 
-    Section 2, equation 1 softens both by q_i = exp(z_i/T) / Σ_j exp(z_j/T). Section 2.1: gradients of the
-    soft targets scale as 1/T², so the term is multiplied by T² to keep its weight when T changes. The
+    Section 2, equation 1 softens both by q_i = exp(z_i/T) / Σ_j exp(z_j/T). By that section gradients of
+    the soft targets scale as 1/T², so the term is multiplied by T² to keep its weight when T changes. The
     paper's cross-entropy with soft targets and the KL here differ by the teacher's entropy, a constant.
 
     student, teacher: (B, C) float logits. Returns a scalar, in nats: the mean over samples.

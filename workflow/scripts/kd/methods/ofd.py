@@ -27,7 +27,7 @@ from kd.settings.types import NonNegative
 
 
 def partial_distance(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
-    """The partial L2 distance d_p (equation 2) from the teacher's maps after the margin ReLU (equation 1).
+    """The partial L2 distance d_p (equation 4) from the teacher's maps after the margin ReLU.
 
     With the target r = max(t, m), where m is the negative margin of each channel: (s − r)² where the teacher
     responds or the student is above its target, and 0 where s ≤ r ≤ 0.
@@ -40,7 +40,7 @@ def partial_distance(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor
 
 
 class Margin(nn.Module):
-    """m_C = E[t | t < 0] of each channel of the teacher (below equation 1); 0 where none is below 0.
+    """m_C = E[t | t < 0] of each channel of the teacher; 0 where none is below 0.
 
     A mean over the images seen so far, one of the paper's two ways; the other takes it from the batch norm
     ahead of the ReLU, which not every stage has.
@@ -65,10 +65,10 @@ class Margin(nn.Module):
 class Method(Distillation):
     """CE + `weight` · Σ ½^(n−i) · d_p over the compared stages i of n, the last one counting fully.
 
-    Follows the authors' code for CIFAR (clovaai/overhaul-distillation), with its weight of 1/1000. The
-    student's maps go through a 1x1 convolution and norm, the teacher's through the margin ReLU. Where a stage
-    ends with an addition, its maps are taken behind the norm of the next block, as there for WRN. Where no
-    ReLU follows (a pooling, another activation, the last stage of pytorch-cifar's pre-activation ResNets),
+    Equation 6, as the authors' code for CIFAR (clovaai/overhaul-distillation) has it, with weight 1/1000.
+    The student's maps go through a 1x1 convolution and norm, the teacher's through the margin ReLU. Where a
+    stage ends with an addition, its maps are taken behind the norm of the next block, as there for WRN. Where
+    no ReLU follows (a pooling, another activation, the last stage of pytorch-cifar's pre-activation ResNets),
     they are taken as they are. Their code has the margins from the norm ahead of the ReLU.
 
     As in their trainer and in mdistiller the teacher's batch norms are in train mode: they go by the batch at
