@@ -28,7 +28,7 @@ SCALE = 3 / 1000  # of the authors' code
 
 
 def boundary_loss(student: Tensor, teacher: Tensor, margin: float) -> Tensor:
-    """The paper's alternative transfer loss, Σ over neurons, as a mean over samples.
+    """The paper's alternative transfer loss (equation 7), Σ over neurons, as a mean over samples.
 
     Where the teacher's neuron responds relu(μ − s)², where it does not relu(μ + s)². Of the teacher only the
     side of the boundary counts, whether its response before the ReLU is positive.

@@ -60,10 +60,10 @@ def consecutive_loss(student: Tensor, teacher: Tensor) -> Tensor:
 class Method(Distillation):
     """CE + `weight` · difference of the correlations of the last features.
 
-    Follows the paper's formula, with its `gamma` and `order`; the paper adds `kd` to it, as the sum of `cc`
-    and `kd` does here. The features are those before the classifier; as (B, B) matrices are compared, their
-    dimensions may differ, and nothing has to be embedded. The default weight is that of the public collection
-    Knowledge-Distillation-Zoo, which computes this formula.
+    Follows the paper's formula, with its `gamma` and `order`; the paper adds `kd` to it (equation 7), as the
+    sum of `cc` and `kd` does here. The features are those before the classifier; as (B, B) matrices are
+    compared, their dimensions may differ, and nothing has to be embedded. The default weight is that of the
+    public collection Knowledge-Distillation-Zoo, which computes this formula.
 
     RepDistiller, with code of CC's authors, has another formula, whose weight is 0.02: {formula: consecutive,
     weight: 0.02}. It multiplies the differences of linear embeddings of consecutive samples. Both embeddings

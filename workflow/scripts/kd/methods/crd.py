@@ -29,11 +29,11 @@ from kd.settings.types import Count, Momentum, NonNegative, Positive
 
 
 def nce_loss(positive: Tensor, scores: Tensor, counts: Tensor, log_z: Tensor) -> Tensor:
-    """−log h(positive) − Σ log(1 − h(negative)), the mean over samples: the paper's L_critic.
+    """−log h(positive) − Σ log(1 − h(negative)), the mean over samples: L_critic (equation 18).
 
-    h(s) = E / (E + n) with E = exp(s) / Z, for n negatives: the paper's h, whose N/M carries the size of the
-    data set. The authors' code divides by Z, the mean of exp(s) in the first batch, times that size, and so
-    the size cancels out. In logs h is a sigmoid, which neither overflows nor loses small values.
+    h(s) = E / (E + n) with E = exp(s) / Z, for n negatives: h of equation 19, whose N/M carries the size of
+    the data set. The authors' code divides by Z, the mean of exp(s) in the first batch, times that size, and
+    so the size cancels out. In logs h is a sigmoid, which neither overflows nor loses small values.
 
     positive: (B,) and scores: (B, M), inner products of embeddings over the temperature; counts: (B, M), how
     often each of the M is a negative of the sample; log_z: ().

@@ -31,7 +31,7 @@ WIDEST = 512  # channels in which features are fused, at most
 
 
 def context_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Hierarchical context loss (figure 3b): mean squared difference, at full size and pooled to LEVELS.
+    """Hierarchical context loss (section 3.3, figure 3b): mean squared difference, full and pooled to LEVELS.
 
     The level after the first counts half, the next a quarter, and so on, and all is divided by the sum of
     these weights; the authors' code has them, the paper does not name them. A level that is not smaller
@@ -50,7 +50,7 @@ def context_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 class Fusion(nn.Module):
-    """Attention-based fusion (figure 3a) of a stage with what comes from the deeper ones."""
+    """Attention-based fusion (section 3.3, figure 3a) of a stage with what comes from the deeper ones."""
 
     def __init__(self, source: int, middle: int, target: Shape, deepest: bool) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Fusion(nn.Module):
 
 
 class Method(Distillation):
-    """CE + `weight` · Σ context losses, which reach their weight in `warm_up` epochs.
+    """CE + `weight` · Σ context losses (equation 11), which reach their weight in `warm_up` epochs.
 
     Follows the authors' code (dvlab-research/ReviewKD): the student's maps as its stages put them out, the
     teacher's before the ReLU, behind the norm of the next block where a stage ends with an addition. The

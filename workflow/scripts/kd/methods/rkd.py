@@ -25,7 +25,7 @@ from kd.settings.types import NonNegative
 
 
 def distances(features: Tensor) -> Tensor:
-    """Distance of every two samples, in units of their mean: features (B, D) -> (B, B)."""
+    """Distance of every two samples, in units of their mean (equations 5, 6): features (B, D) -> (B, B)."""
     # From the differences and not from the products, for which equal samples have an infinite gradient.
     between = torch.linalg.vector_norm(features.unsqueeze(0) - features.unsqueeze(1), dim=2)
     mean = between.sum() / (len(between) * (len(between) - 1))
