@@ -18,9 +18,9 @@ PLACES = 8  # a side; larger maps are averaged down to so many, or the first sta
 def similarities(teacher: Sequence[Tensor], student: Sequence[Tensor]) -> dict[str, Any] | None:
     """CKA of the feature maps of every stage of a teacher (rows) and of a student, of their Gram matrices.
 
-    Kornblith et al. 2019 (arXiv:1905.00414), section 3: ‖YᵀX‖² / (‖XᵀX‖·‖YᵀY‖) in Frobenius norms, with the
-    columns of the features X and Y centred: 0 to 1, and 1 up to rotation and scale. None of maps that are
-    the same for all samples, and instead of all where one of the networks has none.
+    Kornblith et al. 2019 (arXiv:1905.00414), equation 4 with linear kernels: ‖YᵀX‖² / (‖XᵀX‖·‖YᵀY‖) in
+    Frobenius norms, with the columns of the features X and Y centred: 0 to 1, and 1 up to rotation and scale.
+    None of maps that are the same for all samples, and instead of all where one of the networks has none.
     """
     if not (teacher and student):
         return None

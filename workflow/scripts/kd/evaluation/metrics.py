@@ -82,8 +82,9 @@ def expected_calibration_error(logits: Tensor, labels: Tensor) -> float:
 
 
 def agreement(student: Tensor, teacher: Tensor) -> float:
-    """Percent of samples for which both predict the same class (Stanton et al. 2021, arXiv:2106.05945).
+    """Percent of samples for which both predict the same class.
 
+    Stanton et al. 2021 (arXiv:2106.05945), equation 2.
     student, teacher: (N, C) logits of the same samples in the same order.
     """
     return 100 * (student.argmax(1) == teacher.argmax(1)).double().mean().item()
