@@ -30,6 +30,7 @@ def region_means(side: int, parts: int) -> Tensor:
 class Regions(nn.Module):
     """Maps (B, D, H, W) of this size cut at several scales, 1 the first of them: means (R, B, D).
 
+    The paper pools the classifier's maps (equations 6 and 7), which is the same, since it is linear.
     As in the authors' code all are means of those of the finest scale.
     """
 
@@ -54,6 +55,8 @@ class Regions(nn.Module):
 
 def weights_of(teacher: Tensor, labels: Tensor, complementary: float) -> Tensor:
     """1 where the teacher is as right about a region as about the whole image, else `complementary`: (R, B).
+
+    `complementary` is beta of the paper's equation 10.
 
     teacher: (R, B, C) logits, of the whole image first; labels: (B,) int64.
     """

@@ -27,9 +27,9 @@ from kd.settings.types import NonNegative, Number, Positive
 def ab_divergence(log_student: Tensor, log_teacher: Tensor, alpha: float, beta: float) -> Tensor:
     """D(teacher ‖ student) of log-probabilities (B, C): a scalar, the mean over samples.
 
-    Where alpha, beta or their sum is 0 it is the limit, as in Cichocki, Cruces & Amari 2011 ("Generalized
-    Alpha-Beta Divergences"), from whom the family is. Where one exponent is 0 the authors' code is the other
-    times that limit, which is the same for 1.
+    Definition 4.1. Where alpha, beta or their sum is 0 it is the limit (appendix B), as in Cichocki, Cruces &
+    Amari 2011 ("Generalized Alpha-Beta Divergences"), from whom the family is. Where one exponent is 0 the
+    authors' code is the other times that limit, which is the same for 1.
     """
     p, q = log_teacher, log_student
     if not (alpha or beta):
@@ -57,8 +57,8 @@ def _one_sided(first: Tensor, second: Tensor, power: float) -> Tensor:
 class Method(Distillation):
     """`ce_weight` · CE(labels) + `kd_weight` · AB-divergence at temperature T, without T².
 
-    0.8, 0.3 and 32 are those of the authors' command for ResNet-56 to ResNet-20 on CIFAR-100, and T = 4 that
-    of their code. They choose the exponents for each pair.
+    Equation 7. 0.8, 0.3 and 32 are those of the authors' command for ResNet-56 to ResNet-20 on CIFAR-100, and
+    T = 4 that of their code. They choose the exponents for each pair.
 
     `alpha`: exponent of the teacher's probabilities
     `beta`: exponent of the student's probabilities

@@ -42,9 +42,9 @@ class Method(Distillation):
     are the mean of both, as in the authors' code (the paper adds probabilities). A student with one
     classifier learns both by it, which is the paper's distillation without a token (its table 3).
 
-    The defaults are those of the authors' code, and the paper's for its hard loss: a half. For `soft` the
-    paper has `alpha` 0.1 and T = 3. The authors' code divides the soft loss by the number of classes too;
-    here it is the paper's, as in `kd`.
+    Hard targets are equation 3, soft ones equation 2. The defaults are those of the authors' code, and the
+    paper's for its hard loss: a half. For `soft` the paper has `alpha` 0.1 and T = 3. The authors' code
+    divides the soft loss by the number of classes too; here it is the paper's, as in `kd`.
 
     `alpha`: share of what the teacher says; the labels have the rest
     `targets`: what that is, its decisions or its softened probabilities

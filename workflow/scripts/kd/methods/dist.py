@@ -27,8 +27,8 @@ from kd.settings.types import NonNegative, Positive
 def inter_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """T² · mean over samples of 1 − r(student, teacher), r over the classes: relations between classes.
 
-    The mean of the distance d = 1 − r, r Pearson's correlation, of the rows of the probabilities at
-    temperature T. T² is that of the authors' later code, for the reason that it is in Hinton's loss.
+    Equation 8: the mean of the distance d = 1 − r, r Pearson's correlation (equations 6 and 7), of the rows
+    of the probabilities at T. T² is that of the authors' later code, for the reason that Hinton's loss has.
 
     student, teacher: (B, C) float logits. Returns a scalar without unit, from 0 to 2 · T².
     """
@@ -38,7 +38,7 @@ def inter_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 def intra_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """T² · mean over classes of 1 − r(student, teacher), r over the samples: relations within a class.
 
-    The same of the columns. There is one correlation to each class, so the mean is over classes.
+    Equation 9: the same of the columns. There is one correlation to each class, so the mean is over classes.
     Shapes and units as in `inter_loss`.
     """
     student, teacher = _softened(student, teacher, temperature)
@@ -62,9 +62,9 @@ def distances(first: Tensor, second: Tensor) -> Tensor:
 class Method(Distillation):
     """`ce_weight` · CE(labels) + `inter_weight` · inter + `intra_weight` · intra, both with their T².
 
-    Follows the authors' code (hunto/image_classification_sota). The defaults are its strategy for ImageNet:
-    both weights 2 (`kd_loss_weight`, times a beta and gamma of 1) and T = 1. Its strategy for CIFAR-100 has
-    T = 4 and the same weights.
+    Equation 10 has no T². Follows the authors' code (hunto/image_classification_sota). The defaults are
+    its strategy for ImageNet: both weights 2 (`kd_loss_weight`, times a beta and gamma of 1) and T = 1. Its
+    strategy for CIFAR-100 has T = 4 and the same weights.
 
     There is no `standardize`: it would change this loss too, for it is the probabilities, and not the logits,
     whose scale does not matter here; but it is not published, and to be free of scale is what DIST is for.

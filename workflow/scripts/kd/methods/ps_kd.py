@@ -32,9 +32,9 @@ def self_loss(student: Tensor, earlier: Tensor) -> Tensor:
 class Method(Distillation):
     """(1 − a) · CE(labels) + a · CE(predictions of the epoch before), a up to `alpha`; 0.8 as in the paper.
 
-    As in the authors' code: the predictions are those made in passing, by the weights of their step and of
-    the view that was shown then, and are kept for all samples, (N, C) float32. In the first epoch the labels
-    take their place.
+    Equation 6, where the target is the mixture. As in the authors' code the predictions are those made in
+    passing, by the weights of their step and of the view that was shown then, and are kept for all samples,
+    (N, C) float32. In the first epoch the labels take their place.
 
     `alpha`: weight of the earlier predictions in the last epoch
     """

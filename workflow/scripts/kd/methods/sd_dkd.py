@@ -25,6 +25,8 @@ def sd_dkd_losses(
 ) -> tuple[Tensor, Tensor]:
     """T² · mean of weight · KL, of the labelled class and the rest, and of the others among themselves.
 
+    Equations 8 to 10 with DKD's loss, and the mean over regions in place of their sum.
+
     student, teacher: (N, C) float logits; labels: (N,) int64; weights: (N,). Returns scalars, in nats.
     """
     parts = (

@@ -25,6 +25,8 @@ from kd.settings.types import Counts, NonNegative, Positive
 def sd_kd_loss(student: Tensor, teacher: Tensor, weights: Tensor, temperature: float) -> Tensor:
     """T² · mean of weight · KL(teacher ‖ student), over regions of samples.
 
+    Equations 8 to 10 with Hinton's loss, and the mean over regions in place of their sum.
+
     student, teacher: (N, C) float logits; weights: (N,). Returns a scalar, in nats.
     """
     log_student, log_teacher = (log_probabilities(logits, temperature) for logits in (student, teacher))

@@ -25,6 +25,8 @@ def sd_nkd_losses(
 ) -> tuple[Tensor, Tensor]:
     """Means of weight · −p_y · log q_y, and of weight · T² · cross-entropy of the others, which sum to 1.
 
+    Equations 8 to 10 with NKD's loss, and the mean over regions in place of their sum.
+
     student, teacher: (N, C) float logits; labels: (N,) int64; weights: (N,). Returns scalars, in nats.
     """
     log_q, log_p = (of_label(log_probabilities(logits, 1.0), labels)[:, 0] for logits in (student, teacher))

@@ -24,7 +24,7 @@ from kd.settings.types import Fraction, NonNegative, Positive
 
 
 def virtual_teacher(student: Tensor, labels: Tensor, correct: float) -> Tensor:
-    """p_d: `correct` for the label, (1 − `correct`) / (C − 1) for each other class, (B, C)."""
+    """p_d: `correct` for the label, (1 − `correct`) / (C − 1) for each other class, (B, C): equation 8."""
     others = torch.full_like(student, (1 - correct) / (student.shape[1] - 1), requires_grad=False)
     return others.scatter(1, labels[:, None], correct)
 
@@ -32,7 +32,7 @@ def virtual_teacher(student: Tensor, labels: Tensor, correct: float) -> Tensor:
 def tfkd_loss(student: Tensor, labels: Tensor, correct: float, temperature: float) -> Tensor:
     """KL(softmax(p_d / T) ‖ softmax(z)), p_d the virtual teacher's probabilities, z the student's logits.
 
-    The regulariser of the paper's section on Tf-KD_reg, as the authors' code has it, from which its numbers
+    The regulariser of Tf-KD_reg (equation 9), as the authors' code has it, from which the paper's numbers
     are: T softens the teacher alone, by way of probabilities that are taken for logits, and there is no T².
     (The paper writes the student softened as well. The code averages over classes too, and multiplies by a
     number: 100 for ResNet-18 on the 100 classes of CIFAR-100, of which the sum over classes here is the same;

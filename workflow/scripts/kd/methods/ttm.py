@@ -20,10 +20,10 @@ from kd.settings.types import NonNegative, Positive
 
 
 def ttm_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """KL(teacher at T ‖ student at 1): the distillation loss of the paper's section 3.
+    """KL(teacher at T ‖ student at 1): the distillation loss of equation 2, which section 3 decomposes.
 
-    The power transform of the probabilities by 1/T, which the paper writes, is the softmax of the logits
-    over T. There is no T², as in the authors' code.
+    The power transform of the probabilities by 1/T (equation 7) is the softmax of the logits over T. There is
+    no T², as in the authors' code.
 
     student, teacher: (B, C) float logits. Returns a scalar, in nats: the mean over samples.
     """
