@@ -1,4 +1,4 @@
-"""What methods need of networks: a ReLU, a classifier that reads maps, a place for new layers."""
+"""What methods need of networks: a ReLU, a classifier that reads maps."""
 
 from torch import nn
 
@@ -34,12 +34,3 @@ def require_maps(**networks: nn.Module) -> None:
                 f"this method takes the {role}'s classifier for feature maps, and it reads a class token; use"
                 f" another {role} or method"
             )
-
-
-def require_place(student: nn.Module, what: str) -> None:
-    """UserError, which begins with `what`, for a student whose stages cannot be followed by one more."""
-    if not isinstance(student.stages, nn.ModuleList):
-        raise UserError(
-            f"{what} behind the student's last feature maps, and this network of a library has no place for"
-            " it; as a student it can have other methods"
-        )

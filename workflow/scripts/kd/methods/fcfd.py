@@ -28,7 +28,7 @@ from torch.nn import functional
 from kd.distillation.base import Context, Distillation, Shape
 from kd.distillation.batch import Batch, float32_at_least
 from kd.distillation.features import match_chain, pooled, resized
-from kd.errors import UserError
+from kd.distillation.reach import require_entry
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 
@@ -82,8 +82,8 @@ class Method(Distillation):
     two, as theirs do in the mean over many steps; a step costs the more.
 
     Their teacher normalises by the statistics of the batch, here by those that it has learnt. The student's
-    norms remember nothing of mixed paths, in both. Bridges are gone when the training ends. Networks of a
-    library have no later stages that can be entered.
+    norms remember nothing of mixed paths, in both. Bridges are gone when the training ends. A network of a
+    library takes part where what follows a stage takes nothing but its maps; no class token can be bridged.
 
     `mixed_weight`: weight of the logits of mixed paths
     `warm_up`: epochs in which the weight of the maps rises linearly
@@ -113,12 +113,9 @@ class Method(Distillation):
         self.pairs = match_chain(context)
         # In a tuple, so that they are no parts of the method.
         self.networks = context.student, context.teacher
-        for network, whose in zip(self.networks, ("student", "teacher"), strict=True):
-            if not hasattr(network, "forward_after"):
-                raise UserError(
-                    f"fcfd sends feature maps through later stages, and those of the {whose}, a network of a"
-                    " library, cannot be entered"
-                )
+        entered = zip(*self.pairs[:-1], strict=True)
+        for role, network, numbers in zip(("student", "teacher"), self.networks, entered, strict=True):
+            require_entry(role, network, numbers)
         shapes = [(student[own], teacher[other]) for own, other in self.pairs]
         self.bridges = nn.ModuleList(Bridge(own, other) for own, other in shapes)
         self.back = nn.ModuleList(Bridge(other, own) for own, other in shapes[:-1])

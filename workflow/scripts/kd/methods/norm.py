@@ -19,18 +19,19 @@ Code: OSVAI/NORM (the authors').
 """
 
 from collections.abc import Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.activations import require_place
+from kd.distillation.activations import require_maps
 from kd.distillation.base import Context, Distillation
 from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor, same_size
 from kd.distillation.inside import Listener
 from kd.distillation.logits import described
+from kd.distillation.reach import append_stage, without_last_stage
 from kd.methods.kd import added_kd, named_kd
 from kd.settings.types import Count, NonNegative, Positive
 
@@ -112,14 +113,15 @@ class Method(Distillation):
     On the 8x8 digits (two seeds, 60 epochs) a student had 92.6 %, with a `ce_weight` of 0.1 it had 88.1 %,
     and without a teacher 91.9 %.
 
-    The student is tested and saved with the transform merged into its classifier. It has its own size.
+    The student is tested and saved with the transform merged into its classifier. It has its own size. That
+    asks of a student of a library that its classifier is one linear layer on the means of its last maps.
 
     `segments`: N, how many times the teacher's maps are to be there
     `constant`: whether the weight stays the same in all epochs
     """
 
     NEEDS = ("stages",)
-    ASKS_STUDENT = ("place",)
+    ASKS_STUDENT = ("classifier", "maps")
     CHANGES_STUDENT = True
     MERGES_CHANGES = True
     ONE_ABOVE_ZERO = ("ce_weight", "weight", "kd_weight")
@@ -140,9 +142,9 @@ class Method(Distillation):
     def prepare(self, context: Context) -> None:
         """Append the transform to the student's stages, and listen to what is between its two layers."""
         channels, expanded = context.student_stages[-1][0], self.segments * context.teacher_stages[-1][0]
-        require_place(context.student, "norm puts a linear transform")
+        require_maps(student=context.student)
         transform = FeatureTransform(channels, expanded)
-        context.student.stages.append(transform)
+        append_stage(context.student, transform)
         self.expanded = Listener(transform.expand)
         self.epochs = context.epochs
 
@@ -160,8 +162,4 @@ class Method(Distillation):
 
     def deployed(self, student: nn.Module) -> nn.Module:
         """The student without the transform, which is a part of its classifier; other layers are shared."""
-        plain = copy(student)
-        plain._modules = dict(student._modules)
-        plain.stages = student.stages[:-1]
-        plain.classifier = merged(student.classifier, student.stages[-1])
-        return plain
+        return without_last_stage(student, merged(student.classifier, student.stages[-1]))

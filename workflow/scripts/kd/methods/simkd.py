@@ -17,10 +17,11 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.activations import has_relu, require_maps, require_place
+from kd.distillation.activations import has_relu, require_maps
 from kd.distillation.base import Context, Distillation, Shape
 from kd.distillation.batch import Batch
 from kd.distillation.features import resized
+from kd.distillation.reach import append_stage
 from kd.settings.types import Count, NonNegative
 
 
@@ -58,7 +59,9 @@ class Method(Distillation):
     """`weight` · mean squared difference of the last maps, and no other term; weight 1, `factor` 2.
 
     Loss, projector and both values are those of the authors' code (DefangChen/SimKD). Of a teacher without
-    ReLU, whose maps may be negative, the projector ends without one too; theirs always has it.
+    ReLU, whose maps may be negative, the projector ends without one too; theirs always has it. Of a student
+    that cuts images into tokens the last ones, as maps, are projected; its class token and all that it has
+    behind them is left out.
     The accuracy, parameters and file of such a student include the projector and the teacher's classifier.
 
     `factor`: the projector's inner channels are the teacher's, divided by this
@@ -66,7 +69,6 @@ class Method(Distillation):
 
     NEEDS = ("stages", "network")
     ASKS_TEACHER = ("classifier", "maps")
-    ASKS_STUDENT = ("place",)
     CHANGES_STUDENT = True
     ONE_ABOVE_ZERO = ("weight",)
 
@@ -81,10 +83,9 @@ class Method(Distillation):
     def change(student: nn.Module, facts: dict[str, Any]) -> None:
         """Append the projector as one more stage, and make room for the teacher's classifier."""
         source, target = tuple(facts["source"]), tuple(facts["target"])
-        require_place(student, "simkd puts a projector")
-        student.stages.append(_projector(source, target, facts["middle"], relu=facts.get("relu", True)))
-        classes = student.classifier.out_features
-        student.classifier = nn.Linear(target[0], classes).requires_grad_(False)
+        projector = _projector(source, target, facts["middle"], relu=facts.get("relu", True))
+        append_stage(student, projector, channels=target[0])
+        student.classifier.requires_grad_(False)
 
     def prepare(self, context: Context) -> None:
         """Give the student its projector and the teacher's classifier, which stays as it is."""

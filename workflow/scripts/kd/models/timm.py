@@ -47,6 +47,14 @@ LACKS = {
         "xcit_*",
         "convit_*",
     ),
+    "entry": (
+        "vit_tiny_patch*",
+        "vit_small_patch*",
+        "vit_base_patch??_224*",
+        "vit_large_patch??_224*",
+        "deit_*",
+        "deit3_*",
+    ),
     "classifier": ("*_distilled_*", "levit_*"),
 }
 

@@ -20,7 +20,7 @@ INSTALL = "envs/requirements.txt"
 SMALLEST = {"alexnet": 63, "convnext": 32, "densenet": 29, "googlenet": 15, "inception_v3": 75, "vgg": 32}
 
 # Names of what lacks something that methods ask for; see kd.models.libraries.lacking.
-LACKS = {"relu": ("vit_*", "swin_*", "convnext_*"), "maps": ("vit_*",)}
+LACKS = {"relu": ("vit_*", "swin_*", "convnext_*"), "maps": ("vit_*",), "entry": ("vit_*",)}
 
 
 def library(

@@ -13,8 +13,7 @@ TEXTS = {
     "relu": "which has GELU and no ReLU",
     "maps": "whose classifier reads a class token",
     "classifier": "which has two classifiers",
-    "place": "which is of a library and has no place for new layers",
-    "entry": "which is of a library and cannot be entered at a later stage",
+    "entry": "whose later stages take a class token",
 }
 _ASKS = {"teachers": "ASKS_TEACHER", "students": "ASKS_STUDENT"}
 
@@ -25,11 +24,7 @@ def lacking(architecture: str) -> list[str]:
     if not inside:
         return []
     known = find_library(package).constants["LACKS"]
-    return [
-        *(what for what, names in known.items() if any(fnmatch(name, one) for one in names)),
-        "place",
-        "entry",
-    ]
+    return [what for what, names in known.items() if any(fnmatch(name, one) for one in names)]
 
 
 def refusals(methods: Iterable[str], architectures: Mapping[str, str]) -> list[tuple[str, str]]:

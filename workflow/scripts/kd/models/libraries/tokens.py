@@ -136,6 +136,12 @@ def token_names(network: nn.Module, extra: int) -> list[str]:
 
 def as_maps(tokens: Tensor, extra: int, image: tuple[int, int]) -> Tensor:
     """Tokens (B, extra + H·W, C) of images of this height and width, as maps (B, C, H, W)."""
-    count, (height, width) = tokens.shape[1] - extra, image
+    # Plain numbers also where a network is exported by tracing, which makes tensors of sizes.
+    count, height, width = map(int, (tokens.shape[1] - extra, *image))
     rows = round((count * height / width) ** 0.5)
     return tokens[:, extra:].transpose(1, 2).unflatten(2, (rows, count // rows))
+
+
+def as_tokens(maps: Tensor) -> Tensor:
+    """Maps (B, C, H, W) as tokens (B, H·W, C), none of which are others than the image's."""
+    return maps.flatten(2).transpose(1, 2).contiguous()

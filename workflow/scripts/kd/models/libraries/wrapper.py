@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from kd.errors import UserError
+from kd.models.libraries.places import Places
 from kd.models.libraries.stems import cifar_stem
-from kd.models.libraries.tokens import HEADS, Stage, as_maps, find_heads, find_token_stages, token_names
+from kd.models.libraries.tokens import HEADS, Stage, find_heads, find_token_stages, token_names
 from kd.models.libraries.trace import Call, channels_last, find_stages, last_layer, trace
 
 Stem = Literal["own", "cifar"]
@@ -33,7 +33,7 @@ def buildable(title: str) -> Iterator[None]:
         raise UserError(f"{title}: cannot be made with these options ({reason})") from error
 
 
-class LibraryNetwork(nn.Module):
+class LibraryNetwork(Places):
     """`network`, which classifies images of `side` pixels a side, or of any size where that is None.
 
     Images of another size are resized. `probe`: the shape (C, H, W) of an image that it can take in any case.
@@ -53,7 +53,7 @@ class LibraryNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.title, self.network, self.resizes_to = title, network, side
-        self._probe, self._fetch = probe, fetch
+        self._probe, self._fetch, self._classes = probe, fetch, num_classes
         root = self._traced()
         if root.result != (1, num_classes):
             raise UserError(f"{title}: is no classifier of images: it puts out {root.result or 'no tensor'}")
@@ -76,66 +76,33 @@ class LibraryNetwork(nn.Module):
         self._tokens = {
             number: stage.extra for number, stage in enumerate(stages) if isinstance(stage, Stage)
         }
-        # Whether its stages are of tokens, which some put out in their grid, channels last, as Swin does.
-        self.of_tokens = bool(self._tokens) or any(channels_last(call.result) for call in calls)
+        # Which put their grid out, channels last, as Swin does.
+        self._turned = {number for number, call in enumerate(calls) if channels_last(call.result)}
+        self.of_tokens = bool(self._tokens or self._turned)
+        self._listen_to_stages()
+
+    def _listen_to_stages(self) -> None:
         # Only while it runs, so that no map outlives its use.
         self._heard: dict[int | str, Tensor] | None = None
-        for number, call in enumerate(calls):
-            turned = channels_last(call.result)
-            call.module.register_forward_hook(partial(self._hear, number, turned))
+        for number, name in enumerate(self._names):
+            self.network.get_submodule(name).register_forward_hook(partial(self._hear, number))
 
     def _listen_to_heads(self, heads: list[str]) -> None:
         self._heads = dict(zip(HEADS, heads, strict=False)) if len(heads) > 1 else {}
-        for name in heads[:1]:
-            self.network.get_submodule(name).register_forward_pre_hook(self._hear_input)
-        for called, name in self._heads.items():
-            self.network.get_submodule(name).register_forward_hook(partial(self._hear, called, False))
+        layers = {name: self.network.get_submodule(name) for name in heads}
+        self._hearing = [layers[name].register_forward_pre_hook(self._hear_input) for name in heads[:1]]
+        self._hearing += [
+            layers[name].register_forward_hook(partial(self._hear, called))
+            for called, name in self._heads.items()
+        ]
 
-    def _hear(self, key: int | str, turned: bool, module: nn.Module, inputs: tuple, maps: Tensor) -> None:
+    def _hear(self, key: int | str, module: nn.Module, inputs: tuple, put_out: Tensor) -> None:
         if self._heard is not None:
-            self._heard[key] = maps.permute(0, 3, 1, 2) if turned else maps
+            self._heard[key] = put_out
 
     def _hear_input(self, module: nn.Module, inputs: tuple) -> None:
         if self._heard is not None:
             self._heard["read"] = inputs[0]
-
-    @property
-    def stages(self) -> tuple[nn.Module, ...]:
-        """The modules that put the stages' maps out."""
-        return tuple(self.network.get_submodule(name) for name in self._names)
-
-    @property
-    def classifier(self) -> nn.Linear:
-        """The layer that makes the logits of the last features: the last maps' means, or what a token became.
-
-        Raises UserError where the logits are made otherwise, which a run on two random images tells.
-        """
-        layer = self.network.get_submodule(self._last)
-        if isinstance(layer, nn.Linear) and self._names and not self._heads:
-            features, _, logits = self._tried()
-            close = {"rtol": 1e-3, "atol": 1e-3 * logits.abs().max().item()}
-            if features.shape[1] == layer.in_features and torch.allclose(layer(features), logits, **close):
-                return layer
-        raise UserError(
-            f"{self.title}: its logits are not one linear layer on the means of its last maps, which is what"
-            " this method takes over from a teacher; use another teacher or method"
-        )
-
-    @property
-    def classifies_maps(self) -> bool:
-        """Whether it is the means of the last maps that the `classifier` reads, and no token."""
-        features, means, _ = self._tried()
-        return features.shape == means.shape and torch.allclose(features, means, rtol=1e-3, atol=1e-5)
-
-    @torch.no_grad()
-    def _tried(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Of two random images: what the classifier reads, the means of the last maps, and the logits."""
-        was_training, device = self.training, next(self.parameters()).device
-        images = torch.randn(2, *self._probe, generator=torch.Generator().manual_seed(0)).to(device)
-        stages, logits, named = self.eval().forward_named(images)
-        self.train(was_training)
-        means = stages[-1].mean(dim=(2, 3))
-        return named.get("read", means), means, logits
 
     def load_pretrained(self) -> None:
         """Take the library's weights over, where the options ask for them; what is new here stays as drawn.
@@ -179,24 +146,24 @@ class LibraryNetwork(nn.Module):
         images, self._heard = self._fitted(images), {}
         logits = self.network(images)
         heard, self._heard = self._heard, None
+        size = images.shape[2:]
+        stages = [self._maps(number, heard[number], size) for number in range(len(self._names))]
+        named = self._named(heard, stages) if self._tokens else {}
+        return (stages, logits, named) if self.head is None else self._headed(stages, named)
+
+    def _named(self, heard: Mapping[int | str, Tensor], stages: list[Tensor]) -> dict[str, Any]:
         count = range(len(self._names))
-        if not self._tokens:
-            return [heard[number] for number in count], logits, {}
-        stages = [
-            as_maps(heard[number], self._tokens[number], images.shape[2:])
-            if number in self._tokens
-            else heard[number]
-            for number in count
-        ]
         tokens = [self._named_tokens(heard[number], self._tokens.get(number, 0)) for number in count]
         named = {"tokens": tuple(tokens), "heads": {called: heard[called] for called in self._heads}}
-        if heard["read"].shape == stages[-1].shape[:2]:  # else it is something else again, of several stages
-            named["read"] = heard["read"]
-        return stages, logits, named
+        read = heard.get("read")
+        # Else it is something else again, of several stages.
+        if read is not None and read.shape == stages[-1].shape[:2]:
+            named["read"] = read
+        return named
 
     def _named_tokens(self, tokens: Tensor, extra: int) -> dict[str, Tensor]:
         return {called: tokens[:, place] for place, called in enumerate(token_names(self.network, extra))}
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, num_classes) float of images (B, in_channels, H, W) float."""
-        return self.network(self._fitted(images))
+        return self.network(self._fitted(images)) if self.head is None else self.forward_stages(images)[1]
