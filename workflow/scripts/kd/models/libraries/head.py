@@ -45,27 +45,20 @@ def calls_after(call: Call, name: str) -> list[Call]:
     return []
 
 
-def layers_after(root: Call, name: str) -> list[str]:
-    """The names of the modules of these calls that have weights, but for those that run before as well."""
-    after = calls_after(root, name)
-    late = {id(leaf) for call in after for leaf in _leaves(call)}
-    early = {leaf.name for leaf in root.leaves() if id(leaf) not in late}
-    return [
-        call.name
-        for call in after
-        if call.module.state_dict() and not any(f"{leaf}.".startswith(f"{call.name}.") for leaf in early)
-    ]
+def with_weights(calls: list[Call]) -> list[str]:
+    """The names of those modules that have weights."""
+    return [call.name for call in calls if call.module.state_dict()]
 
 
-def dropouts_after(root: Call, name: str) -> list[float]:
-    """The rates of the dropouts of features (B, C) among these calls."""
-    leaves = [leaf for call in calls_after(root, name) for leaf in _leaves(call)]
-    dropouts = [leaf for leaf in leaves if isinstance(leaf.module, nn.Dropout) and len(leaf.result) == 2]
-    return [call.module.p for call in dropouts if call.module.p]
+def dropouts_of(calls: list[Call]) -> list[float]:
+    """The rates of the dropouts of features (B, C) in these calls."""
+    dropouts = [leaf for leaf in leaves_of(calls) if isinstance(leaf.module, nn.Dropout)]
+    return [leaf.module.p for leaf in dropouts if leaf.module.p and len(leaf.result) == 2]
 
 
-def _leaves(call: Call) -> list[Call]:
-    return list(call.leaves()) if call.inner else [call]
+def leaves_of(calls: list[Call]) -> list[Call]:
+    """The calls in them of modules that call no other, in order."""
+    return [leaf for call in calls for leaf in (call.leaves() if call.inner else [call])]
 
 
 @torch.no_grad()

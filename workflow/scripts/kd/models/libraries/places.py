@@ -12,8 +12,18 @@ from torch.utils.hooks import RemovableHandle
 
 from kd.errors import UserError
 from kd.models.libraries.entry import NoEntry, entered_after
-from kd.models.libraries.head import Head, Nothing, dropouts_after, layers_after, put, reads_means
+from kd.models.libraries.head import (
+    Head,
+    Nothing,
+    calls_after,
+    dropouts_of,
+    leaves_of,
+    put,
+    reads_means,
+    with_weights,
+)
 from kd.models.libraries.tokens import as_maps, as_tokens
+from kd.models.libraries.trace import Call
 
 
 class Places(nn.Module):
@@ -78,8 +88,8 @@ class Places(nn.Module):
     @contextmanager
     def _evaluating(self) -> Iterator[Tensor]:
         """Two random images, of which it is in eval mode."""
-        was_training, device = self.training, next(self.parameters()).device
-        images = torch.randn(2, *self._probe, generator=torch.Generator().manual_seed(0)).to(device)
+        was_training, random = self.training, torch.Generator().manual_seed(0)
+        images = torch.randn(2, *self._probe, generator=random).to(next(self.parameters()))
         self.eval()
         try:
             yield images
@@ -93,11 +103,11 @@ class Places(nn.Module):
         maps go. Without `channels` it keeps their number, and the classifier is the network's own: UserError
         unless that reads the means of the last maps and makes the logits.
         """
-        root, end = self._traced(), self._names[-1]
+        behind = calls_after(self._traced(), self._names[-1])
         if channels is None:
-            gone, dropouts, classifier = [self._last], dropouts_after(root, end), self._reader_of_means()
+            gone, dropouts, classifier = [self._last], dropouts_of(behind), self._reader_of_means(behind)
         else:
-            gone, dropouts, classifier = layers_after(root, end), [], nn.Linear(channels, self._classes)
+            gone, dropouts, classifier = with_weights(behind), [], nn.Linear(channels, self._classes)
         for name in gone:
             put(self.network, name, Nothing())
         while self._hearing:
@@ -111,9 +121,10 @@ class Places(nn.Module):
         maps, logits = self.head(stages[-1])
         return [*stages, maps], logits, named | ({"tokens": (*named["tokens"], {})} if named else {})
 
-    def _reader_of_means(self) -> nn.Linear:
+    def _reader_of_means(self, behind: list[Call]) -> nn.Linear:
         layer = self.network.get_submodule(self._last)
-        if isinstance(layer, nn.Linear) and layer.bias is not None:
+        alone = with_weights(leaves_of(behind)) == [self._last]
+        if alone and isinstance(layer, nn.Linear) and layer.bias is not None:
             with self._evaluating() as images:
                 fitted = self._fitted(images)
                 maps = partial(self._maps, len(self._names) - 1, size=fitted.shape[2:])
@@ -164,19 +175,23 @@ class Places(nn.Module):
     def why_not_entered(self, numbers: Sequence[int]) -> str | None:
         """What keeps what follows one of these stages from being run by itself; None where nothing does.
 
-        Of two random images, the maps of each stage have to lead to the logits of the whole network.
+        Of two random images, the maps of each stage have to lead to the network's own later maps and logits.
         """
         if any(self._tokens.get(number) for number in numbers):
             return "which take class tokens too, and maps have none"
         with self._evaluating() as images:
             stages, logits = self.forward_stages(images)
             try:
-                ends = [self.forward_after(number, stages[number])[1] for number in numbers]
+                ends = [self.forward_after(number, stages[number]) for number in numbers]
             except NoEntry as error:
                 return str(error)
             finally:
                 self._entries.clear()  # a method is prepared before all layers are in their last form
-        same = all(torch.allclose(end, logits, rtol=1e-3, atol=1e-5) for end in ends)
+        same = all(
+            torch.allclose(one, other, rtol=1e-3, atol=1e-4 * other.abs().max().item())
+            for number, (later, end) in zip(numbers, ends, strict=True)
+            for one, other in zip([*later, end], [*stages[number + 1 :], logits], strict=True)
+        )
         return None if same else "which compute something else by themselves"
 
     def _maps(self, number: int, put_out: Tensor, size: Sequence[int]) -> Tensor:
