@@ -25,11 +25,16 @@ def test_a_pair_that_a_method_cannot_serve_is_left_out_with_a_line():
     ]
 
 
-def test_a_student_of_a_library_has_no_place_for_a_projector():
-    study = load_study(config(students={"cnn": {}, "small": VIT}, methods={"simkd": {}, "at": {}}))
-    assert {student for _, student in study.pairs_of("simkd")} == {"cnn"}
-    (line,) = unsupported(study)
-    assert line == "not run with students.small, which is of a library and has no place for new layers: simkd"
+def test_what_a_student_of_a_library_may_lack():
+    students = {"cnn": {}, "vit": VIT, "small": {"architecture": "torchvision/resnet18"}}
+    study = load_study(config(students=students, methods={"simkd": {}, "norm": {}, "fcfd": {}}))
+    assert {student for _, student in study.pairs_of("simkd")} == {"cnn", "vit", "small"}
+    for method in ("norm", "fcfd"):
+        assert {student for _, student in study.pairs_of(method)} == {"cnn", "small"}
+    assert unsupported(study) == [
+        "not run with students.vit, whose classifier reads a class token: norm",
+        "not run with students.vit, whose later stages take a class token: fcfd",
+    ]
 
 
 def test_a_method_that_can_serve_no_pair_is_an_error():
@@ -69,8 +74,9 @@ def test_what_the_names_tell_is_true(name):
     if name.startswith("timm"):
         pytest.importorskip("timm", reason="timm is optional: envs/requirements-timm.txt")
     network = build(name, **({"input_size": 64} if name == "torchvision/vit_b_32" else {})).eval()
-    lacks = set(lacking(name)) - {"place", "entry"}
+    lacks = set(lacking(name))
     lacked = set() if has_relu(network) else {"relu"}
+    lacked |= {"entry"} if network.why_not_entered(range(len(network.stages) - 1)) else set()
     try:
         _ = network.classifier
         lacked |= set() if network.classifies_maps else {"maps"}

@@ -6,6 +6,7 @@ import pytest
 import torch
 from by_hand import differs, slopes_along
 from parts import real_batch, real_pair
+from token_networks import tiny
 from torch.nn import functional
 
 from kd.distillation.base import Context
@@ -209,12 +210,11 @@ def test_a_bridge_brings_maps_to_the_size_of_the_other():
 
 
 @pytest.mark.parametrize(("student", "teacher", "whose"), [(0, 1, "teacher"), (1, 0, "student")])
-def test_a_network_of_a_library_cannot_be_entered(student, teacher, whose):
-    with torch.device("meta"):
-        borrowed = build_network("torchvision/resnet18", {"stem": "cifar"}, 3, 7)
-        pair = build_network("resnet18", {}, 3, 7), borrowed
-        with pytest.raises(UserError, match=rf"those of the {whose}, a network of a library, cannot be ent"):
-            build_method("fcfd", {}).prepare(Context(pair[student], pair[teacher], (3, 32, 32), 7, None, 3))
+def test_a_network_with_a_class_token_cannot_be_entered(student, teacher, whose):
+    pair = build_network("cnn", {"width": 0.125}, 3, 7), tiny("vit")
+    context = Context(pair[student], pair[teacher], (3, 16, 16), 7, None, 3)
+    with pytest.raises(UserError, match=rf"through later stages of the {whose}, which take class tokens too"):
+        build_method("fcfd", {}).prepare(context)
 
 
 @pytest.mark.parametrize("name", ["cnn", "vgg16", "densenet", "wrn_16_1", "preact_resnet18", "mobilenetv2"])

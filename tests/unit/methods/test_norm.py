@@ -12,6 +12,7 @@ from layers_by_hand import affine, array, conv_bn, cross_entropy, divergence
 from newer_features_by_hand import norm_by_hand
 from parts import context_of, real_batch, real_pair
 from small_jobs import dataset, job, run, teacher  # noqa: F401 (fixtures)
+from token_networks import tiny
 
 from kd.data.dataset import read_dataset
 from kd.data.views import ViewedImages
@@ -141,13 +142,12 @@ def test_in_float32_merging_is_exact_within_rounding():
     assert (one - other).abs().max() / one.abs().max() < 1e-5
 
 
-def test_a_network_of_a_library_has_no_place_for_it():
-    student, taught_by = real_pair("cnn", "cnn", 8)
-    student.stages = torch.nn.Sequential(*student.stages)
+def test_a_classifier_of_a_token_cannot_take_the_transform_in():
+    student, taught_by = tiny("vit"), real_pair("cnn", "cnn", 16)[1]
     with pytest.raises(
-        UserError, match="norm puts a linear transform behind the student's last feature maps"
+        UserError, match="the student's classifier for feature maps, and it reads a class token"
     ):
-        build_method("norm", {}).prepare(context_of(student, taught_by, 8, LABELS))
+        build_method("norm", {}).prepare(context_of(student, taught_by, 16, LABELS))
 
 
 def test_in_a_sum_the_others_see_what_the_transform_puts_out():

@@ -18,18 +18,17 @@ from kd.training.engine import fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = ("CNN → ViT",)
-WITH_RELU, PLACE, TOKEN = "has GELU and no ReLU", "has no place for it", "and it reads a class token"
+WITH_RELU, TOKEN, ENTRY = "has GELU and no ReLU", "and it reads a class token", "which take class tokens too"
 REFUSED = {("ab", pair): WITH_RELU for pair in ("ViT → CNN", "ViT → ViT", "Swin → CNN")}
 REFUSED |= {("ofd", pair): WITH_RELU for _, pair in REFUSED}
-REFUSED |= {("norm", pair): PLACE for pair in PAIRS if not pair.endswith("CNN")}
-REFUSED |= {("simkd", pair): PLACE for pair in ("CNN → ViT", "CNN → Swin", "CNN → Mixer")}
+REFUSED |= {("norm", pair): TOKEN for pair in ("CNN → ViT", "ViT → ViT")}
 REFUSED |= {("simkd", pair): TOKEN for pair in ("ViT → CNN", "ViT → ViT")}
 REFUSED |= {
     (name, pair): TOKEN
     for name in ("catkd", "sd_dkd", "sd_kd", "sd_nkd")
     for pair in ("CNN → ViT", "ViT → CNN", "ViT → ViT")
 }
-REFUSED |= {("fcfd", pair): "library, cannot be entered" for pair in PAIRS}
+REFUSED |= {("fcfd", pair): ENTRY for pair in ("CNN → ViT", "ViT → CNN", "ViT → ViT")}
 
 
 @pytest.fixture(autouse=True)

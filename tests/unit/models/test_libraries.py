@@ -253,12 +253,6 @@ def test_a_teacher_whose_classifier_is_no_linear_layer_on_means(name):
             build_method(method, {}).prepare(context)
 
 
-def test_simkd_has_no_place_for_its_projector_in_a_student_of_a_library():
-    pair = build(SMALL, stem="cifar"), build("cnn", width=0.125)
-    with pytest.raises(UserError, match="no place for it"):
-        build_method("simkd", {}).prepare(Context(*pair, (3, 32, 32), 7, None, 1))
-
-
 def test_a_file_says_all(tmp_path):
     network = ready(build(SMALL, in_channels=1, stem="cifar", input_size=24), images(8, 1))
     options = {"stem": "cifar", "input_size": 24, "pretrained": True}  # and nothing is fetched
