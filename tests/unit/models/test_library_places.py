@@ -25,6 +25,8 @@ NAMES = [SMALL, *(f"torchvision/{name}" for name in IN_TORCHVISION), *(f"timm/{n
 
 def made(name, seed=0):
     """A network of its library, or a tiny one of tokens; with statistics that are not those it begins with."""
+    if name == "plain":
+        return of(name)
     if "/" not in name:
         network = tiny(name, seed).eval()
         nn.init.normal_(network.network.get_submodule(network._last).weight)  # some begin as zeros
@@ -53,17 +55,20 @@ class Made(nn.Module):
         sizes = (3, 4, 5, 6)
         self.one, self.two, self.three = (nn.Conv2d(ins, outs, 3, 2, 1) for ins, outs in pairwise(sizes))
         self.norm, self.last, self.way = nn.BatchNorm1d(6), nn.Linear(6, CLASSES), way
+        self.again = nn.Conv2d(4, 4, 1)
 
     def forward(self, x):
         first = self.one(x)
         if self.way == "decides" and len(first) > 1000:
             first = -first
-        second = self.two(first)
+        second = self.two(self.again(first) if self.way == "shares" else first)
         if self.way == "doubles":
             second.mul_(2)
         third = self.three(second)
         if self.way == "skips":
             third = third + functional.max_pool2d(first, 4).mean(1, keepdim=True)
+        if self.way == "shares":
+            third = third + self.again(third[:, :4]).mean(1, keepdim=True)
         means = (third.relu() if self.way == "cuts off" else third).mean(dim=(2, 3))
         means = functional.dropout(means, 0.5, self.training) if self.way == "drops" else means
         return self.last(self.norm(means) if self.way == "norms" else means)
@@ -76,7 +81,7 @@ def of(way):
 # --- Entered.
 
 
-@pytest.mark.parametrize("name", sample([*NAMES, "swin", "mixer"], (SMALL, "swin")))
+@pytest.mark.parametrize("name", sample([*NAMES, "plain", "swin", "mixer"], ("plain", "swin")))
 def test_entered_after_a_stage_it_ends_as_it_does_by_itself(name):
     network = made(name)
     with torch.no_grad():
@@ -95,6 +100,7 @@ def test_entered_after_a_stage_it_ends_as_it_does_by_itself(name):
     assert network.why_not_entered(range(len(stages) - 1)) is None
 
 
+@pytest.mark.full
 def test_layer_by_layer():
     """The blocks of a ResNet one after the other, and gradients back to where it was entered."""
     network = build("torchvision/resnet18", stem="cifar").eval()
@@ -160,6 +166,7 @@ def weights(network):
 
 
 GONE = {
+    "plain": ("last.",),
     SMALL: ("fc.",),
     "torchvision/vgg11_bn": ("classifier.",),
     "torchvision/mobilenet_v3_small": ("classifier.",),
@@ -174,7 +181,7 @@ GONE = {
 }
 
 
-@pytest.mark.parametrize("name", sample(GONE, (SMALL, "vit", "swin")))
+@pytest.mark.parametrize("name", sample(GONE, ("plain", "vit", "swin")))
 def test_a_stage_and_a_new_classifier_in_the_place_of_what_was_behind_the_last_maps(name):
     network = made(name)
     plain, picture = deepcopy(network), shown(network)
@@ -206,7 +213,7 @@ def test_a_stage_and_a_new_classifier_in_the_place_of_what_was_behind_the_last_m
 
 
 @pytest.mark.parametrize(
-    "name", sample([SMALL, "torchvision/mobilenet_v2", "swin", "mixer"], (SMALL, "swin"))
+    "name", sample(["plain", SMALL, "torchvision/mobilenet_v2", "swin", "mixer"], ("plain", "swin"))
 )
 def test_a_stage_ahead_of_the_networks_own_classifier_and_the_network_without_it(name):
     network = made(name)
@@ -265,6 +272,16 @@ def test_a_classifier_that_does_not_read_the_means_of_the_last_maps(name, zero):
     with pytest.raises(UserError, match="one linear layer on the means of its last maps, of which this"):
         network.append_stage(nn.Identity())
     assert weights(network) == before
+
+
+def test_layers_that_run_before_too_stay():
+    network = of("shares")
+    plain, picture = deepcopy(network), torch.randn(2, 3, SIDE, SIDE)
+    network.append_stage(nn.Identity(), channels=6)
+    maps, _ = plain.forward_stages(picture)
+    _, logits = network.forward_stages(picture)
+    torch.testing.assert_close(logits, network.classifier(maps[-1].mean(dim=(2, 3))))
+    assert weights(plain).keys() - weights(network).keys() == {"network.last.weight", "network.last.bias"}
 
 
 def test_entered_with_another_end():

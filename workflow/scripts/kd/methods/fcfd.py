@@ -25,10 +25,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kd.distillation.activations import require_entry
 from kd.distillation.base import Context, Distillation, Shape
 from kd.distillation.batch import Batch, float32_at_least
 from kd.distillation.features import match_chain, pooled, resized
-from kd.distillation.reach import require_entry
 from kd.methods.kd import kd_loss
 from kd.settings.types import NonNegative, Positive
 

@@ -25,13 +25,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.activations import require_maps
+from kd.distillation.activations import append_stage, require_maps, without_last_stage
 from kd.distillation.base import Context, Distillation
 from kd.distillation.batch import Batch
 from kd.distillation.features import Regressor, same_size
 from kd.distillation.inside import Listener
 from kd.distillation.logits import described
-from kd.distillation.reach import append_stage, without_last_stage
 from kd.methods.kd import added_kd, named_kd
 from kd.settings.types import Count, NonNegative, Positive
 

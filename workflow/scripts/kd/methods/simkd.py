@@ -17,11 +17,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kd.distillation.activations import has_relu, require_maps
+from kd.distillation.activations import append_stage, has_relu, require_maps
 from kd.distillation.base import Context, Distillation, Shape
 from kd.distillation.batch import Batch
 from kd.distillation.features import resized
-from kd.distillation.reach import append_stage
 from kd.settings.types import Count, NonNegative
 
 

@@ -50,6 +50,13 @@ def with_weights(calls: list[Call]) -> list[str]:
     return [call.name for call in calls if call.module.state_dict()]
 
 
+def not_before(names: list[str], root: Call, behind: list[Call]) -> list[str]:
+    """Those of `names` whose layers run in none but the calls `behind`."""
+    late = set(map(id, leaves_of(behind)))
+    early = [f"{leaf.name}." for leaf in root.leaves() if id(leaf) not in late]
+    return [name for name in names if not any(leaf.startswith(f"{name}.") for leaf in early)]
+
+
 def dropouts_of(calls: list[Call]) -> list[float]:
     """The rates of the dropouts of features (B, C) in these calls."""
     dropouts = [leaf for leaf in leaves_of(calls) if isinstance(leaf.module, nn.Dropout)]

@@ -18,6 +18,7 @@ from kd.models.libraries.head import (
     calls_after,
     dropouts_of,
     leaves_of,
+    not_before,
     put,
     reads_means,
     with_weights,
@@ -27,7 +28,7 @@ from kd.models.libraries.trace import Call
 
 
 class Places(nn.Module):
-    """What a `LibraryNetwork` is to methods; it sets the attributes that are named here."""
+    """What a `LibraryNetwork` is to methods. It sets the attributes that are named here, and runs itself."""
 
     title: str
     network: nn.Module
@@ -99,15 +100,17 @@ class Places(nn.Module):
     def append_stage(self, stage: nn.Module, channels: int | None = None) -> None:
         """Let `stage` follow the last maps, and then their means and a linear classifier.
 
-        That is a new one for the `channels` of the maps that `stage` puts out; all layers behind the last
-        maps go. Without `channels` it keeps their number, and the classifier is the network's own: UserError
-        unless that reads the means of the last maps and makes the logits.
+        That is a new one for the `channels` of the maps that `stage` puts out; all layers that run behind
+        the last maps alone go. Without `channels` it keeps their number, and the classifier is the network's
+        own: UserError unless that reads the means of the last maps and makes the logits.
         """
-        behind = calls_after(self._traced(), self._names[-1])
+        root = self._traced()
+        behind = calls_after(root, self._names[-1])
         if channels is None:
             gone, dropouts, classifier = [self._last], dropouts_of(behind), self._reader_of_means(behind)
         else:
-            gone, dropouts, classifier = with_weights(behind), [], nn.Linear(channels, self._classes)
+            gone, dropouts = not_before(with_weights(behind), root, behind), []
+            classifier = nn.Linear(channels, self._classes)
         for name in gone:
             put(self.network, name, Nothing())
         while self._hearing:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from math import isqrt
 
+import torch
 from torch import Tensor, nn
 
 from kd.models.libraries.trace import HALVED, OF_A_HEAD, Call, last_layer, side_of, units
@@ -143,5 +144,5 @@ def as_maps(tokens: Tensor, extra: int, image: tuple[int, int]) -> Tensor:
 
 
 def as_tokens(maps: Tensor) -> Tensor:
-    """Maps (B, C, H, W) as tokens (B, H·W, C), none of which are others than the image's."""
-    return maps.flatten(2).transpose(1, 2).contiguous()
+    """A copy of maps (B, C, H, W) as tokens (B, H·W, C), none of which are others than the image's."""
+    return maps.flatten(2).transpose(1, 2).clone(memory_format=torch.contiguous_format)
