@@ -12,6 +12,7 @@ from kd.distillation.base import Context
 from kd.distillation.combined import build_method
 from kd.errors import UserError
 from kd.networks.ensemble import Ensemble
+from kd.networks.synchronised import with_synchronised_norms
 from kd.registry import find_method
 from kd.settings.recipe import Recipe
 from kd.teachers.teacher import LiveTeacher
@@ -103,7 +104,7 @@ def normalised(folder, synchronised, ranks, device):
     """Of a network with batch norm: the history."""
     model = network().to(device)
     if synchronised:
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        model = with_synchronised_norms(model)
     data = split(30, device=device), split(5, 1, device)
     training = fit(model, build_method("cross_entropy", {}).to(device), *data, PLAIN, seed=5, ranks=ranks)
     if ranks.first:

@@ -21,6 +21,7 @@ from kd.networks.checkpoint import build_again, load_network
 from kd.networks.factory import build_network
 from kd.networks.limits import check_image, check_memory
 from kd.networks.placement import place
+from kd.networks.synchronised import with_synchronised_norms
 from kd.settings.recipe import Recipe
 from kd.teachers.targets import open_targets
 from kd.teachers.teacher import CachedTeacher, LiveTeacher, Teacher, first_logits
@@ -96,9 +97,9 @@ def set_up(
     method.to(device, **({"memory_format": torch.channels_last} if device.type == "cuda" else {}))
     place(network, device)  # and what the method may have added
     if synchronised:
-        network, method = map(nn.SyncBatchNorm.convert_sync_batchnorm, (network, method))
+        network, method = map(with_synchronised_norms, (network, method))
         if method.batch_statistics:
-            teacher = nn.SyncBatchNorm.convert_sync_batchnorm(teacher)
+            teacher = with_synchronised_norms(teacher)
     return replace(setup, network=network, method=method, teacher=teacher)
 
 
