@@ -98,6 +98,7 @@ def test_what_is_chosen_and_packed(gathered, images):
     assert len(images.requests) == 12 + METADATA
 
 
+@pytest.mark.full
 def test_every_image_is_listed_with_its_licence(gathered, images):
     listed = rows(gathered())
     assert len(listed) == 12
@@ -114,6 +115,7 @@ def test_every_image_is_listed_with_its_licence(gathered, images):
     assert [row["index"] for row in listed] == [str(index) for index in (*range(8), *range(4))]
 
 
+@pytest.mark.full
 def test_the_same_bytes_however_many_fetch_at_once(gathered, tmp_path, images):
     first = gathered(workers=1)
     (tmp_path / "fetched").rename(tmp_path / "before")
@@ -123,6 +125,7 @@ def test_the_same_bytes_however_many_fetch_at_once(gathered, tmp_path, images):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
+@pytest.mark.full
 def test_more_images_keep_those_that_there_were_and_fetch_only_the_others(gathered, images):
     before = taken(gathered())
     asked = len(images.requests)
@@ -132,6 +135,7 @@ def test_more_images_keep_those_that_there_were_and_fetch_only_the_others(gather
     assert len(images.requests) == asked + 4
 
 
+@pytest.mark.full
 def test_another_size_or_fewer_images_fetch_nothing(gathered, images):
     gathered()
     asked = len(images.requests)
@@ -140,10 +144,12 @@ def test_another_size_or_fewer_images_fetch_nothing(gathered, images):
     assert len(images.requests) == asked
 
 
+@pytest.mark.full
 def test_another_seed_chooses_others(gathered):
     assert taken(gathered()) != taken(gathered("b", seed=1))
 
 
+@pytest.mark.full
 def test_images_that_show_two_of_the_classes_are_not_taken(gathered, images):
     for number in range(1, 9, 2):  # half of the cats
         images.rows["test"][0].append((f"{number:016x}", "verification", "/m/0bt9lr", "1"))
@@ -224,6 +230,7 @@ def test_too_few_images(gathered, images, tmp_path):
     assert not images.asked("rotation.csv")  # the large files are not fetched for it
 
 
+@pytest.mark.full
 def test_too_few_that_can_be_had(gathered, images, tmp_path):
     for image in CATS[:2]:
         images.plan[path_of(image)] = [404]
@@ -252,12 +259,14 @@ def test_metadata_that_are_not_there(gathered, images, tmp_path):
     assert images.requests.count(f"/{name}") == 1
 
 
+@pytest.mark.full
 def test_metadata_are_fetched_once(gathered, images):
     gathered()
     gathered("b", seed=3)
     assert len(images.asked(".csv")) == METADATA
 
 
+@pytest.mark.full
 def test_training_images_of_the_large_subset(server, gathered, images):
     images.fill(["Cat", "Dog"], train=9)
     images.publish()
@@ -268,6 +277,7 @@ def test_training_images_of_the_large_subset(server, gathered, images):
     assert [image for name, image in taken(folder) if name == "Cat"] == order("train", range(27, 45, 2))[:4]
 
 
+@pytest.mark.full
 def test_images_are_turned_as_the_metadata_say(gathered, images):
     half = np.zeros((32, 32, 3), np.uint8)
     half[:16] = 255  # light above
@@ -289,6 +299,7 @@ def test_images_are_turned_as_the_metadata_say(gathered, images):
     assert [row["turned"] for row in rows(folder)[:4]] == ["0", "90", "180", "0"]
 
 
+@pytest.mark.full
 def test_boxes_fill_the_image(gathered, images):
     """Only images whose class has a box are taken, and only the square around it is."""
     scene = np.zeros((40, 60, 3), np.uint8)

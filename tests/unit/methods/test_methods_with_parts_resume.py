@@ -103,7 +103,7 @@ CUTS = {
     ("name", "steps"),
     sample(
         [(name, steps) for name, cuts in CUTS.items() for steps in cuts],
-        [("crd", 2), ("dml", 4), ("ab", 7), ("ft", 7), ("fcfd", 5)],
+        [("crd", 2), ("dml", 4), ("ab", 7), ("fcfd", 5)],
     ),
 )
 def test_cut_off_before_any_step_it_goes_on_to_the_same_bits(tmp_path, uninterrupted, name, steps):
