@@ -101,6 +101,7 @@ def test_networks_that_memory_might_not_hold_together_are_timed_one_after_the_ot
     assert groups == [[("a", "pytorch_ms"), ("b", "pytorch_ms")], [("c", "pytorch_ms")]]
 
 
+@pytest.mark.full
 def test_both_exporters_write_the_network_and_onnxruntime_makes_the_same_of_them(tmp_path):
     torch.manual_seed(0)
     network = build_network("resnet8x4", {"width": 0.125}, 3, 5).eval()

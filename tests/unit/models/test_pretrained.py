@@ -94,6 +94,7 @@ def test_building_fetches_nothing(tmp_path, monkeypatch):
     assert asked == []
 
 
+@pytest.mark.full
 def test_grey_images_meet_the_sum_of_the_first_weights(tmp_path, monkeypatch):
     file = named(tmp_path, weights())
     with serving(tmp_path) as (address, _):

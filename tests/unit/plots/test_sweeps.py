@@ -75,6 +75,7 @@ def test_odd_sweeps_are_drawn_without_a_warning(values, keys):
     draw({"one": rows, "other": rows}, keys, []).draw_without_rendering()
 
 
+@pytest.mark.full
 def test_the_script_reads_what_the_choice_wrote(tmp_path):
     table(GRID).to_csv(tmp_path / "trials.csv", index=False)
     draw_sweep.main(

@@ -111,6 +111,7 @@ def test_rows_stand_by_their_accuracy_and_an_unknown_latency_is_a_dash(tmp_path)
     assert second[1:7] == ["t0", "kd", "80.30 (sd 1.13)", "80.00 (sd 0.00)", "+0.30", f"[{MINUS}2.50, 3.10]"]
 
 
+@pytest.mark.full
 def test_without_latency_by_onnx_that_of_pytorch_is_shown(tmp_path):
     files = write_results(tmp_path / "study", fake_pairs([SURE]))
     assert "ONNX latency, ms" in build(tmp_path / "with", fake_pairs([SURE])).source
@@ -176,6 +177,7 @@ def test_without_a_diagnosis_nothing_of_it_is_shown(tmp_path):
     assert "error analysis of" not in body
 
 
+@pytest.mark.full
 def test_no_name_can_break_the_page(tmp_path):
     alone = fake_run("alone", EVIL, loss_function=EVIL, device=EVIL, commit=EVIL)
     distilled = fake_run("distilled", EVIL, teacher=EVIL, method=EVIL, versions={EVIL: EVIL})
