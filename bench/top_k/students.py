@@ -73,8 +73,8 @@ def _accuracy(
     train: Samples, test: Samples, targets: Tensor, temperature: float, seed: int, how: Training
 ) -> float:
     torch.manual_seed(seed)
-    channels, side = train.chosen.shape[1] * train.images.shape[1], {"channels": list(how.channels)}
-    network = build_network("cnn", side, channels, targets.shape[1])
+    of_photographs = train.chosen.shape[1] * train.images.shape[1]
+    network = build_network("cnn", {"channels": list(how.channels)}, of_photographs, targets.shape[1])
     method = build_method("kd", {"temperature": temperature})
     optimizer = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9, weight_decay=5e-4)
     steps = how.epochs * -(-len(train.labels) // BATCH)

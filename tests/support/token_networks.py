@@ -1,12 +1,15 @@
-"""Tiny networks that cut images into tokens, built of the classes of timm and torchvision."""
+"""Tiny networks that cut images into tokens, built of the classes of timm and torchvision, and images for them."""
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torchvision.models.swin_transformer import SwinTransformer
 from torchvision.models.vision_transformer import VisionTransformer
 
+from kd.data.augmentation import Augmentation
+from kd.data.views import Split, ViewedImages
 from kd.models.libraries.wrapper import LibraryNetwork
 
 SIDE, CLASSES, WIDTH = 16, 7, 12
@@ -49,3 +52,14 @@ def tiny(kind, seed=0):
     """One of MADE, as a config has those of its library."""
     torch.manual_seed(seed)
     return LibraryNetwork(kind, MADE[kind](), (3, SIDE, SIDE), CLASSES, SIDE, "own", None)
+
+
+def pictures(samples, seed=0):
+    """Seven classes that differ in brightness, of 8x8 pixels, which tiny networks of tokens resize."""
+    random = np.random.default_rng(seed)
+    labels = torch.from_numpy(random.integers(0, CLASSES, samples))
+    pixels = random.integers(0, 128, (samples, 8, 8, 3)) + 18 * labels.numpy()[:, None, None, None]
+    views = ViewedImages(
+        torch.from_numpy(pixels.astype(np.uint8)), Augmentation(1, True), (0.5,) * 3, (0.3,) * 3
+    )
+    return Split(views, labels)

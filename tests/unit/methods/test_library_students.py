@@ -13,12 +13,11 @@ from parts import real_batch
 from small_jobs import dataset, job, run, teacher  # noqa: F401 (fixtures)
 from small_training import StopsAfter
 from tiers import sample
-from token_networks import CLASSES, SIDE, tiny
+from token_networks import CLASSES, SIDE, pictures, tiny
 from torchvision import models
 
-from kd.data.augmentation import Augmentation
 from kd.data.dataset import read_dataset
-from kd.data.views import Split, ViewedImages
+from kd.data.views import ViewedImages
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method, build_methods
 from kd.errors import UserError
@@ -120,17 +119,6 @@ def test_norm_asks_for_a_student_whose_classifier_is_one_layer(name):
 
 
 # --- Whole trainings.
-
-
-def pictures(samples, seed=0):
-    """Seven classes that differ in brightness, of 8x8 pixels, which tiny networks of tokens resize."""
-    random = np.random.default_rng(seed)
-    labels = torch.from_numpy(random.integers(0, CLASSES, samples))
-    pixels = random.integers(0, 128, (samples, 8, 8, 3)) + 18 * labels.numpy()[:, None, None, None]
-    views = ViewedImages(
-        torch.from_numpy(pixels.astype(np.uint8)), Augmentation(1, True), (0.5,) * 3, (0.3,) * 3
-    )
-    return Split(views, labels)
 
 
 def course(name, kind, epochs=2, **more):
@@ -259,7 +247,7 @@ def test_compiled_it_gives_the_same():
 
 @pytest.mark.full
 def test_it_teaches_the_next_generation():
-    """Built anew from what is known of it, as its latency is measured; its pupil has a projector to its maps."""
+    """Built again from what is known of it, as its latency is measured; its pupil has a projector to its maps."""
     wide = {"architecture": "cnn", "options": {"channels": [8, 8]}}
     own = {"architecture": SMALL, "options": {"stem": "cifar"}}
     network = fresh_network(own | {"methods": [("simkd", {})], "by": [wide]}, (1, 8, 8), 3)

@@ -1,14 +1,11 @@
 """Every method that reads feature maps, on pairs with networks of tokens: it learns, or says why not."""
 
-import numpy as np
 import pytest
 import torch
 from tiers import sample
-from token_networks import CLASSES, SIDE, tiny
+from token_networks import CLASSES, SIDE, pictures, tiny
 from token_pairs import NAMES, PAGE, PAIRS, result, step, table, written
 
-from kd.data.augmentation import Augmentation
-from kd.data.views import Split, ViewedImages
 from kd.distillation.base import Context
 from kd.distillation.combined import build_method
 from kd.errors import UserError
@@ -104,13 +101,3 @@ def test_a_training_through_the_engine(name, kind):
     history = fit(student, method, data, pictures(10, 1), recipe, **options).history
     term = {"deit": "loss_token", "ofa": "loss_stages", "at": "loss_at"}[name]
     assert history[-1][term] < history[0][term]
-
-
-def pictures(samples, seed=0):
-    random = np.random.default_rng(seed)
-    labels = torch.from_numpy(random.integers(0, CLASSES, samples))
-    pixels = random.integers(0, 128, (samples, 8, 8, 3)) + 18 * labels.numpy()[:, None, None, None]
-    views = ViewedImages(
-        torch.from_numpy(pixels.astype(np.uint8)), Augmentation(1, True), (0.5,) * 3, (0.3,) * 3
-    )
-    return Split(views, labels)

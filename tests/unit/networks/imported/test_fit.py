@@ -105,7 +105,7 @@ def test_what_fits_by_its_names_must_be_numbers(caplog):
 
 @pytest.mark.full
 def test_a_network_of_a_library_under_its_own_names_and_ours(caplog):
-    """Ours have one name more in front, which is not taken for another module."""
+    """Ours have one name more in front, which does not make them another module."""
     torch.manual_seed(1)
     theirs = models.shufflenet_v2_x0_5(num_classes=3)
     about = {"architecture": "torchvision/shufflenet_v2_x0_5", "options": {}}

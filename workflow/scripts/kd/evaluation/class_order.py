@@ -14,9 +14,7 @@ from kd.errors import UserError
 SHOWN = 10  # classes of an order in a message
 ROWS = 100  # numbers of rows
 DEVIATIONS = 2.0  # of the share of correct predictions by chance, below which a teacher is at chance
-
-
-UNLIKELY = 0.05  # probability up to which what could be chance is not taken for it
+UNLIKELY = 0.05  # probability that some order is as right by chance, up to which one is suggested
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ import sys
 
 from torch import nn
 
-HOOKS = ("_forward_hooks", "_forward_pre_hooks")
-KINDS = ("_with_kwargs", "_always_called")  # of the hooks, which stand beside them
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")  # begin the names of what PyTorch keeps of them
 
 
 def with_synchronised_norms(module: nn.Module) -> nn.Module:
@@ -21,8 +20,5 @@ def with_synchronised_norms(module: nn.Module) -> nn.Module:
     for name, new in converted.named_modules():
         old = before[name]
         if new is not old:
-            for hooks in HOOKS:
-                for known in (hooks, *(hooks + kind for kind in KINDS)):
-                    if hasattr(old, known):
-                        setattr(new, known, getattr(old, known))
+            vars(new).update({key: value for key, value in vars(old).items() if key.startswith(HOOKS)})
     return converted
