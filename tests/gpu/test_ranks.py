@@ -70,7 +70,7 @@ def test_what_is_killed_frees_both_gpus_and_goes_on_to_the_same_bytes(tmp_path, 
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    long = Long("cuda", options=["--resources", "gpu=2"])
+    long = Long("cuda", epochs=100, options=["--resources", "gpu=2"])  # seconds, so that it can be killed
     whole, killed = (Checkout(tmp_path / name, warm=False) for name in ("whole", "killed"))
     for checkout in (whole, killed):
         copy_code(checkout.folder)

@@ -24,9 +24,8 @@ LONG = {
     "teachers": {"cnn_wide": {"architecture": "cnn", "channels": [8, 8]}},
     "students": {"cnn": {"channels": [8, 8]}},
     "recipe": {"epochs": 200, "batch_size": 16, "lr": 0.02},  # a state is kept at the end of an epoch
-    "compute": {
-        "device": "auto"
-    },  # asks for a GPU; those of this node are not real, so jobs compute on the CPU
+    # Asks for a GPU; those of this node are not real, so jobs compute on the CPU.
+    "compute": {"device": "auto"},
 }
 
 
